@@ -1,0 +1,37 @@
+# `make help` lists what there is. `make run` and `make test` are the two that matter.
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+DATA_DIR ?= .calmony
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: postgres ## Build, then run everything on this machine: PostgreSQL, API, worker and an inbox that shows webhooks
+	$(CARGO) build --release --workspace --bins
+	target/release/calmony dev --data-dir $(DATA_DIR)
+
+.PHONY: test
+test: postgres ## Run every test, against a private PostgreSQL
+	$(CARGO) build --workspace --bins
+	$(CARGO) test --workspace --no-fail-fast
+
+.PHONY: lint
+lint: ## Check format, lints and documentation; every warning fails
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --quiet
+
+.PHONY: fmt
+fmt: ## Format the code
+	$(CARGO) fmt --all
+
+.PHONY: bench
+bench: postgres ## Measure creates and deliveries beside pgbench, and print the table of docs/BENCHMARKS.md
+	$(CARGO) build --release --workspace --bins
+	$(CARGO) run --release --package calmony-tests --bin bench
+
+.PHONY: postgres
+postgres: # Install PostgreSQL where it is missing and can be installed
+	@./scripts/ensure-postgres

@@ -1,0 +1,180 @@
+//! One attempt: sign, send, read the answer up to a cap, and say how it went. One deadline over all of it.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use calmony_pay::address::AddressGuard;
+use calmony_pay::clock::{self, Timestamp};
+use calmony_pay::secret::SigningSecret;
+use calmony_pay::signature::{self, Message};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, Response};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::config::WorkerOptions;
+use crate::target::{self, ForbiddenAddress};
+
+/// The most bytes of an answer that are kept.
+const RESPONSE_KEPT_MAX: usize = 1024;
+/// The most bytes of an answer that are read, so that a short one leaves its connection usable. The rest is dropped.
+const RESPONSE_READ_MAX: usize = 16 * 1024;
+
+/// Sends webhooks.
+#[derive(Debug, Clone)]
+pub(crate) struct Sender {
+    client: Client,
+    guard: Arc<AddressGuard>,
+    timeout: Duration,
+}
+
+/// What is to be sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Webhook {
+    /// The event's id, the same for every attempt.
+    pub(crate) event: Arc<str>,
+    /// The event as JSON, the same bytes for every endpoint.
+    pub(crate) body: Arc<str>,
+    /// Where to.
+    pub(crate) url: String,
+    /// The endpoint's live secrets.
+    pub(crate) secrets: Vec<SigningSecret>,
+}
+
+/// How an attempt went.
+#[derive(Debug, Clone)]
+pub(crate) struct Report {
+    pub(crate) started_at: Timestamp,
+    pub(crate) duration: Duration,
+    pub(crate) status: Option<u16>,
+    /// The class of the failure; none when the receiver took it.
+    pub(crate) error: Option<&'static str>,
+    pub(crate) response: Option<String>,
+    pub(crate) truncated: bool,
+}
+
+impl Sender {
+    pub(crate) fn new(options: &WorkerOptions) -> anyhow::Result<Self> {
+        let guard = Arc::new(AddressGuard::new(options.allow_networks.clone()));
+        let client = target::client(guard.clone(), usize::from(options.endpoint_in_flight_max))?;
+        Ok(Self {
+            client,
+            guard,
+            timeout: options.attempt_timeout,
+        })
+    }
+
+    /// How long an attempt may take.
+    pub(crate) const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Makes one attempt. It never panics.
+    pub(crate) async fn send(&self, webhook: &Webhook) -> Report {
+        let (started_at, started) = (clock::now(), Instant::now());
+        let deadline = started + self.timeout;
+        let answer = tokio::time::timeout_at(deadline, self.request(webhook, started_at)).await;
+        let mut report = Report {
+            started_at,
+            duration: Duration::ZERO,
+            status: None,
+            error: None,
+            response: None,
+            truncated: false,
+        };
+        match answer {
+            Err(_) => report.error = Some("timeout"),
+            Ok(Err(class)) => report.error = Some(class),
+            Ok(Ok(response)) => {
+                let status = response.status();
+                report.status = Some(status.as_u16());
+                report.error = (!status.is_success()).then_some("status");
+                let (kept, truncated) = read(response, deadline).await;
+                report.response = (!kept.is_empty()).then_some(kept);
+                report.truncated = truncated;
+            }
+        }
+        report.duration = started.elapsed();
+        report
+    }
+
+    /// Sends the request and waits for the head of the answer.
+    async fn request(&self, webhook: &Webhook, now: Timestamp) -> Result<Response, &'static str> {
+        let url = Url::parse(&webhook.url).map_err(|_| "url")?;
+        target::check_literal(&url, &self.guard).map_err(|ForbiddenAddress| "forbidden_address")?;
+        let timestamp = now.seconds();
+        let message = Message {
+            id: &webhook.event,
+            timestamp,
+            body: webhook.body.as_bytes(),
+        };
+        let stripe = signature::stripe(message, &webhook.secrets);
+        self.client
+            .post(url)
+            .header(CONTENT_TYPE, "application/json; charset=utf-8")
+            .header("stripe-signature", &stripe)
+            .header("calmony-signature", &stripe)
+            .header("webhook-id", &*webhook.event)
+            .header("webhook-timestamp", timestamp)
+            .header(
+                "webhook-signature",
+                signature::standard_webhooks(message, &webhook.secrets),
+            )
+            .body(webhook.body.to_string())
+            .send()
+            .await
+            .map_err(|error| class(&error))
+    }
+}
+
+/// Reads an answer up to the cap or the deadline. Whatever becomes of the body, the status has decided.
+async fn read(mut response: Response, deadline: Instant) -> (String, bool) {
+    let mut bytes = Vec::new();
+    let complete = tokio::time::timeout_at(deadline, async {
+        while let Ok(Some(chunk)) = response.chunk().await {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > RESPONSE_READ_MAX {
+                return false;
+            }
+        }
+        true
+    });
+    let complete = complete.await.unwrap_or(false);
+    let truncated = !complete || bytes.len() > RESPONSE_KEPT_MAX;
+    bytes.truncate(RESPONSE_KEPT_MAX);
+    // PostgreSQL's text has no NUL.
+    (
+        String::from_utf8_lossy(&bytes).replace('\0', "\u{fffd}"),
+        truncated,
+    )
+}
+
+/// The class of a failure that left no answer, by the types of its causes.
+fn class(error: &reqwest::Error) -> &'static str {
+    let mut cause: Option<&dyn Error> = error.source();
+    while let Some(inner) = cause {
+        if inner.is::<ForbiddenAddress>() {
+            return "forbidden_address";
+        }
+        if inner.is::<rustls::Error>() {
+            return "tls";
+        }
+        if let Some(io) = inner.downcast_ref::<std::io::Error>()
+            && let Some(tls) = io.get_ref()
+            && tls.is::<rustls::Error>()
+        {
+            return "tls";
+        }
+        cause = inner.source();
+    }
+    if error.is_timeout() {
+        "timeout"
+    } else if error.is_dns() {
+        "dns"
+    } else if error.is_connect() {
+        "connect"
+    } else {
+        "connection_lost"
+    }
+}

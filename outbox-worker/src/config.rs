@@ -1,0 +1,57 @@
+//! The worker's configuration.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use calmony_pay::config::{DatabaseOptions, ParentOptions, duration, listen_address};
+use calmony_pay::retry::RetrySchedule;
+use calmony_pay::telemetry::LogOptions;
+use ipnet::IpNet;
+
+/// Drains the outbox of Calmony Pay into signed webhook deliveries, at least once
+#[derive(Debug, clap::Parser)]
+#[command(name = "outbox-worker", version)]
+pub(crate) struct WorkerOptions {
+    #[command(flatten)]
+    pub(crate) database: DatabaseOptions,
+    /// Where /healthz and /readyz are served. Port 0 takes a free one
+    #[arg(long, env = "CALMONY_WORKER_LISTEN", default_value = "127.0.0.1:8081", value_parser = listen_address)]
+    pub(crate) listen: SocketAddr,
+    /// The delays between the attempts of one delivery, each ±20 %
+    #[arg(long, env = "CALMONY_RETRY_SCHEDULE", default_value_t, value_name = "DELAYS")]
+    pub(crate) retry_schedule: RetrySchedule,
+    /// How long one attempt may take: name look-up, connection, TLS, request and answer together
+    #[arg(long, env = "CALMONY_ATTEMPT_TIMEOUT", default_value = "15s", value_parser = attempt_timeout, value_name = "TIME")]
+    pub(crate) attempt_timeout: Duration,
+    /// How many requests may be in flight at once
+    #[arg(long, env = "CALMONY_IN_FLIGHT_MAX", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=4096), value_name = "COUNT")]
+    pub(crate) in_flight_max: u16,
+    /// How many requests to one endpoint may be in flight at once
+    #[arg(long, env = "CALMONY_ENDPOINT_IN_FLIGHT_MAX", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096), value_name = "COUNT")]
+    pub(crate) endpoint_in_flight_max: u16,
+    /// Private networks that webhooks may be sent to all the same, as CIDR, with commas between: 10.1.0.0/16,fd00::/8
+    #[arg(
+        long,
+        env = "CALMONY_ALLOW_NETWORKS",
+        value_delimiter = ',',
+        value_name = "NETWORKS"
+    )]
+    pub(crate) allow_networks: Vec<IpNet>,
+    /// How long requests in flight may go on when the worker stops
+    #[arg(long, env = "CALMONY_DRAIN_TIMEOUT", default_value = "10s", value_parser = duration, value_name = "TIME")]
+    pub(crate) drain_timeout: Duration,
+    #[command(flatten)]
+    pub(crate) parent: ParentOptions,
+    #[command(flatten)]
+    pub(crate) log: LogOptions,
+}
+
+fn attempt_timeout(text: &str) -> Result<Duration, String> {
+    let timeout = duration(text)?;
+    let allowed = Duration::from_millis(100)..=Duration::from_secs(120);
+    if allowed.contains(&timeout) {
+        Ok(timeout)
+    } else {
+        Err("expected 100ms to 2m".to_owned())
+    }
+}

@@ -1,0 +1,120 @@
+//! The one HTTP client, which can't be made to call where it must not.
+//!
+//! A URL is a subscriber's choice, and what its name resolves to can change between a check and a call. So the check is in
+//! the resolver of the client itself, at the moment of connecting: there is no window for rebinding, and connections can
+//! be kept alive. Literal addresses, which no resolver sees, are checked before the request. Redirects are not followed,
+//! and no proxy is taken from the environment.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use calmony_pay::address::AddressGuard;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{Client, ClientBuilder, redirect};
+use url::{Host, Url};
+
+/// A URL leads to an address that must not be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ForbiddenAddress;
+
+impl std::fmt::Display for ForbiddenAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the URL leads to a private or reserved address")
+    }
+}
+
+impl std::error::Error for ForbiddenAddress {}
+
+/// Looks names up and refuses what the guard refuses.
+#[derive(Debug, Clone)]
+struct GuardedResolver(Arc<AddressGuard>);
+
+impl Resolve for GuardedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let guard = self.0.clone();
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            if guard.permits_all(found.iter().map(SocketAddr::ip)) {
+                Ok(Box::new(found.into_iter()) as Addrs)
+            } else {
+                Err(Box::new(ForbiddenAddress).into())
+            }
+        })
+    }
+}
+
+/// The client, shared by all deliveries so that connections are kept alive.
+pub(crate) fn client(guard: Arc<AddressGuard>, idle_max: usize) -> anyhow::Result<Client> {
+    let builder = || {
+        ClientBuilder::new()
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .dns_resolver(GuardedResolver(guard.clone()))
+            .pool_max_idle_per_host(idle_max)
+            .pool_idle_timeout(Duration::from_secs(30))
+            .http1_only()
+            .user_agent(concat!("Calmony-Pay/", env!("CARGO_PKG_VERSION")))
+    };
+    // Installed already when something else of this process needed it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    builder().build().or_else(|error| {
+        tracing::warn!(%error, "no certificate authorities on this machine: https receivers can't be reached");
+        builder().tls_certs_only([]).build().context("can't make the HTTP client")
+    })
+}
+
+/// Refuses a URL whose host is a literal address that must not be called.
+pub(crate) fn check_literal(url: &Url, guard: &AddressGuard) -> Result<(), ForbiddenAddress> {
+    let address = match url.host() {
+        Some(Host::Ipv4(address)) => IpAddr::V4(address),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address),
+        Some(Host::Domain(_)) | None => return Ok(()),
+    };
+    if guard.permits(address) {
+        Ok(())
+    } else {
+        Err(ForbiddenAddress)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_a_literal_address_is_seen() {
+        let guard = AddressGuard::default();
+        for url in [
+            "http://127.0.0.1/",
+            "http://2130706433/",
+            "http://0x7f.1/",
+            "http://017700000001/",
+            "http://[::1]:80/",
+        ] {
+            let url = Url::parse(url).expect("a URL");
+            assert_eq!(check_literal(&url, &guard), Err(ForbiddenAddress), "{url}");
+        }
+        assert_eq!(
+            check_literal(&Url::parse("https://1.1.1.1/").expect("a URL"), &guard),
+            Ok(())
+        );
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_home_is_refused_at_the_moment_of_connecting() {
+        let client = client(Arc::new(AddressGuard::default()), 1).expect("a client");
+        let error = client
+            .get("http://localhost:1/")
+            .send()
+            .await
+            .expect_err("refused");
+        let mut cause: &dyn std::error::Error = &error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        assert!(cause.is::<ForbiddenAddress>(), "{error:?}");
+    }
+}

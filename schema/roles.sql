@@ -1,0 +1,25 @@
+-- The group roles. Roles belong to the whole cluster, not to one database, so they are not a migration:
+-- `calmony migrate` runs this first, and a cluster whose administrator made the roles needs no right to.
+-- A login takes its role at start-up (options=-c role=…); it must be a member of that role.
+do $$
+declare
+    name text;
+begin
+    foreach name in array array['calmony_owner', 'calmony_api', 'calmony_reader', 'calmony_worker'] loop
+        if not exists (select from pg_catalog.pg_roles where rolname = name) then
+            begin
+                execute format('create role %I nologin', name);
+                execute format('grant %I to current_user', name);
+            exception when duplicate_object or unique_violation then
+                null; -- another migrate was faster
+            end;
+        end if;
+    end loop;
+end $$;
+
+do $$
+begin
+    if not exists (select from pg_catalog.pg_namespace where nspname = 'calmony') then
+        create schema calmony authorization calmony_owner;
+    end if;
+end $$;

@@ -1,0 +1,259 @@
+//! A private PostgreSQL: its own folder, its own port on loopback, its own password.
+//!
+//! It lives as long as this process: a shell between the two waits for the end of its standard input and then stops
+//! PostgreSQL, so that it goes even when this process is killed.
+
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use sha2::{Digest as _, Sha256};
+use tokio::process::{Child, ChildStdin, Command};
+
+use super::programs::{self, Unprivileged};
+use crate::database::DatabaseUrl;
+
+/// Runs its arguments; stops them with SIGINT (PostgreSQL's fast shutdown) when standard input ends.
+const SHELL: &str = r#"exec 3<&0
+"$@" </dev/null 3<&- & server=$!
+{ read _ <&3; kill -INT $server; } & watcher=$!
+wait $server; status=$?
+kill $watcher 2>/dev/null
+exit $status"#;
+
+/// How long PostgreSQL may take to start, recovery after a crash included.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long it may take to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+/// The superuser of a private cluster.
+const USER: &str = "calmony";
+
+/// A private PostgreSQL.
+#[derive(Debug)]
+pub struct Cluster {
+    bin: PathBuf,
+    data: PathBuf,
+    log: PathBuf,
+    user: Option<Unprivileged>,
+    password: String,
+    settings: Vec<String>,
+    port: u16,
+    child: Option<Child>,
+    /// The other end of its standard input, kept apart because waiting for a child closes the one it has.
+    lifeline: Option<ChildStdin>,
+}
+
+impl Cluster {
+    /// The cluster in that folder, made if there is none. It is not running yet. `settings` are `name=value`.
+    pub async fn open(folder: &Path, password: &str, settings: &[&str]) -> anyhow::Result<Self> {
+        let bin = programs::find()?;
+        let user = programs::unprivileged()?;
+        std::fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
+        let folder = folder.canonicalize()?;
+        let home = home(&folder, user.as_ref())?;
+        let cluster = Self {
+            bin,
+            data: home.join("postgres"),
+            log: folder.join("postgres.log"),
+            user,
+            password: password.to_owned(),
+            settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
+            port: free_port()?,
+            child: None,
+            lifeline: None,
+        };
+        if !cluster.data.join("PG_VERSION").exists() {
+            cluster.make(&home).await?;
+        }
+        Ok(cluster)
+    }
+
+    /// Makes the cluster beside its place and moves it there, so that a half-made one is never taken for whole.
+    async fn make(&self, home: &Path) -> anyhow::Result<()> {
+        let draft = home.join("postgres.new");
+        let password_file = home.join("password.new");
+        if draft.exists() {
+            std::fs::remove_dir_all(&draft)?;
+        }
+        std::fs::write(&password_file, &self.password)?;
+        std::fs::set_permissions(&password_file, std::fs::Permissions::from_mode(0o600))?;
+        if let Some(user) = &self.user {
+            chown(&password_file, Some(user.uid), Some(user.gid))?;
+        }
+        let output = self
+            .command(&self.bin.join("initdb"))
+            .args([
+                "--username",
+                USER,
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--no-sync",
+            ])
+            .arg("--pwfile")
+            .arg(&password_file)
+            .arg("--pgdata")
+            .arg(&draft)
+            .output()
+            .await
+            .context("can't run initdb")?;
+        std::fs::remove_file(&password_file)?;
+        ensure!(
+            output.status.success(),
+            "initdb failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        std::fs::rename(&draft, &self.data)?;
+        Ok(())
+    }
+
+    /// Starts it and waits until it takes connections.
+    pub async fn start(&mut self) -> anyhow::Result<()> {
+        self.end_leftover().await;
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.log)?;
+        let mut command = self.command(Path::new("sh"));
+        command
+            .arg("-c")
+            .arg(SHELL)
+            .arg("postgres")
+            .arg(self.bin.join("postgres"))
+            .arg("-D")
+            .arg(&self.data);
+        let fixed = [
+            format!("port={}", self.port),
+            "listen_addresses=127.0.0.1".to_owned(),
+            "unix_socket_directories=".to_owned(),
+            "max_connections=200".to_owned(),
+        ];
+        for setting in fixed.iter().chain(&self.settings) {
+            command.arg("-c").arg(setting);
+        }
+        command
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .process_group(0);
+        let mut child = command.spawn().context("can't start PostgreSQL")?;
+        self.lifeline = child.stdin.take();
+        self.child = Some(child);
+        let url = self.url("postgres")?;
+        let up = tokio::time::timeout(START_TIMEOUT, async {
+            while !url.answers().await {
+                if self.has_ended() {
+                    return false;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            true
+        });
+        if !matches!(up.await, Ok(true)) {
+            bail!("PostgreSQL did not start; its log is {}", self.log.display());
+        }
+        Ok(())
+    }
+
+    /// Whether it has stopped by itself or was killed.
+    pub fn has_ended(&mut self) -> bool {
+        self.child
+            .as_mut()
+            .is_none_or(|child| !matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// Waits until it stops by itself or is killed.
+    pub async fn ended(&mut self) {
+        match &mut self.child {
+            Some(child) => drop(child.wait().await),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops it: open transactions are rolled back, everything committed is on disk.
+    pub async fn stop(&mut self) -> anyhow::Result<()> {
+        let Some(mut child) = self.child.take() else {
+            return Ok(());
+        };
+        self.lifeline = None;
+        if tokio::time::timeout(STOP_TIMEOUT, child.wait()).await.is_err() {
+            self.end_leftover().await;
+        }
+        Ok(())
+    }
+
+    /// The process id of the running server.
+    pub fn pid(&self) -> anyhow::Result<u32> {
+        let file =
+            std::fs::read_to_string(self.data.join("postmaster.pid")).context("PostgreSQL is not running")?;
+        file.lines()
+            .next()
+            .and_then(|line| line.trim().parse().ok())
+            .context("postmaster.pid has no process id")
+    }
+
+    /// Where a database of it is.
+    pub fn url(&self, database: &str) -> anyhow::Result<DatabaseUrl> {
+        self.url_text(database).parse().map_err(anyhow::Error::msg)
+    }
+
+    /// The same as text, with the password.
+    #[must_use]
+    pub fn url_text(&self, database: &str) -> String {
+        format!(
+            "postgresql://{USER}:{}@127.0.0.1:{}/{database}",
+            self.password, self.port
+        )
+    }
+
+    /// Stops a server that a killed predecessor left behind.
+    async fn end_leftover(&self) {
+        if self.data.join("postmaster.pid").exists() {
+            let mut command = self.command(&self.bin.join("pg_ctl"));
+            // It fails when the server is gone already, which is what is wanted.
+            let _ = command
+                .args(["stop", "-m", "immediate", "-w", "-s", "-D"])
+                .arg(&self.data)
+                .output()
+                .await;
+        }
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir("/").env("LC_ALL", "C");
+        if let Some(user) = &self.user {
+            command.uid(user.uid).gid(user.gid);
+        }
+        command
+    }
+}
+
+/// The folder that PostgreSQL's files go to, owned by whoever runs it: within the given one, or, where that user can't get
+/// there (a clone in root's home), in one of the system's made for it.
+fn home(folder: &Path, user: Option<&Unprivileged>) -> anyhow::Result<PathBuf> {
+    let Some(user) = user else {
+        return Ok(folder.to_owned());
+    };
+    let open = |path: &Path| path.metadata().is_ok_and(|metadata| metadata.mode() & 0o001 != 0);
+    let home = if folder.ancestors().skip(1).all(open) {
+        folder.join("cluster")
+    } else {
+        let digest = Sha256::digest(folder.as_os_str().as_encoded_bytes());
+        let name: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        PathBuf::from("/var/lib/calmony-dev").join(name)
+    };
+    std::fs::create_dir_all(&home).with_context(|| format!("can't make {}", home.display()))?;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o711))?;
+    std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o700))?;
+    chown(&home, Some(user.uid), Some(user.gid))?;
+    Ok(home)
+}
+
+/// A port that is free now.
+pub fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}

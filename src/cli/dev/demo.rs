@@ -1,0 +1,120 @@
+//! What a newcomer sees: the inbox, a sample customer that is created, updated and deleted, and how to go on.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::client::ApiClient;
+use super::inbox::Inbox;
+use super::state::{InboxState, State};
+use crate::cli::say;
+use crate::secret::SigningSecret;
+
+/// How long the three webhooks may take.
+const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Opens the inbox; on the first start shows three webhooks. With `off`, an inbox of an earlier start is disabled.
+pub(super) async fn run(folder: &Path, url: &str, off: bool, state: &mut State) -> anyhow::Result<()> {
+    let [key, _] = state.keys.as_ref().context("no API key was made")?;
+    let api = ApiClient::new(url, key)?;
+    match (&state.inbox, off) {
+        (None, true) => Ok(()),
+        (Some(inbox), true) => set(&api, &inbox.endpoint, &json!({ "disabled": true })).await,
+        (Some(known), false) => {
+            let inbox = Inbox::bind(known.port).await?;
+            let (receiver, endpoint) = (inbox.url()?, known.endpoint.clone());
+            inbox.receive(SigningSecret::parse(&known.secret)?);
+            set(&api, &endpoint, &json!({ "url": receiver, "disabled": false })).await
+        }
+        (None, false) => {
+            let inbox = Inbox::bind(0).await?;
+            let (made, secret) = make_endpoint(&api, &inbox).await?;
+            state.inbox = Some(made);
+            state.save(folder)?;
+            say("A sample customer is created, updated and deleted; the inbox receives:");
+            let arrivals = inbox.receive(secret);
+            sample(&api).await?;
+            wait_for(3, arrivals).await
+        }
+    }
+}
+
+async fn set(api: &ApiClient, endpoint: &str, changes: &Value) -> anyhow::Result<()> {
+    api.call(
+        Method::POST,
+        &format!("/v1/webhook_endpoints/{endpoint}"),
+        changes,
+    )
+    .await?;
+    Ok(())
+}
+
+async fn make_endpoint(api: &ApiClient, inbox: &Inbox) -> anyhow::Result<(InboxState, SigningSecret)> {
+    let params = json!({
+        "url": inbox.url()?,
+        "enabled_events": ["*"],
+        "description": "The inbox of calmony dev",
+    });
+    let made = api.call(Method::POST, "/v1/webhook_endpoints", &params).await?;
+    let text = |name: &str| {
+        made.get(name)
+            .and_then(Value::as_str)
+            .map(ToOwned::to_owned)
+            .context("an incomplete answer")
+    };
+    let (endpoint, secret) = (text("id")?, text("secret")?);
+    let parsed = SigningSecret::parse(&secret)?;
+    Ok((
+        InboxState {
+            endpoint,
+            secret,
+            port: inbox.port()?,
+        },
+        parsed,
+    ))
+}
+
+async fn sample(api: &ApiClient) -> anyhow::Result<()> {
+    let params = json!({ "name": "Ada Lovelace", "email": "ada@example.com" });
+    let customer = api.call(Method::POST, "/v1/customers", &params).await?;
+    let id = customer
+        .get("id")
+        .and_then(Value::as_str)
+        .context("an incomplete answer")?;
+    let path = format!("/v1/customers/{id}");
+    api.call(
+        Method::PATCH,
+        &path,
+        &json!({ "metadata": { "plan": "analytical" } }),
+    )
+    .await?;
+    api.call(Method::DELETE, &path, &json!({})).await?;
+    Ok(())
+}
+
+async fn wait_for(count: usize, mut arrivals: UnboundedReceiver<()>) -> anyhow::Result<()> {
+    for arrived in 0..count {
+        let next = tokio::time::timeout(ARRIVAL_TIMEOUT, arrivals.recv()).await;
+        ensure!(
+            next.is_ok(),
+            "only {arrived} of {count} webhooks arrived in {ARRIVAL_TIMEOUT:?}"
+        );
+    }
+    Ok(())
+}
+
+/// How to go on.
+pub(super) fn greet(url: &str, keys: &[String; 2]) {
+    let [key, _] = keys;
+    say(format_args!(
+        "\nCalmony Pay is ready at {url}\n\nAPI key: {key}\n\nTry:\n  \
+         curl {url}/v1/customers -u {key}: -d name='Grace Hopper' -d email=grace@example.com\n  \
+         curl {url}/v1/customers -u {key}:\n  \
+         curl {url}/v1/events -u {key}:\n\n\
+         Ctrl-C stops everything; the next start keeps the data."
+    ));
+}

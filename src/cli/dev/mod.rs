@@ -1,0 +1,235 @@
+//! `calmony dev`: everything on one machine, for trying and for developing against.
+
+mod children;
+mod client;
+pub mod cluster;
+mod demo;
+mod inbox;
+pub mod programs;
+mod state;
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tokio_util::sync::CancellationToken;
+
+use super::say;
+use crate::config::{ParentOptions, listen_address};
+use crate::database::migrate::migrate;
+use crate::log::accounts::create_key;
+use crate::retry::RetrySchedule;
+use crate::stop::stop_token;
+use crate::telemetry::{self, LogOptions};
+pub use children::{Program, Running};
+use cluster::Cluster;
+use state::{Environment, State};
+
+/// How long the API and the worker may take to become ready.
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long to wait before a child that died is started again.
+const RESTART_DELAY: Duration = Duration::from_millis(100);
+
+/// How to run everything.
+#[derive(Debug, clap::Args)]
+pub struct DevOptions {
+    /// Where the API listens. Port 0 takes a free one
+    #[arg(long, env = "CALMONY_LISTEN", default_value = "127.0.0.1:8080", value_parser = listen_address)]
+    listen: SocketAddr,
+    /// The folder that everything is kept in
+    #[arg(
+        long,
+        env = "CALMONY_DATA_DIR",
+        default_value = ".calmony",
+        value_name = "FOLDER"
+    )]
+    data_dir: PathBuf,
+    /// No sample customer and no inbox
+    #[arg(long, env = "CALMONY_NO_DEMO")]
+    no_demo: bool,
+    /// The delays between the attempts of one delivery
+    #[arg(long, env = "CALMONY_RETRY_SCHEDULE", default_value_t, value_name = "DELAYS")]
+    retry_schedule: RetrySchedule,
+    #[command(flatten)]
+    parent: ParentOptions,
+    #[command(flatten)]
+    log: LogOptions,
+}
+
+/// Everything that runs.
+struct System {
+    folder: PathBuf,
+    cluster: Cluster,
+    api: Running,
+    worker: Running,
+    environment: Environment,
+}
+
+pub(super) async fn run(options: DevOptions) -> anyhow::Result<()> {
+    telemetry::init(&options.log);
+    let stop = stop_token(options.parent)?;
+    std::fs::create_dir_all(&options.data_dir)
+        .with_context(|| format!("can't make {}", options.data_dir.display()))?;
+    let folder = options.data_dir.canonicalize()?;
+    let _lock = lock(&folder)?;
+    let mut state = State::load(&folder)?;
+    Environment::remove(&folder);
+
+    let mut cluster = Cluster::open(&folder, &state.password, &[]).await?;
+    let mut system = tokio::select! {
+        system = start(&options, &folder, &mut state, &mut cluster) => match system {
+            Ok((api, worker, environment)) => System { folder, cluster, api, worker, environment },
+            Err(error) => {
+                cluster.stop().await?;
+                return Err(error);
+            }
+        },
+        () = stop.cancelled() => return cluster.stop().await,
+    };
+    let result = system.attend(&options, &mut state, &stop).await;
+    say("stopping …");
+    Environment::remove(&system.folder);
+    system.api.stop().await;
+    system.worker.stop().await;
+    system.cluster.stop().await?;
+    result
+}
+
+/// Only one `calmony dev` a folder.
+fn lock(folder: &Path) -> anyhow::Result<File> {
+    let file = File::create(folder.join("lock"))?;
+    if file.try_lock().is_err() {
+        bail!(
+            "another `calmony dev` runs in {}; stop it or name another --data-dir",
+            folder.display()
+        );
+    }
+    Ok(file)
+}
+
+/// Starts the database, the API and the worker, and waits until they are ready.
+async fn start(
+    options: &DevOptions,
+    folder: &Path,
+    state: &mut State,
+    cluster: &mut Cluster,
+) -> anyhow::Result<(Running, Running, Environment)> {
+    let address = free_address(options.listen)?;
+    cluster.start().await?;
+    cluster.url("postgres")?.create_database("calmony").await?;
+    let url = cluster.url("calmony")?;
+    migrate(&url).await?;
+    if state.keys.is_none() {
+        let keys = [
+            create_key(&url, "dev", false).await?,
+            create_key(&url, "other", false).await?,
+        ];
+        state.keys = Some(keys.map(|key| key.reveal().to_owned()));
+        state.save(folder)?;
+    }
+    let environment = Environment {
+        url: format!("http://{address}"),
+        keys: state.keys.clone().unwrap_or_default(),
+        database_url: cluster.url_text("calmony"),
+        ..Environment::default()
+    };
+    let worker_address = format!("127.0.0.1:{}", cluster::free_port()?);
+    let api = api(address, &environment)?.start()?;
+    let worker = worker(&worker_address, &environment, &options.retry_schedule)?.start()?;
+    client::wait_ready(&environment.url, READY_TIMEOUT).await?;
+    client::wait_ready(&format!("http://{worker_address}"), READY_TIMEOUT).await?;
+    let environment = Environment {
+        api_pid: api.pid(),
+        worker_pid: worker.pid(),
+        ..environment
+    };
+    Ok((api, worker, environment))
+}
+
+/// The address to listen on, with port 0 replaced by a free one; an error where it is taken.
+fn free_address(wanted: SocketAddr) -> anyhow::Result<SocketAddr> {
+    let listener = std::net::TcpListener::bind(wanted)
+        .with_context(|| format!("can't listen on {wanted}; name another with --listen"))?;
+    Ok(listener.local_addr()?)
+}
+
+fn api(address: SocketAddr, environment: &Environment) -> anyhow::Result<Program> {
+    Ok(Program {
+        name: "the API",
+        path: std::env::current_exe()?,
+        arguments: vec!["serve".to_owned()],
+        environment: vec![
+            ("CALMONY_DATABASE_URL", environment.database_url.clone()),
+            ("CALMONY_LISTEN", address.to_string()),
+            ("CALMONY_LOG", child_log()),
+        ],
+    })
+}
+
+fn worker(address: &str, environment: &Environment, schedule: &RetrySchedule) -> anyhow::Result<Program> {
+    let path = std::env::current_exe()?.with_file_name("outbox-worker");
+    if !path.exists() {
+        bail!(
+            "{} is missing: build it with `cargo build --workspace`",
+            path.display()
+        );
+    }
+    Ok(Program {
+        name: "the worker",
+        path,
+        arguments: Vec::new(),
+        environment: vec![
+            ("CALMONY_DATABASE_URL", environment.database_url.clone()),
+            ("CALMONY_WORKER_LISTEN", address.to_owned()),
+            ("CALMONY_RETRY_SCHEDULE", schedule.to_string()),
+            ("CALMONY_ALLOW_NETWORKS", "127.0.0.0/8,::1/128".to_owned()),
+            ("CALMONY_LOG", child_log()),
+        ],
+    })
+}
+
+/// Children log what is wrong, unless more is asked for.
+fn child_log() -> String {
+    std::env::var("CALMONY_LOG").unwrap_or_else(|_| "warn".to_owned())
+}
+
+impl System {
+    /// Demonstrates, says how to go on, and starts again whatever dies, until told to stop.
+    async fn attend(
+        &mut self,
+        options: &DevOptions,
+        state: &mut State,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        tokio::select! {
+            done = demo::run(&self.folder, &self.environment.url, options.no_demo, state) => done?,
+            () = stop.cancelled() => return Ok(()),
+        }
+        self.environment.write(&self.folder)?;
+        demo::greet(&self.environment.url, &self.environment.keys);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                () = self.cluster.ended() => {
+                    say("PostgreSQL ended; it is started again");
+                    self.cluster.start().await?;
+                }
+                how = self.api.ended() => {
+                    say(format_args!("{how}; it is started again"));
+                    tokio::time::sleep(RESTART_DELAY).await;
+                    self.api.restart()?;
+                }
+                how = self.worker.ended() => {
+                    say(format_args!("{how}; it is started again"));
+                    tokio::time::sleep(RESTART_DELAY).await;
+                    self.worker.restart()?;
+                }
+            }
+            self.environment.api_pid = self.api.pid();
+            self.environment.worker_pid = self.worker.pid();
+            self.environment.write(&self.folder)?;
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Finding PostgreSQL's programs on this machine, and the user who may run them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, bail};
+
+/// What to do where PostgreSQL is missing, in one line.
+const INSTALL_HINT: &str = "PostgreSQL 14 or later is not on this machine: install it with \
+    `apt-get install postgresql` (Debian, Ubuntu), `dnf install postgresql-server` (Fedora) or \
+    `brew install postgresql@17` (macOS), or name the folder of initdb in CALMONY_POSTGRES_BIN";
+
+/// The folder that `initdb` and `postgres` are in: named by the environment, on the PATH, where `pg_config` says, where
+/// Debian or Homebrew put it. The newest where there are several.
+pub fn find() -> anyhow::Result<PathBuf> {
+    let named = std::env::var_os("CALMONY_POSTGRES_BIN").map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let candidates = named
+        .into_iter()
+        .chain(std::env::split_paths(&path))
+        .chain(pg_config())
+        .chain(versions("/usr/lib/postgresql", "bin"))
+        .chain(versions("/opt/homebrew/opt", "bin"))
+        .chain(versions("/usr/local/opt", "bin"));
+    candidates
+        .into_iter()
+        .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
+        .context(INSTALL_HINT)
+}
+
+fn pg_config() -> Option<PathBuf> {
+    let output = Command::new("pg_config").arg("--bindir").output().ok()?;
+    let folder = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| PathBuf::from(folder.trim()))
+}
+
+/// The folders `<root>/<version>/<leaf>`, the highest version first.
+fn versions(root: &str, leaf: &str) -> Vec<PathBuf> {
+    let number = |path: &Path| {
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        name.trim_start_matches("postgresql@").parse::<u32>().unwrap_or(0)
+    };
+    let mut folders: Vec<_> = std::fs::read_dir(root)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    folders.sort_by_key(|path| std::cmp::Reverse(number(path)));
+    folders.into_iter().map(|path| path.join(leaf)).collect()
+}
+
+/// A user without rights, under whom root runs PostgreSQL, which refuses root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unprivileged {
+    /// The user's name, for messages.
+    pub name: String,
+    /// The user's number.
+    pub uid: u32,
+    /// The user's group.
+    pub gid: u32,
+}
+
+/// Whom to run PostgreSQL as: nobody else, unless this process is root's.
+pub fn unprivileged() -> anyhow::Result<Option<Unprivileged>> {
+    let id = Command::new("id")
+        .arg("-u")
+        .output()
+        .context("can't run `id -u`")?;
+    if String::from_utf8_lossy(&id.stdout).trim() != "0" {
+        return Ok(None);
+    }
+    let passwd = std::fs::read_to_string("/etc/passwd").context("can't read /etc/passwd")?;
+    for name in ["postgres", "nobody"] {
+        if let Some(user) = passwd.lines().find_map(|line| entry(line, name)) {
+            return Ok(Some(user));
+        }
+    }
+    bail!("PostgreSQL refuses to run as root, and this machine has neither a user postgres nor a user nobody")
+}
+
+/// The user of a line of `/etc/passwd`, if it is that one's.
+fn entry(line: &str, name: &str) -> Option<Unprivileged> {
+    let mut fields = line.split(':');
+    let (found, _password, uid, gid) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+    (found == name).then(|| {
+        Some(Unprivileged {
+            name: name.to_owned(),
+            uid: uid.parse().ok()?,
+            gid: gid.parse().ok()?,
+        })
+    })?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_passwd_names_its_user_only() {
+        let line = "postgres:x:101:104:PostgreSQL administrator,,,:/var/lib/postgresql:/bin/bash";
+        assert_eq!(
+            entry(line, "postgres").map(|user| (user.uid, user.gid)),
+            Some((101, 104))
+        );
+        assert_eq!(entry(line, "nobody"), None);
+        assert_eq!(entry("postgres:x:abc", "postgres"), None);
+    }
+}

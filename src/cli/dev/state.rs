@@ -1,0 +1,109 @@
+//! What `calmony dev` remembers between starts, in `<data-dir>/state.json`, and what it tells scripts, in `<data-dir>/env`.
+//! Both hold secrets and are readable by their owner only.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+/// What is remembered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct State {
+    /// The database's password.
+    pub(super) password: String,
+    /// The API keys of the two accounts, once they are made.
+    pub(super) keys: Option<[String; 2]>,
+    /// The inbox's endpoint, once it is made.
+    pub(super) inbox: Option<InboxState>,
+}
+
+/// The inbox's endpoint.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct InboxState {
+    /// Its id.
+    pub(super) endpoint: String,
+    /// Its signing secret.
+    pub(super) secret: String,
+    /// The port it listens on, if that is still free.
+    pub(super) port: u16,
+}
+
+impl State {
+    /// What an earlier start left, or a new beginning.
+    pub(super) fn load(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join("state.json");
+        if !path.exists() {
+            let password = rand::random::<[u8; 16]>()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect();
+            let state = Self {
+                password,
+                keys: None,
+                inbox: None,
+            };
+            state.save(folder)?;
+            return Ok(state);
+        }
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
+        serde_json::from_str(&text).with_context(|| {
+            format!(
+                "{} is damaged; remove {} to begin anew",
+                path.display(),
+                folder.display()
+            )
+        })
+    }
+
+    /// Remembers it.
+    pub(super) fn save(&self, folder: &Path) -> anyhow::Result<()> {
+        write_private(&folder.join("state.json"), &serde_json::to_string_pretty(self)?)
+    }
+}
+
+/// What scripts are told: `NAME=value` lines for a shell.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Environment {
+    pub(super) url: String,
+    pub(super) keys: [String; 2],
+    pub(super) database_url: String,
+    pub(super) api_pid: u32,
+    pub(super) worker_pid: u32,
+}
+
+impl Environment {
+    /// Writes the file, as a whole or not at all.
+    pub(super) fn write(&self, folder: &Path) -> anyhow::Result<()> {
+        let [first, second] = &self.keys;
+        let text = format!(
+            "CALMONY_URL={}\nCALMONY_API_KEY={first}\nCALMONY_API_KEY_2={second}\nCALMONY_DATABASE_URL={}\n\
+             CALMONY_API_PID={}\nCALMONY_WORKER_PID={}\n",
+            self.url, self.database_url, self.api_pid, self.worker_pid
+        );
+        write_private(&folder.join("env"), &text)
+    }
+
+    /// Takes the file away, so that nobody reads of processes that are gone.
+    pub(super) fn remove(folder: &Path) {
+        // It may not be there.
+        let _ = std::fs::remove_file(folder.join("env"));
+    }
+}
+
+/// Writes a file that only its owner can read, by way of a new one that replaces it.
+fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
+    let draft = path.with_extension("new");
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)
+        .with_context(|| format!("can't write {}", draft.display()))?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&draft, path).with_context(|| format!("can't write {}", path.display()))
+}

@@ -1,0 +1,54 @@
+//! The `calmony` command: one sub-command a file.
+
+pub mod dev;
+mod keys;
+mod migrate;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A Stripe-shaped payments API whose every mutation is an event that cannot be forgotten
+#[derive(Debug, Parser)]
+#[command(name = "calmony", version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything on this machine: a private PostgreSQL, the API, the worker and an inbox that shows webhooks
+    Dev(dev::DevOptions),
+    /// Run the API
+    Serve(serve::ServeOptions),
+    /// Bring the database up to the schema of this version; safe to repeat and to run from several places
+    Migrate(migrate::MigrateOptions),
+    /// Manage API keys
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+}
+
+/// Runs a command. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
+pub async fn run(cli: Cli) -> ExitCode {
+    let result = match cli.command {
+        Command::Dev(options) => dev::run(options).await,
+        Command::Serve(options) => serve::run(options).await,
+        Command::Migrate(options) => migrate::run(options).await,
+        Command::Keys(command) => keys::run(command).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("calmony: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints a line for people or scripts. A closed standard output is nobody's error.
+pub(crate) fn say(line: impl std::fmt::Display) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

@@ -1,0 +1,37 @@
+//! `calmony serve`: the API.
+
+use std::net::SocketAddr;
+
+use anyhow::Context as _;
+
+use crate::config::{DatabaseOptions, ParentOptions, listen_address};
+use crate::http::{self, App};
+use crate::stop::stop_token;
+use crate::telemetry::{self, LogOptions};
+
+/// How to serve the API.
+#[derive(Debug, clap::Args)]
+pub struct ServeOptions {
+    #[command(flatten)]
+    database: DatabaseOptions,
+    /// Where to listen. Port 0 takes a free one
+    #[arg(long, env = "CALMONY_LISTEN", default_value = "127.0.0.1:8080", value_parser = listen_address)]
+    listen: SocketAddr,
+    #[command(flatten)]
+    parent: ParentOptions,
+    #[command(flatten)]
+    log: LogOptions,
+}
+
+pub(super) async fn run(options: ServeOptions) -> anyhow::Result<()> {
+    telemetry::init(&options.log);
+    let stop = stop_token(options.parent)?;
+    let app = App::open(&options.database.database_url)?;
+    let listener = http::listen(options.listen)
+        .await
+        .with_context(|| format!("can't listen on {} (--listen, CALMONY_LISTEN)", options.listen))?;
+    tracing::info!(address = %listener.local_addr()?, "the API is listening");
+    http::serve(listener, app, stop).await?;
+    tracing::info!("the API has stopped");
+    Ok(())
+}

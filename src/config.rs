@@ -1,0 +1,85 @@
+//! Configuration: flags, each with an environment variable `CALMONY_…`; `--help` is the reference.
+//!
+//! Values are parsed into types here, so that nothing is validated later, and a bad value stops the start with a message
+//! that names the flag and the variable.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, Parser};
+
+/// Where the database is.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DatabaseOptions {
+    /// PostgreSQL, as a URL: postgresql://user:password@host:5432/database. The login must be a member of the group role
+    /// that the process works under (see docs/ARCHITECTURE.md)
+    #[arg(
+        long,
+        env = "CALMONY_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub database_url: crate::database::DatabaseUrl,
+}
+
+/// Stopping together with a parent process.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct ParentOptions {
+    /// Stop when standard input ends: a supervisor that holds the other end takes this process with it, however it dies
+    #[arg(long, env = "CALMONY_STOP_WITH_STDIN")]
+    pub stop_with_stdin: bool,
+}
+
+/// Parses the command line and the environment. On a bad value it prints what is wrong, with the name of the flag and of
+/// the variable, and exits with code 2.
+#[must_use]
+pub fn parse<T: Parser>() -> T {
+    T::try_parse().unwrap_or_else(|error| {
+        let hint = variable_of::<T>(&error);
+        // Nothing is left to do when standard error is closed.
+        let _ = error.print();
+        if let Some(variable) = hint {
+            eprintln!("the value may come from the environment variable {variable}");
+        }
+        std::process::exit(error.exit_code());
+    })
+}
+
+/// The environment variable of the argument that an error is about.
+fn variable_of<T: CommandFactory>(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let long = argument.strip_prefix("--")?.split([' ', '=']).next()?.to_owned();
+    let command = T::command();
+    let mut commands = vec![&command];
+    while let Some(command) = commands.pop() {
+        let found = command
+            .get_arguments()
+            .find(|known| known.get_long() == Some(&long))
+            .and_then(clap::Arg::get_env);
+        if let Some(variable) = found {
+            return Some(variable.to_string_lossy().into_owned());
+        }
+        commands.extend(command.get_subcommands());
+    }
+    None
+}
+
+/// A duration such as `15s` or `250ms`, not zero.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let duration =
+        humantime::parse_duration(text).map_err(|_| "expected a duration such as 15s or 250ms".to_owned())?;
+    if duration.is_zero() {
+        Err("the duration must not be zero".to_owned())
+    } else {
+        Ok(duration)
+    }
+}
+
+/// An address to listen on, `127.0.0.1:8080`. Port 0 takes a free one.
+pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "expected an address and a port such as 127.0.0.1:8080".to_owned())
+}

@@ -1,0 +1,154 @@
+//! What is pinned: resources and their id prefixes, event types, the API version.
+//!
+//! This is the one list of each. The database's copy of the prefixes (`calmony.object_id`) is held equal by a test.
+
+/// The API version that events and answers are made for, in Stripe's form, so that typed SDKs accept the events.
+pub const API_VERSION: &str = "2026-10-28.endive";
+
+/// A kind of resource: what its ids, its `object` field and its error messages call it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Resource {
+    /// What ids begin with, before the underscore: `cus`.
+    pub prefix: &'static str,
+    /// The `object` field: `checkout.session`.
+    pub object: &'static str,
+    /// How messages name it: `No such customer: …`.
+    pub noun: &'static str,
+}
+
+/// A type-level name for a [`Resource`], so that `Id<Customer>` can't be passed as `Id<Event>`.
+pub trait Kind: Send + Sync + 'static {
+    /// The resource this type stands for.
+    const RESOURCE: Resource;
+}
+
+macro_rules! resources {
+    ($($name:ident: $prefix:literal, $object:literal, $noun:literal;)*) => {
+        $(
+            #[doc = concat!("The `", $prefix, "_` resource.")]
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+            pub enum $name {}
+            impl Kind for $name {
+                const RESOURCE: Resource = Resource { prefix: $prefix, object: $object, noun: $noun };
+            }
+        )*
+        /// Every resource of the contract. No other prefix names one.
+        pub const RESOURCES: &[Resource] = &[$(<$name as Kind>::RESOURCE),*];
+    };
+}
+
+resources! {
+    Customer: "cus", "customer", "customer";
+    PaymentMethod: "pm", "payment_method", "PaymentMethod";
+    PaymentIntent: "pi", "payment_intent", "payment_intent";
+    Subscription: "sub", "subscription", "subscription";
+    Invoice: "inv", "invoice", "invoice";
+    CheckoutSession: "cs", "checkout.session", "checkout.session";
+    Event: "evt", "event", "event";
+    WebhookEndpoint: "we", "webhook_endpoint", "webhook endpoint";
+}
+
+/// Prefixes that are no resource's: what they begin, and what that is.
+pub const OTHER_PREFIXES: &[(&str, &str)] = &[
+    ("sk_test_", "a secret API key of an account's test mode"),
+    ("sk_live_", "a secret API key of an account's live mode"),
+    ("whsec_", "a signing secret of a webhook endpoint"),
+    (
+        "req_",
+        "a request id, in the Request-Id header and in an event's `request`",
+    ),
+];
+
+macro_rules! event_types {
+    ($($name:ident = $wire:literal;)*) => {
+        /// The type of an event: what happened, in the past tense. Exactly the types this version can append.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum EventType {
+            $(#[doc = concat!("`", $wire, "`")] $name,)*
+        }
+        impl EventType {
+            /// Every type there is.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// Its name on the wire and in the log.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $wire,)* }
+            }
+        }
+    };
+}
+
+event_types! {
+    CustomerCreated = "customer.created";
+    CustomerUpdated = "customer.updated";
+    CustomerDeleted = "customer.deleted";
+    WebhookEndpointCreated = "webhook_endpoint.created";
+    WebhookEndpointUpdated = "webhook_endpoint.updated";
+    WebhookEndpointDeleted = "webhook_endpoint.deleted";
+}
+
+impl EventType {
+    /// The type of that name, if this version has it.
+    #[must_use]
+    pub fn from_wire(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|known| known.as_str() == name)
+    }
+}
+
+macro_rules! error_codes {
+    ($($name:ident = $wire:literal;)*) => {
+        /// The `code` of an error: what a program branches on. Which status and type it goes with is in `http/error.rs`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum ErrorCode {
+            $(#[doc = concat!("`", $wire, "`")] $name,)*
+        }
+        impl ErrorCode {
+            /// Every code there is.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// Its name on the wire.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $wire,)* }
+            }
+        }
+    };
+}
+
+error_codes! {
+    EmailInvalid = "email_invalid";
+    InvalidCharacters = "invalid_characters";
+    LockTimeout = "lock_timeout";
+    ParameterInvalid = "parameter_invalid";
+    ParameterInvalidEmpty = "parameter_invalid_empty";
+    ParameterInvalidInteger = "parameter_invalid_integer";
+    ParameterMissing = "parameter_missing";
+    ParameterUnknown = "parameter_unknown";
+    ParametersExclusive = "parameters_exclusive";
+    ResourceMissing = "resource_missing";
+    UrlInvalid = "url_invalid";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_resources_are_exactly_the_eight_of_the_contract() {
+        let prefixes: Vec<_> = RESOURCES.iter().map(|resource| resource.prefix).collect();
+        assert_eq!(prefixes, ["cus", "pm", "pi", "sub", "inv", "cs", "evt", "we"]);
+    }
+
+    #[test]
+    fn every_event_type_begins_with_its_object_and_reads_back() {
+        for event_type in EventType::ALL {
+            let (object, _) = event_type.as_str().rsplit_once('.').expect("a dotted name");
+            assert!(
+                RESOURCES.iter().any(|resource| resource.object == object),
+                "{event_type:?}"
+            );
+            assert_eq!(EventType::from_wire(event_type.as_str()), Some(*event_type));
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Connections: which role they work under, and how long they wait. Nothing else knows how a connection is made.
+
+pub mod migrate;
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Config, NoTls, Socket};
+
+/// How long one statement may take, in milliseconds. The outbox's reader counts on it: a position that has been missing
+/// for longer was rolled back.
+pub const STATEMENT_TIMEOUT_MS: u32 = 5_000;
+/// How long a connection may take to be made.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a request waits for a connection of a pool.
+pub const POOL_WAIT: Duration = Duration::from_secs(5);
+/// How long a worker's session may be silent before PostgreSQL ends it, and with it its claim to its buckets.
+pub const WORKER_SILENCE_MS: u32 = 10_000;
+
+/// The group role that a connection works under. Its rights are in the migrations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Owns the schema; migrations and account keeping only.
+    Owner,
+    /// Appends events.
+    Api,
+    /// Reads.
+    Reader,
+    /// Drains the outbox.
+    Worker,
+}
+
+impl Role {
+    /// Its name in PostgreSQL.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Owner => "calmony_owner",
+            Self::Api => "calmony_api",
+            Self::Reader => "calmony_reader",
+            Self::Worker => "calmony_worker",
+        }
+    }
+
+    /// What every session of that role is set to at its start.
+    fn settings(self) -> String {
+        let common = format!(
+            "-c role={} -c search_path=calmony -c timezone=UTC -c jit=off -c idle_in_transaction_session_timeout=10s",
+            self.name()
+        );
+        match self {
+            Self::Owner => common,
+            Self::Api | Self::Reader => format!("{common} -c statement_timeout={STATEMENT_TIMEOUT_MS}"),
+            // The planner is pinned: with statistics taken while the outbox was short it would scan the tables (measured,
+            // docs/decisions/0005). PostgreSQL frees the buckets of a machine that vanished or a worker that stopped.
+            Self::Worker => format!(
+                "{common} -c statement_timeout=30s -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off \
+                 -c idle_session_timeout={WORKER_SILENCE_MS} -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 \
+                 -c tcp_keepalives_count=3 -c tcp_user_timeout=20000"
+            ),
+        }
+    }
+}
+
+/// Where PostgreSQL is, and the login. Debug output hides the password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DatabaseUrl(Config);
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "DatabaseUrl({:?}, {:?})",
+            self.0.get_hosts(),
+            self.0.get_dbname()
+        )
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let config = text.parse::<Config>().map_err(|error| {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            format!(
+                "expected postgresql://user:password@host:5432/database: {}",
+                cause.unwrap_or(error.to_string())
+            )
+        })?;
+        if config.get_ssl_mode() == SslMode::Require {
+            return Err("sslmode=require is not supported yet; use a local socket or a tunnel".to_owned());
+        }
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err("the URL names no host".to_owned());
+        }
+        Ok(Self(config))
+    }
+}
+
+impl DatabaseUrl {
+    /// The same server and login, another database.
+    #[must_use]
+    pub fn with_database(&self, name: &str) -> Self {
+        let mut config = self.0.clone();
+        config.dbname(name);
+        Self(config)
+    }
+
+    /// The configuration of a connection under that role. Options of the URL come after ours and win.
+    fn config(&self, role: Role) -> Config {
+        let mut config = self.0.clone();
+        let own = self.0.get_options().unwrap_or_default();
+        config
+            .options(format!("{} {own}", role.settings()))
+            .application_name(role.name())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .keepalives_idle(Duration::from_secs(5))
+            .keepalives_interval(Duration::from_secs(5))
+            .keepalives_retries(3)
+            .tcp_user_timeout(Duration::from_secs(20));
+        config
+    }
+
+    /// A connection of one's own: the client, and the connection that has to be polled.
+    pub async fn connect(
+        &self,
+        role: Role,
+    ) -> Result<
+        (
+            tokio_postgres::Client,
+            tokio_postgres::Connection<Socket, tokio_postgres::tls::NoTlsStream>,
+        ),
+        DatabaseError,
+    > {
+        Ok(self.config(role).connect(NoTls).await?)
+    }
+
+    /// A connection of one's own that is polled in the background until the client is dropped.
+    pub async fn client(&self, role: Role) -> Result<tokio_postgres::Client, DatabaseError> {
+        let (client, connection) = self.connect(role).await?;
+        tokio::spawn(async move {
+            // The client's own calls return the error.
+            let _ = connection.await;
+        });
+        Ok(client)
+    }
+
+    /// A connection under the login itself, for what comes before there are roles.
+    async fn login_client(&self) -> Result<tokio_postgres::Client, DatabaseError> {
+        let mut config = self.0.clone();
+        let (client, connection) = config.connect_timeout(CONNECT_TIMEOUT).connect(NoTls).await?;
+        tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        Ok(client)
+    }
+
+    /// Whether the server takes connections now.
+    pub async fn answers(&self) -> bool {
+        self.login_client().await.is_ok()
+    }
+
+    /// Makes that database on the server, where it is missing.
+    pub async fn create_database(&self, name: &str) -> Result<(), DatabaseError> {
+        let client = self.login_client().await?;
+        match client
+            .batch_execute(&format!("create database \"{}\"", name.replace('"', "\"\"")))
+            .await
+        {
+            Err(error) if error.code() == Some(&SqlState::DUPLICATE_DATABASE) => Ok(()),
+            result => Ok(result?),
+        }
+    }
+
+    /// A pool of connections, made when they are first needed.
+    pub fn pool(&self, role: Role, connections_max: usize) -> Result<Pool, DatabaseError> {
+        let recycling_method = RecyclingMethod::Fast;
+        let manager = Manager::from_config(self.config(role), NoTls, ManagerConfig { recycling_method });
+        Pool::builder(manager)
+            .max_size(connections_max)
+            .wait_timeout(Some(POOL_WAIT))
+            .create_timeout(Some(CONNECT_TIMEOUT))
+            .recycle_timeout(Some(CONNECT_TIMEOUT))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| DatabaseError::Unavailable(error.to_string()))
+    }
+}
+
+/// Why the database didn't do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// It can't be reached, is starting or stopping, or has no connection free: it may work in a moment.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// It refused the statement.
+    #[error("the database refused: {0}")]
+    Refused(tokio_postgres::Error),
+}
+
+impl From<tokio_postgres::Error> for DatabaseError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let passing = |code: &SqlState| {
+            // 08 connection, 53 resources, 57 operator's intervention, 40 rollback (deadlock), 55P03 lock timeout.
+            ["08", "53", "57", "40"]
+                .iter()
+                .any(|class| code.code().starts_with(class))
+                || *code == SqlState::LOCK_NOT_AVAILABLE
+        };
+        match error.code() {
+            Some(code) if !passing(code) => Self::Refused(error),
+            _ => Self::Unavailable(describe(&error)),
+        }
+    }
+}
+
+impl From<PoolError> for DatabaseError {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Backend(error) => error.into(),
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}
+
+/// An error with its causes, in one line.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,52 @@
+//! A parameter of an update: kept when it is absent, unset when it is empty or null, set when it has a value.
+
+use serde::{Deserialize, Deserializer};
+
+/// What a caller wants of one field.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Field<T> {
+    /// The parameter was not given.
+    #[default]
+    Keep,
+    /// It was given as null or as the empty text.
+    Unset,
+    /// It was given.
+    Set(T),
+}
+
+impl<T> Field<T> {
+    /// The field's value after the call, where unset means null.
+    pub fn apply(self, current: Option<T>) -> Option<T> {
+        match self {
+            Self::Keep => current,
+            Self::Unset => None,
+            Self::Set(value) => Some(value),
+        }
+    }
+
+    /// The field's value after the call, where unset means the default.
+    pub fn apply_or_default(self, current: T) -> T
+    where
+        T: Default,
+    {
+        match self {
+            Self::Keep => current,
+            Self::Unset => T::default(),
+            Self::Set(value) => value,
+        }
+    }
+
+    /// The value, if one was given.
+    pub const fn value(&self) -> Option<&T> {
+        match self {
+            Self::Set(value) => Some(value),
+            Self::Keep | Self::Unset => None,
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::<T>::deserialize(deserializer)?.map_or(Self::Unset, Self::Set))
+    }
+}

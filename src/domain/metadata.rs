@@ -1,0 +1,100 @@
+//! Metadata: up to 50 texts under names of the caller's choice, merged name by name.
+
+use std::collections::BTreeMap;
+
+use super::{Field, ParameterError, Problem};
+
+/// The most entries, counted after the merge.
+pub const ENTRIES_MAX: usize = 50;
+/// The longest name, in characters.
+pub const NAME_MAX: usize = 40;
+/// The longest value, in characters.
+pub const VALUE_MAX: usize = 500;
+
+/// Metadata as it is stored and shown.
+pub type Metadata = BTreeMap<String, String>;
+
+/// What a call says of metadata: for each name a value, or nothing to remove it.
+pub type MetadataChange = Field<BTreeMap<String, Option<String>>>;
+
+/// The metadata after the call. An empty value removes its name, an empty hash (`metadata=`) removes all.
+pub fn merge(change: MetadataChange, mut current: Metadata) -> Result<Metadata, ParameterError> {
+    let entries = match change {
+        Field::Keep => return Ok(current),
+        Field::Unset => return Ok(Metadata::new()),
+        Field::Set(entries) => entries,
+    };
+    for (name, value) in entries {
+        match value {
+            None => drop(current.remove(&name)),
+            Some(value) => {
+                check(&name, &value)?;
+                current.insert(name, value);
+            }
+        }
+    }
+    if current.len() > ENTRIES_MAX {
+        return Err(ParameterError::new("metadata", Problem::TooMany(ENTRIES_MAX)));
+    }
+    Ok(current)
+}
+
+fn check(name: &str, value: &str) -> Result<(), ParameterError> {
+    if name.is_empty() {
+        return Err(ParameterError::new("metadata", Problem::Empty));
+    }
+    if name.contains(['[', ']']) {
+        return Err(ParameterError::new("metadata", Problem::InvalidCharacters));
+    }
+    if name.chars().count() > NAME_MAX {
+        return Err(ParameterError::new("metadata", Problem::TooLong(NAME_MAX)));
+    }
+    if value.chars().count() > VALUE_MAX {
+        return Err(ParameterError::new(
+            format!("metadata[{name}]"),
+            Problem::TooLong(VALUE_MAX),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(entries: &[(&str, Option<&str>)]) -> MetadataChange {
+        Field::Set(
+            entries
+                .iter()
+                .map(|(name, value)| ((*name).into(), value.map(Into::into)))
+                .collect(),
+        )
+    }
+
+    fn metadata(entries: &[(&str, &str)]) -> Metadata {
+        entries
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()))
+            .collect()
+    }
+
+    #[test]
+    fn names_merge_and_an_empty_value_removes() {
+        let before = metadata(&[("a", "1"), ("b", "2")]);
+        let after = merge(set(&[("b", None), ("c", Some("3"))]), before.clone());
+        assert_eq!(after, Ok(metadata(&[("a", "1"), ("c", "3")])));
+        assert_eq!(merge(Field::Unset, before.clone()), Ok(Metadata::new()));
+        assert_eq!(merge(Field::Keep, before.clone()), Ok(before));
+    }
+
+    #[test]
+    fn limits_are_checked_on_the_result() {
+        let full: Metadata = (0..50).map(|n| (n.to_string(), String::new())).collect();
+        assert!(merge(set(&[("0", None), ("new", Some("x"))]), full.clone()).is_ok());
+        let error = merge(set(&[("new", Some("x"))]), full).unwrap_err();
+        assert_eq!(error, ParameterError::new("metadata", Problem::TooMany(50)));
+        let long = "x".repeat(501);
+        let error = merge(set(&[("k", Some(&long))]), Metadata::new()).unwrap_err();
+        assert_eq!(error, ParameterError::new("metadata[k]", Problem::TooLong(500)));
+    }
+}

@@ -1,0 +1,30 @@
+//! The `object` field, which tells clients what they hold.
+
+use std::marker::PhantomData;
+
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::contract::Kind;
+
+/// Always the `object` name of `K`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectTag<K>(PhantomData<K>);
+
+impl<K> Default for ObjectTag<K> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<K: Kind> Serialize for ObjectTag<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(K::RESOURCE.object)
+    }
+}
+
+impl<'de, K> Deserialize<'de> for ObjectTag<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Self::default())
+    }
+}

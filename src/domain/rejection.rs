@@ -1,0 +1,96 @@
+//! Why a command is refused, as data. Status codes and sentences are made of it in `http/error.rs`.
+
+/// A command that is refused. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// The object doesn't exist for this account, or was deleted.
+    #[error("no such {noun}: '{id}'")]
+    NoSuchObject {
+        /// How messages name the resource.
+        noun: &'static str,
+        /// The id that was asked for.
+        id: String,
+    },
+    /// A parameter is wrong.
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
+}
+
+/// A parameter that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{param}: {problem:?}")]
+pub struct ParameterError {
+    /// Which one, with its path in brackets: `address[city]`.
+    pub param: String,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// What is wrong with a parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    /// There is no parameter of that name.
+    Unknown,
+    /// It is required.
+    Missing,
+    /// It is given twice, or as two things at once.
+    Repeated,
+    /// It must not be empty.
+    Empty,
+    /// It should be a text.
+    NotAString,
+    /// It should be a whole number.
+    NotAnInteger,
+    /// It should be true or false.
+    NotABoolean,
+    /// It should be a list.
+    NotAList,
+    /// It should be a hash.
+    NotAHash,
+    /// It is none of these.
+    NotOneOf(Vec<&'static str>),
+    /// It has more characters than this.
+    TooLong(usize),
+    /// It has more entries than this.
+    TooMany(usize),
+    /// It is outside these bounds, which are allowed themselves.
+    OutOfRange(i64, i64),
+    /// It has a NUL or a broken character.
+    InvalidCharacters,
+    /// It is no email address.
+    NotAnEmail,
+    /// It is no URL a webhook can be sent to, for this reason.
+    NotAUrl(&'static str),
+    /// It is wrong in another way, said in words.
+    Malformed(String),
+    /// It can't be given together with this one.
+    ExclusiveWith(&'static str),
+    /// It names an object that doesn't exist.
+    NoSuchObject {
+        /// How messages name the resource.
+        noun: &'static str,
+        /// The id that was given.
+        id: String,
+    },
+}
+
+impl ParameterError {
+    /// That parameter has that problem.
+    pub fn new(param: impl Into<String>, problem: Problem) -> Self {
+        Self {
+            param: param.into(),
+            problem,
+        }
+    }
+
+    /// The same, one level further down: `city` within `address` becomes `address[city]`.
+    #[must_use]
+    pub fn within(self, outer: &str) -> Self {
+        let param = match self.param.split_once('[') {
+            _ if self.param.is_empty() => outer.to_owned(),
+            Some((first, rest)) => format!("{outer}[{first}][{rest}"),
+            None => format!("{outer}[{}]", self.param),
+        };
+        Self { param, ..self }
+    }
+}

@@ -1,0 +1,240 @@
+//! Webhook endpoints: `we_…`, where a subscriber wants events sent. Endpoints are objects of the log like any other; their
+//! signing secrets are not part of them, because the log is read by people and sent to receivers.
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::metadata::{self, Metadata, MetadataChange};
+use super::object_tag::ObjectTag;
+use super::text::{TEXT_MAX, check_field};
+use super::{Command, Decision, Field, ParameterError, Problem, Rejection};
+use crate::contract::{self, API_VERSION, EventType, Kind as _};
+use crate::id::Id;
+
+/// The longest URL, in characters.
+pub const URL_MAX: usize = 2048;
+
+/// A webhook endpoint, as it is stored and as clients see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookEndpoint {
+    id: Id<contract::WebhookEndpoint>,
+    object: ObjectTag<contract::WebhookEndpoint>,
+    api_version: Option<String>,
+    application: (),
+    created: u64,
+    description: Option<String>,
+    enabled_events: Vec<String>,
+    livemode: bool,
+    metadata: Metadata,
+    status: Status,
+    url: String,
+}
+
+/// Whether events are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// They are.
+    Enabled,
+    /// They are not; what was owed waits.
+    Disabled,
+}
+
+/// The parameters of a create.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateParams {
+    url: String,
+    enabled_events: Vec<String>,
+    #[serde(default)]
+    api_version: Option<String>,
+    #[serde(default)]
+    description: Field<String>,
+    #[serde(default)]
+    metadata: MetadataChange,
+}
+
+/// The parameters of an update.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Changes {
+    url: Option<String>,
+    enabled_events: Option<Vec<String>>,
+    description: Field<String>,
+    metadata: MetadataChange,
+    disabled: Option<bool>,
+}
+
+impl Changes {
+    fn apply(self, to: WebhookEndpoint) -> Result<WebhookEndpoint, ParameterError> {
+        check_field("description", &self.description, TEXT_MAX)?;
+        Ok(WebhookEndpoint {
+            description: self.description.apply(to.description),
+            enabled_events: self.enabled_events.map_or(Ok(to.enabled_events), check_events)?,
+            metadata: metadata::merge(self.metadata, to.metadata)?,
+            status: match self.disabled {
+                None => to.status,
+                Some(true) => Status::Disabled,
+                Some(false) => Status::Enabled,
+            },
+            url: self.url.map_or(Ok(to.url), check_url)?,
+            ..to
+        })
+    }
+}
+
+/// The types an endpoint asks for: `*` or names of the contract, each once.
+fn check_events(names: Vec<String>) -> Result<Vec<String>, ParameterError> {
+    let mut known = Vec::<String>::new();
+    for (index, name) in names.into_iter().enumerate() {
+        if name != "*" && EventType::from_wire(&name).is_none() {
+            let names = std::iter::once("*")
+                .chain(EventType::ALL.iter().map(|known| known.as_str()))
+                .collect();
+            return Err(ParameterError::new(
+                format!("enabled_events[{index}]"),
+                Problem::NotOneOf(names),
+            ));
+        }
+        if !known.contains(&name) {
+            known.push(name);
+        }
+    }
+    if known.is_empty() {
+        return Err(ParameterError::new("enabled_events", Problem::Empty));
+    }
+    Ok(known)
+}
+
+/// A URL that a webhook can be sent to. Where its host leads is checked at every connection, not here.
+fn check_url(text: String) -> Result<String, ParameterError> {
+    let refuse = |reason| Err(ParameterError::new("url", Problem::NotAUrl(reason)));
+    if text.chars().count() > URL_MAX {
+        return Err(ParameterError::new("url", Problem::TooLong(URL_MAX)));
+    }
+    let Ok(url) = Url::parse(&text) else {
+        return refuse("it can't be read as an absolute URL");
+    };
+    match url.scheme() {
+        "http" | "https" if url.host().is_none() => refuse("it has no host"),
+        "http" | "https" if !url.username().is_empty() || url.password().is_some() => {
+            refuse("it must not carry a user name or a password")
+        }
+        "http" | "https" if url.port() == Some(0) => refuse("port 0 can't be called"),
+        "http" | "https" => Ok(text),
+        _ => refuse("it must begin with https:// or http://"),
+    }
+}
+
+/// Bring an endpoint into being, enabled. Its signing secret is given to the log beside this command.
+#[derive(Debug, Clone)]
+pub struct Create {
+    /// The id that was made for it; its time is the endpoint's `created`.
+    pub id: Id<contract::WebhookEndpoint>,
+    /// Whether it lives in the account's live mode.
+    pub livemode: bool,
+    /// What the caller gave.
+    pub params: CreateParams,
+}
+
+/// Change an endpoint.
+#[derive(Debug, Clone)]
+pub struct Update {
+    /// Which one.
+    pub id: Id<contract::WebhookEndpoint>,
+    /// What the caller gave.
+    pub changes: Changes,
+}
+
+/// Delete an endpoint for good: nothing is sent to it any more.
+#[derive(Debug, Clone, Copy)]
+pub struct Delete {
+    /// Which one.
+    pub id: Id<contract::WebhookEndpoint>,
+}
+
+/// No endpoint of that id.
+#[must_use]
+pub fn missing(id: impl ToString) -> Rejection {
+    Rejection::NoSuchObject {
+        noun: contract::WebhookEndpoint::RESOURCE.noun,
+        id: id.to_string(),
+    }
+}
+
+impl Command for Create {
+    type State = WebhookEndpoint;
+
+    fn stream(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn creates(&self) -> bool {
+        true
+    }
+
+    fn decide(&self, _: Option<WebhookEndpoint>) -> Result<Decision<WebhookEndpoint>, Rejection> {
+        let params = self.params.clone();
+        if params
+            .api_version
+            .as_ref()
+            .is_some_and(|version| version != API_VERSION)
+        {
+            return Err(ParameterError::new("api_version", Problem::NotOneOf(vec![API_VERSION])).into());
+        }
+        check_field("description", &params.description, TEXT_MAX)?;
+        let state = WebhookEndpoint {
+            id: self.id,
+            object: ObjectTag::default(),
+            api_version: params.api_version,
+            application: (),
+            created: self.id.created().seconds(),
+            description: params.description.apply(None),
+            enabled_events: check_events(params.enabled_events)?,
+            livemode: self.livemode,
+            metadata: metadata::merge(params.metadata, Metadata::new())?,
+            status: Status::Enabled,
+            url: check_url(params.url)?,
+        };
+        Ok(Decision {
+            event_type: EventType::WebhookEndpointCreated,
+            state,
+            deletes: false,
+        })
+    }
+}
+
+impl Command for Update {
+    type State = WebhookEndpoint;
+
+    fn stream(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn decide(&self, current: Option<WebhookEndpoint>) -> Result<Decision<WebhookEndpoint>, Rejection> {
+        let current = current.ok_or_else(|| missing(self.id))?;
+        let state = self.changes.clone().apply(current)?;
+        Ok(Decision {
+            event_type: EventType::WebhookEndpointUpdated,
+            state,
+            deletes: false,
+        })
+    }
+}
+
+impl Command for Delete {
+    type State = WebhookEndpoint;
+
+    fn stream(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn decide(&self, current: Option<WebhookEndpoint>) -> Result<Decision<WebhookEndpoint>, Rejection> {
+        let state = current.ok_or_else(|| missing(self.id))?;
+        Ok(Decision {
+            event_type: EventType::WebhookEndpointDeleted,
+            state,
+            deletes: true,
+        })
+    }
+}

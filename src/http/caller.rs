@@ -1,0 +1,154 @@
+//! Who calls: judged before the route is looked at, so that a stranger learns nothing of what exists.
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::App;
+use super::error::ApiError;
+use super::request::RequestId;
+use crate::domain::{ParameterError, Problem};
+use crate::log::Cause;
+use crate::read::keys::Account;
+
+/// The longest idempotency key, in characters.
+pub(super) const IDEMPOTENCY_KEY_MAX: usize = 255;
+
+/// Whoever a request is made for, and how the request is named in the events it causes.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The account of the key.
+    pub account: Account,
+    cause: Cause,
+}
+
+impl Caller {
+    /// The cause of the events that this request appends.
+    pub fn cause(&self) -> &Cause {
+        &self.cause
+    }
+}
+
+/// Lets requests to `/v1` through that carry a key of ours.
+pub(super) async fn authenticate(
+    State(app): State<App>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    if request.uri().path().starts_with("/v1") {
+        let key = key_of(request.headers()).ok_or(ApiError::KeyMissing)?;
+        let account = app
+            .reader
+            .account_of_key(&key)
+            .await?
+            .ok_or_else(|| ApiError::KeyInvalid(hint(&key)))?;
+        request.extensions_mut().insert(account);
+    }
+    Ok(next.run(request).await)
+}
+
+/// The key of `Authorization: Bearer <key>` or of HTTP Basic with the key as user name.
+fn key_of(headers: &HeaderMap) -> Option<String> {
+    let (scheme, value) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let key = if scheme.eq_ignore_ascii_case("bearer") {
+        value.trim().to_owned()
+    } else if scheme.eq_ignore_ascii_case("basic") {
+        let decoded = String::from_utf8(STANDARD.decode(value.trim()).ok()?).ok()?;
+        decoded.split(':').next().unwrap_or_default().to_owned()
+    } else {
+        return None;
+    };
+    (!key.is_empty()).then_some(key)
+}
+
+/// As much of a wrong key as may be shown.
+fn hint(key: &str) -> String {
+    let end: String = key
+        .chars()
+        .rev()
+        .take(4)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+        .collect();
+    let kind = ["sk_test_", "sk_live_"]
+        .into_iter()
+        .find(|kind| key.starts_with(kind))
+        .unwrap_or_default();
+    if key.chars().count() < 16 {
+        "***".to_owned()
+    } else {
+        format!("{kind}***{end}")
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let account = *parts.extensions.get::<Account>().ok_or(ApiError::KeyMissing)?;
+        let request_id = parts
+            .extensions
+            .get::<RequestId>()
+            .map(|id| id.0.clone())
+            .unwrap_or_default();
+        let idempotency_key = parts
+            .headers
+            .get("idempotency-key")
+            .map(idempotency_key)
+            .transpose()?;
+        Ok(Self {
+            account,
+            cause: Cause {
+                account: account.id,
+                request_id,
+                idempotency_key,
+            },
+        })
+    }
+}
+
+fn idempotency_key(value: &HeaderValue) -> Result<String, ParameterError> {
+    let refuse = |problem| ParameterError::new("Idempotency-Key", problem);
+    let key = std::str::from_utf8(value.as_bytes()).map_err(|_| refuse(Problem::InvalidCharacters))?;
+    if key.is_empty() {
+        return Err(refuse(Problem::Empty));
+    }
+    if key.chars().count() > IDEMPOTENCY_KEY_MAX {
+        return Err(refuse(Problem::TooLong(IDEMPOTENCY_KEY_MAX)));
+    }
+    Ok(key.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(authorization: &str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, authorization.parse().expect("a header"));
+        key_of(&headers)
+    }
+
+    #[test]
+    fn bearer_and_basic_both_carry_a_key() {
+        let basic = format!("Basic {}", STANDARD.encode("sk_test_x:"));
+        for header in ["Bearer sk_test_x", "bearer  sk_test_x", basic.as_str()] {
+            assert_eq!(key(header).as_deref(), Some("sk_test_x"), "{header}");
+        }
+        for header in ["sk_test_x", "Bearer ", "Basic ???", "Basic Og==", "Digest x"] {
+            assert_eq!(key(header), None, "{header}");
+        }
+    }
+
+    #[test]
+    fn little_of_a_wrong_key_is_shown() {
+        assert_eq!(hint("sk_test_0123456789abcdef"), "sk_test_***cdef");
+        assert_eq!(hint("short"), "***");
+    }
+}

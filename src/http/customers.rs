@@ -1,0 +1,100 @@
+//! `/v1/customers`.
+
+use axum::extract::State;
+use serde::Deserialize;
+
+use super::App;
+use super::caller::Caller;
+use super::error::ApiError;
+use super::lists::{self, PathId, TimeRange};
+use super::params::{NoParams, Params};
+use super::render::{self, Rendered};
+use crate::clock;
+use crate::contract::{Customer, Kind as _};
+use crate::domain::customer::{self, Changes};
+use crate::id::Id;
+use crate::read::objects::ObjectFilter;
+
+/// The parameters of a list of customers.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListParams {
+    created: Option<TimeRange>,
+    email: Option<String>,
+    ending_before: Option<String>,
+    limit: Option<i64>,
+    starting_after: Option<String>,
+}
+
+/// Create a customer.
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Params(changes): Params<Changes>,
+) -> Result<Rendered, ApiError> {
+    let command = customer::Create {
+        id: Id::generate(clock::now()),
+        livemode: caller.account.livemode,
+        changes,
+    };
+    Ok(app.log.append(caller.cause(), &command).await?.into())
+}
+
+/// Update a customer. What changes nothing appends nothing.
+pub async fn update(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<Customer>,
+    Params(changes): Params<Changes>,
+) -> Result<Rendered, ApiError> {
+    Ok(app
+        .log
+        .append(caller.cause(), &customer::Update { id, changes })
+        .await?
+        .into())
+}
+
+/// Delete a customer. It can still be retrieved, as deleted.
+pub async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<Customer>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<Rendered, ApiError> {
+    app.log.append(caller.cause(), &customer::Delete { id }).await?;
+    render::deleted(Customer::RESOURCE, &id.to_string())
+}
+
+/// Retrieve a customer, or what is left of a deleted one.
+pub async fn retrieve(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<Customer>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<Rendered, ApiError> {
+    let stored = app
+        .reader
+        .object(caller.account.id, id)
+        .await?
+        .ok_or_else(|| customer::missing(id))?;
+    if stored.deleted {
+        return render::deleted(Customer::RESOURCE, &stored.id);
+    }
+    Ok(Rendered(stored.data))
+}
+
+/// List customers, newest first.
+pub async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Params(params): Params<ListParams>,
+) -> Result<Rendered, ApiError> {
+    let page = lists::page(params.limit, params.starting_after, params.ending_before)?;
+    let created = params.created.unwrap_or_default();
+    let filter = ObjectFilter {
+        created_from: created.from,
+        created_until: created.until,
+        email: params.email,
+    };
+    lists::objects::<Customer>(&app, &caller, "/v1/customers", &filter, &page).await
+}

@@ -1,0 +1,256 @@
+//! The one place that knows status codes: what went wrong, as Stripe's clients expect to be told.
+//!
+//! The SDKs choose their exception by the status, programs branch on `code`, people read `message`, and `param` says which
+//! parameter it is about.
+
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::contract::ErrorCode;
+use crate::database::DatabaseError;
+use crate::domain::{ParameterError, Problem, Rejection};
+use crate::log::AppendError;
+
+/// Whatever can keep a request from being answered with 200.
+#[derive(Debug)]
+pub enum ApiError {
+    /// The domain refused it.
+    Rejected(Rejection),
+    /// It has no API key.
+    KeyMissing,
+    /// Its API key is none of ours. What may be shown of it.
+    KeyInvalid(String),
+    /// There is no such route.
+    UnknownRoute(Method, String),
+    /// There is, but not with that method.
+    MethodNotAllowed(Method, String),
+    /// The body is larger than allowed.
+    BodyTooLarge,
+    /// The body took too long to arrive.
+    BodyTimeout,
+    /// The body can't be read, for this reason.
+    MalformedBody(String),
+    /// The body is of a type that is not read.
+    UnsupportedContentType(String),
+    /// Others kept changing the object.
+    Conflict,
+    /// The database can't be reached or the server is too slow just now.
+    Unavailable,
+    /// A defect of ours. The details are in the log, under the request id.
+    Internal,
+}
+
+impl From<Rejection> for ApiError {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
+impl From<ParameterError> for ApiError {
+    fn from(error: ParameterError) -> Self {
+        Self::Rejected(Rejection::Parameter(error))
+    }
+}
+
+impl From<DatabaseError> for ApiError {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Unavailable(reason) => {
+                tracing::warn!(reason, "the database is not available");
+                Self::Unavailable
+            }
+            DatabaseError::Refused(error) => {
+                tracing::error!(?error, "the database refused a statement");
+                Self::Internal
+            }
+        }
+    }
+}
+
+impl From<AppendError> for ApiError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Rejected(rejection) => Self::Rejected(rejection),
+            AppendError::Conflict => Self::Conflict,
+            AppendError::Database(error) => error.into(),
+            AppendError::Snapshot(error) => error.into(),
+        }
+    }
+}
+
+impl From<serde_json::Error> for ApiError {
+    /// Only our own stored snapshots are read this way: clients' bodies have an error of their own.
+    fn from(error: serde_json::Error) -> Self {
+        tracing::error!(%error, "a stored snapshot can't be read");
+        Self::Internal
+    }
+}
+
+/// An error as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Sent {
+    status: StatusCode,
+    kind: &'static str,
+    code: Option<ErrorCode>,
+    param: Option<String>,
+    message: String,
+}
+
+const INVALID_REQUEST: &str = "invalid_request_error";
+
+impl Sent {
+    fn invalid(status: StatusCode, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            kind: INVALID_REQUEST,
+            code: None,
+            param: None,
+            message: message.into(),
+        }
+    }
+
+    fn ours(status: StatusCode, message: &str) -> Self {
+        Self {
+            kind: "api_error",
+            ..Self::invalid(status, message)
+        }
+    }
+
+    fn with(self, code: ErrorCode, param: Option<String>) -> Self {
+        Self {
+            code: Some(code),
+            param,
+            ..self
+        }
+    }
+}
+
+impl From<ApiError> for Sent {
+    fn from(error: ApiError) -> Self {
+        match error {
+            ApiError::Rejected(Rejection::NoSuchObject { noun, id }) => {
+                Self::invalid(StatusCode::NOT_FOUND, format!("No such {noun}: '{id}'"))
+                    .with(ErrorCode::ResourceMissing, Some("id".to_owned()))
+            }
+            ApiError::Rejected(Rejection::Parameter(error)) => parameter(error),
+            ApiError::KeyMissing => Self::invalid(
+                StatusCode::UNAUTHORIZED,
+                "You did not provide an API key. Provide it in the Authorization header, as a Bearer token \
+                 (Authorization: Bearer sk_test_…) or as the user name of HTTP Basic (curl -u sk_test_…:).",
+            ),
+            ApiError::KeyInvalid(hint) => {
+                Self::invalid(StatusCode::UNAUTHORIZED, format!("Invalid API Key provided: {hint}"))
+            }
+            ApiError::UnknownRoute(method, path) => {
+                Self::invalid(StatusCode::NOT_FOUND, format!("Unrecognized request URL ({method}: {path})."))
+            }
+            ApiError::MethodNotAllowed(method, path) => {
+                Self::invalid(StatusCode::METHOD_NOT_ALLOWED, format!("{path} does not take {method}; see Allow."))
+            }
+            ApiError::BodyTooLarge => {
+                Self::invalid(StatusCode::PAYLOAD_TOO_LARGE, "The request body is larger than 1 MiB.")
+            }
+            ApiError::BodyTimeout => {
+                Self::invalid(StatusCode::REQUEST_TIMEOUT, "The request body took longer than 10 seconds to arrive.")
+            }
+            ApiError::MalformedBody(reason) => {
+                Self::invalid(StatusCode::BAD_REQUEST, format!("Invalid request body: {reason}"))
+            }
+            ApiError::UnsupportedContentType(given) => Self::invalid(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                format!("Invalid content type '{given}': send application/x-www-form-urlencoded or application/json."),
+            ),
+            ApiError::Conflict => Self::invalid(
+                StatusCode::CONFLICT,
+                "This object was being changed by other requests all the time. Nothing was changed; try again.",
+            )
+            .with(ErrorCode::LockTimeout, None),
+            ApiError::Unavailable => {
+                Self::ours(StatusCode::SERVICE_UNAVAILABLE, "The service is not available just now. Try again.")
+            }
+            ApiError::Internal => Self::ours(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Something went wrong on our side. The Request-Id header names this request in our logs.",
+            ),
+        }
+    }
+}
+
+/// What a wrong parameter is called, and the sentence that says so.
+fn parameter(error: ParameterError) -> Sent {
+    let ParameterError { param, problem } = error;
+    let (code, message) = match problem {
+        Problem::Unknown => (
+            ErrorCode::ParameterUnknown,
+            format!("Received unknown parameter: {param}"),
+        ),
+        Problem::Missing => (
+            ErrorCode::ParameterMissing,
+            format!("Missing required param: {param}."),
+        ),
+        Problem::Repeated => (
+            ErrorCode::ParameterInvalid,
+            format!("Parameter given twice: {param}"),
+        ),
+        Problem::Empty => (
+            ErrorCode::ParameterInvalidEmpty,
+            format!("Parameter must not be empty: {param}"),
+        ),
+        Problem::NotAString => (ErrorCode::ParameterInvalid, format!("Invalid string: {param}")),
+        Problem::NotAnInteger => (
+            ErrorCode::ParameterInvalidInteger,
+            format!("Invalid integer: {param}"),
+        ),
+        Problem::NotABoolean => (
+            ErrorCode::ParameterInvalid,
+            format!("Invalid boolean: {param} must be true or false"),
+        ),
+        Problem::NotAList => (ErrorCode::ParameterInvalid, format!("Invalid array: {param}")),
+        Problem::NotAHash => (ErrorCode::ParameterInvalid, format!("Invalid hash: {param}")),
+        Problem::NotOneOf(known) => (
+            ErrorCode::ParameterInvalid,
+            format!("Invalid {param}: must be one of {}", known.join(", ")),
+        ),
+        Problem::TooLong(max) => (
+            ErrorCode::ParameterInvalid,
+            format!("Invalid {param}: must be at most {max} characters"),
+        ),
+        Problem::TooMany(max) => (
+            ErrorCode::ParameterInvalid,
+            format!("Invalid {param}: must have at most {max} entries"),
+        ),
+        Problem::OutOfRange(min, max) => (
+            ErrorCode::ParameterInvalidInteger,
+            format!("Invalid {param}: must be between {min} and {max}"),
+        ),
+        Problem::InvalidCharacters => (
+            ErrorCode::InvalidCharacters,
+            format!("Invalid characters in {param}: a NUL, or what is not UTF-8"),
+        ),
+        Problem::NotAnEmail => (ErrorCode::EmailInvalid, format!("Invalid email address: {param}")),
+        Problem::NotAUrl(reason) => (ErrorCode::UrlInvalid, format!("Invalid URL: {reason}")),
+        Problem::Malformed(reason) => (ErrorCode::ParameterInvalid, format!("Invalid {param}: {reason}")),
+        Problem::ExclusiveWith(other) => (
+            ErrorCode::ParametersExclusive,
+            format!("Received both {param} and {other} parameters. Please pass in only one."),
+        ),
+        Problem::NoSuchObject { noun, id } => (ErrorCode::ResourceMissing, format!("No such {noun}: '{id}'")),
+    };
+    Sent::invalid(StatusCode::BAD_REQUEST, message).with(code, (!param.is_empty()).then_some(param))
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let sent = Sent::from(self);
+        let mut error = json!({ "type": sent.kind, "message": sent.message });
+        if let Some(code) = sent.code {
+            error["code"] = code.as_str().into();
+        }
+        if let Some(param) = sent.param {
+            error["param"] = param.into();
+        }
+        let headers = [(header::CONTENT_TYPE, "application/json")];
+        (sent.status, headers, json!({ "error": error }).to_string()).into_response()
+    }
+}

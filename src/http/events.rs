@@ -1,0 +1,139 @@
+//! `/v1/events`: the log, as clients may read it.
+
+use axum::extract::State;
+use serde::Deserialize;
+
+use super::App;
+use super::caller::Caller;
+use super::error::ApiError;
+use super::lists::{self, PathId, TimeRange};
+use super::params::{NoParams, Params};
+use super::render::{self, Rendered};
+use crate::contract::{Event, EventType, Kind as _};
+use crate::domain::{ParameterError, Problem, Rejection};
+use crate::read::events::{EventFilter, ListedEvent};
+use crate::read::page::Listed;
+
+/// The most names in `types`.
+const TYPES_MAX: usize = 20;
+
+/// The parameters of a list of events.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ListParams {
+    created: Option<TimeRange>,
+    ending_before: Option<String>,
+    limit: Option<i64>,
+    starting_after: Option<String>,
+    r#type: Option<String>,
+    types: Vec<String>,
+}
+
+/// Retrieve an event.
+pub async fn retrieve(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<Event>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<Rendered, ApiError> {
+    let missing = || Rejection::NoSuchObject {
+        noun: Event::RESOURCE.noun,
+        id: id.to_string(),
+    };
+    let event = app
+        .reader
+        .event(caller.account.id, caller.account.livemode, id)
+        .await?
+        .ok_or_else(missing)?;
+    Ok(Rendered(rendered(&event)?))
+}
+
+/// List events, newest first.
+pub async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Params(params): Params<ListParams>,
+) -> Result<Rendered, ApiError> {
+    let types = wanted(params.r#type, params.types)?;
+    let page = lists::page(params.limit, params.starting_after, params.ending_before)?;
+    let created = params.created.unwrap_or_default();
+    let filter = EventFilter {
+        types,
+        created_from: created.from,
+        created_until: created.until,
+    };
+    let listed = app
+        .reader
+        .events(caller.account.id, caller.account.livemode, &filter, &page)
+        .await?;
+    let listed = listed.ok_or_else(|| lists::no_such_cursor::<Event>(&page))?;
+    let entries = listed.entries.iter().map(rendered).collect::<Result<_, _>>()?;
+    render::list(
+        "/v1/events",
+        &Listed {
+            entries,
+            has_more: listed.has_more,
+        },
+    )
+}
+
+fn rendered(listed: &ListedEvent) -> Result<String, ApiError> {
+    Ok(listed.event.render(listed.pending_webhooks)?)
+}
+
+/// The types that `type` (a name, or a group such as `customer.*`) or `types` ask for; `None` for all.
+fn wanted(one: Option<String>, several: Vec<String>) -> Result<Option<Vec<&'static str>>, ParameterError> {
+    if several.len() > TYPES_MAX {
+        return Err(ParameterError::new("types", Problem::TooMany(TYPES_MAX)));
+    }
+    match one {
+        Some(_) if !several.is_empty() => Err(ParameterError::new("type", Problem::ExclusiveWith("types"))),
+        None if several.is_empty() => Ok(None),
+        None => Ok(Some(several.iter().flat_map(|name| matching(name)).collect())),
+        Some(name) => Ok(Some(matching(&name).collect())),
+    }
+}
+
+fn matching(name: &str) -> impl Iterator<Item = &'static str> {
+    let known = EventType::ALL.iter().map(|known| known.as_str());
+    known.filter(move |known| match name.strip_suffix('*') {
+        Some(group) => known.starts_with(group),
+        None => *known == name,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_names_or_groups() {
+        let wanted = |one: Option<&str>, several: &[&str]| {
+            super::wanted(
+                one.map(Into::into),
+                several.iter().map(|name| (*name).to_owned()).collect(),
+            )
+        };
+        assert_eq!(wanted(None, &[]), Ok(None));
+        assert_eq!(
+            wanted(Some("customer.created"), &[]),
+            Ok(Some(vec!["customer.created"]))
+        );
+        assert_eq!(
+            wanted(Some("customer.*"), &[])
+                .expect("a group")
+                .expect("some")
+                .len(),
+            3
+        );
+        assert_eq!(wanted(Some("unheard.of"), &[]), Ok(Some(vec![])));
+        assert_eq!(
+            wanted(None, &["customer.created", "customer.deleted"])
+                .expect("two")
+                .expect("some")
+                .len(),
+            2
+        );
+        assert!(wanted(Some("*"), &["customer.created"]).is_err());
+    }
+}

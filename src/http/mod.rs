@@ -1,0 +1,94 @@
+//! The API: extract, command, append, render. Nothing here can write but through the log.
+
+mod caller;
+mod customers;
+mod error;
+mod events;
+mod health;
+mod lists;
+mod params;
+mod render;
+mod request;
+mod routes;
+mod webhook_endpoints;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::database::{DatabaseError, DatabaseUrl};
+use crate::log::Log;
+use crate::read::Reader;
+use error::ApiError;
+pub use health::health_router;
+pub use routes::{Route, routes};
+
+/// How long requests in progress may go on when the server stops.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// What handlers work with.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// For writing.
+    pub log: Log,
+    /// For reading.
+    pub reader: Reader,
+}
+
+impl App {
+    /// Opens the log and the reader on one database.
+    pub fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
+        Ok(Self {
+            log: Log::open(url)?,
+            reader: Reader::open(url)?,
+        })
+    }
+}
+
+/// The whole API as a service.
+pub fn router(app: App) -> Router {
+    let mut api = Router::new();
+    for route in routes() {
+        api = api.route(route.path, route.handler);
+    }
+    let ready = app.reader.clone();
+    let health = health_router(move || {
+        let reader = ready.clone();
+        async move { reader.ping().await.is_ok() }
+    });
+    api.fallback(unknown_route)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(app.clone(), caller::authenticate))
+        .with_state(app)
+        .merge(health)
+        .layer(from_fn(request::observe))
+}
+
+/// Serves the API until told to stop, then lets requests in progress finish.
+pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> std::io::Result<()> {
+    let stopping = stop.clone();
+    let server = axum::serve(listener, router(app)).with_graceful_shutdown(stopping.cancelled_owned());
+    tokio::select! {
+        result = server => result,
+        () = async { stop.cancelled().await; tokio::time::sleep(DRAIN).await } => Ok(()),
+    }
+}
+
+/// Binds the address to serve on.
+pub async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    TcpListener::bind(address).await
+}
+
+async fn unknown_route(request: Request) -> ApiError {
+    ApiError::UnknownRoute(request.method().clone(), request.uri().path().to_owned())
+}
+
+async fn method_not_allowed(request: Request) -> ApiError {
+    ApiError::MethodNotAllowed(request.method().clone(), request.uri().path().to_owned())
+}

@@ -1,0 +1,110 @@
+//! The parameters of a request, whatever they are spelled as: a query, a form with brackets, or JSON.
+//!
+//! All three become one [`Tree`], and a tree is read into the type that a handler or the domain wants. Unknown parameters
+//! are refused, and every refusal says which parameter it is about.
+
+mod deserialize;
+mod form;
+mod json;
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use super::error::ApiError;
+use crate::domain::{ParameterError, Problem};
+
+/// The most bytes of a body.
+pub const BODY_MAX: usize = 1024 * 1024;
+/// How long a client may take to send its body.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Parameters before they have types. A list spelled with brackets is a map with numbers for names until a type asks for a
+/// list.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Tree {
+    Null,
+    Bool(bool),
+    Integer(i64),
+    /// A number that is no 64-bit integer.
+    OtherNumber,
+    Text(String),
+    List(Vec<Tree>),
+    Map(Vec<(String, Tree)>),
+}
+
+/// Reads the parameters of a request into a `T`.
+#[derive(Debug, Clone, Copy)]
+pub struct Params<T>(pub T);
+
+/// A request that takes no parameters.
+#[derive(Debug, Clone, Copy, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoParams {}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Params<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let body = read_body(body).await?;
+        let mut tree = form::parse(parts.uri.query().unwrap_or_default().as_bytes())?;
+        merge(&mut tree, parse_body(&parts, &body)?)?;
+        Ok(Self(T::deserialize(tree)?))
+    }
+}
+
+async fn read_body(body: axum::body::Body) -> Result<Bytes, ApiError> {
+    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_MAX).collect());
+    match collected.await {
+        Err(_) => Err(ApiError::BodyTimeout),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge),
+        Ok(Err(_)) => Err(ApiError::MalformedBody(
+            "the body ended before it was complete".to_owned(),
+        )),
+    }
+}
+
+fn parse_body(parts: &Parts, body: &[u8]) -> Result<Tree, ApiError> {
+    if body.is_empty() {
+        return Ok(Tree::Map(Vec::new()));
+    }
+    let content_type = parts
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let essence = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    match essence.as_str() {
+        "application/json" => json::parse(body),
+        "application/x-www-form-urlencoded" | "" => Ok(form::parse(body)?),
+        _ => Err(ApiError::UnsupportedContentType(essence)),
+    }
+}
+
+/// Adds the parameters of the body to those of the query.
+fn merge(query: &mut Tree, body: Tree) -> Result<(), ApiError> {
+    match (query, body) {
+        (Tree::Map(query), Tree::Map(body)) => {
+            for (name, value) in body {
+                if query.iter().any(|(known, _)| *known == name) {
+                    return Err(ParameterError::new(name, Problem::Repeated).into());
+                }
+                query.push((name, value));
+            }
+            Ok(())
+        }
+        _ => Err(ApiError::MalformedBody("expected a JSON object".to_owned())),
+    }
+}

@@ -1,0 +1,67 @@
+//! Answers: stored JSON goes out byte for byte.
+
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::error::ApiError;
+use crate::contract::Resource;
+use crate::domain::Snapshot;
+use crate::read::page::Listed;
+
+/// A JSON object, as it is sent.
+#[derive(Debug, Clone)]
+pub struct Rendered(pub(super) String);
+
+impl IntoResponse for Rendered {
+    fn into_response(self) -> Response {
+        ([(CONTENT_TYPE, "application/json")], self.0).into_response()
+    }
+}
+
+impl From<Snapshot> for Rendered {
+    fn from(snapshot: Snapshot) -> Self {
+        Self(snapshot.data)
+    }
+}
+
+/// What is left of an object that was deleted.
+#[derive(Serialize)]
+struct Deleted<'a> {
+    id: &'a str,
+    object: &'a str,
+    deleted: bool,
+}
+
+/// The answer that says an object was deleted.
+pub(super) fn deleted(resource: Resource, id: &str) -> Result<Rendered, ApiError> {
+    Ok(Rendered(serde_json::to_string(&Deleted {
+        id,
+        object: resource.object,
+        deleted: true,
+    })?))
+}
+
+#[derive(Serialize)]
+struct List<'a> {
+    object: &'static str,
+    url: &'static str,
+    has_more: bool,
+    data: Vec<&'a RawValue>,
+}
+
+/// A list envelope around objects that are JSON already.
+pub(super) fn list(url: &'static str, page: &Listed<String>) -> Result<Rendered, ApiError> {
+    let data = page
+        .entries
+        .iter()
+        .map(|entry| serde_json::from_str(entry))
+        .collect::<Result<_, _>>()?;
+    Ok(Rendered(serde_json::to_string(&List {
+        object: "list",
+        url,
+        has_more: page.has_more,
+        data,
+    })?))
+}

@@ -1,0 +1,27 @@
+//! Calmony Pay: a Stripe-shaped payments API whose every mutation is an event that cannot be forgotten.
+//!
+//! The modules in reading order. Dependencies run downwards only: the domain knows the vocabulary; `log`, `read` and
+//! `outbox` know the domain; `http` and `cli` know those; nothing knows `http` but the binary. A test holds this.
+
+pub mod clock;
+pub mod contract;
+pub mod id;
+
+pub mod address;
+pub mod retry;
+pub mod secret;
+pub mod signature;
+
+pub mod domain;
+
+pub mod database;
+pub mod log;
+pub mod outbox;
+pub mod read;
+
+pub mod http;
+
+pub mod cli;
+pub mod config;
+pub mod stop;
+pub mod telemetry;

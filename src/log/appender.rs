@@ -1,0 +1,259 @@
+//! Appends that wait at the same time share one INSERT.
+//!
+//! Two connections. Each takes whatever has queued while its last statement ran, up to a limit and at most one event a
+//! stream, without a timer: a lone append goes out at once, and under load the statement's cost is shared. A statement
+//! that fails is run again one event at a time, so that one bad event takes no other with it.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Statement};
+
+use super::Cause;
+use super::wake::Waker;
+use crate::clock::Timestamp;
+use crate::database::{DatabaseError, DatabaseUrl, Role};
+use crate::domain::Fact;
+use crate::secret::SigningSecret;
+
+/// Connections that append. Two were the fastest of 1, 2, 4 and 8 (docs/decisions/0003).
+const CONNECTIONS: usize = 2;
+/// The most events of one statement.
+const BATCH_MAX: usize = 64;
+/// The most appends that wait. Whoever comes then waits for a place.
+const QUEUE_MAX: usize = 4_096;
+
+/// An event on its way into the log.
+#[derive(Debug)]
+pub(super) struct Append {
+    pub(super) cause: Cause,
+    pub(super) event: String,
+    pub(super) fact: Fact,
+    pub(super) at: Timestamp,
+}
+
+/// How it went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The event is in the log.
+    Appended,
+    /// Another event has that version of the object.
+    Conflict,
+}
+
+struct Waiting {
+    append: Append,
+    answer: oneshot::Sender<Result<Outcome, DatabaseError>>,
+}
+
+/// The way into the log.
+#[derive(Debug, Clone)]
+pub(super) struct Appender {
+    queue: mpsc::Sender<Waiting>,
+    waker: Waker,
+}
+
+impl Appender {
+    /// Starts the connections' tasks. They end when the last handle is dropped.
+    pub(super) fn start(url: &DatabaseUrl) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let waiting = Arc::new(Mutex::new(waiting));
+        for _ in 0..CONNECTIONS {
+            tokio::spawn(run(url.clone(), waiting.clone()));
+        }
+        Self {
+            queue,
+            waker: Waker::start(url),
+        }
+    }
+
+    /// Appends an event and waits until it is committed or known not to be.
+    pub(super) async fn append(&self, append: Append) -> Result<Outcome, DatabaseError> {
+        let (answer, answered) = oneshot::channel();
+        let stopped = || DatabaseError::Unavailable("the appender has stopped".to_owned());
+        self.queue
+            .send(Waiting { append, answer })
+            .await
+            .map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+
+    /// Tells the workers that there is something in the outbox.
+    pub(super) fn wake(&self) {
+        self.waker.wake();
+    }
+}
+
+/// One connection: waits for appends, takes what there is, runs it, answers.
+async fn run(url: DatabaseUrl, queue: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
+    let mut connection: Option<(Client, Statement)> = None;
+    let mut held_back = VecDeque::new();
+    loop {
+        let batch = next_batch(&queue, &mut held_back).await;
+        if batch.is_empty() {
+            return;
+        }
+        if connection.as_ref().is_none_or(|(client, _)| client.is_closed()) {
+            connection = None;
+            match connect(&url).await {
+                Ok(made) => connection = Some(made),
+                Err(error) => {
+                    answer_all(batch, &error);
+                    continue;
+                }
+            }
+        }
+        if let Some((client, statement)) = &connection {
+            append_batch(client, statement, batch).await;
+        }
+    }
+}
+
+async fn connect(url: &DatabaseUrl) -> Result<(Client, Statement), DatabaseError> {
+    let client = url.client(Role::Api).await?;
+    let statement = client.prepare(include_str!("sql/append.sql")).await?;
+    Ok((client, statement))
+}
+
+/// What waits now, sorted so that two connections lock in the same order; empty when the log is closed. A second event of
+/// a stream is held back for the next statement.
+async fn next_batch(
+    queue: &Mutex<mpsc::Receiver<Waiting>>,
+    held_back: &mut VecDeque<Waiting>,
+) -> Vec<Waiting> {
+    let mut taken = std::mem::take(held_back);
+    if taken.is_empty() {
+        let mut queue = queue.lock().await;
+        let Some(first) = queue.recv().await else {
+            return Vec::new();
+        };
+        taken.push_back(first);
+        while taken.len() < BATCH_MAX {
+            let Ok(next) = queue.try_recv() else { break };
+            taken.push_back(next);
+        }
+    }
+    let mut streams = HashSet::new();
+    let key = |waiting: &Waiting| (waiting.append.cause.account, waiting.append.fact.stream.clone());
+    let (mut batch, rest): (Vec<_>, Vec<_>) = taken
+        .into_iter()
+        .partition(|waiting| streams.insert(key(waiting)));
+    held_back.extend(rest);
+    batch.sort_by_key(key);
+    batch
+}
+
+async fn append_batch(client: &Client, statement: &Statement, batch: Vec<Waiting>) {
+    let events: Vec<_> = batch.iter().map(|waiting| &waiting.append).collect();
+    match insert(client, statement, &events).await {
+        Ok(appended) => {
+            for waiting in batch {
+                let outcome = if appended.contains(&waiting.append.event) {
+                    Outcome::Appended
+                } else {
+                    Outcome::Conflict
+                };
+                // A caller that has gone away needs no answer.
+                let _ = waiting.answer.send(Ok(outcome));
+            }
+        }
+        Err(error) if batch.len() == 1 || client.is_closed() => answer_all(batch, &error),
+        Err(_) => {
+            for waiting in batch {
+                let result = insert(client, statement, &[&waiting.append]).await;
+                let outcome = result.map(|appended| {
+                    if appended.is_empty() {
+                        Outcome::Conflict
+                    } else {
+                        Outcome::Appended
+                    }
+                });
+                let _ = waiting.answer.send(outcome);
+            }
+        }
+    }
+}
+
+fn answer_all(batch: Vec<Waiting>, error: &DatabaseError) {
+    for waiting in batch {
+        let _ = waiting
+            .answer
+            .send(Err(DatabaseError::Unavailable(error.to_string())));
+    }
+}
+
+/// Runs the INSERT; returns the ids of the events that got in.
+async fn insert(
+    client: &Client,
+    statement: &Statement,
+    events: &[&Append],
+) -> Result<HashSet<String>, DatabaseError> {
+    fn column<'a, T>(events: &[&'a Append], field: impl Fn(&'a Append) -> T) -> Vec<T> {
+        events.iter().map(|event| field(event)).collect()
+    }
+    let account = column(events, |event| event.cause.account);
+    let id = column(events, |event| event.event.as_str());
+    let stream = column(events, |event| event.fact.stream.as_str());
+    let version = column(events, |event| event.fact.version);
+    let event_type = column(events, |event| event.fact.event_type.as_str());
+    let deleted = column(events, |event| event.fact.deletes);
+    let data = column(events, |event| event.fact.data.as_str());
+    let previous = column(events, |event| event.fact.previous.as_deref());
+    let request = column(events, |event| event.cause.request_id.as_str());
+    let key = column(events, |event| event.cause.idempotency_key.as_deref());
+    let at: Vec<SystemTime> = column(events, |event| event.at.system_time());
+    let parameters: [&(dyn ToSql + Sync); 11] = [
+        &account,
+        &id,
+        &stream,
+        &version,
+        &event_type,
+        &deleted,
+        &data,
+        &previous,
+        &request,
+        &key,
+        &at,
+    ];
+    let rows = client.query(statement, &parameters).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Appends one event and the signing secret it brings.
+pub(super) async fn append_with_secret(
+    client: &Client,
+    append: &Append,
+    secret: &SigningSecret,
+) -> Result<Outcome, DatabaseError> {
+    let Append {
+        cause,
+        event,
+        fact,
+        at,
+    } = append;
+    let parameters: [&(dyn ToSql + Sync); 12] = [
+        &cause.account,
+        event,
+        &fact.stream,
+        &fact.version,
+        &fact.event_type.as_str(),
+        &fact.deletes,
+        &fact.data,
+        &fact.previous,
+        &cause.request_id,
+        &cause.idempotency_key,
+        &at.system_time(),
+        &secret.reveal(),
+    ];
+    let touched = client
+        .execute(include_str!("sql/append_with_secret.sql"), &parameters)
+        .await?;
+    Ok(if touched > 0 {
+        Outcome::Appended
+    } else {
+        Outcome::Conflict
+    })
+}

@@ -1,0 +1,147 @@
+//! The only writer. A change to an object is an appended event; PostgreSQL derives the rest in the same statement.
+//!
+//! Appends that wait at the same time share one statement ([`appender`]). Two that meet at one version of an object are
+//! told apart by the log's key: the loser loads the object again and decides again.
+
+pub mod accounts;
+mod appender;
+mod wake;
+
+use deadpool_postgres::Pool;
+
+use crate::clock;
+use crate::contract::Event;
+use crate::database::{DatabaseError, DatabaseUrl, Role};
+use crate::domain::{self, Command, DecideError, Rejection, Snapshot, Verdict};
+use crate::id::Id;
+use crate::secret::SigningSecret;
+use appender::{Append, Appender, Outcome};
+pub use wake::WAKE_CHANNEL;
+
+/// How often a command is decided anew when others change the same object at the same time.
+pub const CONFLICT_TRIES: usize = 12;
+/// Connections for loading objects before they change.
+const LOAD_CONNECTIONS: usize = 8;
+
+/// Who caused a change.
+#[derive(Debug, Clone)]
+pub struct Cause {
+    /// The tenant whose object it is.
+    pub account: i64,
+    /// The API call, `req_…`.
+    pub request_id: String,
+    /// Its idempotency key.
+    pub idempotency_key: Option<String>,
+}
+
+/// Why an append came to nothing. Nothing was changed, except where the database went away before it answered.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The command was refused.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// Others kept changing the object; trying again may work.
+    #[error("the object kept changing")]
+    Conflict,
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// A stored snapshot can't be read.
+    #[error("a snapshot is not what this version writes: {0}")]
+    Snapshot(serde_json::Error),
+}
+
+impl From<DecideError> for AppendError {
+    fn from(error: DecideError) -> Self {
+        match error {
+            DecideError::Rejected(rejection) => Self::Rejected(rejection),
+            DecideError::Snapshot(error) => Self::Snapshot(error),
+        }
+    }
+}
+
+/// The log, for writing.
+#[derive(Debug, Clone)]
+pub struct Log {
+    pool: Pool,
+    appender: Appender,
+}
+
+impl Log {
+    /// Opens the log. Connections are made when they are first needed.
+    pub fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
+        Ok(Self {
+            pool: url.pool(Role::Api, LOAD_CONNECTIONS)?,
+            appender: Appender::start(url),
+        })
+    }
+
+    /// Runs a command: loads its object, decides, appends. Returns the object as it is then.
+    pub async fn append<C: Command>(&self, cause: &Cause, command: &C) -> Result<Snapshot, AppendError> {
+        self.append_with(cause, command, None).await
+    }
+
+    /// The same, for a command whose event brings a signing secret with it, in the same statement.
+    pub async fn append_with_secret<C: Command>(
+        &self,
+        cause: &Cause,
+        command: &C,
+        secret: &SigningSecret,
+    ) -> Result<Snapshot, AppendError> {
+        self.append_with(cause, command, Some(secret)).await
+    }
+
+    async fn append_with<C: Command>(
+        &self,
+        cause: &Cause,
+        command: &C,
+        secret: Option<&SigningSecret>,
+    ) -> Result<Snapshot, AppendError> {
+        for _ in 0..CONFLICT_TRIES {
+            let current = if command.creates() {
+                None
+            } else {
+                self.load(cause.account, &command.stream()).await?
+            };
+            let fact = match domain::decide(command, current)? {
+                Verdict::Unchanged(snapshot) => return Ok(snapshot),
+                Verdict::Append(fact) => fact,
+            };
+            let after = Snapshot {
+                version: fact.version,
+                data: fact.data.clone(),
+            };
+            let now = clock::now();
+            let append = Append {
+                cause: cause.clone(),
+                event: Id::<Event>::generate(now).to_string(),
+                fact,
+                at: now,
+            };
+            let outcome = match secret {
+                None => self.appender.append(append).await?,
+                Some(secret) => appender::append_with_secret(&*self.client().await?, &append, secret).await?,
+            };
+            if outcome == Outcome::Appended {
+                self.appender.wake();
+                return Ok(after);
+            }
+        }
+        Err(AppendError::Conflict)
+    }
+
+    /// The living object of that id.
+    async fn load(&self, account: i64, stream: &str) -> Result<Option<Snapshot>, DatabaseError> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached(include_str!("sql/load.sql")).await?;
+        let row = client.query_opt(&statement, &[&account, &stream]).await?;
+        Ok(row.map(|row| Snapshot {
+            version: row.get(0),
+            data: row.get(1),
+        }))
+    }
+
+    async fn client(&self) -> Result<deadpool_postgres::Client, DatabaseError> {
+        Ok(self.pool.get().await?)
+    }
+}

@@ -1,0 +1,99 @@
+//! Positions that were missing below the cursor. An append draws its position before it commits, so that a missing one may
+//! still come; after the statement timeout it can't, and was rolled back.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::database::STATEMENT_TIMEOUT_MS;
+
+/// The most ranges that are remembered; past that the oldest are left to the scan from the head.
+const RANGES_MAX: usize = 2_000;
+
+/// How far below the first position that is read late ones are expected; the scan from the head finds the others.
+const FIRST_GAP: i64 = 1_000;
+
+/// How long a missing position is waited for: twice as long as a statement may take.
+fn patience() -> Duration {
+    Duration::from_millis(u64::from(STATEMENT_TIMEOUT_MS) * 2)
+}
+
+/// The missing ranges, oldest first.
+#[derive(Debug, Clone, Default)]
+pub struct Gaps {
+    ranges: VecDeque<Gap>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Gap {
+    first: i64,
+    last: i64,
+    seen: Instant,
+}
+
+impl Gaps {
+    /// Remembers what is missing between the cursor and the positions that were read after it, in rising order.
+    pub fn note(&mut self, cursor: i64, positions: &[i64], now: Instant) {
+        let mut expected = match (cursor, positions.first()) {
+            // The first read: nobody knows what is gone and what is late, so only what is close is waited for.
+            (0, Some(first)) => first.saturating_sub(FIRST_GAP).max(1),
+            _ => cursor.saturating_add(1),
+        };
+        for &position in positions {
+            if position > expected {
+                self.ranges.push_back(Gap {
+                    first: expected,
+                    last: position.saturating_sub(1),
+                    seen: now,
+                });
+            }
+            expected = position.saturating_add(1);
+        }
+        let surplus = self.ranges.len().saturating_sub(RANGES_MAX);
+        self.ranges.drain(..surplus);
+    }
+
+    /// Drops what is too old to come.
+    pub fn expire(&mut self, now: Instant) {
+        while self
+            .ranges
+            .front()
+            .is_some_and(|gap| now.duration_since(gap.seen) > patience())
+        {
+            self.ranges.pop_front();
+        }
+    }
+
+    /// The first and the last position of each range that is waited for.
+    #[must_use]
+    pub fn bounds(&self) -> (Vec<i64>, Vec<i64>) {
+        self.ranges.iter().map(|gap| (gap.first, gap.last)).unzip()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_missing_is_remembered_until_it_cannot_come() {
+        let start = Instant::now();
+        let mut gaps = Gaps::default();
+        gaps.note(10, &[11, 12, 15, 16, 20], start);
+        assert_eq!(gaps.bounds(), (vec![13, 17], vec![14, 19]));
+        gaps.expire(start + patience());
+        assert_eq!(gaps.bounds().0.len(), 2);
+        gaps.expire(start + patience() + Duration::from_millis(1));
+        assert_eq!(gaps.bounds(), (vec![], vec![]));
+    }
+
+    #[tokio::test]
+    async fn the_list_is_bounded() {
+        let positions: Vec<i64> = (1..=5_000).map(|n| n * 2).collect();
+        let mut gaps = Gaps::default();
+        gaps.note(0, &positions, Instant::now());
+        assert_eq!(gaps.bounds().0.len(), RANGES_MAX);
+        assert_eq!(gaps.bounds().1.last(), Some(&9_999));
+    }
+}

@@ -1,0 +1,61 @@
+//! Sharing buckets out among workers, by advisory locks of their sessions and nothing else.
+//!
+//! Every worker holds a shared lock that announces it, and an exclusive one for each bucket. Counting the shared ones tells
+//! how many workers there are; each then holds its fair share and lets go of what is over it.
+
+use super::Session;
+use crate::database::DatabaseError;
+
+/// How many buckets there are: `calmony.bucket_of` in the migrations.
+pub const BUCKETS: usize = 64;
+
+/// Announces this worker. The class and the lock's number are those of the migrations.
+pub(super) const ANNOUNCE: &str = include_str!("sql/announce.sql");
+
+/// How many buckets one of so many workers holds at the most: together they hold all.
+#[must_use]
+pub const fn fair_share(workers: usize) -> usize {
+    BUCKETS.div_ceil(if workers == 0 { 1 } else { workers })
+}
+
+impl Session {
+    /// How many workers there are, this one included.
+    pub async fn workers(&self) -> Result<usize, DatabaseError> {
+        let row = self
+            .client
+            .query_one(include_str!("sql/workers.sql"), &[])
+            .await?;
+        Ok(usize::try_from(row.get::<_, i64>(0)).unwrap_or(1))
+    }
+
+    /// Takes up to that many buckets that nobody owns.
+    pub async fn take_buckets(&self, count_max: usize) -> Result<Vec<i16>, DatabaseError> {
+        let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
+        let rows = self
+            .client
+            .query(include_str!("sql/take_buckets.sql"), &[&count_max])
+            .await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Lets buckets go. Nothing of theirs may be in flight or unsettled.
+    pub async fn release_buckets(&self, buckets: &[i16]) -> Result<(), DatabaseError> {
+        self.client
+            .execute(include_str!("sql/release_buckets.sql"), &[&buckets])
+            .await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fair_shares_cover_every_bucket() {
+        for workers in 1..=100 {
+            assert!(fair_share(workers) * workers >= BUCKETS);
+            assert!((fair_share(workers) - 1) * workers < BUCKETS);
+        }
+    }
+}

@@ -1,0 +1,35 @@
+-- Outbox rows after a cursor and within gaps, with the event and the endpoints that ask for it, all in one snapshot.
+-- Rows of other workers' buckets come without an event: their positions are needed to see gaps.
+-- $1 cursor, $2 rows, $3 own buckets, $4 and $5 first and last positions of the gaps, $6 false for own buckets only.
+-- Indexes: outbox_position, event_positions_are_unique, endpoint_ids_are_unique, endpoint_secret_comes_with_one_event.
+with next as materialized (
+    select account, position, bucket
+      from calmony.outbox
+     where position > $1 and ($6 or bucket = any ($3::smallint[]))
+     order by position
+     limit $2
+), late as materialized (
+    select o.account, o.position, o.bucket
+      from unnest($4::bigint[], $5::bigint[]) as gap (first, last)
+      join calmony.outbox o on o.position between gap.first and gap.last
+     limit $2
+), claimed as (
+    select *, false as is_late from next
+    union all
+    select *, true from late where position <= $1
+)
+select c.account, c.position, c.bucket, c.is_late,
+       e.id::text, e.type, e.created_at, e.version, e.data::text, e.previous::text, e.request_id, e.idempotency_key,
+       a.livemode, f.endpoints, f.urls, f.secrets
+  from claimed c
+  left join calmony.event e on e.account = c.account and e.position = c.position and c.bucket = any ($3::smallint[])
+  left join calmony.account a on a.id = e.account
+  left join lateral (
+      select array_agg(p.id::text) as endpoints, array_agg(p.url) as urls, array_agg(s.secrets) as secrets
+        from calmony.endpoint p
+       cross join lateral (
+             select string_agg(secret, ' ' order by version desc) as secrets
+               from calmony.endpoint_secret
+              where account = p.account and endpoint = p.id) s
+       where p.account = e.account and p.status = 'enabled' and calmony.subscribes(p.enabled_events, e.type)) f on true
+ order by c.position

@@ -1,0 +1,125 @@
+//! Events: one by its id, and lists, newest first, by position in the log.
+
+use std::time::SystemTime;
+
+use tokio_postgres::Row;
+
+use super::page::Listed;
+use super::{Direction, Page, Reader};
+use crate::clock::Timestamp;
+use crate::contract::Event;
+use crate::database::DatabaseError;
+use crate::domain::envelope::StoredEvent;
+use crate::id::Id;
+
+/// Which events a list shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Of one of these types.
+    pub types: Option<Vec<&'static str>>,
+    /// From this instant on.
+    pub created_from: Option<Timestamp>,
+    /// Before this instant.
+    pub created_until: Option<Timestamp>,
+}
+
+/// An event, and to how many endpoints it is still owed.
+#[derive(Debug, Clone)]
+pub struct ListedEvent {
+    /// The event.
+    pub event: StoredEvent,
+    /// Endpoints it is still owed to.
+    pub pending_webhooks: i64,
+}
+
+impl Reader {
+    /// The event of that id; `None` when this account has none.
+    pub async fn event(
+        &self,
+        account: i64,
+        livemode: bool,
+        id: Id<Event>,
+    ) -> Result<Option<ListedEvent>, DatabaseError> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached(include_str!("sql/event.sql")).await?;
+        let row = client.query_opt(&statement, &[&account, &id.to_string()]).await?;
+        Ok(row.map(|row| listed(&row, livemode)))
+    }
+
+    /// A page of events; `None` when the cursor names no event of this account.
+    pub async fn events(
+        &self,
+        account: i64,
+        livemode: bool,
+        filter: &EventFilter,
+        page: &Page,
+    ) -> Result<Option<Listed<ListedEvent>>, DatabaseError> {
+        let (mut after, mut before) = (0, i64::MAX);
+        if let Direction::After(cursor) | Direction::Before(cursor) = &page.direction {
+            let Some(position) = self.position(account, cursor).await? else {
+                return Ok(None);
+            };
+            *(if page.reads_forwards() {
+                &mut after
+            } else {
+                &mut before
+            }) = position;
+        }
+        let sql = if page.reads_forwards() {
+            include_str!("sql/events_newer.sql")
+        } else {
+            include_str!("sql/events_older.sql")
+        };
+        let time = |at: Option<Timestamp>| at.map(Timestamp::system_time);
+        let (from, until) = (time(filter.created_from), time(filter.created_until));
+        let client = self.client().await?;
+        let statement = client.prepare_cached(sql).await?;
+        let rows = client
+            .query(
+                &statement,
+                &[
+                    &account,
+                    &after,
+                    &before,
+                    &page.rows(),
+                    &filter.types,
+                    &from,
+                    &until,
+                ],
+            )
+            .await?;
+        Ok(Some(
+            page.listed(rows.iter().map(|row| listed(row, livemode)).collect()),
+        ))
+    }
+
+    /// Where an event stands in the log.
+    async fn position(&self, account: i64, id: &str) -> Result<Option<i64>, DatabaseError> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(include_str!("sql/event_position.sql"))
+            .await?;
+        Ok(client
+            .query_opt(&statement, &[&account, &id])
+            .await?
+            .map(|row| row.get(0)))
+    }
+}
+
+fn listed(row: &Row, livemode: bool) -> ListedEvent {
+    let event = StoredEvent {
+        id: row.get(0),
+        event_type: row.get(1),
+        created: Timestamp::from(row.get::<_, SystemTime>(2)).seconds(),
+        version: row.get(3),
+        data: row.get(4),
+        previous: row.get(5),
+        request_id: row.get(6),
+        idempotency_key: row.get(7),
+        livemode,
+    };
+    ListedEvent {
+        event,
+        pending_webhooks: row.get(8),
+    }
+}

@@ -1,0 +1,32 @@
+//! Whose API key that is.
+
+use super::Reader;
+use crate::database::DatabaseError;
+use crate::secret::hash_api_key;
+
+/// The account a request is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Account {
+    /// Its number; never shown.
+    pub id: i64,
+    /// Whether the key is of its live mode.
+    pub livemode: bool,
+}
+
+impl Reader {
+    /// The account that an API key opens. The key is looked up by its hash, so that no comparison tells how much of a
+    /// guess was right.
+    pub async fn account_of_key(&self, key: &str) -> Result<Option<Account>, DatabaseError> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(include_str!("sql/account_of_key.sql"))
+            .await?;
+        let row = client
+            .query_opt(&statement, &[&hash_api_key(key).as_slice()])
+            .await?;
+        Ok(row.map(|row| Account {
+            id: row.get(0),
+            livemode: row.get(1),
+        }))
+    }
+}

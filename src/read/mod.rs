@@ -1,0 +1,39 @@
+//! The only reader for the API, under a role that can do nothing else.
+
+pub mod events;
+pub mod keys;
+pub mod objects;
+pub mod page;
+
+use deadpool_postgres::{Client, Pool};
+
+use crate::database::{DatabaseError, DatabaseUrl, Role};
+pub use page::{Direction, Page};
+
+/// Connections for reading.
+const CONNECTIONS: usize = 8;
+
+/// The log and what is derived from it, for reading.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    pool: Pool,
+}
+
+impl Reader {
+    /// Opens the database for reading. Connections are made when they are first needed.
+    pub fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
+        Ok(Self {
+            pool: url.pool(Role::Reader, CONNECTIONS)?,
+        })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), DatabaseError> {
+        self.client().await?.execute("select", &[]).await?;
+        Ok(())
+    }
+
+    async fn client(&self) -> Result<Client, DatabaseError> {
+        Ok(self.pool.get().await?)
+    }
+}

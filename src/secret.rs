@@ -1,0 +1,154 @@
+//! Random secrets: API keys and signing secrets. Shown once, compared by hash.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+/// A signing secret of a webhook endpoint: `whsec_` and 24 random bytes in standard base64 (32 characters).
+///
+/// One text serves both signature schemes: Stripe's keys its HMAC with the whole text, Standard Webhooks with the bytes
+/// that the part after `whsec_` decodes to.
+#[derive(Clone)]
+pub struct SigningSecret {
+    text: SecretString,
+    key: Vec<u8>,
+}
+
+/// The text is not `whsec_` followed by 24 to 64 bytes in padded standard base64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a signing secret is 'whsec_' followed by 24 to 64 bytes in standard base64")]
+pub struct SigningSecretError;
+
+impl SigningSecret {
+    /// A new secret from the operating system's randomness.
+    #[must_use]
+    pub fn generate() -> Self {
+        let key = rand::random::<[u8; 24]>();
+        Self {
+            text: format!("whsec_{}", STANDARD.encode(key)).into(),
+            key: key.to_vec(),
+        }
+    }
+
+    /// Reads a stored or configured secret.
+    pub fn parse(text: &str) -> Result<Self, SigningSecretError> {
+        let encoded = text.strip_prefix("whsec_").ok_or(SigningSecretError)?;
+        let key = STANDARD.decode(encoded).map_err(|_| SigningSecretError)?;
+        if !(24..=64).contains(&key.len()) {
+            return Err(SigningSecretError);
+        }
+        Ok(Self {
+            text: text.into(),
+            key,
+        })
+    }
+
+    /// The whole text, for the one answer that shows it and for Stripe's signature scheme.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        self.text.expose_secret()
+    }
+
+    /// The decoded bytes, the key of Standard Webhooks.
+    #[must_use]
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+}
+
+impl fmt::Debug for SigningSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningSecret(…)")
+    }
+}
+
+/// A secret API key, `sk_test_…` or `sk_live_…`: 32 random characters, 190 bits.
+#[derive(Debug, Clone)]
+pub struct ApiKey(SecretString);
+
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+impl ApiKey {
+    /// A new key for an account's live or test mode.
+    #[must_use]
+    pub fn generate(livemode: bool) -> Self {
+        let mode = if livemode { "live" } else { "test" };
+        let random = (0..32).filter_map(|_| ALPHABET.get(rand::random_range(0..ALPHABET.len())));
+        Self(
+            format!(
+                "sk_{mode}_{}",
+                random.map(|byte| char::from(*byte)).collect::<String>()
+            )
+            .into(),
+        )
+    }
+
+    /// The whole key, for the one time it is shown.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// What people may see of it: the mode and the last four characters.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        let key = self.reveal();
+        format!(
+            "{}…{}",
+            key.get(..8).unwrap_or_default(),
+            key.get(key.len().saturating_sub(4)..).unwrap_or_default()
+        )
+    }
+}
+
+/// What is stored of a key and looked up: its SHA-256. A key is random enough that no slow hash is needed.
+#[must_use]
+pub fn hash_api_key(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signing_secret_reads_back_and_hides_itself_from_debug() {
+        let secret = SigningSecret::generate();
+        let read = SigningSecret::parse(secret.reveal()).expect("its own text");
+        assert_eq!(read.key(), secret.key());
+        assert_eq!(secret.reveal().len(), "whsec_".len() + 32);
+        assert!(!format!("{secret:?}").contains(secret.reveal()));
+    }
+
+    #[test]
+    fn what_is_no_signing_secret_is_refused() {
+        for text in [
+            "",
+            "whsec_",
+            "whsec_AAAA",
+            "whsec_????",
+            "sk_test_x",
+            "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3OA",
+        ] {
+            assert_eq!(
+                SigningSecret::parse(text).map(|_| ()),
+                Err(SigningSecretError),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn api_keys_differ_name_their_mode_and_show_little() {
+        let (a, b) = (ApiKey::generate(false), ApiKey::generate(false));
+        assert_ne!(a.reveal(), b.reveal());
+        assert!(
+            a.reveal().starts_with("sk_test_") && ApiKey::generate(true).reveal().starts_with("sk_live_")
+        );
+        assert_eq!(a.hint().chars().count(), 13);
+        assert!(!format!("{a:?}").contains(a.reveal()));
+    }
+}
