@@ -5,7 +5,7 @@
 //! [IPv4](https://www.iana.org/assignments/iana-ipv4-special-registry) and
 //! [IPv6](https://www.iana.org/assignments/iana-ipv6-special-registry) addresses don't call globally reachable, and every
 //! IPv6 form that carries an IPv4 address inside (mapped, NAT64, 6to4, Teredo, SIIT), whatever that address is.
-//! Of IPv6 only the global unicast range 2000::/3 is open at all. The operator's allow-list goes before everything.
+//! Of IPv6 only the global unicast range `2000::/3` is open at all. The operator's allow-list goes before everything.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -12,7 +12,7 @@ use clap::{CommandFactory, Parser};
 /// Where the database is.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DatabaseOptions {
-    /// PostgreSQL, as a URL: postgresql://user:password@host:5432/database. The login must be a member of the group role
+    /// PostgreSQL, as a URL: <postgresql://user:password@host:5432/database>. The login must be a member of the group role
     /// that the process works under (see docs/ARCHITECTURE.md)
     #[arg(
         long,

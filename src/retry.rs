@@ -145,7 +145,7 @@ mod tests {
             match schedule.delay_after(attempts, jitter) {
                 None => prop_assert!(attempts == 0 || attempts > 9),
                 Some(delay) => {
-                    let base = schedule.0[attempts as usize - 1];
+                    let base = schedule.0[usize::try_from(attempts).expect("small") - 1];
                     prop_assert!(delay >= base.mul_f64(0.799) && delay <= base.mul_f64(1.201));
                 }
             }

@@ -57,7 +57,7 @@ pub(crate) struct Report {
 impl Sender {
     pub(crate) fn new(options: &WorkerOptions) -> anyhow::Result<Self> {
         let guard = Arc::new(AddressGuard::new(options.allow_networks.clone()));
-        let client = target::client(guard.clone(), usize::from(options.endpoint_in_flight_max))?;
+        let client = target::client(&guard, usize::from(options.endpoint_in_flight_max))?;
         Ok(Self {
             client,
             guard,

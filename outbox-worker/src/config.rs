@@ -29,7 +29,7 @@ pub(crate) struct WorkerOptions {
     /// How many requests to one endpoint may be in flight at once
     #[arg(long, env = "CALMONY_ENDPOINT_IN_FLIGHT_MAX", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096), value_name = "COUNT")]
     pub(crate) endpoint_in_flight_max: u16,
-    /// Private networks that webhooks may be sent to all the same, as CIDR, with commas between: 10.1.0.0/16,fd00::/8
+    /// Private networks that webhooks may be sent to all the same, as CIDR, with commas between: `10.1.0.0/16,fd00::/8`
     #[arg(
         long,
         env = "CALMONY_ALLOW_NETWORKS",
@@ -48,7 +48,7 @@ pub(crate) struct WorkerOptions {
 
 fn attempt_timeout(text: &str) -> Result<Duration, String> {
     let timeout = duration(text)?;
-    let allowed = Duration::from_millis(100)..=Duration::from_secs(120);
+    let allowed = Duration::from_millis(100)..=Duration::from_mins(2);
     if allowed.contains(&timeout) {
         Ok(timeout)
     } else {

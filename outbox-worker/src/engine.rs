@@ -4,6 +4,7 @@
 //! at a time; requests run beside them. There is no timer between an outcome and its writing: whatever has gathered while
 //! the last write ran goes out in the next.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::attempt::{Report, Sender};
 use crate::config::WorkerOptions;
-use crate::flight::{Flight, Job};
+use crate::flight::Flight;
+use crate::lanes::Job;
 use crate::ownership::Ownership;
 
 /// How often an idle worker looks for work that nobody woke it for: retries, and lost wake-ups.
@@ -28,7 +30,7 @@ const SHARE: Duration = Duration::from_millis(500);
 /// How often the outbox is read from its head, for what the cursor and the gaps have missed.
 const SCAN: Duration = Duration::from_secs(30);
 /// How often the partitions of the coming days are looked after.
-const PARTITIONS: Duration = Duration::from_secs(3600);
+const PARTITIONS: Duration = Duration::from_hours(1);
 /// How long an event waits in the outbox for its endpoints; then each that hasn't answered gets a row of its own.
 const HAND_OVER: Duration = Duration::from_secs(1);
 /// Rows of one read.
@@ -50,18 +52,18 @@ pub(crate) struct Engine {
     want_fresh: bool,
     /// Something may be due.
     want_due: bool,
-    busy: Busy,
+    busy: HashSet<Operation>,
     operations: FuturesUnordered<BoxFuture<'static, Result<Done, DatabaseError>>>,
     attempts: JoinSet<(Report, Job)>,
 }
 
-/// What runs on the session, at most one of each.
-#[derive(Debug, Default)]
-struct Busy {
-    reading: bool,
-    reading_due: bool,
-    writing: bool,
-    sharing: bool,
+/// What the session does, at most one of each at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Operation {
+    Read,
+    ReadDue,
+    Write,
+    Share,
 }
 
 /// What an operation on the session brought.
@@ -90,7 +92,7 @@ impl Engine {
             scan: None,
             want_fresh: false,
             want_due: false,
-            busy: Busy::default(),
+            busy: HashSet::new(),
             operations: FuturesUnordered::new(),
             attempts: JoinSet::new(),
         }
@@ -128,8 +130,10 @@ impl Engine {
 
     /// Sends as much as may be in flight.
     fn launch(&mut self) {
-        while self.flight.in_flight() < self.in_flight_max {
-            let Some(job) = self.flight.next() else { return };
+        while self.flight.lanes.in_flight() < self.in_flight_max {
+            let Some(job) = self.flight.lanes.next() else {
+                return;
+            };
             let sender = self.sender.clone();
             self.attempts
                 .spawn(async move { (sender.send(&job.webhook).await, job) });
@@ -146,7 +150,7 @@ impl Engine {
                         event = &*job.webhook.event, endpoint = job.key.endpoint, attempt = job.attempts + 1,
                         status = report.status, error = report.error, duration = ?report.duration, "attempted"
                     );
-                    self.flight.attempted(job, report, retry::jitter());
+                    self.flight.attempted(&job, report, retry::jitter());
                 }
                 // Attempts don't panic and are not cancelled; if one did, its event would stay in the outbox.
                 Err(error) => tracing::error!(%error, "an attempt was lost"),
@@ -158,17 +162,20 @@ impl Engine {
     /// Starts whatever the session should do and doesn't.
     fn operate(&mut self) {
         self.write();
-        let room = self.flight.queued() < self.in_flight_max;
+        let room = self.flight.lanes.queued() < self.in_flight_max;
         let own = self.ownership.own();
         if own.is_empty() {
             return;
         }
-        if !self.busy.reading && room {
+        if !self.busy.contains(&Operation::Read) && room {
             self.read(own.clone());
         }
-        if !self.busy.reading_due && self.want_due && self.flight.owed() < self.in_flight_max {
+        if !self.busy.contains(&Operation::ReadDue)
+            && self.want_due
+            && self.flight.owed() < self.in_flight_max
+        {
             self.want_due = false;
-            self.busy.reading_due = true;
+            self.busy.insert(Operation::ReadDue);
             // Those in memory are read again, so that many more have to be asked for.
             let rows = rows(ROWS + self.flight.owed());
             self.perform(move |session| async move { session.due(rows, &own).await.map(Done::Due) });
@@ -177,13 +184,13 @@ impl Engine {
 
     fn read(&mut self, own: Vec<i16>) {
         if let Some(from) = self.scan {
-            self.busy.reading = true;
+            self.busy.insert(Operation::Read);
             self.perform(move |session| async move {
                 session.scan(from, rows(ROWS), &own).await.map(Done::Scanned)
             });
         } else if self.want_fresh {
             self.want_fresh = false;
-            self.busy.reading = true;
+            self.busy.insert(Operation::Read);
             let (cursor, gaps) = (self.cursor, self.gaps.clone());
             self.perform(move |session| async move {
                 session
@@ -196,7 +203,7 @@ impl Engine {
 
     /// Writes what has gathered, and lets go the buckets that have nothing left after it.
     fn write(&mut self) {
-        if self.busy.writing {
+        if self.busy.contains(&Operation::Write) {
             return;
         }
         let idle: Vec<i16> = self
@@ -207,7 +214,7 @@ impl Engine {
         if self.flight.settlement.is_empty() && idle.is_empty() {
             return;
         }
-        self.busy.writing = true;
+        self.busy.insert(Operation::Write);
         let settlement = std::mem::take(&mut self.flight.settlement);
         self.perform(move |session| async move {
             if !settlement.is_empty() {
@@ -221,8 +228,8 @@ impl Engine {
     }
 
     fn share(&mut self) {
-        if !self.busy.sharing {
-            self.busy.sharing = true;
+        if !self.busy.contains(&Operation::Share) {
+            self.busy.insert(Operation::Share);
             self.perform(|session| async move { session.workers().await.map(Done::Shared) });
         }
     }
@@ -247,14 +254,14 @@ impl Engine {
     fn finish(&mut self, done: Done) {
         match done {
             Done::Fresh(fetched) => {
-                self.busy.reading = false;
+                self.busy.remove(&Operation::Read);
                 self.want_fresh |= fetched.positions.len() >= ROWS;
                 self.gaps.note(self.cursor, &fetched.positions, Instant::now());
                 self.cursor = fetched.positions.last().copied().unwrap_or(self.cursor);
                 self.admit(fetched);
             }
             Done::Scanned(fetched) => {
-                self.busy.reading = false;
+                self.busy.remove(&Operation::Read);
                 let full = fetched.positions.len() >= ROWS;
                 self.scan = fetched
                     .positions
@@ -264,21 +271,21 @@ impl Engine {
                 self.admit(fetched);
             }
             Done::Due(due) => {
-                self.busy.reading_due = false;
+                self.busy.remove(&Operation::ReadDue);
                 self.want_due |= due.len() >= ROWS + self.flight.owed();
                 for due in due.into_iter().filter(|due| self.ownership.owns(due.bucket)) {
                     self.flight.admit_due(due);
                 }
             }
             Done::Settled(settlement, released) => {
-                self.busy.writing = false;
+                self.busy.remove(&Operation::Write);
                 self.flight.settled(&settlement);
                 self.ownership.released(&released);
             }
             Done::Shared(workers) => {
                 let wanted = self.ownership.adapt(workers);
                 if wanted == 0 {
-                    self.busy.sharing = false;
+                    self.busy.remove(&Operation::Share);
                 } else {
                     self.perform(
                         move |session| async move { session.take_buckets(wanted).await.map(Done::Took) },
@@ -286,7 +293,7 @@ impl Engine {
                 }
             }
             Done::Took(buckets) => {
-                self.busy.sharing = false;
+                self.busy.remove(&Operation::Share);
                 if !buckets.is_empty() {
                     tracing::info!(count = buckets.len(), "took buckets");
                     self.ownership.took(&buckets);
@@ -311,13 +318,13 @@ impl Engine {
     /// Stops: sends nothing more, waits for what is in flight, writes everything down. What is still in flight at the
     /// deadline is abandoned, which is no failure of its: it is due again.
     async fn drain(mut self) -> Result<(), DatabaseError> {
-        tracing::info!(in_flight = self.flight.in_flight(), "stopping");
+        tracing::info!(in_flight = self.flight.lanes.in_flight(), "stopping");
         self.flight.wind_down(Instant::now(), self.sender.timeout());
         let deadline = tokio::time::sleep(self.drain_timeout);
         tokio::pin!(deadline);
         loop {
             self.write();
-            if self.flight.in_flight() == 0 && !self.busy.writing {
+            if self.flight.lanes.in_flight() == 0 && !self.busy.contains(&Operation::Write) {
                 return Ok(());
             }
             tokio::select! {

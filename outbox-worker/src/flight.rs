@@ -1,12 +1,13 @@
-//! What is in memory: events whose endpoints haven't all answered, jobs that wait for their endpoint, jobs in flight.
+//! What is in memory: events whose endpoints haven't all answered, their jobs, and outcomes that are to be written.
 //!
 //! Nothing here reads a clock or a socket. The engine tells it what happened; it tells the engine what to send and puts
 //! what is to be written into the settlement.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use calmony_pay::domain::envelope::StoredEvent;
 use calmony_pay::outbox::{
     AttemptRecord, DeliveryKey, DeliveryState, Due, EndpointStatus, EventKey, Fresh, Settlement, Target,
 };
@@ -14,16 +15,7 @@ use calmony_pay::retry::RetrySchedule;
 use tokio::time::Instant;
 
 use crate::attempt::{Report, Webhook};
-
-/// One delivery that is to be attempted.
-#[derive(Debug, Clone)]
-pub(crate) struct Job {
-    pub(crate) key: DeliveryKey,
-    pub(crate) bucket: i16,
-    /// Attempts made before.
-    pub(crate) attempts: u32,
-    pub(crate) webhook: Webhook,
-}
+use crate::lanes::{Job, Lanes};
 
 /// An event that came straight from the outbox and isn't fanned out yet.
 #[derive(Debug)]
@@ -34,30 +26,18 @@ struct Pending {
     waiting: BTreeSet<String>,
 }
 
-/// The jobs of one endpoint.
-#[derive(Debug, Default)]
-struct Lane {
-    queued: VecDeque<Job>,
-    in_flight: usize,
-}
-
 /// Everything in memory.
 #[derive(Debug)]
 pub(crate) struct Flight {
     schedule: RetrySchedule,
-    lane_max: usize,
+    /// The jobs, queued and in flight.
+    pub(crate) lanes: Lanes,
     pending: HashMap<EventKey, Pending>,
-    lanes: HashMap<String, Lane>,
-    /// Endpoints with something queued and room for it, in turn. One may stand here twice, or in vain.
-    turns: VecDeque<String>,
     /// Deliveries with a row of their own that are queued or in flight.
     owed: HashSet<DeliveryKey>,
     /// What is decided but not known to be written. A read that began before the write may show it once more.
     unsettled_events: HashSet<EventKey>,
     unsettled_deliveries: HashSet<DeliveryKey>,
-    in_flight_buckets: HashMap<i16, usize>,
-    queued: usize,
-    in_flight: usize,
     /// What is to be written next.
     pub(crate) settlement: Settlement,
 }
@@ -66,28 +46,13 @@ impl Flight {
     pub(crate) fn new(schedule: RetrySchedule, lane_max: usize) -> Self {
         Self {
             schedule,
-            lane_max,
+            lanes: Lanes::new(lane_max),
             pending: HashMap::new(),
-            lanes: HashMap::new(),
-            turns: VecDeque::new(),
             owed: HashSet::new(),
             unsettled_events: HashSet::new(),
             unsettled_deliveries: HashSet::new(),
-            in_flight_buckets: HashMap::new(),
-            queued: 0,
-            in_flight: 0,
             settlement: Settlement::default(),
         }
-    }
-
-    /// Jobs that are queued.
-    pub(crate) const fn queued(&self) -> usize {
-        self.queued
-    }
-
-    /// Requests in flight.
-    pub(crate) const fn in_flight(&self) -> usize {
-        self.in_flight
     }
 
     /// Deliveries in memory that have rows of their own.
@@ -105,7 +70,7 @@ impl Flight {
             return;
         }
         let count = i64::try_from(fresh.targets.len()).unwrap_or(i64::MAX);
-        let Some((event, body)) = render(&fresh.event, count) else {
+        let Some(body) = Body::of(&fresh.event, count) else {
             return;
         };
         let waiting = fresh
@@ -122,7 +87,7 @@ impl Flight {
             },
         );
         for target in fresh.targets {
-            self.enqueue(job(fresh.key, fresh.bucket, 0, target, &event, &body));
+            self.lanes.push(body.job(fresh.key, fresh.bucket, 0, target));
         }
     }
 
@@ -137,11 +102,12 @@ impl Flight {
         }
         match due.status {
             EndpointStatus::Enabled => {
-                let Some((event, body)) = render(&due.event, due.pending_webhooks) else {
+                let Some(body) = Body::of(&due.event, due.pending_webhooks) else {
                     return;
                 };
                 self.owed.insert(key);
-                self.enqueue(job(due.key, due.bucket, due.attempts, due.target, &event, &body));
+                self.lanes
+                    .push(body.job(due.key, due.bucket, due.attempts, due.target));
             }
             EndpointStatus::Disabled => {
                 self.unsettled_deliveries.insert(key.clone());
@@ -155,44 +121,9 @@ impl Flight {
         }
     }
 
-    fn enqueue(&mut self, job: Job) {
-        let endpoint = job.key.endpoint.clone();
-        let lane = self.lanes.entry(endpoint.clone()).or_default();
-        if lane.queued.is_empty() {
-            self.turns.push_back(endpoint);
-        }
-        lane.queued.push_back(job);
-        self.queued += 1;
-    }
-
-    /// The next job to send. Endpoints take turns; one that has its share in flight is passed over.
-    pub(crate) fn next(&mut self) -> Option<Job> {
-        while let Some(endpoint) = self.turns.pop_front() {
-            let Some(lane) = self
-                .lanes
-                .get_mut(&endpoint)
-                .filter(|lane| lane.in_flight < self.lane_max)
-            else {
-                continue;
-            };
-            let Some(job) = lane.queued.pop_front() else {
-                continue;
-            };
-            lane.in_flight += 1;
-            if !lane.queued.is_empty() {
-                self.turns.push_back(endpoint);
-            }
-            self.queued -= 1;
-            self.in_flight += 1;
-            *self.in_flight_buckets.entry(job.bucket).or_default() += 1;
-            return Some(job);
-        }
-        None
-    }
-
     /// An attempt is over.
-    pub(crate) fn attempted(&mut self, job: Job, report: Report, jitter: f64) {
-        self.land(&job);
+    pub(crate) fn attempted(&mut self, job: &Job, report: Report, jitter: f64) {
+        self.lanes.landed(job);
         let attempts = job.attempts.saturating_add(1);
         let delivered = report.error.is_none();
         self.settlement
@@ -210,27 +141,6 @@ impl Flight {
             self.settlement.delivered(job.key.clone());
         }
         self.answered(&job.key);
-    }
-
-    /// A request is no longer in flight.
-    fn land(&mut self, job: &Job) {
-        self.in_flight = self.in_flight.saturating_sub(1);
-        if let Some(count) = self.in_flight_buckets.get_mut(&job.bucket) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.in_flight_buckets.remove(&job.bucket);
-            }
-        }
-        let Some(lane) = self.lanes.get_mut(&job.key.endpoint) else {
-            return;
-        };
-        let was_full = lane.in_flight >= self.lane_max;
-        lane.in_flight = lane.in_flight.saturating_sub(1);
-        if was_full && !lane.queued.is_empty() {
-            self.turns.push_back(job.key.endpoint.clone());
-        } else if lane.queued.is_empty() && lane.in_flight == 0 {
-            self.lanes.remove(&job.key.endpoint);
-        }
     }
 
     /// An endpoint of an event has answered; the last one takes the event out of the outbox.
@@ -261,7 +171,7 @@ impl Flight {
         if late.is_empty() {
             return;
         }
-        let queued = self.unqueue(|job| late.contains(&job.key.event));
+        let queued = self.lanes.unqueue(|job| late.contains(&job.key.event));
         for event in late {
             let Some(pending) = self.pending.remove(&event) else {
                 continue;
@@ -285,27 +195,9 @@ impl Flight {
     /// Stops sending: what is queued goes back to where it came from, what is in flight goes on.
     pub(crate) fn wind_down(&mut self, now: Instant, attempt_timeout: Duration) {
         self.hand_over(now + Duration::from_secs(1), attempt_timeout);
-        for key in self.unqueue(|_| true) {
+        for key in self.lanes.unqueue(|_| true) {
             self.owed.remove(&key);
         }
-    }
-
-    /// Takes jobs out of the queues; says which.
-    fn unqueue(&mut self, which: impl Fn(&Job) -> bool) -> HashSet<DeliveryKey> {
-        let mut taken = HashSet::new();
-        for lane in self.lanes.values_mut() {
-            lane.queued.retain(|job| {
-                let goes = which(job);
-                if goes {
-                    taken.insert(job.key.clone());
-                }
-                !goes
-            });
-        }
-        self.queued = self.queued.saturating_sub(taken.len());
-        self.lanes
-            .retain(|_, lane| lane.in_flight > 0 || !lane.queued.is_empty());
-        taken
     }
 
     /// What was to be written has been written.
@@ -320,42 +212,48 @@ impl Flight {
 
     /// Whether something of that bucket is queued or in flight.
     pub(crate) fn is_busy(&self, bucket: i16) -> bool {
-        self.in_flight_buckets.contains_key(&bucket)
-            || self.pending.values().any(|pending| pending.bucket == bucket)
-            || self
-                .lanes
-                .values()
-                .any(|lane| lane.queued.iter().any(|job| job.bucket == bucket))
+        self.lanes.is_busy(bucket) || self.pending.values().any(|pending| pending.bucket == bucket)
     }
 }
 
-fn render(event: &calmony_pay::domain::envelope::StoredEvent, pending: i64) -> Option<(Arc<str>, Arc<str>)> {
-    match event.render(pending) {
-        Ok(body) => Some((event.id.as_str().into(), body.into())),
-        Err(error) => {
-            // PostgreSQL has checked that it is JSON. It stays in the outbox, in sight.
-            tracing::error!(event = event.id, %error, "a stored event can't be read");
-            None
+/// An event as it is sent: its id and its JSON, shared by the jobs of all its endpoints.
+struct Body {
+    event: Arc<str>,
+    json: Arc<str>,
+}
+
+impl Body {
+    fn of(event: &StoredEvent, pending_webhooks: i64) -> Option<Self> {
+        match event.render(pending_webhooks) {
+            Ok(json) => Some(Self {
+                event: event.id.as_str().into(),
+                json: json.into(),
+            }),
+            Err(error) => {
+                // PostgreSQL has checked that it is JSON. It stays in the outbox, in sight.
+                tracing::error!(event = event.id, %error, "a stored event can't be read");
+                None
+            }
         }
     }
-}
 
-fn job(event: EventKey, bucket: i16, attempts: u32, target: Target, id: &Arc<str>, body: &Arc<str>) -> Job {
-    let key = DeliveryKey {
-        event,
-        endpoint: target.endpoint,
-    };
-    let webhook = Webhook {
-        event: id.clone(),
-        body: body.clone(),
-        url: target.url,
-        secrets: target.secrets,
-    };
-    Job {
-        key,
-        bucket,
-        attempts,
-        webhook,
+    fn job(&self, event: EventKey, bucket: i16, attempts: u32, target: Target) -> Job {
+        let key = DeliveryKey {
+            event,
+            endpoint: target.endpoint,
+        };
+        let (event, body) = (self.event.clone(), self.json.clone());
+        Job {
+            key,
+            bucket,
+            attempts,
+            webhook: Webhook {
+                event,
+                body,
+                url: target.url,
+                secrets: target.secrets,
+            },
+        }
     }
 }
 

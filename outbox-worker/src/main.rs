@@ -8,6 +8,7 @@ mod attempt;
 mod config;
 mod engine;
 mod flight;
+mod lanes;
 mod ownership;
 mod target;
 

@@ -37,16 +37,17 @@ impl Resolve for GuardedResolver {
         Box::pin(async move {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             if guard.permits_all(found.iter().map(SocketAddr::ip)) {
-                Ok(Box::new(found.into_iter()) as Addrs)
+                let found: Addrs = Box::new(found.into_iter());
+                Ok(found)
             } else {
-                Err(Box::new(ForbiddenAddress).into())
+                Err(ForbiddenAddress.into())
             }
         })
     }
 }
 
 /// The client, shared by all deliveries so that connections are kept alive.
-pub(crate) fn client(guard: Arc<AddressGuard>, idle_max: usize) -> anyhow::Result<Client> {
+pub(crate) fn client(guard: &Arc<AddressGuard>, idle_max: usize) -> anyhow::Result<Client> {
     let builder = || {
         ClientBuilder::new()
             .no_proxy()
@@ -105,7 +106,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_leads_home_is_refused_at_the_moment_of_connecting() {
-        let client = client(Arc::new(AddressGuard::default()), 1).expect("a client");
+        let client = client(&Arc::new(AddressGuard::default()), 1).expect("a client");
         let error = client
             .get("http://localhost:1/")
             .send()

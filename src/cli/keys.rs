@@ -7,20 +7,20 @@ use crate::log::accounts::create_key;
 
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
-pub enum KeysCommand {
+pub(super) enum KeysCommand {
     /// Make a key, and its account where there is none of that name. The key is printed once and stored nowhere
     Create(CreateOptions),
 }
 
 /// How to make a key.
 #[derive(Debug, clap::Args)]
-pub struct CreateOptions {
+pub(super) struct CreateOptions {
     #[command(flatten)]
     database: DatabaseOptions,
     /// The account the key opens: 1 to 100 characters
     #[arg(long, value_name = "NAME", value_parser = account_name)]
     account: String,
-    /// Make a key of the account's live mode (sk_live_…) instead of its test mode (sk_test_…)
+    /// Make a key of the account's live mode (`sk_live`_…) instead of its test mode (`sk_test`_…)
     #[arg(long)]
     live: bool,
 }

@@ -5,7 +5,7 @@ use crate::database::migrate::migrate;
 
 /// How to migrate.
 #[derive(Debug, clap::Args)]
-pub struct MigrateOptions {
+pub(super) struct MigrateOptions {
     #[command(flatten)]
     database: DatabaseOptions,
 }

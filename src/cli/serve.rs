@@ -11,7 +11,7 @@ use crate::telemetry::{self, LogOptions};
 
 /// How to serve the API.
 #[derive(Debug, clap::Args)]
-pub struct ServeOptions {
+pub(super) struct ServeOptions {
     #[command(flatten)]
     database: DatabaseOptions,
     /// Where to listen. Port 0 takes a free one

@@ -285,7 +285,7 @@ pub struct Delete {
 
 /// No customer of that id.
 #[must_use]
-pub fn missing(id: impl ToString) -> Rejection {
+pub fn missing(id: &impl ToString) -> Rejection {
     Rejection::NoSuchObject {
         noun: contract::Customer::RESOURCE.noun,
         id: id.to_string(),
@@ -343,7 +343,7 @@ impl Command for Update {
     }
 
     fn decide(&self, current: Option<Customer>) -> Result<Decision<Customer>, Rejection> {
-        let current = current.ok_or_else(|| missing(self.id))?;
+        let current = current.ok_or_else(|| missing(&self.id))?;
         let state = self.changes.clone().apply(current)?;
         Ok(Decision {
             event_type: EventType::CustomerUpdated,
@@ -361,7 +361,7 @@ impl Command for Delete {
     }
 
     fn decide(&self, current: Option<Customer>) -> Result<Decision<Customer>, Rejection> {
-        let state = current.ok_or_else(|| missing(self.id))?;
+        let state = current.ok_or_else(|| missing(&self.id))?;
         Ok(Decision {
             event_type: EventType::CustomerDeleted,
             state,

@@ -155,7 +155,7 @@ pub struct Delete {
 
 /// No endpoint of that id.
 #[must_use]
-pub fn missing(id: impl ToString) -> Rejection {
+pub fn missing(id: &impl ToString) -> Rejection {
     Rejection::NoSuchObject {
         noun: contract::WebhookEndpoint::RESOURCE.noun,
         id: id.to_string(),
@@ -212,7 +212,7 @@ impl Command for Update {
     }
 
     fn decide(&self, current: Option<WebhookEndpoint>) -> Result<Decision<WebhookEndpoint>, Rejection> {
-        let current = current.ok_or_else(|| missing(self.id))?;
+        let current = current.ok_or_else(|| missing(&self.id))?;
         let state = self.changes.clone().apply(current)?;
         Ok(Decision {
             event_type: EventType::WebhookEndpointUpdated,
@@ -230,7 +230,7 @@ impl Command for Delete {
     }
 
     fn decide(&self, current: Option<WebhookEndpoint>) -> Result<Decision<WebhookEndpoint>, Rejection> {
-        let state = current.ok_or_else(|| missing(self.id))?;
+        let state = current.ok_or_else(|| missing(&self.id))?;
         Ok(Decision {
             event_type: EventType::WebhookEndpointDeleted,
             state,

@@ -21,7 +21,7 @@ pub(super) const IDEMPOTENCY_KEY_MAX: usize = 255;
 
 /// Whoever a request is made for, and how the request is named in the events it causes.
 #[derive(Debug, Clone)]
-pub struct Caller {
+pub(super) struct Caller {
     /// The account of the key.
     pub account: Account,
     cause: Cause,
@@ -29,7 +29,7 @@ pub struct Caller {
 
 impl Caller {
     /// The cause of the events that this request appends.
-    pub fn cause(&self) -> &Cause {
+    pub(super) fn cause(&self) -> &Cause {
         &self.cause
     }
 }

@@ -18,7 +18,7 @@ use crate::read::objects::ObjectFilter;
 /// The parameters of a list of customers.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct ListParams {
+pub(super) struct ListParams {
     created: Option<TimeRange>,
     email: Option<String>,
     ending_before: Option<String>,
@@ -27,7 +27,7 @@ pub struct ListParams {
 }
 
 /// Create a customer.
-pub async fn create(
+pub(super) async fn create(
     State(app): State<App>,
     caller: Caller,
     Params(changes): Params<Changes>,
@@ -41,7 +41,7 @@ pub async fn create(
 }
 
 /// Update a customer. What changes nothing appends nothing.
-pub async fn update(
+pub(super) async fn update(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<Customer>,
@@ -55,7 +55,7 @@ pub async fn update(
 }
 
 /// Delete a customer. It can still be retrieved, as deleted.
-pub async fn delete(
+pub(super) async fn delete(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<Customer>,
@@ -66,7 +66,7 @@ pub async fn delete(
 }
 
 /// Retrieve a customer, or what is left of a deleted one.
-pub async fn retrieve(
+pub(super) async fn retrieve(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<Customer>,
@@ -76,7 +76,7 @@ pub async fn retrieve(
         .reader
         .object(caller.account.id, id)
         .await?
-        .ok_or_else(|| customer::missing(id))?;
+        .ok_or_else(|| customer::missing(&id))?;
     if stored.deleted {
         return render::deleted(Customer::RESOURCE, &stored.id);
     }
@@ -84,7 +84,7 @@ pub async fn retrieve(
 }
 
 /// List customers, newest first.
-pub async fn list(
+pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
     Params(params): Params<ListParams>,

@@ -3,9 +3,9 @@
 //! The SDKs choose their exception by the status, programs branch on `code`, people read `message`, and `param` says which
 //! parameter it is about.
 
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::contract::ErrorCode;
 use crate::database::DatabaseError;
@@ -14,7 +14,7 @@ use crate::log::AppendError;
 
 /// Whatever can keep a request from being answered with 200.
 #[derive(Debug)]
-pub enum ApiError {
+pub(super) enum ApiError {
     /// The domain refused it.
     Rejected(Rejection),
     /// It has no API key.
@@ -240,17 +240,36 @@ fn parameter(error: ParameterError) -> Sent {
     Sent::invalid(StatusCode::BAD_REQUEST, message).with(code, (!param.is_empty()).then_some(param))
 }
 
+#[derive(Serialize)]
+struct Envelope {
+    error: Body,
+}
+
+#[derive(Serialize)]
+struct Body {
+    r#type: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    param: Option<String>,
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let sent = Sent::from(self);
-        let mut error = json!({ "type": sent.kind, "message": sent.message });
-        if let Some(code) = sent.code {
-            error["code"] = code.as_str().into();
-        }
-        if let Some(param) = sent.param {
-            error["param"] = param.into();
-        }
-        let headers = [(header::CONTENT_TYPE, "application/json")];
-        (sent.status, headers, json!({ "error": error }).to_string()).into_response()
+        let Sent {
+            status,
+            kind,
+            code,
+            param,
+            message,
+        } = Sent::from(self);
+        let body = Body {
+            r#type: kind,
+            message,
+            code: code.map(ErrorCode::as_str),
+            param,
+        };
+        (status, axum::Json(Envelope { error: body })).into_response()
     }
 }

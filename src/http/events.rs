@@ -20,7 +20,7 @@ const TYPES_MAX: usize = 20;
 /// The parameters of a list of events.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct ListParams {
+pub(super) struct ListParams {
     created: Option<TimeRange>,
     ending_before: Option<String>,
     limit: Option<i64>,
@@ -30,7 +30,7 @@ pub struct ListParams {
 }
 
 /// Retrieve an event.
-pub async fn retrieve(
+pub(super) async fn retrieve(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<Event>,
@@ -49,12 +49,12 @@ pub async fn retrieve(
 }
 
 /// List events, newest first.
-pub async fn list(
+pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
     Params(params): Params<ListParams>,
 ) -> Result<Rendered, ApiError> {
-    let types = wanted(params.r#type, params.types)?;
+    let types = wanted(params.r#type, &params.types)?;
     let page = lists::page(params.limit, params.starting_after, params.ending_before)?;
     let created = params.created.unwrap_or_default();
     let filter = EventFilter {
@@ -82,7 +82,7 @@ fn rendered(listed: &ListedEvent) -> Result<String, ApiError> {
 }
 
 /// The types that `type` (a name, or a group such as `customer.*`) or `types` ask for; `None` for all.
-fn wanted(one: Option<String>, several: Vec<String>) -> Result<Option<Vec<&'static str>>, ParameterError> {
+fn wanted(one: Option<String>, several: &[String]) -> Result<Option<Vec<&'static str>>, ParameterError> {
     if several.len() > TYPES_MAX {
         return Err(ParameterError::new("types", Problem::TooMany(TYPES_MAX)));
     }
@@ -104,15 +104,11 @@ fn matching(name: &str) -> impl Iterator<Item = &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn types_are_names_or_groups() {
         let wanted = |one: Option<&str>, several: &[&str]| {
-            super::wanted(
-                one.map(Into::into),
-                several.iter().map(|name| (*name).to_owned()).collect(),
-            )
+            let several: Vec<_> = several.iter().map(|name| (*name).to_owned()).collect();
+            super::wanted(one.map(Into::into), &several)
         };
         assert_eq!(wanted(None, &[]), Ok(None));
         assert_eq!(

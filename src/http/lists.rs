@@ -163,7 +163,7 @@ impl<'de> Visitor<'de> for TimeRangeVisitor {
 
 /// The id in a route's path. A text that is no id of a `K` names nothing: 404, as for any other id that is not there.
 #[derive(Debug, Clone, Copy)]
-pub struct PathId<K: Kind>(pub Id<K>);
+pub(super) struct PathId<K: Kind>(pub Id<K>);
 
 impl<S: Send + Sync, K: Kind> FromRequestParts<S> for PathId<K> {
     type Rejection = ApiError;

@@ -12,7 +12,7 @@ use crate::read::page::Listed;
 
 /// A JSON object, as it is sent.
 #[derive(Debug, Clone)]
-pub struct Rendered(pub(super) String);
+pub(super) struct Rendered(pub(super) String);
 
 impl IntoResponse for Rendered {
     fn into_response(self) -> Response {
@@ -28,7 +28,7 @@ impl From<Snapshot> for Rendered {
 
 /// What is left of an object that was deleted.
 #[derive(Serialize)]
-struct Deleted<'a> {
+struct Remains<'a> {
     id: &'a str,
     object: &'a str,
     deleted: bool,
@@ -36,7 +36,7 @@ struct Deleted<'a> {
 
 /// The answer that says an object was deleted.
 pub(super) fn deleted(resource: Resource, id: &str) -> Result<Rendered, ApiError> {
-    Ok(Rendered(serde_json::to_string(&Deleted {
+    Ok(Rendered(serde_json::to_string(&Remains {
         id,
         object: resource.object,
         deleted: true,

@@ -14,7 +14,7 @@ use super::error::ApiError;
 use crate::{clock, id};
 
 /// How long a request may take.
-pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The id of a request, `req_…`: in the `Request-Id` header of its answer, in its log line and in the events it causes.
 #[derive(Debug, Clone)]

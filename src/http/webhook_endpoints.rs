@@ -20,14 +20,14 @@ use crate::secret::SigningSecret;
 /// The parameters of a list of endpoints.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct ListParams {
+pub(super) struct ListParams {
     ending_before: Option<String>,
     limit: Option<i64>,
     starting_after: Option<String>,
 }
 
 /// Create an endpoint. Only this answer shows its signing secret.
-pub async fn create(
+pub(super) async fn create(
     State(app): State<App>,
     caller: Caller,
     Params(params): Params<CreateParams>,
@@ -49,7 +49,7 @@ pub async fn create(
 }
 
 /// Update an endpoint. What changes nothing appends nothing.
-pub async fn update(
+pub(super) async fn update(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<WebhookEndpoint>,
@@ -63,7 +63,7 @@ pub async fn update(
 }
 
 /// Delete an endpoint: nothing is sent to it any more.
-pub async fn delete(
+pub(super) async fn delete(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<WebhookEndpoint>,
@@ -76,7 +76,7 @@ pub async fn delete(
 }
 
 /// Retrieve an endpoint. A deleted one is gone.
-pub async fn retrieve(
+pub(super) async fn retrieve(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<WebhookEndpoint>,
@@ -88,12 +88,12 @@ pub async fn retrieve(
         .await?
         .filter(|stored| !stored.deleted);
     Ok(Rendered(
-        stored.ok_or_else(|| webhook_endpoint::missing(id))?.data,
+        stored.ok_or_else(|| webhook_endpoint::missing(&id))?.data,
     ))
 }
 
 /// List endpoints, newest first.
-pub async fn list(
+pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
     Params(params): Params<ListParams>,

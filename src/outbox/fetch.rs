@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::{EventKey, Gaps, Session};
 use crate::clock::Timestamp;
@@ -82,37 +83,21 @@ impl Session {
         own: &[i16],
         gaps: &Gaps,
     ) -> Result<Fetched, DatabaseError> {
-        self.outbox(cursor, rows, own, gaps, true).await
+        let (first, last) = gaps.bounds();
+        let parameters: [&(dyn ToSql + Sync); 6] = [&cursor, &rows, &own, &first, &last, &true];
+        Ok(fetched(
+            &self.client.query(&self.statements.fresh, &parameters).await?,
+        ))
     }
 
     /// Reads up to that many rows of the session's own buckets after a position, and none of the others'.
     pub async fn scan(&self, from: i64, rows: i64, own: &[i16]) -> Result<Fetched, DatabaseError> {
-        self.outbox(from, rows, own, &Gaps::default(), false).await
-    }
-
-    async fn outbox(
-        &self,
-        from: i64,
-        rows: i64,
-        own: &[i16],
-        gaps: &Gaps,
-        all: bool,
-    ) -> Result<Fetched, DatabaseError> {
-        let (first, last) = gaps.bounds();
-        let rows = self
-            .client
-            .query(&self.statements.fresh, &[&from, &rows, &own, &first, &last, &all])
-            .await?;
-        let mut fetched = Fetched::default();
-        for row in &rows {
-            if !row.get::<_, bool>(3) {
-                fetched.positions.push(row.get(1));
-            }
-            if row.get::<_, Option<&str>>(4).is_some() {
-                fetched.fresh.push(fresh(row));
-            }
-        }
-        Ok(fetched)
+        let none: [i64; 0] = [];
+        let parameters: [&(dyn ToSql + Sync); 6] =
+            [&from, &rows, &own, &none.as_slice(), &none.as_slice(), &false];
+        Ok(fetched(
+            &self.client.query(&self.statements.fresh, &parameters).await?,
+        ))
     }
 
     /// Reads up to that many deliveries that are due, the longest due first.
@@ -120,6 +105,19 @@ impl Session {
         let rows = self.client.query(&self.statements.due, &[&own, &rows]).await?;
         Ok(rows.iter().map(due).collect())
     }
+}
+
+fn fetched(rows: &[Row]) -> Fetched {
+    let mut fetched = Fetched::default();
+    for row in rows {
+        if !row.get::<_, bool>(3) {
+            fetched.positions.push(row.get(1));
+        }
+        if row.get::<_, Option<&str>>(4).is_some() {
+            fetched.fresh.push(fresh(row));
+        }
+    }
+    fetched
 }
 
 fn fresh(row: &Row) -> Fresh {

@@ -119,10 +119,13 @@ impl Session {
             .map(|event| (event.account, event.position))
             .unzip();
         let mut parameters: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(22);
-        attempts.push(&mut parameters);
-        waiting.push(&mut parameters);
-        delivered.push(&mut parameters);
-        parameters.extend([&fanned_out.0 as &(dyn ToSql + Sync), &fanned_out.1]);
+        parameters.extend(attempts.keys.columns());
+        parameters.extend(attempts.columns());
+        parameters.extend(waiting.keys.columns());
+        parameters.extend(waiting.columns());
+        parameters.extend(delivered.columns());
+        parameters.push(&fanned_out.0);
+        parameters.push(&fanned_out.1);
         self.client.execute(&self.statements.settle, &parameters).await?;
         Ok(())
     }
@@ -144,12 +147,8 @@ impl<'a> KeyColumns<'a> {
         }
     }
 
-    fn push<'b>(&'b self, parameters: &mut Vec<&'b (dyn ToSql + Sync)>) {
-        parameters.extend([
-            &self.account as &(dyn ToSql + Sync),
-            &self.position,
-            &self.endpoint,
-        ]);
+    fn columns(&self) -> [&(dyn ToSql + Sync); 3] {
+        [&self.account, &self.position, &self.endpoint]
     }
 }
 
@@ -183,19 +182,17 @@ impl<'a> AttemptColumns<'a> {
         }
     }
 
-    fn push<'b>(&'b self, parameters: &mut Vec<&'b (dyn ToSql + Sync)>) {
-        self.keys.push(parameters);
-        parameters.extend([
-            &self.number as &(dyn ToSql + Sync),
+    /// The columns after those of the keys.
+    fn columns(&self) -> [&(dyn ToSql + Sync); 7] {
+        [
+            &self.number,
             &self.started_at,
             &self.duration_ms,
             &self.status,
-        ]);
-        parameters.extend([
-            &self.error as &(dyn ToSql + Sync),
+            &self.error,
             &self.response,
             &self.truncated,
-        ]);
+        ]
     }
 }
 
@@ -231,14 +228,9 @@ impl<'a> WaitingColumns<'a> {
         }
     }
 
-    fn push<'b>(&'b self, parameters: &mut Vec<&'b (dyn ToSql + Sync)>) {
-        self.keys.push(parameters);
-        parameters.extend([
-            &self.bucket as &(dyn ToSql + Sync),
-            &self.attempts,
-            &self.state,
-            &self.wait_ms,
-        ]);
+    /// The columns after those of the keys.
+    fn columns(&self) -> [&(dyn ToSql + Sync); 4] {
+        [&self.bucket, &self.attempts, &self.state, &self.wait_ms]
     }
 }
 

@@ -25,7 +25,7 @@ kill $watcher 2>/dev/null
 exit $status"#;
 
 /// How long PostgreSQL may take to start, recovery after a crash included.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long it may take to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 /// The superuser of a private cluster.
@@ -243,8 +243,8 @@ fn home(folder: &Path, user: Option<&Unprivileged>) -> anyhow::Result<PathBuf> {
         folder.join("cluster")
     } else {
         let digest = Sha256::digest(folder.as_os_str().as_encoded_bytes());
-        let name: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-        PathBuf::from("/var/lib/calmony-dev").join(name)
+        let name = digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        PathBuf::from("/var/lib/calmony-dev").join(format!("{name:016x}"))
     };
     std::fs::create_dir_all(&home).with_context(|| format!("can't make {}", home.display()))?;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o711))?;

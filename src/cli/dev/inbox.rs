@@ -84,9 +84,8 @@ async fn show(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes)
         return StatusCode::BAD_REQUEST;
     }
     let event: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let (id, kind) = (text(&event["id"]), text(&event["type"]));
-    let object = text(&event["data"]["object"]["id"]);
+    let text = |pointer| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let (id, kind, object) = (text("/id"), text("/type"), text("/data/object/id"));
     let after = id
         .parse::<Id<Event>>()
         .map(|id| now.millis().saturating_sub(id.created().millis()))

@@ -35,10 +35,7 @@ impl State {
     pub(super) fn load(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join("state.json");
         if !path.exists() {
-            let password = rand::random::<[u8; 16]>()
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+            let password = format!("{:032x}", rand::random::<u128>());
             let state = Self {
                 password,
                 keys: None,

@@ -92,7 +92,7 @@ impl Tree {
     }
 }
 
-impl<'de> IntoDeserializer<'de, ParameterError> for Tree {
+impl IntoDeserializer<'_, ParameterError> for Tree {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {

@@ -20,9 +20,9 @@ use super::error::ApiError;
 use crate::domain::{ParameterError, Problem};
 
 /// The most bytes of a body.
-pub const BODY_MAX: usize = 1024 * 1024;
+pub(super) const BODY_MAX: usize = 1024 * 1024;
 /// How long a client may take to send its body.
-pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Parameters before they have types. A list spelled with brackets is a map with numbers for names until a type asks for a
 /// list.
@@ -40,12 +40,12 @@ pub(super) enum Tree {
 
 /// Reads the parameters of a request into a `T`.
 #[derive(Debug, Clone, Copy)]
-pub struct Params<T>(pub T);
+pub(super) struct Params<T>(pub T);
 
 /// A request that takes no parameters.
 #[derive(Debug, Clone, Copy, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NoParams {}
+pub(super) struct NoParams {}
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Params<T> {
     type Rejection = ApiError;
