@@ -1,1 +1,36 @@
+//! What the tests stand on: a private PostgreSQL, the real programs, a client and receivers on real sockets.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a test that can't go on fails by panicking"
+)]
 
+pub mod client;
+pub mod database;
+pub mod receiver;
+pub mod system;
+
+use std::time::Duration;
+
+pub use client::{Answer, Client};
+pub use database::Database;
+pub use receiver::{Delivery, Receiver, Reply};
+pub use system::System;
+
+/// How long anything may take before a test gives up on it.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until `probe` gives something, asking again and again; panics with `what` when it takes too long.
+pub async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
+    let found = tokio::time::timeout(PATIENCE, async {
+        loop {
+            if let Some(found) = probe().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    found.await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain: {what}"))
+}

@@ -1,0 +1,9 @@
+//! The API over real sockets.
+
+mod auth;
+mod bad_input;
+mod customers;
+mod events;
+mod lists;
+mod races;
+mod webhook_endpoints;

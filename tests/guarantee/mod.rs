@@ -1,0 +1,6 @@
+//! The guarantee: nothing changes without its event, and every event has its outbox row. Both ways: what must happen, for
+//! every mutating route; and what must not, for every role.
+
+mod contract;
+mod refused;
+mod routes;

@@ -1,0 +1,100 @@
+//! For every mutating route of the one list: a call appends exactly the events the list says, each with one outbox row and
+//! its object, in one transaction. A new mutating route without a scenario here, or without an event, fails.
+
+use calmony_pay::http::{Route, routes};
+use reqwest::Method;
+use serde_json::{Value, json};
+use support::{Client, System};
+
+/// What a route is called with: the path with a real id, and the body.
+async fn scenario(route: &Route, client: &Client) -> (String, Value) {
+    let path = |id: String| route.path.replace("{id}", &id);
+    match (route.method.as_str(), route.path) {
+        ("POST", "/v1/customers") => (route.path.to_owned(), json!({ "name": "Ada" })),
+        ("POST" | "PATCH", "/v1/customers/{id}") => (path(client.customer("Ada").await), json!({ "name": "Bob" })),
+        ("DELETE", "/v1/customers/{id}") => (path(client.customer("Ada").await), json!({})),
+        ("POST", "/v1/webhook_endpoints") => {
+            (route.path.to_owned(), json!({ "url": "https://example.com/hook", "enabled_events": ["*"] }))
+        }
+        ("POST" | "PATCH", "/v1/webhook_endpoints/{id}") => {
+            (path(client.endpoint("https://example.com/", &["*"]).await.0), json!({ "disabled": true }))
+        }
+        ("DELETE", "/v1/webhook_endpoints/{id}") => {
+            (path(client.endpoint("https://example.com/", &["*"]).await.0), json!({}))
+        }
+        (method, path) => panic!("{method} {path} changes something and has no scenario in this test"),
+    }
+}
+
+fn mutates(route: &Route) -> bool {
+    route.method != Method::GET
+}
+
+#[tokio::test]
+async fn every_mutating_route_appends_exactly_its_events_with_their_outbox_rows() {
+    let system = System::start().await;
+    let admin = system.database.admin().await;
+    let mut tried = 0;
+    for route in routes().iter().filter(|route| mutates(route)) {
+        assert!(!route.emits.is_empty(), "{} {} changes something and emits nothing", route.method, route.path);
+        let (path, body) = scenario(route, &system.client).await;
+        let last = system.database.number("select coalesce(max(position), 0) from calmony.event").await;
+        let answer = system.client.json(route.method.clone(), &path, &body).await.ok();
+        let appended = "select e.type, e.stream::text, e.version, e.data::text, \
+                e.xmin = o.xmin and e.xmin = x.xmin and o.version = e.version and o.data::text = e.data::text, \
+                (select count(*) from calmony.outbox c where c.position = e.position), \
+                (select count(distinct xmin::text) from calmony.event where position > $1) \
+           from calmony.event e left join calmony.object o on o.account = e.account and o.id = e.stream \
+           left join calmony.outbox x on x.account = e.account and x.position = e.position \
+          where e.position > $1 order by e.position";
+        let rows = admin.query(appended, &[&last]).await.unwrap();
+        let types: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
+        let promised: Vec<&str> = route.emits.iter().map(|emitted| emitted.as_str()).collect();
+        assert_eq!(types, promised, "{} {}", route.method, route.path);
+        for row in &rows {
+            assert_eq!(row.get::<_, Option<bool>>(4), Some(true), "event, object and outbox row are of one transaction");
+            assert_eq!(row.get::<_, i64>(5), 1, "one outbox row");
+            assert_eq!(row.get::<_, i64>(6), 1, "one transaction");
+            assert_eq!(answer["id"], row.get::<_, &str>(1), "the event is of the object that was changed");
+        }
+        tried += 1;
+    }
+    assert!(tried >= 8);
+}
+
+#[tokio::test]
+async fn a_reading_route_appends_nothing() {
+    let system = System::start().await;
+    let customer = system.client.customer("Ada").await;
+    let (endpoint, _) = system.client.endpoint("https://example.com/", &["*"]).await;
+    let event = system.client.get("/v1/events?limit=1").await.ok()["data"][0]["id"].as_str().unwrap().to_owned();
+    let count = system.database.number("select count(*) from calmony.event").await;
+    for route in routes().iter().filter(|route| !mutates(route)) {
+        assert!(route.emits.is_empty(), "{}", route.path);
+        let id = match route.path {
+            path if path.contains("customers") => &customer,
+            path if path.contains("endpoints") => &endpoint,
+            _ => &event,
+        };
+        system.client.get(&route.path.replace("{id}", id)).await.ok();
+    }
+    assert_eq!(system.database.number("select count(*) from calmony.event").await, count);
+}
+
+/// Whatever is refused has changed nothing and told nobody.
+#[tokio::test]
+async fn a_refused_call_appends_nothing() {
+    let system = System::start().await;
+    let id = system.client.customer("Ada").await;
+    let count = system.database.number("select count(*) from calmony.event").await;
+    for (path, form) in [
+        ("/v1/customers".to_owned(), "email=nonsense"),
+        ("/v1/customers".to_owned(), "foo=bar"),
+        (format!("/v1/customers/{id}"), "balance=many"),
+        ("/v1/webhook_endpoints".to_owned(), "url=ftp://example.com&enabled_events[]=*"),
+        ("/v1/webhook_endpoints".to_owned(), "url=https://example.com&enabled_events[]=no.such"),
+    ] {
+        assert_eq!(system.client.post(&path, form).await.status, 400, "{form}");
+    }
+    assert_eq!(system.database.number("select count(*) from calmony.event").await, count);
+}

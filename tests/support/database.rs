@@ -1,0 +1,123 @@
+//! Databases. One private PostgreSQL serves a whole test run; every test gets a database of its own, copied from a template
+//! that is migrated once. Tests that kill PostgreSQL start their own.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use calmony_pay::cli::dev::cluster::Cluster;
+use calmony_pay::database::migrate::migrate;
+use tokio::sync::Mutex;
+use tokio_postgres::NoTls;
+
+/// Settings for speed: what a test loses with the machine's power is nobody's loss.
+const SETTINGS: &[&str] = &["fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=64MB"];
+const PASSWORD: &str = "test";
+
+/// A database with the schema in it, nobody else's.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// Its URL, for a superuser.
+    pub url: String,
+}
+
+struct Shared {
+    server: String,
+    /// One copy of the template at a time.
+    copying: Mutex<()>,
+}
+
+impl Database {
+    /// A new database of the shared PostgreSQL.
+    pub async fn fresh() -> Self {
+        static SHARED: OnceLock<Shared> = OnceLock::new();
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let shared = SHARED.get_or_init(start_shared);
+        let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let _turn = shared.copying.lock().await;
+        let admin = connect(&format!("{}/postgres", shared.server)).await;
+        admin.batch_execute(&format!("create database {name} template template_calmony")).await.unwrap();
+        Self { url: format!("{}/{name}", shared.server) }
+    }
+
+    /// A connection as the superuser.
+    pub async fn admin(&self) -> tokio_postgres::Client {
+        connect(&self.url).await
+    }
+
+    /// A connection of a login that has no rights but those of that group role.
+    pub async fn login_in(&self, role: &str) -> tokio_postgres::Client {
+        let login = format!("login_{role}");
+        let sql = format!(
+            "do $$ begin create role {login} login password '{PASSWORD}' in role {role}; \
+             exception when duplicate_object or unique_violation then null; end $$"
+        );
+        self.admin().await.batch_execute(&sql).await.unwrap();
+        connect(&self.url.replacen("calmony:", &format!("{login}:"), 1)).await
+    }
+
+    /// The first column of the first row.
+    pub async fn number(&self, sql: &str) -> i64 {
+        self.admin().await.query_one(sql, &[]).await.unwrap().get(0)
+    }
+}
+
+/// A connection, polled in the background.
+pub async fn connect(url: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// Starts the shared PostgreSQL on a thread of its own, because every test has a runtime of its own. It stops when this
+/// process ends, however it ends.
+fn start_shared() -> Shared {
+    let (started, server) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (cluster, _folder) = own_cluster("shared").await;
+            let url = cluster.url("template_calmony").unwrap();
+            cluster.url("postgres").unwrap().create_database("template_calmony").await.unwrap();
+            migrate(&url).await.unwrap();
+            started.send(cluster.url_text("").trim_end_matches('/').to_owned()).unwrap();
+            std::future::pending::<()>().await;
+        });
+    });
+    Shared { server: server.recv().expect("PostgreSQL starts"), copying: Mutex::new(()) }
+}
+
+/// A PostgreSQL for one test, running. The folder goes when the returned guard is dropped.
+pub async fn own_cluster(name: &str) -> (Cluster, Folder) {
+    let folder = Folder::new(name);
+    let mut cluster = Cluster::open(&folder.0, PASSWORD, SETTINGS).await.unwrap();
+    cluster.start().await.unwrap();
+    (cluster, folder)
+}
+
+/// A folder for one test, removed when this is dropped. Those of test runs that were killed are removed by the next.
+#[derive(Debug)]
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    /// Makes it.
+    pub fn new(name: &str) -> Self {
+        let root = std::env::temp_dir();
+        for entry in std::fs::read_dir(&root).into_iter().flatten().flatten() {
+            let file_name = entry.file_name().to_string_lossy().into_owned();
+            let owner = file_name.strip_prefix("calmony-test-").and_then(|rest| rest.split('-').next());
+            if owner.is_some_and(|pid| !PathBuf::from(format!("/proc/{pid}")).exists()) {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+        let folder = root.join(format!("calmony-test-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,124 @@
+//! The product, running: the real `calmony` and `outbox-worker` programs on a database of the test's own.
+
+use std::path::PathBuf;
+
+use calmony_pay::cli::dev::cluster::free_port;
+use calmony_pay::cli::dev::{Program, Running};
+use calmony_pay::log::accounts::create_key;
+
+use super::client::http;
+use super::{Client, Database, eventually};
+
+/// A running API and, where a test starts them, workers.
+pub struct System {
+    /// The database.
+    pub database: Database,
+    /// A client of the first account.
+    pub client: Client,
+    /// The second account's key.
+    pub other_key: String,
+    /// Where the API is.
+    pub url: String,
+    /// The API's process.
+    pub api: Running,
+}
+
+/// A running worker.
+pub struct Worker {
+    /// Its process.
+    pub process: Running,
+    /// Where its health is.
+    pub url: String,
+}
+
+impl System {
+    /// A new database and the API on it. No worker.
+    pub async fn start() -> Self {
+        Self::on(Database::fresh().await).await
+    }
+
+    /// The API on that database.
+    pub async fn on(database: Database) -> Self {
+        let url = database.url.parse().unwrap();
+        let keys = [create_key(&url, "first", false).await.unwrap(), create_key(&url, "second", false).await.unwrap()];
+        let environment = vec![("CALMONY_DATABASE_URL", database.url.clone())];
+        let (api, url) = start("calmony", &["serve"], "CALMONY_LISTEN", environment).await;
+        let client = Client::new(&url, keys[0].reveal());
+        Self { database, client, other_key: keys[1].reveal().to_owned(), url, api }
+    }
+
+    /// A worker that may send to loopback, with short retry delays.
+    pub async fn worker(&self) -> Worker {
+        self.worker_with(&[]).await
+    }
+
+    /// The same with more or other environment variables.
+    pub async fn worker_with(&self, more: &[(&'static str, &str)]) -> Worker {
+        let mut environment = vec![
+            ("CALMONY_DATABASE_URL", self.database.url.clone()),
+            ("CALMONY_ALLOW_NETWORKS", "127.0.0.0/8".to_owned()),
+            ("CALMONY_RETRY_SCHEDULE", "100ms,100ms,100ms".to_owned()),
+            ("CALMONY_ATTEMPT_TIMEOUT", "5s".to_owned()),
+        ];
+        environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        let (process, url) = start("outbox-worker", &[], "CALMONY_WORKER_LISTEN", environment).await;
+        Worker { process, url }
+    }
+
+    /// Waits until nothing is in the outbox.
+    pub async fn drained(&self) {
+        let admin = self.database.admin().await;
+        eventually("the outbox is empty", async || {
+            let row = admin.query_one("select count(*) from calmony.outbox", &[]).await.unwrap();
+            (row.get::<_, i64>(0) == 0).then_some(())
+        })
+        .await;
+    }
+}
+
+/// The path of one of the product's programs, beside this test's own.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let folder = own.ancestors().find(|folder| folder.join(name).is_file());
+    folder.unwrap_or_else(|| panic!("{name} is not built: run `make test`")).join(name)
+}
+
+/// Ends a process at once, as a crash would.
+pub fn kill(pid: u32) {
+    assert!(pid > 0, "it runs");
+    let killed = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
+    assert!(killed.success());
+}
+
+/// Starts a program on a free port and waits until it is ready. A port that somebody else took meanwhile is replaced.
+async fn start(
+    name: &'static str,
+    arguments: &[&str],
+    listen: &'static str,
+    environment: Vec<(&'static str, String)>,
+) -> (Running, String) {
+    for _ in 0..5 {
+        let address = format!("127.0.0.1:{}", free_port().unwrap());
+        let mut environment = environment.clone();
+        environment.push((listen, address.clone()));
+        if !environment.iter().any(|(name, _)| *name == "CALMONY_LOG") {
+            environment.push(("CALMONY_LOG", std::env::var("CALMONY_LOG").unwrap_or_else(|_| "off".to_owned())));
+        }
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let mut running = Program { name, path: program(name), arguments, environment }.start().unwrap();
+        let url = format!("http://{address}");
+        let ready = async || {
+            let answer = http().get(format!("{url}/readyz")).send().await;
+            answer.is_ok_and(|answer| answer.status().is_success()).then_some(true)
+        };
+        let ready = tokio::select! {
+            ready = eventually("a program is ready", ready) => ready,
+            _ = running.ended() => false,
+        };
+        if ready {
+            return (running, url);
+        }
+    }
+    panic!("{name} does not start");
+}
