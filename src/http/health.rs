@@ -4,8 +4,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::StatusCode;
 use axum::routing::get;
+
+use super::error::ApiError;
 
 /// How long a readiness check may take before it counts as a no.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -20,8 +21,8 @@ where
         let ready = ready.clone();
         async move {
             match tokio::time::timeout(READY_TIMEOUT, ready()).await {
-                Ok(true) => (StatusCode::OK, "ready\n"),
-                _ => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+                Ok(true) => Ok("ready\n"),
+                _ => Err(ApiError::Unavailable),
             }
         }
     };

@@ -1,13 +1,17 @@
 //! The only writer. A change to an object is an appended event; PostgreSQL derives the rest in the same statement.
 //!
-//! Appends that wait at the same time share one statement ([`appender`]). Two that meet at one version of an object are
+//! Appends that wait at the same time share one statement (`appender.rs`). Two that meet at one version of an object are
 //! told apart by the log's key: the loser loads the object again and decides again.
 
 pub mod accounts;
 mod appender;
 mod wake;
 
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+use std::sync::Arc;
+
 use deadpool_postgres::Pool;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::clock;
 use crate::contract::Event;
@@ -60,11 +64,15 @@ impl From<DecideError> for AppendError {
     }
 }
 
+/// Commands that have met another take turns, one of this many lanes an object.
+const TURNS: usize = 1024;
+
 /// The log, for writing.
 #[derive(Debug, Clone)]
 pub struct Log {
     pool: Pool,
     appender: Appender,
+    turns: Arc<[Mutex<()>]>,
 }
 
 impl Log {
@@ -73,6 +81,7 @@ impl Log {
         Ok(Self {
             pool: url.pool(Role::Api, LOAD_CONNECTIONS)?,
             appender: Appender::start(url),
+            turns: (0..TURNS).map(|_| Mutex::new(())).collect(),
         })
     }
 
@@ -97,6 +106,7 @@ impl Log {
         command: &C,
         secret: Option<&SigningSecret>,
     ) -> Result<Snapshot, AppendError> {
+        let mut turn = None;
         for _ in 0..CONFLICT_TRIES {
             let current = if command.creates() {
                 None
@@ -126,8 +136,23 @@ impl Log {
                 self.appender.wake();
                 return Ok(after);
             }
+            // Within this process the next tries go one after the other, so that each of many callers gets through.
+            turn = match turn {
+                None => Some(self.turn(cause.account, &command.stream()).await),
+                held => held,
+            };
         }
         Err(AppendError::Conflict)
+    }
+
+    /// This object's turn, held until the guard is dropped.
+    async fn turn(&self, account: i64, stream: &str) -> Option<MutexGuard<'_, ()>> {
+        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((account, stream));
+        let lane = usize::try_from(hash).unwrap_or(usize::MAX) % self.turns.len().max(1);
+        match self.turns.get(lane) {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        }
     }
 
     /// The living object of that id.

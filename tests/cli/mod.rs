@@ -1,1 +1,48 @@
-//! Tests: cli.
+//! The programs from the outside: exit codes, messages, and `calmony dev` as a newcomer runs it.
+
+mod dev;
+mod production;
+
+use std::collections::HashMap;
+use std::process::Stdio;
+
+use support::PATIENCE;
+use support::system::program;
+use tokio::process::Command;
+
+/// What a program that has ended said.
+struct Said {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+/// Runs a program to its end with these variables and no others of ours.
+async fn run(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Said {
+    let mut command = Command::new(program(name));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CALMONY_")) {
+        command.env_remove(name);
+    }
+    command
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    let output = tokio::time::timeout(PATIENCE, command.output())
+        .await
+        .expect("it ends")
+        .unwrap();
+    Said {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// The `NAME=value` lines of a file.
+fn variables(text: &str) -> HashMap<String, String> {
+    text.lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}

@@ -1,1 +1,3 @@
-//! Tests: faults.
+//! Crashes: nothing that was acknowledged is lost, and what comes twice has the same id.
+
+mod kills;

@@ -16,13 +16,22 @@ const ENDPOINT: &str = "permission denied for table endpoint";
 
 /// What no role may do, whatever it is for.
 const NOBODY: &[Attempt] = &[
-    ("update calmony.object set data = '{}', version = version + 1", OBJECT),
-    ("insert into calmony.object (account, id, version, data, deleted, created_at, updated_at) \
-      values (1, 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, '{}', false, now(), now())", OBJECT),
+    (
+        "update calmony.object set data = '{}', version = version + 1",
+        OBJECT,
+    ),
+    (
+        "insert into calmony.object (account, id, version, data, deleted, created_at, updated_at) \
+      values (1, 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, '{}', false, now(), now())",
+        OBJECT,
+    ),
     ("delete from calmony.object", OBJECT),
     ("truncate calmony.object", OBJECT),
     ("copy calmony.object (account) from stdin", OBJECT),
-    ("insert into calmony.outbox (account, position, bucket) values (1, 1, 1)", OUTBOX),
+    (
+        "insert into calmony.outbox (account, position, bucket) values (1, 1, 1)",
+        OUTBOX,
+    ),
     ("update calmony.outbox set bucket = 1", OUTBOX),
     ("truncate calmony.outbox", OUTBOX),
     ("update calmony.event set data = '{}'", EVENT),
@@ -34,79 +43,145 @@ const NOBODY: &[Attempt] = &[
     ("update calmony.endpoint set status = 'disabled'", ENDPOINT),
     ("delete from calmony.endpoint_secret", SECRET),
     ("update calmony.endpoint_secret set secret = 'whsec_x'", SECRET),
-    ("alter table calmony.event disable trigger derive_from_event", "must be owner of table event"),
-    ("drop trigger derive_from_event on calmony.event", "must be owner of relation event"),
-    ("create or replace function calmony.derive_from_event() returns trigger language plpgsql as 'begin return null; end'",
-     "permission denied for schema calmony"),
-    ("set session_replication_role = replica", "permission denied to set parameter \"session_replication_role\""),
-    ("set role calmony_owner", "permission denied to set role \"calmony_owner\""),
-    ("alter table calmony.object rename to gone", "must be owner of table object"),
+    (
+        "alter table calmony.event disable trigger derive_from_event",
+        "must be owner of table event",
+    ),
+    (
+        "drop trigger derive_from_event on calmony.event",
+        "must be owner of relation event",
+    ),
+    (
+        "create or replace function calmony.derive_from_event() returns trigger language plpgsql as 'begin return null; end'",
+        "permission denied for schema calmony",
+    ),
+    (
+        "set session_replication_role = replica",
+        "permission denied to set parameter \"session_replication_role\"",
+    ),
+    (
+        "set role calmony_owner",
+        "permission denied to set role \"calmony_owner\"",
+    ),
+    (
+        "alter table calmony.object rename to gone",
+        "must be owner of table object",
+    ),
     ("drop table calmony.event", "must be owner of table event"),
-    ("create table calmony.shadow ()", "permission denied for schema calmony"),
+    (
+        "create table calmony.shadow ()",
+        "permission denied for schema calmony",
+    ),
 ];
 
 const API: &[Attempt] = &[
     ("delete from calmony.outbox", OUTBOX),
     ("delete from calmony.delivery", DELIVERY),
     ("select secret from calmony.endpoint_secret", SECRET),
-    ("insert into calmony.event (account, position, id, stream, version, type, data, created_at) overriding system value \
+    (
+        "insert into calmony.event (account, position, id, stream, version, type, data, created_at) overriding system value \
       values (1, 1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', '{}', now())",
-     EVENT),
+        EVENT,
+    ),
     // A second first event, a hole, and life after death.
-    ("insert into calmony.event (account, id, stream, version, type, data, created_at) \
+    (
+        "insert into calmony.event (account, id, stream, version, type, data, created_at) \
       select account, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', id, 1, 'customer.created', '{}', now() from calmony.object \
-       where id like 'cus%' and not deleted limit 1", "event_versions_are_unique_in_a_stream"),
-    ("insert into calmony.event (account, id, stream, version, type, data, created_at) \
+       where id like 'cus%' and not deleted limit 1",
+        "event_versions_are_unique_in_a_stream",
+    ),
+    (
+        "insert into calmony.event (account, id, stream, version, type, data, created_at) \
       select account, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', id, version + 2, 'customer.updated', '{}', now() \
-        from calmony.object where id like 'cus%' and not deleted limit 1", "event_version_follows_its_object"),
-    ("insert into calmony.event (account, id, stream, version, type, data, created_at) \
+        from calmony.object where id like 'cus%' and not deleted limit 1",
+        "event_version_follows_its_object",
+    ),
+    (
+        "insert into calmony.event (account, id, stream, version, type, data, created_at) \
       values (1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 2, 'customer.updated', '{}', now())",
-     "event_version_follows_its_object"),
-    ("insert into calmony.event (account, id, stream, version, type, data, created_at) \
+        "event_version_follows_its_object",
+    ),
+    (
+        "insert into calmony.event (account, id, stream, version, type, data, created_at) \
       select account, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', id, version + 1, 'customer.updated', '{}', now() \
-        from calmony.object where deleted limit 1", "event_version_follows_its_object"),
+        from calmony.object where deleted limit 1",
+        "event_version_follows_its_object",
+    ),
     // An id the log has, and ids that are none.
-    ("insert into calmony.event (account, id, stream, version, type, data, created_at) \
+    (
+        "insert into calmony.event (account, id, stream, version, type, data, created_at) \
       select account, id, 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', '{}', now() from calmony.event limit 1",
-     "event_ids_are_unique"),
-    ("insert into calmony.event (account, id, stream, version, type, data, created_at) \
+        "event_ids_are_unique",
+    ),
+    (
+        "insert into calmony.event (account, id, stream, version, type, data, created_at) \
       values (1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'usr_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'user.created', '{}', now())",
-     "object_id_is_a_known_prefix_and_a_ulid"),
-    ("insert into calmony.event (account, id, stream, version, type, data, created_at) \
+        "object_id_is_a_known_prefix_and_a_ulid",
+    ),
+    (
+        "insert into calmony.event (account, id, stream, version, type, data, created_at) \
       values (1, 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', '{}', now())",
-     "event_id_is_evt_and_a_ulid"),
-    ("insert into calmony.event (account, id, stream, version, type, data, created_at) \
+        "event_id_is_evt_and_a_ulid",
+    ),
+    (
+        "insert into calmony.event (account, id, stream, version, type, data, created_at) \
       values (1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', '[]', now())",
-     "event_data_is_an_object"),
+        "event_data_is_an_object",
+    ),
     // A signing secret that no event of this transaction brings.
-    ("insert into calmony.endpoint_secret (account, endpoint, version, created_at, secret) \
-      values (1, 'we_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, now(), 'whsec_x')", "endpoint_secret_needs_its_event"),
+    (
+        "insert into calmony.endpoint_secret (account, endpoint, version, created_at, secret) \
+      values (1, 'we_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, now(), 'whsec_x')",
+        "endpoint_secret_needs_its_event",
+    ),
 ];
 
 const WORKER: &[Attempt] = &[
-    ("insert into calmony.event (account, id, stream, version, type, data, created_at) \
+    (
+        "insert into calmony.event (account, id, stream, version, type, data, created_at) \
       values (1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', '{}', now())",
-     EVENT),
+        EVENT,
+    ),
     // Taking work away without owning its bucket.
     ("delete from calmony.outbox", "work_leaves_only_by_its_owner"),
-    ("delete from calmony.outbox where account = 1", "work_leaves_only_by_its_owner"),
-    ("with gone as (delete from calmony.outbox returning *) select * from gone", "work_leaves_only_by_its_owner"),
+    (
+        "delete from calmony.outbox where account = 1",
+        "work_leaves_only_by_its_owner",
+    ),
+    (
+        "with gone as (delete from calmony.outbox returning *) select * from gone",
+        "work_leaves_only_by_its_owner",
+    ),
     ("delete from calmony.delivery", "work_leaves_only_by_its_owner"),
-    ("alter table calmony.outbox disable trigger outbox_leaves_only_by_its_owner", "must be owner of table outbox"),
-    ("select hash from calmony.api_key", "permission denied for table api_key"),
+    (
+        "alter table calmony.outbox disable trigger outbox_leaves_only_by_its_owner",
+        "must be owner of table outbox",
+    ),
+    (
+        "select hash from calmony.api_key",
+        "permission denied for table api_key",
+    ),
 ];
 
 const READER: &[Attempt] = &[
-    ("insert into calmony.event (account, id, stream, version, type, data, created_at) \
+    (
+        "insert into calmony.event (account, id, stream, version, type, data, created_at) \
       values (1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', '{}', now())",
-     EVENT),
+        EVENT,
+    ),
     ("delete from calmony.outbox", OUTBOX),
-    ("insert into calmony.delivery (account, position, endpoint, bucket, attempts, state) \
-      values (1, 1, 'we_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 1, 'exhausted')", DELIVERY),
+    (
+        "insert into calmony.delivery (account, position, endpoint, bucket, attempts, state) \
+      values (1, 1, 'we_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 1, 'exhausted')",
+        DELIVERY,
+    ),
     ("delete from calmony.delivery", DELIVERY),
     ("select secret from calmony.endpoint_secret", SECRET),
-    ("insert into calmony.attempt (account, position, endpoint, number, started_at, duration_ms) \
-      values (1, 1, 'we_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, now(), 1)", ATTEMPT),
+    (
+        "insert into calmony.attempt (account, position, endpoint, number, started_at, duration_ms) \
+      values (1, 1, 'we_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, now(), 1)",
+        ATTEMPT,
+    ),
     ("select * from calmony.event for update", EVENT),
 ];
 
@@ -119,7 +194,13 @@ async fn populated() -> System {
     system.client.delete(&format!("/v1/customers/{dead}")).await.ok();
     let waiting = "insert into calmony.delivery (account, position, endpoint, bucket, attempts, state) \
                    select account, 2, id, 1, 1, 'exhausted' from calmony.endpoint";
-    system.database.admin().await.batch_execute(waiting).await.unwrap();
+    system
+        .database
+        .admin()
+        .await
+        .batch_execute(waiting)
+        .await
+        .unwrap();
     system
 }
 
@@ -129,7 +210,14 @@ async fn fingerprint(system: &System) -> String {
         select 'event ' || e::text line from calmony.event e union all select 'object ' || o::text from calmony.object o \
         union all select 'outbox ' || o::text from calmony.outbox o union all select 'delivery ' || d::text \
         from calmony.delivery d union all select 'secret ' || s::text from calmony.endpoint_secret s) lines";
-    system.database.admin().await.query_one(sql, &[]).await.unwrap().get(0)
+    system
+        .database
+        .admin()
+        .await
+        .query_one(sql, &[])
+        .await
+        .unwrap()
+        .get(0)
 }
 
 async fn every_attempt_is_refused(role: &str, own: &[Attempt]) {
@@ -142,7 +230,10 @@ async fn every_attempt_is_refused(role: &str, own: &[Attempt]) {
         let error = client.batch_execute(sql).await.expect_err(sql);
         let error = error.as_db_error().unwrap_or_else(|| panic!("{sql}: {error}"));
         let said = format!("{} {}", error.constraint().unwrap_or_default(), error.message());
-        assert!(said.contains(refusal), "{role}: {sql}\n  expected: {refusal}\n  said: {said}");
+        assert!(
+            said.contains(refusal),
+            "{role}: {sql}\n  expected: {refusal}\n  said: {said}"
+        );
     }
     assert_eq!(fingerprint(&system).await, before, "nothing has changed");
 }
@@ -167,9 +258,17 @@ async fn the_reader_role_can_only_read() {
 async fn the_owner_cannot_change_history_by_accident() {
     let system = populated().await;
     let owner = system.database.login_in("calmony_owner").await;
-    for sql in ["update calmony.event set data = '{}'", "delete from calmony.event", "truncate calmony.event"] {
+    for sql in [
+        "update calmony.event set data = '{}'",
+        "delete from calmony.event",
+        "truncate calmony.event",
+    ] {
         let error = owner.batch_execute(sql).await.expect_err(sql);
-        assert_eq!(error.as_db_error().unwrap().constraint(), Some("event_is_append_only"), "{sql}");
+        assert_eq!(
+            error.as_db_error().unwrap().constraint(),
+            Some("event_is_append_only"),
+            "{sql}"
+        );
     }
 }
 
@@ -187,7 +286,16 @@ async fn a_raw_append_has_all_its_consequences_in_its_own_transaction() {
                   from calmony.event e join calmony.object o on o.account = e.account and o.id = e.stream \
                   join calmony.outbox x on x.account = e.account and x.position = e.position \
                  where e.id = 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX'";
-    assert!(system.database.admin().await.query_one(same, &[]).await.unwrap().get::<_, bool>(0));
+    assert!(
+        system
+            .database
+            .admin()
+            .await
+            .query_one(same, &[])
+            .await
+            .unwrap()
+            .get::<_, bool>(0)
+    );
 }
 
 /// COPY is an INSERT: the trigger fires for it too.
@@ -200,7 +308,9 @@ async fn a_copy_into_the_log_derives_like_an_insert() {
     let line = "1\tevt_01J9ZW6QAPZK9N3FBJ0WB5K7TX\tcus_01J9ZW6QAPZK9N3FBJ0WB5K7TX\t1\tcustomer.created\t{}\t2026-01-01\n";
     let sink = api.copy_in::<_, std::io::Cursor<Vec<u8>>>(copy).await.unwrap();
     let mut sink = std::pin::pin!(sink);
-    sink.send(std::io::Cursor::new(line.as_bytes().to_vec())).await.unwrap();
+    sink.send(std::io::Cursor::new(line.as_bytes().to_vec()))
+        .await
+        .unwrap();
     assert_eq!(sink.finish().await.unwrap(), 1);
     let derived = "select count(*) from calmony.outbox x join calmony.event e using (account, position) \
                    join calmony.object o on o.id = e.stream where e.id = 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX'";

@@ -17,7 +17,7 @@ use std::time::Duration;
 pub use client::{Answer, Client};
 pub use database::Database;
 pub use receiver::{Delivery, Receiver, Reply};
-pub use system::System;
+pub use system::{System, Worker};
 
 /// How long anything may take before a test gives up on it.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,5 +32,7 @@ pub async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     });
-    found.await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain: {what}"))
+    found
+        .await
+        .unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain: {what}"))
 }

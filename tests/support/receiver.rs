@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::PATIENCE;
 
@@ -40,7 +40,10 @@ impl Delivery {
     /// A header's value.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 }
 
@@ -55,6 +58,8 @@ pub enum Reply {
     Redirect(String),
     /// With a body that doesn't end.
     Endless,
+    /// With 200, once it is told to.
+    When(Arc<Notify>),
     /// Not at all.
     Never,
 }
@@ -89,17 +94,26 @@ impl Receiver {
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let (arrived, arrivals) = mpsc::unbounded_channel();
         let all = Arc::new(Mutex::new(Vec::new()));
-        let shared = Shared { behaviour: Arc::new(behaviour), arrived, all: all.clone() };
+        let shared = Shared {
+            behaviour: Arc::new(behaviour),
+            arrived,
+            all: all.clone(),
+        };
         let router = Router::new().fallback(receive).with_state(shared);
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, arrivals: tokio::sync::Mutex::new(arrivals), all }
+        Self {
+            url,
+            arrivals: tokio::sync::Mutex::new(arrivals),
+            all,
+        }
     }
 
     /// The next delivery, in the order of arrival; panics when none comes.
     pub async fn next(&self) -> Delivery {
         let mut arrivals = self.arrivals.lock().await;
         let next = tokio::time::timeout(PATIENCE, arrivals.recv()).await;
-        next.unwrap_or_else(|_| panic!("no delivery came to {}", self.url)).expect("the receiver runs")
+        next.unwrap_or_else(|_| panic!("no delivery came to {}", self.url))
+            .expect("the receiver runs")
     }
 
     /// Everything that has arrived.
@@ -122,6 +136,10 @@ async fn receive(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
         Reply::Endless => {
             let chunks = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 4096]));
             Body::from_stream(chunks).into_response()
+        }
+        Reply::When(told) => {
+            told.notified().await;
+            status(200).into_response()
         }
         Reply::Never => std::future::pending().await,
     }

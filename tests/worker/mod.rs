@@ -1,1 +1,8 @@
-//! Tests: worker.
+//! The worker: what it sends, when it tries again, what it must not do, and how several share the work.
+
+mod delivers;
+mod endpoints;
+mod guards;
+mod late;
+mod retries;
+mod shares;

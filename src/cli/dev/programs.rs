@@ -22,6 +22,10 @@ pub fn find() -> anyhow::Result<PathBuf> {
         .chain(versions("/usr/lib/postgresql", "bin"))
         .chain(versions("/opt/homebrew/opt", "bin"))
         .chain(versions("/usr/local/opt", "bin"));
+    first_complete(candidates)
+}
+
+fn first_complete(candidates: impl IntoIterator<Item = PathBuf>) -> anyhow::Result<PathBuf> {
     candidates
         .into_iter()
         .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
@@ -98,6 +102,17 @@ fn entry(line: &str, name: &str) -> Option<Unprivileged> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_postgresql_one_line_says_what_to_install() {
+        let error = first_complete([PathBuf::from("/nowhere")])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("apt-get install postgresql") && error.lines().count() == 1,
+            "{error}"
+        );
+    }
 
     #[test]
     fn a_line_of_passwd_names_its_user_only() {

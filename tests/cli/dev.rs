@@ -1,0 +1,254 @@
+//! `calmony dev`: what a newcomer sees, what scripts find, and that nothing is left behind.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::json;
+use support::database::{Folder, connect};
+use support::system::{kill, program};
+use support::{Client, PATIENCE, eventually};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+use super::variables;
+
+struct Dev {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    folder: std::path::PathBuf,
+}
+
+impl Dev {
+    fn start(folder: &Path, more: &[&str]) -> Self {
+        let mut child = Command::new(program("calmony"))
+            .args(["dev", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(folder)
+            .args(more)
+            .env("CALMONY_LOG", "off")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self {
+            child,
+            lines,
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// Everything it says up to and with the line that has `text` in it.
+    async fn says(&mut self, text: &str) -> Vec<String> {
+        let mut said: Vec<String> = Vec::new();
+        while !said.last().is_some_and(|line| line.contains(text)) {
+            let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await;
+            let line = line
+                .unwrap_or_else(|_| panic!("waited for '{text}' after {said:#?}"))
+                .unwrap();
+            said.push(line.unwrap_or_else(|| panic!("it ended before '{text}': {said:#?}")));
+        }
+        said
+    }
+
+    /// A variable of the file it writes for scripts.
+    fn variable(&self, name: &str) -> String {
+        variables(&std::fs::read_to_string(self.folder.join("env")).unwrap())[name].clone()
+    }
+
+    fn client(&self) -> Client {
+        Client::new(&self.variable("CALMONY_URL"), &self.variable("CALMONY_API_KEY"))
+    }
+
+    async fn interrupt(mut self) {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(
+            std::process::Command::new("kill")
+                .args(["-INT", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let status = tokio::time::timeout(PATIENCE, self.child.wait())
+            .await
+            .expect("it stops")
+            .unwrap();
+        assert!(status.success(), "{status}");
+        assert!(
+            !self.folder.join("env").exists(),
+            "nobody is told of processes that are gone"
+        );
+    }
+}
+
+fn runs(pid: &str) -> bool {
+    Path::new("/proc").join(pid).exists()
+}
+
+async fn postgres_pid(url: &str) -> u32 {
+    let admin = connect(url).await;
+    // The parent of any backend is the server.
+    let row = admin
+        .query_one("select pg_read_file('postmaster.pid')", &[])
+        .await
+        .unwrap();
+    row.get::<_, String>(0).lines().next().unwrap().parse().unwrap()
+}
+
+/// The curl commands are what they seem.
+async fn try_curls(said: &[String]) {
+    for line in said.iter().filter(|line| line.trim_start().starts_with("curl ")) {
+        let output = Command::new("sh")
+            .arg("-c")
+            .arg(format!("{line} -s"))
+            .output()
+            .await
+            .unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).expect(line);
+        assert!(
+            answer["error"].is_null() && answer["object"].is_string(),
+            "{line}: {answer}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_newcomer_sees_three_verified_webhooks_and_how_to_go_on() {
+    let folder = Folder::new("newcomer");
+    let mut dev = Dev::start(&folder.0, &[]);
+    let said = dev.says("Ctrl-C").await;
+    let verified: Vec<_> = said.iter().filter(|line| line.contains("verified")).collect();
+    assert_eq!(verified.len(), 3, "{said:#?}");
+    for kind in ["customer.created", "customer.updated", "customer.deleted"] {
+        assert!(verified.iter().any(|line| line.contains(kind)), "{said:#?}");
+    }
+    assert_eq!(
+        said.iter()
+            .filter(|line| line.trim_start().starts_with("curl "))
+            .count(),
+        3
+    );
+    assert!(
+        said.iter()
+            .any(|line| line.contains(&dev.variable("CALMONY_API_KEY")))
+    );
+
+    try_curls(&said).await;
+    assert!(
+        dev.says("customer.created")
+            .await
+            .last()
+            .unwrap()
+            .contains("verified"),
+        "the inbox goes on"
+    );
+
+    // Only one at a time, and the second one says so.
+    let second = super::run("calmony", &["dev", "--data-dir", folder.0.to_str().unwrap()], &[]).await;
+    assert!(
+        second.code == Some(1) && second.stderr.contains("another `calmony dev`"),
+        "{}",
+        second.stderr
+    );
+    let pids = [
+        dev.variable("CALMONY_API_PID"),
+        dev.variable("CALMONY_WORKER_PID"),
+    ];
+    assert!(pids.iter().all(|pid| runs(pid)));
+    dev.interrupt().await;
+    assert!(!pids.iter().any(|pid| runs(pid)), "nothing is left behind");
+
+    // The next start keeps the data, and the inbox still verifies.
+    let mut dev = Dev::start(&folder.0, &[]);
+    dev.says("Ctrl-C").await;
+    let customers = dev.client().get("/v1/customers").await.ok();
+    assert_eq!(customers["data"][0]["name"], json!("Grace Hopper"));
+    dev.client().customer("again").await;
+    assert!(
+        dev.says("customer.created")
+            .await
+            .last()
+            .unwrap()
+            .contains("verified")
+    );
+    dev.interrupt().await;
+}
+
+#[tokio::test]
+async fn whatever_dies_is_started_again() {
+    let folder = Folder::new("restarts");
+    let mut dev = Dev::start(&folder.0, &["--no-demo", "--retry-schedule", "1s,2s,4s"]);
+    let said = dev.says("Ctrl-C").await;
+    assert!(!said.iter().any(|line| line.contains("verified")), "{said:#?}");
+    let other = dev.client().with_key(&dev.variable("CALMONY_API_KEY_2"));
+    other.customer("of the second account").await;
+    let receiver = support::Receiver::start().await;
+    dev.client().endpoint(&receiver.url, &["customer.created"]).await;
+
+    let worker = dev.variable("CALMONY_WORKER_PID");
+    kill(worker.parse().unwrap());
+    dev.says("the worker ended").await;
+    let told = eventually("the new process is told", async || {
+        let now = dev.variable("CALMONY_WORKER_PID");
+        (now != worker && runs(&now)).then_some(now)
+    });
+    told.await;
+    dev.client().customer("a").await;
+    assert_eq!(receiver.next().await.event["data"]["object"]["name"], "a");
+
+    kill(dev.variable("CALMONY_API_PID").parse().unwrap());
+    dev.says("the API ended").await;
+    created(&dev, "b").await;
+    assert_eq!(receiver.next().await.event["data"]["object"]["name"], "b");
+
+    kill(postgres_pid(&dev.variable("CALMONY_DATABASE_URL")).await);
+    dev.says("PostgreSQL ended").await;
+    created(&dev, "c").await;
+    assert_eq!(receiver.next().await.event["data"]["object"]["name"], "c");
+    dev.interrupt().await;
+}
+
+/// Creates a customer as soon as the API takes it.
+async fn created(dev: &Dev, name: &str) {
+    let form = format!("name={name}");
+    let post = async || {
+        let request = dev.client().request(reqwest::Method::POST, "/v1/customers");
+        let answer = request
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form.clone())
+            .send()
+            .await;
+        answer
+            .is_ok_and(|answer| answer.status().is_success())
+            .then_some(())
+    };
+    eventually("the API takes it", post).await;
+}
+
+#[tokio::test]
+async fn killing_it_takes_its_processes_with_it_and_the_next_start_is_clean() {
+    let folder = Folder::new("killed");
+    let mut dev = Dev::start(&folder.0, &["--no-demo"]);
+    dev.says("Ctrl-C").await;
+    dev.client().customer("survivor").await;
+    let postgres = postgres_pid(&dev.variable("CALMONY_DATABASE_URL"))
+        .await
+        .to_string();
+    let pids = [
+        dev.variable("CALMONY_API_PID"),
+        dev.variable("CALMONY_WORKER_PID"),
+        postgres,
+    ];
+    kill(dev.child.id().unwrap());
+    eventually("they are gone", async || {
+        (!pids.iter().any(|pid| runs(pid))).then_some(())
+    })
+    .await;
+    let mut dev = Dev::start(&folder.0, &["--no-demo"]);
+    dev.says("Ctrl-C").await;
+    assert_eq!(
+        dev.client().get("/v1/customers").await.ok()["data"][0]["name"],
+        json!("survivor")
+    );
+    dev.interrupt().await;
+}

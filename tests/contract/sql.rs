@@ -1,0 +1,82 @@
+//! Every statement of the product is prepared against the real schema, under the role that runs it, and says what it is for.
+
+use support::Database;
+
+use super::files;
+
+/// The role that runs a statement.
+fn role(path: &str) -> &'static str {
+    match path {
+        path if path.ends_with("create_key.sql") => "calmony_owner",
+        path if path.starts_with("src/log/") => "calmony_api",
+        path if path.starts_with("src/read/") => "calmony_reader",
+        path if path.starts_with("src/outbox/") => "calmony_worker",
+        path => panic!("whose statement is {path}?"),
+    }
+}
+
+#[tokio::test]
+async fn every_statement_is_valid_for_the_role_that_runs_it() {
+    let database = Database::fresh().await;
+    let statements = files(&["src"], "sql");
+    assert!(statements.len() >= 20);
+    for (path, sql) in statements {
+        assert!(sql.starts_with("-- "), "{path} doesn't say what it is for");
+        let client = database.login_in(role(&path)).await;
+        if let Err(error) = client.prepare(&sql).await {
+            panic!("{path}: {:?}", error.as_db_error());
+        }
+    }
+}
+
+/// With the planner pinned as on a worker's session, and without, nothing of the hot path reads a whole table.
+#[tokio::test]
+async fn no_hot_statement_scans_a_table() {
+    let database = Database::fresh().await;
+    let admin = database.admin().await;
+    admin
+        .batch_execute("set plan_cache_mode = force_generic_plan; set enable_seqscan = off")
+        .await
+        .unwrap();
+    for (path, sql) in files(&["src/read", "src/outbox", "src/log"], "sql") {
+        let hot = ![
+            "workers",
+            "take_buckets",
+            "release_buckets",
+            "announce",
+            "make_partitions",
+            "wake",
+            "create_key",
+        ]
+        .iter()
+        .any(|cold| path.ends_with(&format!("{cold}.sql")));
+        if !hot {
+            continue;
+        }
+        let parameters = admin.prepare(&sql).await.unwrap().params().len();
+        let nulls = vec!["null"; parameters].join(", ");
+        admin.batch_execute(&format!("prepare s as {sql}")).await.unwrap();
+        let rows = admin
+            .query(&format!("explain execute s({nulls})"), &[])
+            .await
+            .unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        for table in [
+            "event",
+            "object",
+            "outbox",
+            "delivery",
+            "attempt",
+            "api_key",
+            "endpoint_secret",
+        ] {
+            let scan = format!("Seq Scan on {table}");
+            assert!(
+                !plan.iter().any(|line| line.contains(&scan)),
+                "{path}:\n{}",
+                plan.join("\n")
+            );
+        }
+        admin.batch_execute("deallocate s").await.unwrap();
+    }
+}

@@ -1,0 +1,237 @@
+//! The habits of the code base, as tests: who may know whom, where time and status codes live, how long things may be.
+
+use super::{files, root};
+
+const FILE_LINES_MAX: usize = 400;
+const FUNCTION_LINES_MAX: usize = 70;
+const CODE: &[&str] = &["src", "outbox-worker/src", "tests"];
+
+/// Which modules of the library a module must not name. Dependencies run downwards only.
+const FORBIDDEN: &[(&str, &[&str])] = &[
+    (
+        "src/domain/",
+        &[
+            "database",
+            "log",
+            "read",
+            "outbox",
+            "http",
+            "cli",
+            "config",
+            "telemetry",
+            "stop",
+            "address",
+        ],
+    ),
+    (
+        "src/database/",
+        &["domain", "log", "read", "outbox", "http", "cli", "config"],
+    ),
+    ("src/log/", &["read", "outbox", "http", "cli", "config"]),
+    ("src/read/", &["log", "outbox", "http", "cli", "config"]),
+    ("src/outbox/", &["read", "http", "cli", "config"]),
+    ("src/http/", &["outbox", "cli", "config"]),
+    (
+        "src/contract.rs",
+        &[
+            "domain", "database", "log", "read", "outbox", "http", "cli", "config",
+        ],
+    ),
+    (
+        "src/id.rs",
+        &[
+            "domain", "database", "log", "read", "outbox", "http", "cli", "config",
+        ],
+    ),
+    (
+        "src/clock.rs",
+        &[
+            "id", "contract", "domain", "database", "log", "read", "outbox", "http", "cli", "config",
+        ],
+    ),
+    (
+        "src/retry.rs",
+        &[
+            "id", "contract", "domain", "database", "log", "read", "outbox", "http", "cli", "config",
+        ],
+    ),
+    (
+        "src/address.rs",
+        &[
+            "id", "contract", "domain", "database", "log", "read", "outbox", "http", "cli", "config",
+        ],
+    ),
+    (
+        "src/secret.rs",
+        &[
+            "id", "contract", "domain", "database", "log", "read", "outbox", "http", "cli", "config",
+        ],
+    ),
+    (
+        "src/signature.rs",
+        &[
+            "domain", "database", "log", "read", "outbox", "http", "cli", "config",
+        ],
+    ),
+];
+
+/// A word and the only places that may have it.
+const CONFINED: &[(&str, &[&str])] = &[
+    (
+        "tokio_postgres",
+        &["src/database/", "src/log/", "src/read/", "src/outbox/"],
+    ),
+    ("deadpool_postgres", &["src/database/", "src/log/", "src/read/"]),
+    ("StatusCode", &["src/http/error.rs", "src/cli/dev/inbox.rs"]),
+    ("SystemTime::now", &["src/clock.rs"]),
+    ("backoff::", &["src/retry.rs"]),
+    ("insert into calmony.event", &["src/log/"]),
+    ("delete from calmony.", &["src/outbox/"]),
+];
+
+fn product() -> Vec<(String, String)> {
+    let mut all = files(&["src", "outbox-worker/src"], "rs");
+    all.extend(files(&["src"], "sql"));
+    all
+}
+
+#[test]
+fn dependencies_run_downwards_only() {
+    for (path, text) in product() {
+        for (module, forbidden) in FORBIDDEN.iter().filter(|(module, _)| path.starts_with(module)) {
+            for name in *forbidden {
+                let named = [
+                    format!("crate::{name}::"),
+                    format!("crate::{name};"),
+                    format!("crate::{name},"),
+                ];
+                assert!(
+                    !named.iter().any(|named| text.contains(named)),
+                    "{path}: {module} must not know {name}"
+                );
+            }
+        }
+        if path.starts_with("outbox-worker/") {
+            for name in ["read::", "log::", "cli::"] {
+                assert!(
+                    !text.contains(&format!("calmony_pay::{name}")),
+                    "{path}: the worker must not know {name}"
+                );
+            }
+        }
+        if !path.starts_with("src/http/") && !path.starts_with("src/cli/serve.rs") {
+            assert!(!text.contains("crate::http"), "{path}: nothing knows http");
+        }
+    }
+}
+
+#[test]
+fn words_stay_where_they_belong() {
+    for (path, text) in product() {
+        for (word, places) in CONFINED {
+            let may = places.iter().any(|place| path.starts_with(place));
+            assert!(
+                may || !text.contains(word),
+                "{path}: only {places:?} may say {word}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_domain_is_pure() {
+    for (path, text) in files(&["src/domain"], "rs") {
+        for word in [
+            "async ",
+            ".await",
+            "tokio",
+            "axum",
+            "reqwest",
+            "rand::",
+            "std::env",
+            "std::fs",
+            "clock::now",
+        ] {
+            assert!(!text.contains(word), "{path}: the domain has no {word}");
+        }
+    }
+}
+
+#[test]
+fn files_and_functions_are_short() {
+    let mut code = files(CODE, "rs");
+    code.extend(files(&["src", "schema"], "sql"));
+    for (path, text) in &code {
+        let lines = text.lines().count();
+        assert!(lines <= FILE_LINES_MAX, "{path} has {lines} lines");
+        for (name, lines) in functions(text) {
+            assert!(lines <= FUNCTION_LINES_MAX, "{path}: {name} has {lines} lines");
+        }
+    }
+}
+
+/// The functions of a formatted file, with their lines: from `fn` to the closing brace of the same indentation.
+fn functions(text: &str) -> Vec<(String, usize)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut found = Vec::new();
+    for (start, line) in lines.iter().enumerate() {
+        let trimmed = line.trim_start();
+        let is_function = [
+            "fn ",
+            "pub fn ",
+            "async fn ",
+            "pub async fn ",
+            "pub(crate) fn ",
+            "pub(super) fn ",
+            "pub(crate) async fn ",
+            "pub(super) async fn ",
+            "const fn ",
+            "pub const fn ",
+        ]
+        .iter()
+        .any(|head| trimmed.starts_with(head));
+        if is_function && !trimmed.ends_with(';') {
+            let close = format!("{}}}", &line[..line.len() - trimmed.len()]);
+            let length = lines[start..]
+                .iter()
+                .position(|line| *line == close)
+                .map_or(1, |end| end + 1);
+            found.push((trimmed.to_owned(), length));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_function_counter_counts() {
+    let text =
+        "impl A {\n    fn short() {}\n\n    pub fn long(\n        a: u8,\n    ) {\n        b();\n    }\n}\n";
+    let lengths: Vec<usize> = functions(text).into_iter().map(|(_, lines)| lines).collect();
+    assert_eq!(lengths[1], 5);
+}
+
+#[test]
+fn every_file_is_reachable_and_every_test_runs() {
+    for (path, text) in files(CODE, "rs") {
+        for word in [
+            concat!("#[", "ignore"),
+            concat!("to", "do!("),
+            concat!("unimpl", "emented!("),
+            concat!("#[", "allow("),
+        ] {
+            assert!(!text.contains(word), "{path}: no {word}");
+        }
+        let file = root().join(&path);
+        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+        if ["main", "lib", "mod"].contains(&name.as_str()) {
+            continue;
+        }
+        let parent = ["mod.rs", "lib.rs", "main.rs"]
+            .iter()
+            .map(|parent| file.with_file_name(parent));
+        let declared = parent
+            .filter_map(|parent| std::fs::read_to_string(parent).ok())
+            .any(|text| text.contains(&format!("mod {name};")));
+        assert!(declared, "{path} is in no module");
+    }
+}

@@ -1,0 +1,44 @@
+//! An append that commits late, below the cursor of the worker, is not stepped over.
+
+use support::{Receiver, System};
+
+const APPEND: &str = "insert into calmony.event (account, id, stream, version, type, data, created_at) values \
+    (1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', '{\"late\": true}', now())";
+
+#[tokio::test]
+async fn a_commit_below_the_cursor_is_found() {
+    let system = System::start().await;
+    let _worker = system.worker().await;
+    let receiver = Receiver::start().await;
+    system.client.endpoint(&receiver.url, &["customer.created"]).await;
+    let api = system.database.login_in("calmony_api").await;
+    api.batch_execute("begin").await.unwrap();
+    api.batch_execute(APPEND).await.unwrap();
+    for n in 0..5 {
+        system.client.customer(&format!("c{n}")).await;
+        assert_eq!(
+            receiver.next().await.event["data"]["object"]["name"],
+            format!("c{n}")
+        );
+    }
+    api.batch_execute("commit").await.unwrap();
+    assert_eq!(receiver.next().await.event["data"]["object"]["late"], true);
+    system.drained().await;
+    assert_eq!(receiver.all().len(), 6, "each once");
+}
+
+#[tokio::test]
+async fn a_roll_back_leaves_a_gap_that_nobody_waits_for() {
+    let system = System::start().await;
+    let _worker = system.worker().await;
+    let receiver = Receiver::start().await;
+    system.client.endpoint(&receiver.url, &["customer.created"]).await;
+    let api = system.database.login_in("calmony_api").await;
+    api.batch_execute("begin").await.unwrap();
+    api.batch_execute(APPEND).await.unwrap();
+    api.batch_execute("rollback").await.unwrap();
+    system.client.customer("Ada").await;
+    assert_eq!(receiver.next().await.event["data"]["object"]["name"], "Ada");
+    system.drained().await;
+    assert_eq!(receiver.all().len(), 1);
+}

@@ -1,0 +1,125 @@
+//! Several workers share the work, take over from one another, and stop in good order.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use support::system::kill;
+use support::{Receiver, Reply, System, eventually};
+use tokio::sync::Notify;
+
+/// How many buckets each session owns.
+async fn shares(system: &System) -> Vec<i64> {
+    let sql = "select count(*) from pg_locks where locktype = 'advisory' and classid = 1129270605 and objid < 64 and granted \
+                  and database = (select oid from pg_database where datname = current_database()) group by pid order by 1";
+    system
+        .database
+        .admin()
+        .await
+        .query(sql, &[])
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| row.get(0))
+        .collect()
+}
+
+async fn shared_as(system: &System, wanted: &[i64]) {
+    eventually("the buckets are shared", async || {
+        (shares(system).await == wanted).then_some(())
+    })
+    .await;
+}
+
+/// How often each event arrived.
+fn counts(receiver: &Receiver) -> HashMap<String, usize> {
+    let mut counts = HashMap::new();
+    for delivery in receiver.all() {
+        *counts.entry(delivery.id()).or_default() += 1;
+    }
+    counts
+}
+
+#[tokio::test]
+async fn workers_share_the_buckets_and_one_takes_over_from_a_dead_one() {
+    let system = System::start().await;
+    let receiver = Receiver::start().await;
+    system.client.endpoint(&receiver.url, &["customer.created"]).await;
+    let first = system.worker().await;
+    shared_as(&system, &[64]).await;
+    let second = system.worker().await;
+    shared_as(&system, &[32, 32]).await;
+    for n in 0..40 {
+        system.client.customer(&format!("c{n}")).await;
+    }
+    system.drained().await;
+    assert_eq!(counts(&receiver).len(), 40);
+    assert!(
+        counts(&receiver).values().all(|count| *count == 1),
+        "two workers, and nothing twice"
+    );
+
+    kill(second.process.pid());
+    for n in 0..40 {
+        system.client.customer(&format!("d{n}")).await;
+    }
+    system.drained().await;
+    shared_as(&system, &[64]).await;
+    assert_eq!(counts(&receiver).len(), 80);
+    drop(first);
+}
+
+#[tokio::test]
+async fn a_worker_that_is_told_to_stop_finishes_what_it_has_begun() {
+    let system = System::start().await;
+    let told = Arc::new(Notify::new());
+    let waits = told.clone();
+    let receiver = Receiver::behaving(move |_| Reply::When(waits.clone())).await;
+    system.client.endpoint(&receiver.url, &["customer.created"]).await;
+    let mut worker = system.worker().await;
+    system.client.customer("Ada").await;
+    receiver.next().await;
+    let pid = worker.process.pid().to_string();
+    assert!(
+        std::process::Command::new("kill")
+            .arg(&pid)
+            .status()
+            .unwrap()
+            .success()
+    );
+    told.notify_one();
+    let how = worker.process.ended().await;
+    assert!(how.contains("exit status: 0"), "{how}");
+    assert_eq!(
+        system
+            .database
+            .number("select count(*) from calmony.outbox")
+            .await,
+        0
+    );
+    assert_eq!(
+        system
+            .database
+            .number("select count(*) from calmony.delivery")
+            .await,
+        0
+    );
+    assert_eq!(
+        system
+            .database
+            .number("select count(*) from calmony.attempt where status = 200")
+            .await,
+        1
+    );
+    assert_eq!(receiver.all().len(), 1);
+}
+
+#[tokio::test]
+async fn both_processes_tell_whether_they_are_ready() {
+    let system = System::start().await;
+    let worker = system.worker().await;
+    for url in [&system.url, &worker.url] {
+        let stranger = support::Client::new(url, "");
+        assert_eq!(stranger.get("/healthz").await.status, 200);
+        assert_eq!(stranger.get("/readyz").await.status, 200);
+    }
+}
