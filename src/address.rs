@@ -72,9 +72,7 @@ impl AddressGuard {
                 IpAddr::V4(address) => !REFUSED_V4.iter().any(|network| network.contains(&address)),
                 IpAddr::V6(address) => {
                     GLOBAL_V6.contains(&address)
-                        && !REFUSED_WITHIN_GLOBAL_V6
-                            .iter()
-                            .any(|network| network.contains(&address))
+                        && !REFUSED_WITHIN_GLOBAL_V6.iter().any(|network| network.contains(&address))
                 }
             }
     }
@@ -100,14 +98,9 @@ mod tests {
 
     #[test]
     fn the_public_internet_is_open() {
-        for address in [
-            "1.1.1.1",
-            "8.8.8.8",
-            "172.32.0.1",
-            "100.128.0.1",
-            "2606:4700::1111",
-            "2a00:1450:4001::1",
-        ] {
+        for address in
+            ["1.1.1.1", "8.8.8.8", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "2a00:1450:4001::1"]
+        {
             assert!(permits(address), "{address}");
         }
     }

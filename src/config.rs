@@ -14,12 +14,7 @@ use clap::{CommandFactory, Parser};
 pub struct DatabaseOptions {
     /// PostgreSQL, as a URL: <postgresql://user:password@host:5432/database>. The login must be a member of the group role
     /// that the process works under (see docs/ARCHITECTURE.md)
-    #[arg(
-        long,
-        env = "CALMONY_DATABASE_URL",
-        hide_env_values = true,
-        value_name = "URL"
-    )]
+    #[arg(long, env = "CALMONY_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: crate::database::DatabaseUrl,
 }
 
@@ -71,15 +66,10 @@ fn variable_of<T: CommandFactory>(error: &clap::Error) -> Option<String> {
 pub fn duration(text: &str) -> Result<Duration, String> {
     let duration =
         humantime::parse_duration(text).map_err(|_| "expected a duration such as 15s or 250ms".to_owned())?;
-    if duration.is_zero() {
-        Err("the duration must not be zero".to_owned())
-    } else {
-        Ok(duration)
-    }
+    if duration.is_zero() { Err("the duration must not be zero".to_owned()) } else { Ok(duration) }
 }
 
 /// An address to listen on, `127.0.0.1:8080`. Port 0 takes a free one.
 pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse()
-        .map_err(|_| "expected an address and a port such as 127.0.0.1:8080".to_owned())
+    text.parse().map_err(|_| "expected an address and a port such as 127.0.0.1:8080".to_owned())
 }

@@ -53,10 +53,7 @@ pub const OTHER_PREFIXES: &[(&str, &str)] = &[
     ("sk_test_", "a secret API key of an account's test mode"),
     ("sk_live_", "a secret API key of an account's live mode"),
     ("whsec_", "a signing secret of a webhook endpoint"),
-    (
-        "req_",
-        "a request id, in the Request-Id header and in an event's `request`",
-    ),
+    ("req_", "a request id, in the Request-Id header and in an event's `request`"),
 ];
 
 macro_rules! event_types {
@@ -144,10 +141,7 @@ mod tests {
     fn every_event_type_begins_with_its_object_and_reads_back() {
         for event_type in EventType::ALL {
             let (object, _) = event_type.as_str().rsplit_once('.').expect("a dotted name");
-            assert!(
-                RESOURCES.iter().any(|resource| resource.object == object),
-                "{event_type:?}"
-            );
+            assert!(RESOURCES.iter().any(|resource| resource.object == object), "{event_type:?}");
             assert_eq!(EventType::from_wire(event_type.as_str()), Some(*event_type));
         }
     }

@@ -81,10 +81,7 @@ impl<K: Kind> FromStr for Id<K> {
             .and_then(|rest| rest.strip_prefix('_'))
             .and_then(canonical_ulid)
             .map(Self::from_ulid)
-            .ok_or_else(|| IdError {
-                prefix: K::RESOURCE.prefix,
-                got: text.chars().take(64).collect(),
-            })
+            .ok_or_else(|| IdError { prefix: K::RESOURCE.prefix, got: text.chars().take(64).collect() })
     }
 }
 
@@ -108,9 +105,7 @@ impl<K: Kind> Serialize for Id<K> {
 
 impl<'de, K: Kind> Deserialize<'de> for Id<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -190,9 +185,7 @@ mod tests {
 
     #[test]
     fn an_error_says_what_was_expected() {
-        let error = "evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX"
-            .parse::<Id<Customer>>()
-            .unwrap_err();
+        let error = "evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX".parse::<Id<Customer>>().unwrap_err();
         assert_eq!(
             error.to_string(),
             "expected an id of the form 'cus_' followed by 26 characters of a ULID, got 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX'"

@@ -58,9 +58,7 @@ impl FromStr for RetrySchedule {
             let delay = humantime::parse_duration(part.trim())
                 .map_err(|_| RetryScheduleError::NotADuration(part.trim().to_owned()))?;
             if !allowed.contains(&delay) {
-                return Err(RetryScheduleError::OutOfRange(
-                    humantime::format_duration(delay).to_string(),
-                ));
+                return Err(RetryScheduleError::OutOfRange(humantime::format_duration(delay).to_string()));
             }
             Ok(delay)
         };
@@ -76,11 +74,7 @@ impl fmt::Display for RetrySchedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, delay) in self.0.iter().enumerate() {
             let comma = if index == 0 { "" } else { "," };
-            write!(
-                f,
-                "{comma}{}",
-                humantime::format_duration(*delay).to_string().replace(' ', "")
-            )?;
+            write!(f, "{comma}{}", humantime::format_duration(*delay).to_string().replace(' ', ""))?;
         }
         Ok(())
     }
@@ -92,9 +86,7 @@ impl RetrySchedule {
     #[must_use]
     pub fn delay_after(&self, attempts: u32, jitter: f64) -> Option<Duration> {
         let index = usize::try_from(attempts.checked_sub(1)?).ok()?;
-        self.0
-            .get(index)
-            .map(|delay| delay.mul_f64(0.8 + 0.4 * jitter.clamp(0.0, 1.0)))
+        self.0.get(index).map(|delay| delay.mul_f64(0.8 + 0.4 * jitter.clamp(0.0, 1.0)))
     }
 }
 
@@ -165,26 +157,17 @@ mod tests {
 
     #[test]
     fn the_default_is_the_standard_webhooks_schedule_over_three_days() {
-        assert_eq!(
-            RetrySchedule::default().to_string(),
-            "5s,5m,30m,2h,5h,10h,14h,20h,1day"
-        );
+        assert_eq!(RetrySchedule::default().to_string(), "5s,5m,30m,2h,5h,10h,14h,20h,1day");
         assert!(RetrySchedule::default().0.iter().sum::<Duration>() > Duration::from_secs(3 * 24 * HOUR));
     }
 
     #[test]
     fn what_is_no_schedule_says_why() {
         let message = |text: &str| text.parse::<RetrySchedule>().unwrap_err().to_string();
-        assert_eq!(
-            message("1s,soon"),
-            "'soon' is not a duration such as 5s, 30m or 2h"
-        );
+        assert_eq!(message("1s,soon"), "'soon' is not a duration such as 5s, 30m or 2h");
         assert_eq!(message("1ms"), "a delay of 1ms is not between 100ms and 7days");
         assert_eq!(message(""), "'' is not a duration such as 5s, 30m or 2h");
-        assert_eq!(
-            message(&vec!["1s"; 33].join(",")),
-            "33 delays are more than the 32 allowed"
-        );
+        assert_eq!(message(&vec!["1s"; 33].join(",")), "33 delays are more than the 32 allowed");
     }
 
     #[test]

@@ -27,10 +27,7 @@ impl SigningSecret {
     #[must_use]
     pub fn generate() -> Self {
         let key = rand::random::<[u8; 24]>();
-        Self {
-            text: format!("whsec_{}", STANDARD.encode(key)).into(),
-            key: key.to_vec(),
-        }
+        Self { text: format!("whsec_{}", STANDARD.encode(key)).into(), key: key.to_vec() }
     }
 
     /// Reads a stored or configured secret.
@@ -40,10 +37,7 @@ impl SigningSecret {
         if !(24..=64).contains(&key.len()) {
             return Err(SigningSecretError);
         }
-        Ok(Self {
-            text: text.into(),
-            key,
-        })
+        Ok(Self { text: text.into(), key })
     }
 
     /// The whole text, for the one answer that shows it and for Stripe's signature scheme.
@@ -77,13 +71,7 @@ impl ApiKey {
     pub fn generate(livemode: bool) -> Self {
         let mode = if livemode { "live" } else { "test" };
         let random = (0..32).filter_map(|_| ALPHABET.get(rand::random_range(0..ALPHABET.len())));
-        Self(
-            format!(
-                "sk_{mode}_{}",
-                random.map(|byte| char::from(*byte)).collect::<String>()
-            )
-            .into(),
-        )
+        Self(format!("sk_{mode}_{}", random.map(|byte| char::from(*byte)).collect::<String>()).into())
     }
 
     /// The whole key, for the one time it is shown.
@@ -133,11 +121,7 @@ mod tests {
             "sk_test_x",
             "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3OA",
         ] {
-            assert_eq!(
-                SigningSecret::parse(text).map(|_| ()),
-                Err(SigningSecretError),
-                "{text}"
-            );
+            assert_eq!(SigningSecret::parse(text).map(|_| ()), Err(SigningSecretError), "{text}");
         }
     }
 

@@ -33,10 +33,7 @@ pub struct Message<'a> {
 /// Never: HMAC takes a key of any length.
 #[must_use]
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    #[expect(
-        clippy::expect_used,
-        reason = "HMAC takes a key of any length; the error exists for other MACs"
-    )]
+    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length; the error exists for other MACs")]
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any key length");
     for part in parts {
         mac.update(part);
@@ -93,23 +90,13 @@ pub fn verify_stripe(
     let Some(timestamp) = timestamp.filter(|time| time.abs_diff(now) <= tolerance_seconds) else {
         return false;
     };
-    let expected = stripe(
-        Message {
-            id: "",
-            timestamp,
-            body,
-        },
-        std::slice::from_ref(secret),
-    );
+    let expected = stripe(Message { id: "", timestamp, body }, std::slice::from_ref(secret));
     let Some((_, expected)) = expected.split_once("v1=") else {
         return false;
     };
-    signatures.iter().any(|given| {
-        bool::from(subtle::ConstantTimeEq::ct_eq(
-            given.as_bytes(),
-            expected.as_bytes(),
-        ))
-    })
+    signatures
+        .iter()
+        .any(|given| bool::from(subtle::ConstantTimeEq::ct_eq(given.as_bytes(), expected.as_bytes())))
 }
 
 #[cfg(test)]
@@ -152,11 +139,7 @@ mod tests {
         for (key, data, expected) in vectors {
             assert_eq!(hex(&hmac_sha256(key, &[data])), *expected);
             let (head, tail) = data.split_at(data.len() / 2);
-            assert_eq!(
-                hex(&hmac_sha256(key, &[head, tail])),
-                *expected,
-                "the parts are one message"
-            );
+            assert_eq!(hex(&hmac_sha256(key, &[head, tail])), *expected, "the parts are one message");
         }
     }
 
@@ -195,20 +178,8 @@ mod tests {
     #[test]
     fn the_stripe_header_has_no_space_and_lowercase_hex() {
         let secret = SigningSecret::parse("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3").expect("24 bytes");
-        let value = stripe(
-            Message {
-                id: "evt_1",
-                timestamp: 1_492_774_577,
-                body: b"{}",
-            },
-            &[secret],
-        );
+        let value = stripe(Message { id: "evt_1", timestamp: 1_492_774_577, body: b"{}" }, &[secret]);
         let digest = value.strip_prefix("t=1492774577,v1=").expect("this shape");
-        assert!(
-            digest.len() == 64
-                && digest
-                    .chars()
-                    .all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c))
-        );
+        assert!(digest.len() == 64 && digest.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c)));
     }
 }

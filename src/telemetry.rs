@@ -18,19 +18,12 @@ pub struct LogOptions {
     #[arg(long = "log", env = "CALMONY_LOG", default_value = "info", value_name = "FILTER", value_parser = filter)]
     filter: String,
     /// How log lines look
-    #[arg(
-        long = "log-format",
-        env = "CALMONY_LOG_FORMAT",
-        default_value = "text",
-        value_name = "FORMAT"
-    )]
+    #[arg(long = "log-format", env = "CALMONY_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     format: LogFormat,
 }
 
 fn filter(text: &str) -> Result<String, String> {
-    EnvFilter::try_new(text)
-        .map(|_| text.to_owned())
-        .map_err(|error| error.to_string())
+    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 /// Starts logging. Later calls in the same process change nothing.

@@ -58,11 +58,7 @@ impl Sender {
     pub(crate) fn new(options: &WorkerOptions) -> anyhow::Result<Self> {
         let guard = Arc::new(AddressGuard::new(options.allow_networks.clone()));
         let client = target::client(&guard, usize::from(options.endpoint_in_flight_max))?;
-        Ok(Self {
-            client,
-            guard,
-            timeout: options.attempt_timeout,
-        })
+        Ok(Self { client, guard, timeout: options.attempt_timeout })
     }
 
     /// How long an attempt may take.
@@ -104,11 +100,7 @@ impl Sender {
         let url = Url::parse(&webhook.url).map_err(|_| "url")?;
         target::check_literal(&url, &self.guard).map_err(|ForbiddenAddress| "forbidden_address")?;
         let timestamp = now.seconds();
-        let message = Message {
-            id: &webhook.event,
-            timestamp,
-            body: webhook.body.as_bytes(),
-        };
+        let message = Message { id: &webhook.event, timestamp, body: webhook.body.as_bytes() };
         let stripe = signature::stripe(message, &webhook.secrets);
         self.client
             .post(url)
@@ -117,10 +109,7 @@ impl Sender {
             .header("calmony-signature", &stripe)
             .header("webhook-id", &*webhook.event)
             .header("webhook-timestamp", timestamp)
-            .header(
-                "webhook-signature",
-                signature::standard_webhooks(message, &webhook.secrets),
-            )
+            .header("webhook-signature", signature::standard_webhooks(message, &webhook.secrets))
             .body(webhook.body.to_string())
             .send()
             .await
@@ -144,10 +133,7 @@ async fn read(mut response: Response, deadline: Instant) -> (String, bool) {
     let truncated = !complete || bytes.len() > RESPONSE_KEPT_MAX;
     bytes.truncate(RESPONSE_KEPT_MAX);
     // PostgreSQL's text has no NUL.
-    (
-        String::from_utf8_lossy(&bytes).replace('\0', "\u{fffd}"),
-        truncated,
-    )
+    (String::from_utf8_lossy(&bytes).replace('\0', "\u{fffd}"), truncated)
 }
 
 /// The class of a failure that left no answer, by the types of its causes.

@@ -30,12 +30,7 @@ pub(crate) struct WorkerOptions {
     #[arg(long, env = "CALMONY_ENDPOINT_IN_FLIGHT_MAX", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096), value_name = "COUNT")]
     pub(crate) endpoint_in_flight_max: u16,
     /// Private networks that webhooks may be sent to all the same, as CIDR, with commas between: `10.1.0.0/16,fd00::/8`
-    #[arg(
-        long,
-        env = "CALMONY_ALLOW_NETWORKS",
-        value_delimiter = ',',
-        value_name = "NETWORKS"
-    )]
+    #[arg(long, env = "CALMONY_ALLOW_NETWORKS", value_delimiter = ',', value_name = "NETWORKS")]
     pub(crate) allow_networks: Vec<IpNet>,
     /// How long requests in flight may go on when the worker stops
     #[arg(long, env = "CALMONY_DRAIN_TIMEOUT", default_value = "10s", value_parser = duration, value_name = "TIME")]
@@ -49,9 +44,5 @@ pub(crate) struct WorkerOptions {
 fn attempt_timeout(text: &str) -> Result<Duration, String> {
     let timeout = duration(text)?;
     let allowed = Duration::from_millis(100)..=Duration::from_mins(2);
-    if allowed.contains(&timeout) {
-        Ok(timeout)
-    } else {
-        Err("expected 100ms to 2m".to_owned())
-    }
+    if allowed.contains(&timeout) { Ok(timeout) } else { Err("expected 100ms to 2m".to_owned()) }
 }

@@ -135,8 +135,7 @@ impl Engine {
                 return;
             };
             let sender = self.sender.clone();
-            self.attempts
-                .spawn(async move { (sender.send(&job.webhook).await, job) });
+            self.attempts.spawn(async move { (sender.send(&job.webhook).await, job) });
         }
     }
 
@@ -193,10 +192,7 @@ impl Engine {
             self.busy.insert(Operation::Read);
             let (cursor, gaps) = (self.cursor, self.gaps.clone());
             self.perform(move |session| async move {
-                session
-                    .fresh(cursor, rows(ROWS), &own, &gaps)
-                    .await
-                    .map(Done::Fresh)
+                session.fresh(cursor, rows(ROWS), &own, &gaps).await.map(Done::Fresh)
             });
         }
     }
@@ -206,11 +202,8 @@ impl Engine {
         if self.busy.contains(&Operation::Write) {
             return;
         }
-        let idle: Vec<i16> = self
-            .ownership
-            .leaving()
-            .filter(|bucket| !self.flight.is_busy(*bucket))
-            .collect();
+        let idle: Vec<i16> =
+            self.ownership.leaving().filter(|bucket| !self.flight.is_busy(*bucket)).collect();
         if self.flight.settlement.is_empty() && idle.is_empty() {
             return;
         }
@@ -263,11 +256,7 @@ impl Engine {
             Done::Scanned(fetched) => {
                 self.busy.remove(&Operation::Read);
                 let full = fetched.positions.len() >= ROWS;
-                self.scan = fetched
-                    .positions
-                    .last()
-                    .copied()
-                    .filter(|last| full && *last < self.cursor);
+                self.scan = fetched.positions.last().copied().filter(|last| full && *last < self.cursor);
                 self.admit(fetched);
             }
             Done::Due(due) => {

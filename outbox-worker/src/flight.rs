@@ -73,19 +73,8 @@ impl Flight {
         let Some(body) = Body::of(&fresh.event, count) else {
             return;
         };
-        let waiting = fresh
-            .targets
-            .iter()
-            .map(|target| target.endpoint.clone())
-            .collect();
-        self.pending.insert(
-            fresh.key,
-            Pending {
-                bucket: fresh.bucket,
-                since: now,
-                waiting,
-            },
-        );
+        let waiting = fresh.targets.iter().map(|target| target.endpoint.clone()).collect();
+        self.pending.insert(fresh.key, Pending { bucket: fresh.bucket, since: now, waiting });
         for target in fresh.targets {
             self.lanes.push(body.job(fresh.key, fresh.bucket, 0, target));
         }
@@ -93,10 +82,7 @@ impl Flight {
 
     /// Takes in a delivery whose time has come, unless it is here already or its endpoint doesn't want it.
     pub(crate) fn admit_due(&mut self, due: Due) {
-        let key = DeliveryKey {
-            event: due.key,
-            endpoint: due.target.endpoint.clone(),
-        };
+        let key = DeliveryKey { event: due.key, endpoint: due.target.endpoint.clone() };
         if self.owed.contains(&key) || self.unsettled_deliveries.contains(&key) {
             return;
         }
@@ -106,13 +92,11 @@ impl Flight {
                     return;
                 };
                 self.owed.insert(key);
-                self.lanes
-                    .push(body.job(due.key, due.bucket, due.attempts, due.target));
+                self.lanes.push(body.job(due.key, due.bucket, due.attempts, due.target));
             }
             EndpointStatus::Disabled => {
                 self.unsettled_deliveries.insert(key.clone());
-                self.settlement
-                    .waits(key, due.bucket, due.attempts, DeliveryState::Parked);
+                self.settlement.waits(key, due.bucket, due.attempts, DeliveryState::Parked);
             }
             EndpointStatus::Deleted => {
                 self.unsettled_deliveries.insert(key.clone());
@@ -126,8 +110,7 @@ impl Flight {
         self.lanes.landed(job);
         let attempts = job.attempts.saturating_add(1);
         let delivered = report.error.is_none();
-        self.settlement
-            .attempted(record(job.key.clone(), attempts, report));
+        self.settlement.attempted(record(job.key.clone(), attempts, report));
         let had_row = self.owed.remove(&job.key);
         if had_row || !delivered {
             self.unsettled_deliveries.insert(job.key.clone());
@@ -135,8 +118,7 @@ impl Flight {
         if !delivered {
             let delay = self.schedule.delay_after(attempts, jitter);
             let state = delay.map_or(DeliveryState::Exhausted, DeliveryState::Owed);
-            self.settlement
-                .waits(job.key.clone(), job.bucket, attempts, state);
+            self.settlement.waits(job.key.clone(), job.bucket, attempts, state);
         } else if had_row {
             self.settlement.delivered(job.key.clone());
         }
@@ -162,12 +144,8 @@ impl Flight {
     /// Gives rows to whatever hasn't answered of the events that have waited since before `limit`, so that they leave the
     /// outbox. What is in flight is due again when its attempt must have ended; what is only queued is due at once.
     pub(crate) fn hand_over(&mut self, limit: Instant, attempt_timeout: Duration) {
-        let late: HashSet<EventKey> = self
-            .pending
-            .iter()
-            .filter(|(_, pending)| pending.since < limit)
-            .map(|(key, _)| *key)
-            .collect();
+        let late: HashSet<EventKey> =
+            self.pending.iter().filter(|(_, pending)| pending.since < limit).map(|(key, _)| *key).collect();
         if late.is_empty() {
             return;
         }
@@ -185,8 +163,7 @@ impl Flight {
                     self.owed.insert(key.clone());
                     attempt_timeout.saturating_mul(2)
                 };
-                self.settlement
-                    .waits(key, pending.bucket, 0, DeliveryState::Owed(wait));
+                self.settlement.waits(key, pending.bucket, 0, DeliveryState::Owed(wait));
             }
             self.fanned_out(event);
         }
@@ -225,10 +202,7 @@ struct Body {
 impl Body {
     fn of(event: &StoredEvent, pending_webhooks: i64) -> Option<Self> {
         match event.render(pending_webhooks) {
-            Ok(json) => Some(Self {
-                event: event.id.as_str().into(),
-                json: json.into(),
-            }),
+            Ok(json) => Some(Self { event: event.id.as_str().into(), json: json.into() }),
             Err(error) => {
                 // PostgreSQL has checked that it is JSON. It stays in the outbox, in sight.
                 tracing::error!(event = event.id, %error, "a stored event can't be read");
@@ -238,42 +212,18 @@ impl Body {
     }
 
     fn job(&self, event: EventKey, bucket: i16, attempts: u32, target: Target) -> Job {
-        let key = DeliveryKey {
-            event,
-            endpoint: target.endpoint,
-        };
+        let key = DeliveryKey { event, endpoint: target.endpoint };
         let (event, body) = (self.event.clone(), self.json.clone());
         Job {
             key,
             bucket,
             attempts,
-            webhook: Webhook {
-                event,
-                body,
-                url: target.url,
-                secrets: target.secrets,
-            },
+            webhook: Webhook { event, body, url: target.url, secrets: target.secrets },
         }
     }
 }
 
 fn record(key: DeliveryKey, number: u32, report: Report) -> AttemptRecord {
-    let Report {
-        started_at,
-        duration,
-        status,
-        error,
-        response,
-        truncated,
-    } = report;
-    AttemptRecord {
-        key,
-        number,
-        started_at,
-        duration,
-        status,
-        error,
-        response,
-        truncated,
-    }
+    let Report { started_at, duration, status, error, response, truncated } = report;
+    AttemptRecord { key, number, started_at, duration, status, error, response, truncated }
 }

@@ -39,14 +39,7 @@ impl Lanes {
     /// No jobs. `lane_max` is how many requests to one endpoint may be in flight.
     pub(crate) fn new(lane_max: usize) -> Self {
         let (endpoints, turns, buckets) = (HashMap::new(), VecDeque::new(), HashMap::new());
-        Self {
-            lane_max,
-            endpoints,
-            turns,
-            buckets,
-            queued: 0,
-            in_flight: 0,
-        }
+        Self { lane_max, endpoints, turns, buckets, queued: 0, in_flight: 0 }
     }
 
     /// Jobs that are queued.
@@ -72,10 +65,7 @@ impl Lanes {
     /// The next job to send; an endpoint that has its share in flight is passed over.
     pub(crate) fn next(&mut self) -> Option<Job> {
         while let Some(endpoint) = self.turns.pop_front() {
-            let Some(lane) = self
-                .endpoints
-                .get_mut(&endpoint)
-                .filter(|lane| lane.sent < self.lane_max)
+            let Some(lane) = self.endpoints.get_mut(&endpoint).filter(|lane| lane.sent < self.lane_max)
             else {
                 continue;
             };
@@ -128,18 +118,14 @@ impl Lanes {
             });
         }
         self.queued = self.queued.saturating_sub(taken.len());
-        self.endpoints
-            .retain(|_, lane| lane.sent > 0 || !lane.queued.is_empty());
+        self.endpoints.retain(|_, lane| lane.sent > 0 || !lane.queued.is_empty());
         taken
     }
 
     /// Whether a job of that bucket is queued or in flight.
     pub(crate) fn is_busy(&self, bucket: i16) -> bool {
         self.buckets.contains_key(&bucket)
-            || self
-                .endpoints
-                .values()
-                .any(|lane| lane.queued.iter().any(|job| job.bucket == bucket))
+            || self.endpoints.values().any(|lane| lane.queued.iter().any(|job| job.bucket == bucket))
     }
 }
 
@@ -150,29 +136,14 @@ mod tests {
     use super::*;
 
     fn job(endpoint: &str, position: i64) -> Job {
-        let key = DeliveryKey {
-            event: EventKey { account: 1, position },
-            endpoint: endpoint.to_owned(),
-        };
-        let webhook = Webhook {
-            event: "evt".into(),
-            body: "{}".into(),
-            url: String::new(),
-            secrets: Vec::new(),
-        };
-        Job {
-            key,
-            bucket: 7,
-            attempts: 0,
-            webhook,
-        }
+        let key = DeliveryKey { event: EventKey { account: 1, position }, endpoint: endpoint.to_owned() };
+        let webhook =
+            Webhook { event: "evt".into(), body: "{}".into(), url: String::new(), secrets: Vec::new() };
+        Job { key, bucket: 7, attempts: 0, webhook }
     }
 
     fn positions(lanes: &mut Lanes, count: usize) -> Vec<i64> {
-        (0..count)
-            .filter_map(|_| lanes.next())
-            .map(|job| job.key.event.position)
-            .collect()
+        (0..count).filter_map(|_| lanes.next()).map(|job| job.key.event.position).collect()
     }
 
     #[test]

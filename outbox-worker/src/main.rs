@@ -40,12 +40,9 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn serve_health(options: &WorkerOptions, ready: Arc<AtomicBool>) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(options.listen).await.with_context(|| {
-        format!(
-            "can't listen on {} (--listen, CALMONY_WORKER_LISTEN)",
-            options.listen
-        )
-    })?;
+    let listener = TcpListener::bind(options.listen)
+        .await
+        .with_context(|| format!("can't listen on {} (--listen, CALMONY_WORKER_LISTEN)", options.listen))?;
     tracing::info!(address = %listener.local_addr()?, "the worker serves /healthz and /readyz");
     let router = http::health_router(move || {
         let ready = ready.clone();
@@ -68,10 +65,7 @@ async fn run(options: &WorkerOptions, sender: &Sender, ready: &AtomicBool, stop:
                 reconnect.reset();
                 ready.store(true, Ordering::Relaxed);
                 tracing::info!("connected to the database");
-                Engine::new(session, sender.clone(), options)
-                    .run(stop)
-                    .await
-                    .err()
+                Engine::new(session, sender.clone(), options).run(stop).await.err()
             }
             Err(error) => Some(error),
         };

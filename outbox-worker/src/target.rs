@@ -74,11 +74,7 @@ pub(crate) fn check_literal(url: &Url, guard: &AddressGuard) -> Result<(), Forbi
         Some(Host::Ipv6(address)) => IpAddr::V6(address),
         Some(Host::Domain(_)) | None => return Ok(()),
     };
-    if guard.permits(address) {
-        Ok(())
-    } else {
-        Err(ForbiddenAddress)
-    }
+    if guard.permits(address) { Ok(()) } else { Err(ForbiddenAddress) }
 }
 
 #[cfg(test)]
@@ -98,20 +94,13 @@ mod tests {
             let url = Url::parse(url).expect("a URL");
             assert_eq!(check_literal(&url, &guard), Err(ForbiddenAddress), "{url}");
         }
-        assert_eq!(
-            check_literal(&Url::parse("https://1.1.1.1/").expect("a URL"), &guard),
-            Ok(())
-        );
+        assert_eq!(check_literal(&Url::parse("https://1.1.1.1/").expect("a URL"), &guard), Ok(()));
     }
 
     #[tokio::test]
     async fn a_name_that_leads_home_is_refused_at_the_moment_of_connecting() {
         let client = client(&Arc::new(AddressGuard::default()), 1).expect("a client");
-        let error = client
-            .get("http://localhost:1/")
-            .send()
-            .await
-            .expect_err("refused");
+        let error = client.get("http://localhost:1/").send().await.expect_err("refused");
         let mut cause: &dyn std::error::Error = &error;
         while let Some(inner) = cause.source() {
             cause = inner;

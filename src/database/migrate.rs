@@ -24,22 +24,10 @@ pub enum MigrateError {
 /// it applied.
 pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, MigrateError> {
     let login = url.login_client().await?;
-    login
-        .execute("select pg_advisory_lock($1)", &[&MIGRATION_LOCK])
-        .await
-        .map_err(DatabaseError::from)?;
-    login
-        .batch_execute(include_str!("../../schema/roles.sql"))
-        .await
-        .map_err(DatabaseError::from)?;
+    login.execute("select pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await.map_err(DatabaseError::from)?;
+    login.batch_execute(include_str!("../../schema/roles.sql")).await.map_err(DatabaseError::from)?;
     let mut owner = url.client(Role::Owner).await?;
-    let report = embedded::migrations::runner()
-        .set_migration_table_name("migration")
-        .run_async(&mut owner)
-        .await?;
-    Ok(report
-        .applied_migrations()
-        .iter()
-        .map(ToString::to_string)
-        .collect())
+    let report =
+        embedded::migrations::runner().set_migration_table_name("migration").run_async(&mut owner).await?;
+    Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
 }

@@ -72,12 +72,7 @@ pub struct DatabaseUrl(Config);
 
 impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "DatabaseUrl({:?}, {:?})",
-            self.0.get_hosts(),
-            self.0.get_dbname()
-        )
+        write!(f, "DatabaseUrl({:?}, {:?})", self.0.get_hosts(), self.0.get_dbname())
     }
 }
 
@@ -131,10 +126,7 @@ impl DatabaseUrl {
         &self,
         role: Role,
     ) -> Result<
-        (
-            tokio_postgres::Client,
-            tokio_postgres::Connection<Socket, tokio_postgres::tls::NoTlsStream>,
-        ),
+        (tokio_postgres::Client, tokio_postgres::Connection<Socket, tokio_postgres::tls::NoTlsStream>),
         DatabaseError,
     > {
         Ok(self.config(role).connect(NoTls).await?)
@@ -168,10 +160,7 @@ impl DatabaseUrl {
     /// Makes that database on the server, where it is missing.
     pub async fn create_database(&self, name: &str) -> Result<(), DatabaseError> {
         let client = self.login_client().await?;
-        match client
-            .batch_execute(&format!("create database \"{}\"", name.replace('"', "\"\"")))
-            .await
-        {
+        match client.batch_execute(&format!("create database \"{}\"", name.replace('"', "\"\""))).await {
             Err(error) if error.code() == Some(&SqlState::DUPLICATE_DATABASE) => Ok(()),
             result => Ok(result?),
         }
@@ -207,9 +196,7 @@ impl From<tokio_postgres::Error> for DatabaseError {
     fn from(error: tokio_postgres::Error) -> Self {
         let passing = |code: &SqlState| {
             // 08 connection, 53 resources, 57 operator's intervention, 40 rollback (deadlock), 55P03 lock timeout.
-            ["08", "53", "57", "40"]
-                .iter()
-                .any(|class| code.code().starts_with(class))
+            ["08", "53", "57", "40"].iter().any(|class| code.code().starts_with(class))
                 || *code == SqlState::LOCK_NOT_AVAILABLE
         };
         match error.code() {

@@ -131,15 +131,8 @@ impl Changes {
         if let Some(email) = self.email.value() {
             check_email("email", email)?;
         }
-        if self
-            .balance
-            .value()
-            .is_some_and(|balance| balance.unsigned_abs() > BALANCE_MAX.unsigned_abs())
-        {
-            return Err(ParameterError::new(
-                "balance",
-                Problem::OutOfRange(-BALANCE_MAX, BALANCE_MAX),
-            ));
+        if self.balance.value().is_some_and(|balance| balance.unsigned_abs() > BALANCE_MAX.unsigned_abs()) {
+            return Err(ParameterError::new("balance", Problem::OutOfRange(-BALANCE_MAX, BALANCE_MAX)));
         }
         if let Some(address) = self.address.value() {
             address.check().map_err(|error| error.within("address"))?;
@@ -150,9 +143,7 @@ impl Changes {
         if let Some(locales) = self.preferred_locales.value() {
             check_locales(locales)?;
         }
-        self.invoice_settings
-            .value()
-            .map_or(Ok(()), InvoiceSettingsChanges::check)
+        self.invoice_settings.value().map_or(Ok(()), InvoiceSettingsChanges::check)
     }
 
     fn apply(self, to: Customer) -> Result<Customer, ParameterError> {
@@ -199,9 +190,7 @@ impl Shipping {
     fn check(&self) -> Result<(), ParameterError> {
         self.address.check().map_err(|error| error.within("address"))?;
         check_length("name", &self.name, NAME_MAX)?;
-        self.phone
-            .as_ref()
-            .map_or(Ok(()), |phone| check_length("phone", phone, PHONE_MAX))
+        self.phone.as_ref().map_or(Ok(()), |phone| check_length("phone", phone, PHONE_MAX))
     }
 }
 
@@ -210,14 +199,8 @@ impl InvoiceSettingsChanges {
         check_field("invoice_settings[footer]", &self.footer, TEXT_MAX)?;
         if let Some(id) = self.default_payment_method.value() {
             // There are no payment methods yet, so that none can be the default.
-            let problem = Problem::NoSuchObject {
-                noun: PaymentMethod::RESOURCE.noun,
-                id: id.clone(),
-            };
-            return Err(ParameterError::new(
-                "invoice_settings[default_payment_method]",
-                problem,
-            ));
+            let problem = Problem::NoSuchObject { noun: PaymentMethod::RESOURCE.noun, id: id.clone() };
+            return Err(ParameterError::new("invoice_settings[default_payment_method]", problem));
         }
         let fields = self.custom_fields.value().map_or(&[][..], Vec::as_slice);
         if fields.len() > CUSTOM_FIELDS_MAX {
@@ -245,10 +228,7 @@ impl InvoiceSettingsChanges {
 
 fn check_locales(locales: &[String]) -> Result<(), ParameterError> {
     if locales.len() > LOCALES_MAX {
-        return Err(ParameterError::new(
-            "preferred_locales",
-            Problem::TooMany(LOCALES_MAX),
-        ));
+        return Err(ParameterError::new("preferred_locales", Problem::TooMany(LOCALES_MAX)));
     }
     for (index, locale) in locales.iter().enumerate() {
         check_length(&format!("preferred_locales[{index}]"), locale, 40)?;
@@ -286,10 +266,7 @@ pub struct Delete {
 /// No customer of that id.
 #[must_use]
 pub fn missing(id: &impl ToString) -> Rejection {
-    Rejection::NoSuchObject {
-        noun: contract::Customer::RESOURCE.noun,
-        id: id.to_string(),
-    }
+    Rejection::NoSuchObject { noun: contract::Customer::RESOURCE.noun, id: id.to_string() }
 }
 
 impl Command for Create {
@@ -327,11 +304,7 @@ impl Command for Create {
             test_clock: (),
         };
         let state = self.changes.clone().apply(blank)?;
-        Ok(Decision {
-            event_type: EventType::CustomerCreated,
-            state,
-            deletes: false,
-        })
+        Ok(Decision { event_type: EventType::CustomerCreated, state, deletes: false })
     }
 }
 
@@ -345,11 +318,7 @@ impl Command for Update {
     fn decide(&self, current: Option<Customer>) -> Result<Decision<Customer>, Rejection> {
         let current = current.ok_or_else(|| missing(&self.id))?;
         let state = self.changes.clone().apply(current)?;
-        Ok(Decision {
-            event_type: EventType::CustomerUpdated,
-            state,
-            deletes: false,
-        })
+        Ok(Decision { event_type: EventType::CustomerUpdated, state, deletes: false })
     }
 }
 
@@ -362,10 +331,6 @@ impl Command for Delete {
 
     fn decide(&self, current: Option<Customer>) -> Result<Decision<Customer>, Rejection> {
         let state = current.ok_or_else(|| missing(&self.id))?;
-        Ok(Decision {
-            event_type: EventType::CustomerDeleted,
-            state,
-            deletes: true,
-        })
+        Ok(Decision { event_type: EventType::CustomerDeleted, state, deletes: true })
     }
 }

@@ -13,10 +13,7 @@ pub fn previous_attributes(
     if before == after {
         return Ok(None);
     }
-    Ok(changed(
-        &serde_json::from_str(before)?,
-        &serde_json::from_str(after)?,
-    ))
+    Ok(changed(&serde_json::from_str(before)?, &serde_json::from_str(after)?))
 }
 
 fn changed(before: &Map<String, Value>, after: &Map<String, Value>) -> Option<Map<String, Value>> {
@@ -45,9 +42,7 @@ mod tests {
     use super::*;
 
     fn diff(before: &Value, after: &Value) -> Option<Value> {
-        previous_attributes(&before.to_string(), &after.to_string())
-            .expect("JSON")
-            .map(Value::Object)
+        previous_attributes(&before.to_string(), &after.to_string()).expect("JSON").map(Value::Object)
     }
 
     #[test]

@@ -50,10 +50,7 @@ fn check(name: &str, value: &str) -> Result<(), ParameterError> {
         return Err(ParameterError::new("metadata", Problem::TooLong(NAME_MAX)));
     }
     if value.chars().count() > VALUE_MAX {
-        return Err(ParameterError::new(
-            format!("metadata[{name}]"),
-            Problem::TooLong(VALUE_MAX),
-        ));
+        return Err(ParameterError::new(format!("metadata[{name}]"), Problem::TooLong(VALUE_MAX)));
     }
     Ok(())
 }
@@ -63,19 +60,11 @@ mod tests {
     use super::*;
 
     fn set(entries: &[(&str, Option<&str>)]) -> MetadataChange {
-        Field::Set(
-            entries
-                .iter()
-                .map(|(name, value)| ((*name).into(), value.map(Into::into)))
-                .collect(),
-        )
+        Field::Set(entries.iter().map(|(name, value)| ((*name).into(), value.map(Into::into))).collect())
     }
 
     fn metadata(entries: &[(&str, &str)]) -> Metadata {
-        entries
-            .iter()
-            .map(|(name, value)| ((*name).into(), (*value).into()))
-            .collect()
+        entries.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
     }
 
     #[test]

@@ -97,10 +97,7 @@ pub enum DecideError {
 
 /// Runs a command against the stored state.
 pub fn decide<C: Command>(command: &C, current: Option<Snapshot>) -> Result<Verdict, DecideError> {
-    let state = current
-        .as_ref()
-        .map(|snapshot| serde_json::from_str(&snapshot.data))
-        .transpose()?;
+    let state = current.as_ref().map(|snapshot| serde_json::from_str(&snapshot.data)).transpose()?;
     let decision = command.decide(state)?;
     let data = serde_json::to_string(&decision.state)?;
     let previous = match (&current, decision.deletes) {

@@ -77,10 +77,7 @@ pub enum Problem {
 impl ParameterError {
     /// That parameter has that problem.
     pub fn new(param: impl Into<String>, problem: Problem) -> Self {
-        Self {
-            param: param.into(),
-            problem,
-        }
+        Self { param: param.into(), problem }
     }
 
     /// The same, one level further down: `city` within `address` becomes `address[city]`.

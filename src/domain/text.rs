@@ -17,9 +17,7 @@ pub fn check_length(param: &str, text: &str, max: usize) -> Result<(), Parameter
 
 /// Refuses a given text of more than `max` characters.
 pub fn check_field(param: &str, field: &Field<String>, max: usize) -> Result<(), ParameterError> {
-    field
-        .value()
-        .map_or(Ok(()), |text| check_length(param, text, max))
+    field.value().map_or(Ok(()), |text| check_length(param, text, max))
 }
 
 /// Refuses what can't be an email address: there must be one `@` with something before it, a domain after it, and no white
@@ -32,11 +30,7 @@ pub fn check_email(param: &str, email: &str) -> Result<(), ParameterError> {
             && domain.split('.').all(|label| !label.is_empty())
             && !email.chars().any(|c| c.is_whitespace() || c.is_control())
     });
-    if plausible {
-        Ok(())
-    } else {
-        Err(ParameterError::new(param, Problem::NotAnEmail))
-    }
+    if plausible { Ok(()) } else { Err(ParameterError::new(param, Problem::NotAnEmail)) }
 }
 
 #[cfg(test)]
@@ -56,9 +50,6 @@ mod tests {
     #[test]
     fn lengths_are_of_characters_not_of_bytes() {
         assert_eq!(check_length("name", "äöü", 3), Ok(()));
-        assert_eq!(
-            check_length("name", "äöüß", 3),
-            Err(ParameterError::new("name", Problem::TooLong(3)))
-        );
+        assert_eq!(check_length("name", "äöüß", 3), Err(ParameterError::new("name", Problem::TooLong(3))));
     }
 }

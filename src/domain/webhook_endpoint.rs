@@ -88,13 +88,9 @@ fn check_events(names: Vec<String>) -> Result<Vec<String>, ParameterError> {
     let mut known = Vec::<String>::new();
     for (index, name) in names.into_iter().enumerate() {
         if name != "*" && EventType::from_wire(&name).is_none() {
-            let names = std::iter::once("*")
-                .chain(EventType::ALL.iter().map(|known| known.as_str()))
-                .collect();
-            return Err(ParameterError::new(
-                format!("enabled_events[{index}]"),
-                Problem::NotOneOf(names),
-            ));
+            let names =
+                std::iter::once("*").chain(EventType::ALL.iter().map(|known| known.as_str())).collect();
+            return Err(ParameterError::new(format!("enabled_events[{index}]"), Problem::NotOneOf(names)));
         }
         if !known.contains(&name) {
             known.push(name);
@@ -156,10 +152,7 @@ pub struct Delete {
 /// No endpoint of that id.
 #[must_use]
 pub fn missing(id: &impl ToString) -> Rejection {
-    Rejection::NoSuchObject {
-        noun: contract::WebhookEndpoint::RESOURCE.noun,
-        id: id.to_string(),
-    }
+    Rejection::NoSuchObject { noun: contract::WebhookEndpoint::RESOURCE.noun, id: id.to_string() }
 }
 
 impl Command for Create {
@@ -175,11 +168,7 @@ impl Command for Create {
 
     fn decide(&self, _: Option<WebhookEndpoint>) -> Result<Decision<WebhookEndpoint>, Rejection> {
         let params = self.params.clone();
-        if params
-            .api_version
-            .as_ref()
-            .is_some_and(|version| version != API_VERSION)
-        {
+        if params.api_version.as_ref().is_some_and(|version| version != API_VERSION) {
             return Err(ParameterError::new("api_version", Problem::NotOneOf(vec![API_VERSION])).into());
         }
         check_field("description", &params.description, TEXT_MAX)?;
@@ -196,11 +185,7 @@ impl Command for Create {
             status: Status::Enabled,
             url: check_url(params.url)?,
         };
-        Ok(Decision {
-            event_type: EventType::WebhookEndpointCreated,
-            state,
-            deletes: false,
-        })
+        Ok(Decision { event_type: EventType::WebhookEndpointCreated, state, deletes: false })
     }
 }
 
@@ -214,11 +199,7 @@ impl Command for Update {
     fn decide(&self, current: Option<WebhookEndpoint>) -> Result<Decision<WebhookEndpoint>, Rejection> {
         let current = current.ok_or_else(|| missing(&self.id))?;
         let state = self.changes.clone().apply(current)?;
-        Ok(Decision {
-            event_type: EventType::WebhookEndpointUpdated,
-            state,
-            deletes: false,
-        })
+        Ok(Decision { event_type: EventType::WebhookEndpointUpdated, state, deletes: false })
     }
 }
 
@@ -231,10 +212,6 @@ impl Command for Delete {
 
     fn decide(&self, current: Option<WebhookEndpoint>) -> Result<Decision<WebhookEndpoint>, Rejection> {
         let state = current.ok_or_else(|| missing(&self.id))?;
-        Ok(Decision {
-            event_type: EventType::WebhookEndpointDeleted,
-            state,
-            deletes: true,
-        })
+        Ok(Decision { event_type: EventType::WebhookEndpointDeleted, state, deletes: true })
     }
 }

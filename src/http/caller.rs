@@ -42,11 +42,8 @@ pub(super) async fn authenticate(
 ) -> Result<Response, ApiError> {
     if request.uri().path().starts_with("/v1") {
         let key = key_of(request.headers()).ok_or(ApiError::KeyMissing)?;
-        let account = app
-            .reader
-            .account_of_key(&key)
-            .await?
-            .ok_or_else(|| ApiError::KeyInvalid(hint(&key)))?;
+        let account =
+            app.reader.account_of_key(&key).await?.ok_or_else(|| ApiError::KeyInvalid(hint(&key)))?;
         request.extensions_mut().insert(account);
     }
     Ok(next.run(request).await)
@@ -68,23 +65,9 @@ fn key_of(headers: &HeaderMap) -> Option<String> {
 
 /// As much of a wrong key as may be shown.
 fn hint(key: &str) -> String {
-    let end: String = key
-        .chars()
-        .rev()
-        .take(4)
-        .collect::<Vec<_>>()
-        .into_iter()
-        .rev()
-        .collect();
-    let kind = ["sk_test_", "sk_live_"]
-        .into_iter()
-        .find(|kind| key.starts_with(kind))
-        .unwrap_or_default();
-    if key.chars().count() < 16 {
-        "***".to_owned()
-    } else {
-        format!("{kind}***{end}")
-    }
+    let end: String = key.chars().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect();
+    let kind = ["sk_test_", "sk_live_"].into_iter().find(|kind| key.starts_with(kind)).unwrap_or_default();
+    if key.chars().count() < 16 { "***".to_owned() } else { format!("{kind}***{end}") }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
@@ -92,24 +75,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let account = *parts.extensions.get::<Account>().ok_or(ApiError::KeyMissing)?;
-        let request_id = parts
-            .extensions
-            .get::<RequestId>()
-            .map(|id| id.0.clone())
-            .unwrap_or_default();
-        let idempotency_key = parts
-            .headers
-            .get("idempotency-key")
-            .map(idempotency_key)
-            .transpose()?;
-        Ok(Self {
-            account,
-            cause: Cause {
-                account: account.id,
-                request_id,
-                idempotency_key,
-            },
-        })
+        let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+        let idempotency_key = parts.headers.get("idempotency-key").map(idempotency_key).transpose()?;
+        Ok(Self { account, cause: Cause { account: account.id, request_id, idempotency_key } })
     }
 }
 

@@ -32,11 +32,8 @@ pub(super) async fn create(
     caller: Caller,
     Params(changes): Params<Changes>,
 ) -> Result<Rendered, ApiError> {
-    let command = customer::Create {
-        id: Id::generate(clock::now()),
-        livemode: caller.account.livemode,
-        changes,
-    };
+    let command =
+        customer::Create { id: Id::generate(clock::now()), livemode: caller.account.livemode, changes };
     Ok(app.log.append(caller.cause(), &command).await?.into())
 }
 
@@ -47,11 +44,7 @@ pub(super) async fn update(
     PathId(id): PathId<Customer>,
     Params(changes): Params<Changes>,
 ) -> Result<Rendered, ApiError> {
-    Ok(app
-        .log
-        .append(caller.cause(), &customer::Update { id, changes })
-        .await?
-        .into())
+    Ok(app.log.append(caller.cause(), &customer::Update { id, changes }).await?.into())
 }
 
 /// Delete a customer. It can still be retrieved, as deleted.
@@ -72,11 +65,7 @@ pub(super) async fn retrieve(
     PathId(id): PathId<Customer>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<Rendered, ApiError> {
-    let stored = app
-        .reader
-        .object(caller.account.id, id)
-        .await?
-        .ok_or_else(|| customer::missing(&id))?;
+    let stored = app.reader.object(caller.account.id, id).await?.ok_or_else(|| customer::missing(&id))?;
     if stored.deleted {
         return render::deleted(Customer::RESOURCE, &stored.id);
     }
@@ -91,10 +80,7 @@ pub(super) async fn list(
 ) -> Result<Rendered, ApiError> {
     let page = lists::page(params.limit, params.starting_after, params.ending_before)?;
     let created = params.created.unwrap_or_default();
-    let filter = ObjectFilter {
-        created_from: created.from,
-        created_until: created.until,
-        email: params.email,
-    };
+    let filter =
+        ObjectFilter { created_from: created.from, created_until: created.until, email: params.email };
     lists::objects::<Customer>(&app, &caller, "/v1/customers", &filter, &page).await
 }

@@ -101,28 +101,15 @@ const INVALID_REQUEST: &str = "invalid_request_error";
 
 impl Sent {
     fn invalid(status: StatusCode, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            kind: INVALID_REQUEST,
-            code: None,
-            param: None,
-            message: message.into(),
-        }
+        Self { status, kind: INVALID_REQUEST, code: None, param: None, message: message.into() }
     }
 
     fn ours(status: StatusCode, message: &str) -> Self {
-        Self {
-            kind: "api_error",
-            ..Self::invalid(status, message)
-        }
+        Self { kind: "api_error", ..Self::invalid(status, message) }
     }
 
     fn with(self, code: ErrorCode, param: Option<String>) -> Self {
-        Self {
-            code: Some(code),
-            param,
-            ..self
-        }
+        Self { code: Some(code), param, ..self }
     }
 }
 
@@ -181,49 +168,29 @@ impl From<ApiError> for Sent {
 fn parameter(error: ParameterError) -> Sent {
     let ParameterError { param, problem } = error;
     let (code, message) = match problem {
-        Problem::Unknown => (
-            ErrorCode::ParameterUnknown,
-            format!("Received unknown parameter: {param}"),
-        ),
-        Problem::Missing => (
-            ErrorCode::ParameterMissing,
-            format!("Missing required param: {param}."),
-        ),
-        Problem::Repeated => (
-            ErrorCode::ParameterInvalid,
-            format!("Parameter given twice: {param}"),
-        ),
-        Problem::Empty => (
-            ErrorCode::ParameterInvalidEmpty,
-            format!("Parameter must not be empty: {param}"),
-        ),
+        Problem::Unknown => (ErrorCode::ParameterUnknown, format!("Received unknown parameter: {param}")),
+        Problem::Missing => (ErrorCode::ParameterMissing, format!("Missing required param: {param}.")),
+        Problem::Repeated => (ErrorCode::ParameterInvalid, format!("Parameter given twice: {param}")),
+        Problem::Empty => (ErrorCode::ParameterInvalidEmpty, format!("Parameter must not be empty: {param}")),
         Problem::NotAString => (ErrorCode::ParameterInvalid, format!("Invalid string: {param}")),
-        Problem::NotAnInteger => (
-            ErrorCode::ParameterInvalidInteger,
-            format!("Invalid integer: {param}"),
-        ),
-        Problem::NotABoolean => (
-            ErrorCode::ParameterInvalid,
-            format!("Invalid boolean: {param} must be true or false"),
-        ),
+        Problem::NotAnInteger => (ErrorCode::ParameterInvalidInteger, format!("Invalid integer: {param}")),
+        Problem::NotABoolean => {
+            (ErrorCode::ParameterInvalid, format!("Invalid boolean: {param} must be true or false"))
+        }
         Problem::NotAList => (ErrorCode::ParameterInvalid, format!("Invalid array: {param}")),
         Problem::NotAHash => (ErrorCode::ParameterInvalid, format!("Invalid hash: {param}")),
-        Problem::NotOneOf(known) => (
-            ErrorCode::ParameterInvalid,
-            format!("Invalid {param}: must be one of {}", known.join(", ")),
-        ),
-        Problem::TooLong(max) => (
-            ErrorCode::ParameterInvalid,
-            format!("Invalid {param}: must be at most {max} characters"),
-        ),
-        Problem::TooMany(max) => (
-            ErrorCode::ParameterInvalid,
-            format!("Invalid {param}: must have at most {max} entries"),
-        ),
-        Problem::OutOfRange(min, max) => (
-            ErrorCode::ParameterInvalidInteger,
-            format!("Invalid {param}: must be between {min} and {max}"),
-        ),
+        Problem::NotOneOf(known) => {
+            (ErrorCode::ParameterInvalid, format!("Invalid {param}: must be one of {}", known.join(", ")))
+        }
+        Problem::TooLong(max) => {
+            (ErrorCode::ParameterInvalid, format!("Invalid {param}: must be at most {max} characters"))
+        }
+        Problem::TooMany(max) => {
+            (ErrorCode::ParameterInvalid, format!("Invalid {param}: must have at most {max} entries"))
+        }
+        Problem::OutOfRange(min, max) => {
+            (ErrorCode::ParameterInvalidInteger, format!("Invalid {param}: must be between {min} and {max}"))
+        }
         Problem::InvalidCharacters => (
             ErrorCode::InvalidCharacters,
             format!("Invalid characters in {param}: a NUL, or what is not UTF-8"),
@@ -257,19 +224,8 @@ struct Body {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let Sent {
-            status,
-            kind,
-            code,
-            param,
-            message,
-        } = Sent::from(self);
-        let body = Body {
-            r#type: kind,
-            message,
-            code: code.map(ErrorCode::as_str),
-            param,
-        };
+        let Sent { status, kind, code, param, message } = Sent::from(self);
+        let body = Body { r#type: kind, message, code: code.map(ErrorCode::as_str), param };
         (status, axum::Json(Envelope { error: body })).into_response()
     }
 }

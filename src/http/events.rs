@@ -36,15 +36,9 @@ pub(super) async fn retrieve(
     PathId(id): PathId<Event>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<Rendered, ApiError> {
-    let missing = || Rejection::NoSuchObject {
-        noun: Event::RESOURCE.noun,
-        id: id.to_string(),
-    };
-    let event = app
-        .reader
-        .event(caller.account.id, caller.account.livemode, id)
-        .await?
-        .ok_or_else(missing)?;
+    let missing = || Rejection::NoSuchObject { noun: Event::RESOURCE.noun, id: id.to_string() };
+    let event =
+        app.reader.event(caller.account.id, caller.account.livemode, id).await?.ok_or_else(missing)?;
     Ok(Rendered(rendered(&event)?))
 }
 
@@ -57,24 +51,11 @@ pub(super) async fn list(
     let types = wanted(params.r#type, &params.types)?;
     let page = lists::page(params.limit, params.starting_after, params.ending_before)?;
     let created = params.created.unwrap_or_default();
-    let filter = EventFilter {
-        types,
-        created_from: created.from,
-        created_until: created.until,
-    };
-    let listed = app
-        .reader
-        .events(caller.account.id, caller.account.livemode, &filter, &page)
-        .await?;
+    let filter = EventFilter { types, created_from: created.from, created_until: created.until };
+    let listed = app.reader.events(caller.account.id, caller.account.livemode, &filter, &page).await?;
     let listed = listed.ok_or_else(|| lists::no_such_cursor::<Event>(&page))?;
     let entries = listed.entries.iter().map(rendered).collect::<Result<_, _>>()?;
-    render::list(
-        "/v1/events",
-        &Listed {
-            entries,
-            has_more: listed.has_more,
-        },
-    )
+    render::list("/v1/events", &Listed { entries, has_more: listed.has_more })
 }
 
 fn rendered(listed: &ListedEvent) -> Result<String, ApiError> {
@@ -111,23 +92,11 @@ mod tests {
             super::wanted(one.map(Into::into), &several)
         };
         assert_eq!(wanted(None, &[]), Ok(None));
-        assert_eq!(
-            wanted(Some("customer.created"), &[]),
-            Ok(Some(vec!["customer.created"]))
-        );
-        assert_eq!(
-            wanted(Some("customer.*"), &[])
-                .expect("a group")
-                .expect("some")
-                .len(),
-            3
-        );
+        assert_eq!(wanted(Some("customer.created"), &[]), Ok(Some(vec!["customer.created"])));
+        assert_eq!(wanted(Some("customer.*"), &[]).expect("a group").expect("some").len(), 3);
         assert_eq!(wanted(Some("unheard.of"), &[]), Ok(Some(vec![])));
         assert_eq!(
-            wanted(None, &["customer.created", "customer.deleted"])
-                .expect("two")
-                .expect("some")
-                .len(),
+            wanted(None, &["customer.created", "customer.deleted"]).expect("two").expect("some").len(),
             2
         );
         assert!(wanted(Some("*"), &["customer.created"]).is_err());

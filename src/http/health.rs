@@ -26,7 +26,5 @@ where
             }
         }
     };
-    Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(readyz))
+    Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(readyz))
 }

@@ -40,16 +40,10 @@ pub(super) fn page(
         (Some(cursor), None) => Direction::After(cursor),
         (None, Some(cursor)) => Direction::Before(cursor),
         (Some(_), Some(_)) => {
-            return Err(ParameterError::new(
-                "starting_after",
-                Problem::ExclusiveWith("ending_before"),
-            ));
+            return Err(ParameterError::new("starting_after", Problem::ExclusiveWith("ending_before")));
         }
     };
-    Ok(Page {
-        limit: usize::try_from(limit).unwrap_or(usize::MAX),
-        direction,
-    })
+    Ok(Page { limit: usize::try_from(limit).unwrap_or(usize::MAX), direction })
 }
 
 /// The refusal of a cursor that names no object of the account.
@@ -59,14 +53,7 @@ pub(super) fn no_such_cursor<K: Kind>(page: &Page) -> ApiError {
         Direction::After(id) => ("starting_after", id.clone()),
         Direction::Newest => ("starting_after", String::new()),
     };
-    ParameterError::new(
-        param,
-        Problem::NoSuchObject {
-            noun: K::RESOURCE.noun,
-            id,
-        },
-    )
-    .into()
+    ParameterError::new(param, Problem::NoSuchObject { noun: K::RESOURCE.noun, id }).into()
 }
 
 /// A page of the living objects of one kind, as it is sent. A cursor may be an object that was deleted meanwhile, so that a
@@ -80,20 +67,11 @@ pub(super) async fn objects<K: Kind>(
 ) -> Result<Rendered, ApiError> {
     if let Direction::After(cursor) | Direction::Before(cursor) = &page.direction {
         let id = cursor.parse::<Id<K>>().map_err(|_| no_such_cursor::<K>(page))?;
-        app.reader
-            .object(caller.account.id, id)
-            .await?
-            .ok_or_else(|| no_such_cursor::<K>(page))?;
+        app.reader.object(caller.account.id, id).await?.ok_or_else(|| no_such_cursor::<K>(page))?;
     }
     let listed = app.reader.objects::<K>(caller.account.id, filter, page).await?;
     let entries = listed.entries.into_iter().map(|object| object.data).collect();
-    render::list(
-        url,
-        &Listed {
-            entries,
-            has_more: listed.has_more,
-        },
-    )
+    render::list(url, &Listed { entries, has_more: listed.has_more })
 }
 
 /// The `created` parameter: a second, or bounds that combine. In whole seconds, as clients see times.
@@ -146,10 +124,7 @@ impl<'de> Visitor<'de> for TimeRangeVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<TimeRange, E> {
-        self.visit_i64(
-            text.parse()
-                .map_err(|_| E::custom("must be a time in Unix seconds"))?,
-        )
+        self.visit_i64(text.parse().map_err(|_| E::custom("must be a time in Unix seconds"))?)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut bounds: A) -> Result<TimeRange, A::Error> {
@@ -169,14 +144,10 @@ impl<S: Send + Sync, K: Kind> FromRequestParts<S> for PathId<K> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let text = Path::<String>::from_request_parts(parts, state)
-            .await
-            .map(|Path(text)| text)
-            .unwrap_or_default();
-        let missing = || Rejection::NoSuchObject {
-            noun: K::RESOURCE.noun,
-            id: text.chars().take(64).collect(),
-        };
+        let text =
+            Path::<String>::from_request_parts(parts, state).await.map(|Path(text)| text).unwrap_or_default();
+        let missing =
+            || Rejection::NoSuchObject { noun: K::RESOURCE.noun, id: text.chars().take(64).collect() };
         Ok(Self(text.parse().map_err(|_| missing())?))
     }
 }
@@ -192,9 +163,7 @@ mod tests {
             assert_eq!(page(Some(limit), None, None).unwrap_err().param, "limit");
         }
         assert_eq!(
-            page(None, Some("a".into()), Some("b".into()))
-                .unwrap_err()
-                .problem,
+            page(None, Some("a".into()), Some("b".into())).unwrap_err().problem,
             Problem::ExclusiveWith("ending_before")
         );
     }
@@ -203,9 +172,7 @@ mod tests {
     fn bounds_combine() {
         let mut range = TimeRange::default();
         for (bound, second) in [("gt", 5), ("gte", 3), ("lt", 20), ("lte", 30)] {
-            range
-                .narrow::<ParameterError>(bound, second)
-                .expect("a known bound");
+            range.narrow::<ParameterError>(bound, second).expect("a known bound");
         }
         assert_eq!(range.from, Some(Timestamp::from_millis(6_000)));
         assert_eq!(range.until, Some(Timestamp::from_millis(20_000)));

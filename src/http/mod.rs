@@ -44,10 +44,7 @@ pub struct App {
 impl App {
     /// Opens the log and the reader on one database.
     pub fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
-        Ok(Self {
-            log: Log::open(url)?,
-            reader: Reader::open(url)?,
-        })
+        Ok(Self { log: Log::open(url)?, reader: Reader::open(url)? })
     }
 }
 

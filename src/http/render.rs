@@ -36,11 +36,7 @@ struct Remains<'a> {
 
 /// The answer that says an object was deleted.
 pub(super) fn deleted(resource: Resource, id: &str) -> Result<Rendered, ApiError> {
-    Ok(Rendered(serde_json::to_string(&Remains {
-        id,
-        object: resource.object,
-        deleted: true,
-    })?))
+    Ok(Rendered(serde_json::to_string(&Remains { id, object: resource.object, deleted: true })?))
 }
 
 #[derive(Serialize)]
@@ -53,15 +49,6 @@ struct List<'a> {
 
 /// A list envelope around objects that are JSON already.
 pub(super) fn list(url: &'static str, page: &Listed<String>) -> Result<Rendered, ApiError> {
-    let data = page
-        .entries
-        .iter()
-        .map(|entry| serde_json::from_str(entry))
-        .collect::<Result<_, _>>()?;
-    Ok(Rendered(serde_json::to_string(&List {
-        object: "list",
-        url,
-        has_more: page.has_more,
-        data,
-    })?))
+    let data = page.entries.iter().map(|entry| serde_json::from_str(entry)).collect::<Result<_, _>>()?;
+    Ok(Rendered(serde_json::to_string(&List { object: "list", url, has_more: page.has_more, data })?))
 }

@@ -26,10 +26,7 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     let id = id::request_id(clock::now());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     request.extensions_mut().insert(RequestId(id.clone()));
-    let answer = tokio::time::timeout(
-        REQUEST_TIMEOUT,
-        AssertUnwindSafe(next.run(request)).catch_unwind(),
-    );
+    let answer = tokio::time::timeout(REQUEST_TIMEOUT, AssertUnwindSafe(next.run(request)).catch_unwind());
     let mut response = match answer.await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => ApiError::Internal.into_response(),

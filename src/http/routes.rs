@@ -22,12 +22,7 @@ pub struct Route {
 }
 
 fn get<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Route {
-    Route {
-        method: Method::GET,
-        path,
-        emits: &[],
-        handler: on(MethodFilter::GET, handler),
-    }
+    Route { method: Method::GET, path, emits: &[], handler: on(MethodFilter::GET, handler) }
 }
 
 fn post<H: Handler<T, App>, T: 'static>(
@@ -35,12 +30,7 @@ fn post<H: Handler<T, App>, T: 'static>(
     emits: &'static [EventType],
     handler: H,
 ) -> Route {
-    Route {
-        method: Method::POST,
-        path,
-        emits,
-        handler: on(MethodFilter::POST, handler),
-    }
+    Route { method: Method::POST, path, emits, handler: on(MethodFilter::POST, handler) }
 }
 
 fn patch<H: Handler<T, App>, T: 'static>(
@@ -48,12 +38,7 @@ fn patch<H: Handler<T, App>, T: 'static>(
     emits: &'static [EventType],
     handler: H,
 ) -> Route {
-    Route {
-        method: Method::PATCH,
-        path,
-        emits,
-        handler: on(MethodFilter::PATCH, handler),
-    }
+    Route { method: Method::PATCH, path, emits, handler: on(MethodFilter::PATCH, handler) }
 }
 
 fn delete<H: Handler<T, App>, T: 'static>(
@@ -61,12 +46,7 @@ fn delete<H: Handler<T, App>, T: 'static>(
     emits: &'static [EventType],
     handler: H,
 ) -> Route {
-    Route {
-        method: Method::DELETE,
-        path,
-        emits,
-        handler: on(MethodFilter::DELETE, handler),
-    }
+    Route { method: Method::DELETE, path, emits, handler: on(MethodFilter::DELETE, handler) }
 }
 
 /// The list.
@@ -80,28 +60,12 @@ pub fn routes() -> Vec<Route> {
         post("/v1/customers/{id}", &[E::CustomerUpdated], customers::update),
         patch("/v1/customers/{id}", &[E::CustomerUpdated], customers::update),
         delete("/v1/customers/{id}", &[E::CustomerDeleted], customers::delete),
-        post(
-            "/v1/webhook_endpoints",
-            &[E::WebhookEndpointCreated],
-            webhook_endpoints::create,
-        ),
+        post("/v1/webhook_endpoints", &[E::WebhookEndpointCreated], webhook_endpoints::create),
         get("/v1/webhook_endpoints", webhook_endpoints::list),
         get("/v1/webhook_endpoints/{id}", webhook_endpoints::retrieve),
-        post(
-            "/v1/webhook_endpoints/{id}",
-            &[E::WebhookEndpointUpdated],
-            webhook_endpoints::update,
-        ),
-        patch(
-            "/v1/webhook_endpoints/{id}",
-            &[E::WebhookEndpointUpdated],
-            webhook_endpoints::update,
-        ),
-        delete(
-            "/v1/webhook_endpoints/{id}",
-            &[E::WebhookEndpointDeleted],
-            webhook_endpoints::delete,
-        ),
+        post("/v1/webhook_endpoints/{id}", &[E::WebhookEndpointUpdated], webhook_endpoints::update),
+        patch("/v1/webhook_endpoints/{id}", &[E::WebhookEndpointUpdated], webhook_endpoints::update),
+        delete("/v1/webhook_endpoints/{id}", &[E::WebhookEndpointDeleted], webhook_endpoints::delete),
         get("/v1/events", events::list),
         get("/v1/events/{id}", events::retrieve),
     ]

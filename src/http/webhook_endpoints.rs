@@ -33,16 +33,9 @@ pub(super) async fn create(
     Params(params): Params<CreateParams>,
 ) -> Result<Rendered, ApiError> {
     let livemode = caller.account.livemode;
-    let command = webhook_endpoint::Create {
-        id: Id::generate(clock::now()),
-        livemode,
-        params,
-    };
+    let command = webhook_endpoint::Create { id: Id::generate(clock::now()), livemode, params };
     let secret = SigningSecret::generate();
-    let snapshot = app
-        .log
-        .append_with_secret(caller.cause(), &command, &secret)
-        .await?;
+    let snapshot = app.log.append_with_secret(caller.cause(), &command, &secret).await?;
     let mut shown: Map<String, Value> = serde_json::from_str(&snapshot.data)?;
     shown.insert("secret".to_owned(), secret.reveal().into());
     Ok(Rendered(serde_json::to_string(&shown)?))
@@ -55,11 +48,7 @@ pub(super) async fn update(
     PathId(id): PathId<WebhookEndpoint>,
     Params(changes): Params<Changes>,
 ) -> Result<Rendered, ApiError> {
-    Ok(app
-        .log
-        .append(caller.cause(), &webhook_endpoint::Update { id, changes })
-        .await?
-        .into())
+    Ok(app.log.append(caller.cause(), &webhook_endpoint::Update { id, changes }).await?.into())
 }
 
 /// Delete an endpoint: nothing is sent to it any more.
@@ -69,9 +58,7 @@ pub(super) async fn delete(
     PathId(id): PathId<WebhookEndpoint>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<Rendered, ApiError> {
-    app.log
-        .append(caller.cause(), &webhook_endpoint::Delete { id })
-        .await?;
+    app.log.append(caller.cause(), &webhook_endpoint::Delete { id }).await?;
     render::deleted(WebhookEndpoint::RESOURCE, &id.to_string())
 }
 
@@ -82,14 +69,8 @@ pub(super) async fn retrieve(
     PathId(id): PathId<WebhookEndpoint>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<Rendered, ApiError> {
-    let stored = app
-        .reader
-        .object(caller.account.id, id)
-        .await?
-        .filter(|stored| !stored.deleted);
-    Ok(Rendered(
-        stored.ok_or_else(|| webhook_endpoint::missing(&id))?.data,
-    ))
+    let stored = app.reader.object(caller.account.id, id).await?.filter(|stored| !stored.deleted);
+    Ok(Rendered(stored.ok_or_else(|| webhook_endpoint::missing(&id))?.data))
 }
 
 /// List endpoints, newest first.

@@ -10,15 +10,8 @@ pub async fn create_key(url: &DatabaseUrl, account: &str, livemode: bool) -> Res
     let client = url.client(Role::Owner).await?;
     let key = ApiKey::generate(livemode);
     let hash = hash_api_key(key.reveal());
-    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] = [
-        &account,
-        &livemode,
-        &hash.as_slice(),
-        &key.hint(),
-        &clock::now().system_time(),
-    ];
-    client
-        .execute(include_str!("sql/create_key.sql"), &parameters)
-        .await?;
+    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
+        [&account, &livemode, &hash.as_slice(), &key.hint(), &clock::now().system_time()];
+    client.execute(include_str!("sql/create_key.sql"), &parameters).await?;
     Ok(key)
 }

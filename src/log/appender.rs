@@ -64,20 +64,14 @@ impl Appender {
         for _ in 0..CONNECTIONS {
             tokio::spawn(run(url.clone(), waiting.clone()));
         }
-        Self {
-            queue,
-            waker: Waker::start(url),
-        }
+        Self { queue, waker: Waker::start(url) }
     }
 
     /// Appends an event and waits until it is committed or known not to be.
     pub(super) async fn append(&self, append: Append) -> Result<Outcome, DatabaseError> {
         let (answer, answered) = oneshot::channel();
         let stopped = || DatabaseError::Unavailable("the appender has stopped".to_owned());
-        self.queue
-            .send(Waiting { append, answer })
-            .await
-            .map_err(|_| stopped())?;
+        self.queue.send(Waiting { append, answer }).await.map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
     }
 
@@ -138,9 +132,8 @@ async fn next_batch(
     }
     let mut streams = HashSet::new();
     let key = |waiting: &Waiting| (waiting.append.cause.account, waiting.append.fact.stream.clone());
-    let (mut batch, rest): (Vec<_>, Vec<_>) = taken
-        .into_iter()
-        .partition(|waiting| streams.insert(key(waiting)));
+    let (mut batch, rest): (Vec<_>, Vec<_>) =
+        taken.into_iter().partition(|waiting| streams.insert(key(waiting)));
     held_back.extend(rest);
     batch.sort_by_key(key);
     batch
@@ -164,13 +157,8 @@ async fn append_batch(client: &Client, statement: &Statement, batch: Vec<Waiting
         Err(_) => {
             for waiting in batch {
                 let result = insert(client, statement, &[&waiting.append]).await;
-                let outcome = result.map(|appended| {
-                    if appended.is_empty() {
-                        Outcome::Conflict
-                    } else {
-                        Outcome::Appended
-                    }
-                });
+                let outcome = result
+                    .map(|appended| if appended.is_empty() { Outcome::Conflict } else { Outcome::Appended });
                 let _ = waiting.answer.send(outcome);
             }
         }
@@ -179,9 +167,7 @@ async fn append_batch(client: &Client, statement: &Statement, batch: Vec<Waiting
 
 fn answer_all(batch: Vec<Waiting>, error: &DatabaseError) {
     for waiting in batch {
-        let _ = waiting
-            .answer
-            .send(Err(DatabaseError::Unavailable(error.to_string())));
+        let _ = waiting.answer.send(Err(DatabaseError::Unavailable(error.to_string())));
     }
 }
 
@@ -205,19 +191,8 @@ async fn insert(
     let request = column(events, |event| event.cause.request_id.as_str());
     let key = column(events, |event| event.cause.idempotency_key.as_deref());
     let at: Vec<SystemTime> = column(events, |event| event.at.system_time());
-    let parameters: [&(dyn ToSql + Sync); 11] = [
-        &account,
-        &id,
-        &stream,
-        &version,
-        &event_type,
-        &deleted,
-        &data,
-        &previous,
-        &request,
-        &key,
-        &at,
-    ];
+    let parameters: [&(dyn ToSql + Sync); 11] =
+        [&account, &id, &stream, &version, &event_type, &deleted, &data, &previous, &request, &key, &at];
     let rows = client.query(statement, &parameters).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
@@ -228,12 +203,7 @@ pub(super) async fn append_with_secret(
     append: &Append,
     secret: &SigningSecret,
 ) -> Result<Outcome, DatabaseError> {
-    let Append {
-        cause,
-        event,
-        fact,
-        at,
-    } = append;
+    let Append { cause, event, fact, at } = append;
     let parameters: [&(dyn ToSql + Sync); 12] = [
         &cause.account,
         event,
@@ -248,12 +218,6 @@ pub(super) async fn append_with_secret(
         &at.system_time(),
         &secret.reveal(),
     ];
-    let touched = client
-        .execute(include_str!("sql/append_with_secret.sql"), &parameters)
-        .await?;
-    Ok(if touched > 0 {
-        Outcome::Appended
-    } else {
-        Outcome::Conflict
-    })
+    let touched = client.execute(include_str!("sql/append_with_secret.sql"), &parameters).await?;
+    Ok(if touched > 0 { Outcome::Appended } else { Outcome::Conflict })
 }

@@ -108,26 +108,16 @@ impl Log {
     ) -> Result<Snapshot, AppendError> {
         let mut turn = None;
         for _ in 0..CONFLICT_TRIES {
-            let current = if command.creates() {
-                None
-            } else {
-                self.load(cause.account, &command.stream()).await?
-            };
+            let current =
+                if command.creates() { None } else { self.load(cause.account, &command.stream()).await? };
             let fact = match domain::decide(command, current)? {
                 Verdict::Unchanged(snapshot) => return Ok(snapshot),
                 Verdict::Append(fact) => fact,
             };
-            let after = Snapshot {
-                version: fact.version,
-                data: fact.data.clone(),
-            };
+            let after = Snapshot { version: fact.version, data: fact.data.clone() };
             let now = clock::now();
-            let append = Append {
-                cause: cause.clone(),
-                event: Id::<Event>::generate(now).to_string(),
-                fact,
-                at: now,
-            };
+            let append =
+                Append { cause: cause.clone(), event: Id::<Event>::generate(now).to_string(), fact, at: now };
             let outcome = match secret {
                 None => self.appender.append(append).await?,
                 Some(secret) => appender::append_with_secret(&*self.client().await?, &append, secret).await?,
@@ -160,10 +150,7 @@ impl Log {
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("sql/load.sql")).await?;
         let row = client.query_opt(&statement, &[&account, &stream]).await?;
-        Ok(row.map(|row| Snapshot {
-            version: row.get(0),
-            data: row.get(1),
-        }))
+        Ok(row.map(|row| Snapshot { version: row.get(0), data: row.get(1) }))
     }
 
     async fn client(&self) -> Result<deadpool_postgres::Client, DatabaseError> {

@@ -85,9 +85,7 @@ impl Session {
     ) -> Result<Fetched, DatabaseError> {
         let (first, last) = gaps.bounds();
         let parameters: [&(dyn ToSql + Sync); 6] = [&cursor, &rows, &own, &first, &last, &true];
-        Ok(fetched(
-            &self.client.query(&self.statements.fresh, &parameters).await?,
-        ))
+        Ok(fetched(&self.client.query(&self.statements.fresh, &parameters).await?))
     }
 
     /// Reads up to that many rows of the session's own buckets after a position, and none of the others'.
@@ -95,9 +93,7 @@ impl Session {
         let none: [i64; 0] = [];
         let parameters: [&(dyn ToSql + Sync); 6] =
             [&from, &rows, &own, &none.as_slice(), &none.as_slice(), &false];
-        Ok(fetched(
-            &self.client.query(&self.statements.fresh, &parameters).await?,
-        ))
+        Ok(fetched(&self.client.query(&self.statements.fresh, &parameters).await?))
     }
 
     /// Reads up to that many deliveries that are due, the longest due first.
@@ -127,10 +123,7 @@ fn fresh(row: &Row) -> Fresh {
         .zip(list(14))
         .zip(row.get::<_, Option<Vec<Option<String>>>>(15).unwrap_or_default());
     Fresh {
-        key: EventKey {
-            account: row.get(0),
-            position: row.get(1),
-        },
+        key: EventKey { account: row.get(0), position: row.get(1) },
         bucket: row.get(2),
         event: event(row),
         targets: targets
@@ -141,10 +134,7 @@ fn fresh(row: &Row) -> Fresh {
 
 fn due(row: &Row) -> Due {
     Due {
-        key: EventKey {
-            account: row.get(0),
-            position: row.get(1),
-        },
+        key: EventKey { account: row.get(0), position: row.get(1) },
         bucket: row.get(2),
         attempts: u32::try_from(row.get::<_, i32>(3)).unwrap_or(0),
         event: event(row),
@@ -174,19 +164,12 @@ fn event(row: &Row) -> StoredEvent {
 }
 
 fn target(endpoint: String, url: String, secrets: Option<&str>) -> Target {
-    let parsed: Result<Vec<_>, SigningSecretError> = secrets
-        .unwrap_or_default()
-        .split_whitespace()
-        .map(SigningSecret::parse)
-        .collect();
+    let parsed: Result<Vec<_>, SigningSecretError> =
+        secrets.unwrap_or_default().split_whitespace().map(SigningSecret::parse).collect();
     let secrets = parsed.unwrap_or_else(|error| {
         // The table's constraint and the only writer make this impossible; the receiver refuses what is unsigned.
         tracing::error!(endpoint, %error, "a stored signing secret can't be read");
         Vec::new()
     });
-    Target {
-        endpoint,
-        url,
-        secrets,
-    }
+    Target { endpoint, url, secrets }
 }

@@ -42,11 +42,7 @@ impl Gaps {
         };
         for &position in positions {
             if position > expected {
-                self.ranges.push_back(Gap {
-                    first: expected,
-                    last: position.saturating_sub(1),
-                    seen: now,
-                });
+                self.ranges.push_back(Gap { first: expected, last: position.saturating_sub(1), seen: now });
             }
             expected = position.saturating_add(1);
         }
@@ -56,11 +52,7 @@ impl Gaps {
 
     /// Drops what is too old to come.
     pub fn expire(&mut self, now: Instant) {
-        while self
-            .ranges
-            .front()
-            .is_some_and(|gap| now.duration_since(gap.seen) > patience())
-        {
+        while self.ranges.front().is_some_and(|gap| now.duration_since(gap.seen) > patience()) {
             self.ranges.pop_front();
         }
     }

@@ -21,28 +21,20 @@ pub const fn fair_share(workers: usize) -> usize {
 impl Session {
     /// How many workers there are, this one included.
     pub async fn workers(&self) -> Result<usize, DatabaseError> {
-        let row = self
-            .client
-            .query_one(include_str!("sql/workers.sql"), &[])
-            .await?;
+        let row = self.client.query_one(include_str!("sql/workers.sql"), &[]).await?;
         Ok(usize::try_from(row.get::<_, i64>(0)).unwrap_or(1))
     }
 
     /// Takes up to that many buckets that nobody owns.
     pub async fn take_buckets(&self, count_max: usize) -> Result<Vec<i16>, DatabaseError> {
         let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
-        let rows = self
-            .client
-            .query(include_str!("sql/take_buckets.sql"), &[&count_max])
-            .await?;
+        let rows = self.client.query(include_str!("sql/take_buckets.sql"), &[&count_max]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// Lets buckets go. Nothing of theirs may be in flight or unsettled.
     pub async fn release_buckets(&self, buckets: &[i16]) -> Result<(), DatabaseError> {
-        self.client
-            .execute(include_str!("sql/release_buckets.sql"), &[&buckets])
-            .await?;
+        self.client.execute(include_str!("sql/release_buckets.sql"), &[&buckets]).await?;
         Ok(())
     }
 }

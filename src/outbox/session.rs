@@ -49,12 +49,7 @@ impl Session {
             due: client.prepare(include_str!("sql/due.sql")).await?,
             settle: client.prepare(include_str!("sql/settle.sql")).await?,
         };
-        let session = Self {
-            client,
-            statements,
-            wake,
-            ended,
-        };
+        let session = Self { client, statements, wake, ended };
         session.make_partitions().await?;
         Ok(session)
     }
@@ -71,9 +66,7 @@ impl Session {
 
     /// Makes the partitions of the attempts' history for today and a week ahead.
     pub async fn make_partitions(&self) -> Result<(), DatabaseError> {
-        self.client
-            .execute(include_str!("sql/make_partitions.sql"), &[])
-            .await?;
+        self.client.execute(include_str!("sql/make_partitions.sql"), &[]).await?;
         Ok(())
     }
 }

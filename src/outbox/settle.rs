@@ -85,14 +85,7 @@ impl Settlement {
     /// This delivery waits, after that many attempts.
     pub fn waits(&mut self, key: DeliveryKey, bucket: i16, attempts: u32, state: DeliveryState) {
         self.delivered.remove(&key);
-        self.waiting.insert(
-            key,
-            Waiting {
-                bucket,
-                attempts,
-                state,
-            },
-        );
+        self.waiting.insert(key, Waiting { bucket, attempts, state });
     }
 
     /// This delivery, which waited, waits no longer.
@@ -113,11 +106,8 @@ impl Session {
         let attempts = AttemptColumns::of(&settlement.attempts);
         let waiting = WaitingColumns::of(&settlement.waiting);
         let delivered = KeyColumns::of(settlement.delivered.iter());
-        let fanned_out: (Vec<i64>, Vec<i64>) = settlement
-            .fanned_out
-            .iter()
-            .map(|event| (event.account, event.position))
-            .unzip();
+        let fanned_out: (Vec<i64>, Vec<i64>) =
+            settlement.fanned_out.iter().map(|event| (event.account, event.position)).unzip();
         let mut parameters: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(22);
         parameters.extend(attempts.keys.columns());
         parameters.extend(attempts.columns());
@@ -170,12 +160,8 @@ impl<'a> AttemptColumns<'a> {
             keys: KeyColumns::of(all().map(|attempt| &attempt.key)),
             number: all().map(|attempt| saturating_i32(attempt.number)).collect(),
             started_at: all().map(|attempt| attempt.started_at.system_time()).collect(),
-            duration_ms: all()
-                .map(|attempt| saturating_i32(attempt.duration.as_millis()))
-                .collect(),
-            status: all()
-                .map(|attempt| attempt.status.and_then(|status| status.try_into().ok()))
-                .collect(),
+            duration_ms: all().map(|attempt| saturating_i32(attempt.duration.as_millis())).collect(),
+            status: all().map(|attempt| attempt.status.and_then(|status| status.try_into().ok())).collect(),
             error: all().map(|attempt| attempt.error).collect(),
             response: all().map(|attempt| attempt.response.as_deref()).collect(),
             truncated: all().map(|attempt| attempt.truncated).collect(),
@@ -219,10 +205,7 @@ impl<'a> WaitingColumns<'a> {
         Self {
             keys: KeyColumns::of(waiting.keys()),
             bucket: waiting.values().map(|waiting| waiting.bucket).collect(),
-            attempts: waiting
-                .values()
-                .map(|waiting| saturating_i32(waiting.attempts))
-                .collect(),
+            attempts: waiting.values().map(|waiting| saturating_i32(waiting.attempts)).collect(),
             state,
             wait_ms,
         }

@@ -59,11 +59,7 @@ impl Reader {
             let Some(position) = self.position(account, cursor).await? else {
                 return Ok(None);
             };
-            *(if page.reads_forwards() {
-                &mut after
-            } else {
-                &mut before
-            }) = position;
+            *(if page.reads_forwards() { &mut after } else { &mut before }) = position;
         }
         let sql = if page.reads_forwards() {
             include_str!("sql/events_newer.sql")
@@ -75,34 +71,16 @@ impl Reader {
         let client = self.client().await?;
         let statement = client.prepare_cached(sql).await?;
         let rows = client
-            .query(
-                &statement,
-                &[
-                    &account,
-                    &after,
-                    &before,
-                    &page.rows(),
-                    &filter.types,
-                    &from,
-                    &until,
-                ],
-            )
+            .query(&statement, &[&account, &after, &before, &page.rows(), &filter.types, &from, &until])
             .await?;
-        Ok(Some(
-            page.listed(rows.iter().map(|row| listed(row, livemode)).collect()),
-        ))
+        Ok(Some(page.listed(rows.iter().map(|row| listed(row, livemode)).collect())))
     }
 
     /// Where an event stands in the log.
     async fn position(&self, account: i64, id: &str) -> Result<Option<i64>, DatabaseError> {
         let client = self.client().await?;
-        let statement = client
-            .prepare_cached(include_str!("sql/event_position.sql"))
-            .await?;
-        Ok(client
-            .query_opt(&statement, &[&account, &id])
-            .await?
-            .map(|row| row.get(0)))
+        let statement = client.prepare_cached(include_str!("sql/event_position.sql")).await?;
+        Ok(client.query_opt(&statement, &[&account, &id]).await?.map(|row| row.get(0)))
     }
 }
 
@@ -118,8 +96,5 @@ fn listed(row: &Row, livemode: bool) -> ListedEvent {
         idempotency_key: row.get(7),
         livemode,
     };
-    ListedEvent {
-        event,
-        pending_webhooks: row.get(8),
-    }
+    ListedEvent { event, pending_webhooks: row.get(8) }
 }

@@ -18,15 +18,8 @@ impl Reader {
     /// guess was right.
     pub async fn account_of_key(&self, key: &str) -> Result<Option<Account>, DatabaseError> {
         let client = self.client().await?;
-        let statement = client
-            .prepare_cached(include_str!("sql/account_of_key.sql"))
-            .await?;
-        let row = client
-            .query_opt(&statement, &[&hash_api_key(key).as_slice()])
-            .await?;
-        Ok(row.map(|row| Account {
-            id: row.get(0),
-            livemode: row.get(1),
-        }))
+        let statement = client.prepare_cached(include_str!("sql/account_of_key.sql")).await?;
+        let row = client.query_opt(&statement, &[&hash_api_key(key).as_slice()]).await?;
+        Ok(row.map(|row| Account { id: row.get(0), livemode: row.get(1) }))
     }
 }

@@ -22,9 +22,7 @@ pub struct Reader {
 impl Reader {
     /// Opens the database for reading. Connections are made when they are first needed.
     pub fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
-        Ok(Self {
-            pool: url.pool(Role::Reader, CONNECTIONS)?,
-        })
+        Ok(Self { pool: url.pool(Role::Reader, CONNECTIONS)? })
     }
 
     /// Whether the database answers.

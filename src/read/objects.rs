@@ -45,11 +45,7 @@ impl Reader {
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("sql/object.sql")).await?;
         let row = client.query_opt(&statement, &[&account, &id.to_string()]).await?;
-        Ok(row.map(|row| StoredObject {
-            id: row.get(0),
-            data: row.get(1),
-            deleted: row.get(2),
-        }))
+        Ok(row.map(|row| StoredObject { id: row.get(0), data: row.get(1), deleted: row.get(2) }))
     }
 
     /// A page of the living objects of one kind.
@@ -74,11 +70,8 @@ impl Reader {
         }
         let statement = client.prepare_cached(sql).await?;
         let rows = client.query(&statement, &parameters).await?;
-        let stored = |row: &tokio_postgres::Row| StoredObject {
-            id: row.get(0),
-            data: row.get(1),
-            deleted: false,
-        };
+        let stored =
+            |row: &tokio_postgres::Row| StoredObject { id: row.get(0), data: row.get(1), deleted: false };
         Ok(page.listed(rows.iter().map(stored).collect()))
     }
 }

@@ -47,9 +47,6 @@ impl Page {
         if self.reads_forwards() {
             rows.reverse();
         }
-        Listed {
-            entries: rows,
-            has_more,
-        }
+        Listed { entries: rows, has_more }
     }
 }

@@ -11,37 +11,17 @@ async fn wrong_parameters_are_named() {
     let long = "x".repeat(6000);
     let refused = [
         ("foo=bar".to_owned(), "parameter_unknown", "foo"),
-        (
-            "address[planet]=Mars".to_owned(),
-            "parameter_unknown",
-            "address[planet]",
-        ),
+        ("address[planet]=Mars".to_owned(), "parameter_unknown", "address[planet]"),
         ("address=Mars".to_owned(), "parameter_invalid", "address"),
         ("name[first]=Ada".to_owned(), "parameter_invalid", "name"),
         ("name=a&name=b".to_owned(), "parameter_invalid", "name"),
         ("balance=1.5".to_owned(), "parameter_invalid_integer", "balance"),
-        (
-            "balance=9999999999999".to_owned(),
-            "parameter_invalid_integer",
-            "balance",
-        ),
-        (
-            "balance=99999999999999999999".to_owned(),
-            "parameter_invalid_integer",
-            "balance",
-        ),
+        ("balance=9999999999999".to_owned(), "parameter_invalid_integer", "balance"),
+        ("balance=99999999999999999999".to_owned(), "parameter_invalid_integer", "balance"),
         ("email=nonsense".to_owned(), "email_invalid", "email"),
         ("tax_exempt=perhaps".to_owned(), "parameter_invalid", "tax_exempt"),
-        (
-            "shipping[phone]=1".to_owned(),
-            "parameter_missing",
-            "shipping[address]",
-        ),
-        (
-            "shipping[address][city]=x".to_owned(),
-            "parameter_missing",
-            "shipping[name]",
-        ),
+        ("shipping[phone]=1".to_owned(), "parameter_missing", "shipping[address]"),
+        ("shipping[address][city]=x".to_owned(), "parameter_missing", "shipping[name]"),
         ("metadata=x".to_owned(), "parameter_invalid", "metadata"),
         (format!("metadata[k]={long}"), "parameter_invalid", "metadata[k]"),
         (format!("name={long}"), "parameter_invalid", "name"),
@@ -65,14 +45,8 @@ async fn wrong_parameters_are_named() {
             &form[..form.len().min(60)]
         );
     }
-    let many: String = (0..51)
-        .map(|n| format!("metadata[k{n}]=v"))
-        .collect::<Vec<_>>()
-        .join("&");
-    assert_eq!(
-        system.client.post("/v1/customers", &many).await.error().3,
-        "metadata"
-    );
+    let many: String = (0..51).map(|n| format!("metadata[k{n}]=v")).collect::<Vec<_>>().join("&");
+    assert_eq!(system.client.post("/v1/customers", &many).await.error().3, "metadata");
 }
 
 #[tokio::test]
@@ -100,10 +74,8 @@ async fn broken_json_is_refused() {
         "\u{feff}{}",
     ];
     for body in bodies {
-        let request = system
-            .client
-            .request(Method::POST, "/v1/customers")
-            .header(CONTENT_TYPE, "application/json");
+        let request =
+            system.client.request(Method::POST, "/v1/customers").header(CONTENT_TYPE, "application/json");
         let answer = send(request.body(body.to_owned())).await;
         assert_eq!(
             (answer.error().0, answer.error().1),
@@ -112,16 +84,9 @@ async fn broken_json_is_refused() {
             &body[..body.len().min(60)]
         );
     }
-    let invalid_utf8 = system
-        .client
-        .request(Method::POST, "/v1/customers")
-        .header(CONTENT_TYPE, "application/json");
-    assert_eq!(
-        send(invalid_utf8.body(vec![b'{', b'"', 0xff, b'"', b':', b'1', b'}']))
-            .await
-            .status,
-        400
-    );
+    let invalid_utf8 =
+        system.client.request(Method::POST, "/v1/customers").header(CONTENT_TYPE, "application/json");
+    assert_eq!(send(invalid_utf8.body(vec![b'{', b'"', 0xff, b'"', b':', b'1', b'}'])).await.status, 400);
 }
 
 #[tokio::test]
@@ -129,11 +94,8 @@ async fn wrong_bodies_routes_and_methods_have_their_own_answers() {
     let system = System::start().await;
     let large = format!("description={}", "x".repeat(1024 * 1024));
     assert_eq!(system.client.post("/v1/customers", &large).await.error().0, 413);
-    let xml = system
-        .client
-        .request(Method::POST, "/v1/customers")
-        .header(CONTENT_TYPE, "text/xml")
-        .body("<a/>");
+    let xml =
+        system.client.request(Method::POST, "/v1/customers").header(CONTENT_TYPE, "text/xml").body("<a/>");
     assert_eq!(send(xml).await.error().0, 415);
     let unknown = system.client.get("/v1/unknown").await;
     assert_eq!(unknown.error(), (404, "invalid_request_error", "", ""));
@@ -143,10 +105,7 @@ async fn wrong_bodies_routes_and_methods_have_their_own_answers() {
             .unwrap()
             .contains("Unrecognized request URL (GET: /v1/unknown)")
     );
-    let method = system
-        .client
-        .json(Method::PUT, "/v1/customers", &serde_json::json!({}))
-        .await;
+    let method = system.client.json(Method::PUT, "/v1/customers", &serde_json::json!({})).await;
     assert_eq!(method.error().0, 405);
     let allowed = method.headers["allow"].to_str().unwrap();
     assert!(allowed.contains("GET") && allowed.contains("POST"), "{allowed}");
@@ -156,21 +115,11 @@ async fn wrong_bodies_routes_and_methods_have_their_own_answers() {
 #[tokio::test]
 async fn an_id_that_is_none_is_missing() {
     let system = System::start().await;
-    for id in [
-        "x",
-        "evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX",
-        "cus_01j9zw6qapzk9n3fbj0wb5k7tx",
-        "%00",
-        "%ff",
-        "..%2f",
-        "🦀",
-    ] {
+    for id in
+        ["x", "evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX", "cus_01j9zw6qapzk9n3fbj0wb5k7tx", "%00", "%ff", "..%2f", "🦀"]
+    {
         let answer = system.client.get(&format!("/v1/customers/{id}")).await;
-        assert_eq!(
-            answer.error(),
-            (404, "invalid_request_error", "resource_missing", "id"),
-            "{id}"
-        );
+        assert_eq!(answer.error(), (404, "invalid_request_error", "resource_missing", "id"), "{id}");
     }
     let answer = system.client.get("/v1/customers/cus_x").await;
     assert_eq!(answer.json["error"]["message"], "No such customer: 'cus_x'");
@@ -180,24 +129,14 @@ async fn an_id_that_is_none_is_missing() {
 async fn what_the_sdks_send_without_a_body_is_taken() {
     let system = System::start().await;
     let form = "application/x-www-form-urlencoded";
-    let create = system
-        .client
-        .request(Method::POST, "/v1/customers")
-        .header(CONTENT_TYPE, form);
+    let create = system.client.request(Method::POST, "/v1/customers").header(CONTENT_TYPE, form);
     let id = send(create).await.id();
-    let get = system
-        .client
-        .request(Method::GET, &format!("/v1/customers/{id}"))
-        .header(CONTENT_TYPE, form);
+    let get = system.client.request(Method::GET, &format!("/v1/customers/{id}")).header(CONTENT_TYPE, form);
     send(get).await.ok();
-    let delete = system
-        .client
-        .request(Method::DELETE, &format!("/v1/customers/{id}"))
-        .header(CONTENT_TYPE, form);
+    let delete =
+        system.client.request(Method::DELETE, &format!("/v1/customers/{id}")).header(CONTENT_TYPE, form);
     send(delete).await.ok();
-    let refused = system
-        .client
-        .request(Method::POST, "/v1/customers")
-        .header("Idempotency-Key", "k".repeat(256));
+    let refused =
+        system.client.request(Method::POST, "/v1/customers").header("Idempotency-Key", "k".repeat(256));
     assert_eq!(send(refused).await.error().3, "Idempotency-Key");
 }

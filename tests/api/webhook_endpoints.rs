@@ -28,14 +28,7 @@ async fn the_secret_is_in_the_first_answer_and_nowhere_else() {
     for path in [path.as_str(), "/v1/webhook_endpoints", "/v1/events"] {
         assert!(!system.client.get(path).await.text.contains(&secret), "{path}");
     }
-    assert!(
-        !system
-            .client
-            .post(&path, "description=e")
-            .await
-            .text
-            .contains(&secret)
-    );
+    assert!(!system.client.post(&path, "description=e").await.text.contains(&secret));
 }
 
 #[tokio::test]
@@ -47,24 +40,15 @@ async fn an_endpoint_is_updated_disabled_enabled_and_deleted() {
     let changed = system.client.json(Method::PATCH, &path, &change).await.ok();
     assert_eq!(changed["url"], "http://example.com:8080/x");
     assert_eq!(changed["enabled_events"], json!(["customer.deleted"]));
-    assert_eq!(
-        system.client.post(&path, "disabled=true").await.ok()["status"],
-        "disabled"
-    );
-    assert_eq!(
-        system.client.post(&path, "disabled=false").await.ok()["status"],
-        "enabled"
-    );
+    assert_eq!(system.client.post(&path, "disabled=true").await.ok()["status"], "disabled");
+    assert_eq!(system.client.post(&path, "disabled=false").await.ok()["status"], "enabled");
     let remains = json!({ "id": id, "object": "webhook_endpoint", "deleted": true });
     assert_eq!(system.client.delete(&path).await.ok(), remains);
     assert_eq!(
         system.client.get(&path).await.error(),
         (404, "invalid_request_error", "resource_missing", "id")
     );
-    assert_eq!(
-        system.client.get("/v1/webhook_endpoints").await.ok()["data"],
-        json!([])
-    );
+    assert_eq!(system.client.get("/v1/webhook_endpoints").await.ok()["data"], json!([]));
 }
 
 #[tokio::test]
@@ -73,16 +57,8 @@ async fn what_cannot_be_an_endpoint_is_refused() {
     let refused = [
         ("enabled_events[]=*", "parameter_missing", "url"),
         ("url=https://example.com", "parameter_missing", "enabled_events"),
-        (
-            "url=https://example.com&enabled_events=",
-            "parameter_invalid_empty",
-            "enabled_events",
-        ),
-        (
-            "url=https://example.com&enabled_events=*",
-            "parameter_invalid",
-            "enabled_events",
-        ),
+        ("url=https://example.com&enabled_events=", "parameter_invalid_empty", "enabled_events"),
+        ("url=https://example.com&enabled_events=*", "parameter_invalid", "enabled_events"),
         (
             "url=https://example.com&enabled_events[]=*&enabled_events[]=no.such",
             "parameter_invalid",
@@ -93,11 +69,7 @@ async fn what_cannot_be_an_endpoint_is_refused() {
             "parameter_invalid",
             "api_version",
         ),
-        (
-            "url=https://user:secret@example.com&enabled_events[]=*",
-            "url_invalid",
-            "url",
-        ),
+        ("url=https://user:secret@example.com&enabled_events[]=*", "url_invalid", "url"),
         ("url=ftp://example.com&enabled_events[]=*", "url_invalid", "url"),
         ("url=https://&enabled_events[]=*", "url_invalid", "url"),
         ("url=example.com&enabled_events[]=*", "url_invalid", "url"),
@@ -105,15 +77,8 @@ async fn what_cannot_be_an_endpoint_is_refused() {
     ];
     for (form, code, param) in refused {
         let answer = system.client.post("/v1/webhook_endpoints", form).await;
-        assert_eq!(
-            answer.error(),
-            (400, "invalid_request_error", code, param),
-            "{form}"
-        );
+        assert_eq!(answer.error(), (400, "invalid_request_error", code, param), "{form}");
     }
     let long = format!("url=https://example.com/{}&enabled_events[]=*", "x".repeat(2048));
-    assert_eq!(
-        system.client.post("/v1/webhook_endpoints", &long).await.error().2,
-        "parameter_invalid"
-    );
+    assert_eq!(system.client.post("/v1/webhook_endpoints", &long).await.error().2, "parameter_invalid");
 }

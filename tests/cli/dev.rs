@@ -31,11 +31,7 @@ impl Dev {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self {
-            child,
-            lines,
-            folder: folder.to_owned(),
-        }
+        Self { child, lines, folder: folder.to_owned() }
     }
 
     /// Everything it says up to and with the line that has `text` in it.
@@ -43,9 +39,7 @@ impl Dev {
         let mut said: Vec<String> = Vec::new();
         while !said.last().is_some_and(|line| line.contains(text)) {
             let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await;
-            let line = line
-                .unwrap_or_else(|_| panic!("waited for '{text}' after {said:#?}"))
-                .unwrap();
+            let line = line.unwrap_or_else(|_| panic!("waited for '{text}' after {said:#?}")).unwrap();
             said.push(line.unwrap_or_else(|| panic!("it ended before '{text}': {said:#?}")));
         }
         said
@@ -62,22 +56,10 @@ impl Dev {
 
     async fn interrupt(mut self) {
         let pid = self.child.id().unwrap().to_string();
-        assert!(
-            std::process::Command::new("kill")
-                .args(["-INT", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
-        let status = tokio::time::timeout(PATIENCE, self.child.wait())
-            .await
-            .expect("it stops")
-            .unwrap();
+        assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it stops").unwrap();
         assert!(status.success(), "{status}");
-        assert!(
-            !self.folder.join("env").exists(),
-            "nobody is told of processes that are gone"
-        );
+        assert!(!self.folder.join("env").exists(), "nobody is told of processes that are gone");
     }
 }
 
@@ -88,27 +70,16 @@ fn runs(pid: &str) -> bool {
 async fn postgres_pid(url: &str) -> u32 {
     let admin = connect(url).await;
     // The parent of any backend is the server.
-    let row = admin
-        .query_one("select pg_read_file('postmaster.pid')", &[])
-        .await
-        .unwrap();
+    let row = admin.query_one("select pg_read_file('postmaster.pid')", &[]).await.unwrap();
     row.get::<_, String>(0).lines().next().unwrap().parse().unwrap()
 }
 
 /// The curl commands are what they seem.
 async fn try_curls(said: &[String]) {
     for line in said.iter().filter(|line| line.trim_start().starts_with("curl ")) {
-        let output = Command::new("sh")
-            .arg("-c")
-            .arg(format!("{line} -s"))
-            .output()
-            .await
-            .unwrap();
+        let output = Command::new("sh").arg("-c").arg(format!("{line} -s")).output().await.unwrap();
         let answer: serde_json::Value = serde_json::from_slice(&output.stdout).expect(line);
-        assert!(
-            answer["error"].is_null() && answer["object"].is_string(),
-            "{line}: {answer}"
-        );
+        assert!(answer["error"].is_null() && answer["object"].is_string(), "{line}: {answer}");
     }
 }
 
@@ -122,38 +93,16 @@ async fn a_newcomer_sees_three_verified_webhooks_and_how_to_go_on() {
     for kind in ["customer.created", "customer.updated", "customer.deleted"] {
         assert!(verified.iter().any(|line| line.contains(kind)), "{said:#?}");
     }
-    assert_eq!(
-        said.iter()
-            .filter(|line| line.trim_start().starts_with("curl "))
-            .count(),
-        3
-    );
-    assert!(
-        said.iter()
-            .any(|line| line.contains(&dev.variable("CALMONY_API_KEY")))
-    );
+    assert_eq!(said.iter().filter(|line| line.trim_start().starts_with("curl ")).count(), 3);
+    assert!(said.iter().any(|line| line.contains(&dev.variable("CALMONY_API_KEY"))));
 
     try_curls(&said).await;
-    assert!(
-        dev.says("customer.created")
-            .await
-            .last()
-            .unwrap()
-            .contains("verified"),
-        "the inbox goes on"
-    );
+    assert!(dev.says("customer.created").await.last().unwrap().contains("verified"), "the inbox goes on");
 
     // Only one at a time, and the second one says so.
     let second = super::run("calmony", &["dev", "--data-dir", folder.0.to_str().unwrap()], &[]).await;
-    assert!(
-        second.code == Some(1) && second.stderr.contains("another `calmony dev`"),
-        "{}",
-        second.stderr
-    );
-    let pids = [
-        dev.variable("CALMONY_API_PID"),
-        dev.variable("CALMONY_WORKER_PID"),
-    ];
+    assert!(second.code == Some(1) && second.stderr.contains("another `calmony dev`"), "{}", second.stderr);
+    let pids = [dev.variable("CALMONY_API_PID"), dev.variable("CALMONY_WORKER_PID")];
     assert!(pids.iter().all(|pid| runs(pid)));
     dev.interrupt().await;
     assert!(!pids.iter().any(|pid| runs(pid)), "nothing is left behind");
@@ -164,13 +113,7 @@ async fn a_newcomer_sees_three_verified_webhooks_and_how_to_go_on() {
     let customers = dev.client().get("/v1/customers").await.ok();
     assert_eq!(customers["data"][0]["name"], json!("Grace Hopper"));
     dev.client().customer("again").await;
-    assert!(
-        dev.says("customer.created")
-            .await
-            .last()
-            .unwrap()
-            .contains("verified")
-    );
+    assert!(dev.says("customer.created").await.last().unwrap().contains("verified"));
     dev.interrupt().await;
 }
 
@@ -218,9 +161,7 @@ async fn created(dev: &Dev, name: &str) {
             .body(form.clone())
             .send()
             .await;
-        answer
-            .is_ok_and(|answer| answer.status().is_success())
-            .then_some(())
+        answer.is_ok_and(|answer| answer.status().is_success()).then_some(())
     };
     eventually("the API takes it", post).await;
 }
@@ -231,24 +172,12 @@ async fn killing_it_takes_its_processes_with_it_and_the_next_start_is_clean() {
     let mut dev = Dev::start(&folder.0, &["--no-demo"]);
     dev.says("Ctrl-C").await;
     dev.client().customer("survivor").await;
-    let postgres = postgres_pid(&dev.variable("CALMONY_DATABASE_URL"))
-        .await
-        .to_string();
-    let pids = [
-        dev.variable("CALMONY_API_PID"),
-        dev.variable("CALMONY_WORKER_PID"),
-        postgres,
-    ];
+    let postgres = postgres_pid(&dev.variable("CALMONY_DATABASE_URL")).await.to_string();
+    let pids = [dev.variable("CALMONY_API_PID"), dev.variable("CALMONY_WORKER_PID"), postgres];
     kill(dev.child.id().unwrap());
-    eventually("they are gone", async || {
-        (!pids.iter().any(|pid| runs(pid))).then_some(())
-    })
-    .await;
+    eventually("they are gone", async || (!pids.iter().any(|pid| runs(pid))).then_some(())).await;
     let mut dev = Dev::start(&folder.0, &["--no-demo"]);
     dev.says("Ctrl-C").await;
-    assert_eq!(
-        dev.client().get("/v1/customers").await.ok()["data"][0]["name"],
-        json!("survivor")
-    );
+    assert_eq!(dev.client().get("/v1/customers").await.ok()["data"][0]["name"], json!("survivor"));
     dev.interrupt().await;
 }

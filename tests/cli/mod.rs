@@ -23,15 +23,8 @@ async fn run(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Sa
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CALMONY_")) {
         command.env_remove(name);
     }
-    command
-        .args(arguments)
-        .envs(environment.iter().copied())
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    let output = tokio::time::timeout(PATIENCE, command.output())
-        .await
-        .expect("it ends")
-        .unwrap();
+    command.args(arguments).envs(environment.iter().copied()).stdin(Stdio::null()).kill_on_drop(true);
+    let output = tokio::time::timeout(PATIENCE, command.output()).await.expect("it ends").unwrap();
     Said {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),

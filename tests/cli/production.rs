@@ -11,58 +11,24 @@ async fn an_empty_database_becomes_a_running_service() {
     let database = Database::empty().await;
     let environment = [("CALMONY_DATABASE_URL", database.url.as_str())];
     let first = run("calmony", &["migrate"], &environment).await;
-    assert_eq!(
-        (first.code, first.stderr.as_str()),
-        (Some(0), ""),
-        "{}",
-        first.stderr
-    );
+    assert_eq!((first.code, first.stderr.as_str()), (Some(0), ""), "{}", first.stderr);
     assert!(first.stdout.starts_with("applied "), "{}", first.stdout);
     let again = run("calmony", &["migrate"], &environment).await;
-    assert_eq!(
-        (again.code, again.stdout.as_str()),
-        (Some(0), "the database is up to date\n")
-    );
+    assert_eq!((again.code, again.stdout.as_str()), (Some(0), "the database is up to date\n"));
 
-    let made = run(
-        "calmony",
-        &["keys", "create", "--account", "Ada & Co"],
-        &environment,
-    )
-    .await;
+    let made = run("calmony", &["keys", "create", "--account", "Ada & Co"], &environment).await;
     let key = made.stdout.trim().to_owned();
-    assert!(
-        made.code == Some(0) && key.starts_with("sk_test_"),
-        "{}",
-        made.stderr
-    );
-    let live = run(
-        "calmony",
-        &["keys", "create", "--account", "Ada & Co", "--live"],
-        &environment,
-    )
-    .await;
+    assert!(made.code == Some(0) && key.starts_with("sk_test_"), "{}", made.stderr);
+    let live = run("calmony", &["keys", "create", "--account", "Ada & Co", "--live"], &environment).await;
     assert!(live.stdout.starts_with("sk_live_"));
-    assert_eq!(
-        database
-            .number("select count(*) from calmony.account where name = 'Ada & Co'")
-            .await,
-        2
-    );
+    assert_eq!(database.number("select count(*) from calmony.account where name = 'Ada & Co'").await, 2);
     let stored = "select count(*) from calmony.api_key k where position(substr($$KEY$$, 9) in k::text) > 0";
-    assert_eq!(
-        database.number(&stored.replace("KEY", &key)).await,
-        0,
-        "the key is stored nowhere"
-    );
+    assert_eq!(database.number(&stored.replace("KEY", &key)).await, 0, "the key is stored nowhere");
 
     let system = System::on(database).await;
     let client = Client::new(&system.url, &key);
     client.customer("Grace").await;
-    assert_eq!(
-        client.get("/v1/customers").await.ok()["data"][0]["name"],
-        json!("Grace")
-    );
+    assert_eq!(client.get("/v1/customers").await.ok()["data"][0]["name"], json!("Grace"));
 }
 
 #[tokio::test]
@@ -74,10 +40,7 @@ async fn migrating_from_several_places_at_once_is_safe() {
     for said in [&a, &b, &c] {
         assert_eq!(said.code, Some(0), "{}", said.stderr);
     }
-    let applied = [a, b, c]
-        .iter()
-        .filter(|said| said.stdout.starts_with("applied "))
-        .count();
+    let applied = [a, b, c].iter().filter(|said| said.stdout.starts_with("applied ")).count();
     assert_eq!(applied, 1, "one did the work");
 }
 
@@ -86,12 +49,7 @@ async fn a_bad_value_stops_the_start_and_names_its_variable() {
     let url = ("CALMONY_DATABASE_URL", "postgresql://u:p@127.0.0.1:1/d");
     let wrong: &[(&str, &[&str], &str, &str)] = &[
         ("calmony", &["serve"], "CALMONY_DATABASE_URL", "mysql://x"),
-        (
-            "calmony",
-            &["serve"],
-            "CALMONY_DATABASE_URL",
-            "postgresql://u@h/d?sslmode=require",
-        ),
+        ("calmony", &["serve"], "CALMONY_DATABASE_URL", "postgresql://u@h/d?sslmode=require"),
         ("calmony", &["serve"], "CALMONY_LISTEN", "everywhere"),
         ("calmony", &["serve"], "CALMONY_LOG_FORMAT", "xml"),
         ("calmony", &["dev"], "CALMONY_RETRY_SCHEDULE", "soon"),
@@ -104,60 +62,32 @@ async fn a_bad_value_stops_the_start_and_names_its_variable() {
     for (name, arguments, variable, value) in wrong {
         let said = run(name, arguments, &[url, (variable, value)]).await;
         assert_eq!(said.code, Some(2), "{variable}={value}: {}", said.stderr);
-        assert!(
-            said.stderr.contains(variable),
-            "{variable}={value}: {}",
-            said.stderr
-        );
+        assert!(said.stderr.contains(variable), "{variable}={value}: {}", said.stderr);
         assert!(!said.stderr.contains("panicked"), "{}", said.stderr);
     }
     let missing = run("calmony", &["serve"], &[]).await;
-    assert!(
-        missing.code == Some(2) && missing.stderr.contains("--database-url"),
-        "{}",
-        missing.stderr
-    );
+    assert!(missing.code == Some(2) && missing.stderr.contains("--database-url"), "{}", missing.stderr);
 }
 
 #[tokio::test]
 async fn what_cannot_be_reached_is_one_clear_line() {
     let nowhere = [("CALMONY_DATABASE_URL", "postgresql://u:p@127.0.0.1:1/d")];
     let said = run("calmony", &["migrate"], &nowhere).await;
-    assert_eq!(
-        (said.code, said.stderr.lines().count()),
-        (Some(1), 1),
-        "{}",
-        said.stderr
-    );
+    assert_eq!((said.code, said.stderr.lines().count()), (Some(1), 1), "{}", said.stderr);
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    for (name, arguments, variable) in [
-        ("calmony", &["serve"][..], "CALMONY_LISTEN"),
-        ("outbox-worker", &[], "CALMONY_WORKER_LISTEN"),
-    ] {
-        let said = run(
-            name,
-            arguments,
-            &[nowhere[0], (variable, &address), ("CALMONY_LOG", "off")],
-        )
-        .await;
-        assert!(
-            said.code == Some(1) && said.stderr.contains(variable),
-            "{}",
-            said.stderr
-        );
+    for (name, arguments, variable) in
+        [("calmony", &["serve"][..], "CALMONY_LISTEN"), ("outbox-worker", &[], "CALMONY_WORKER_LISTEN")]
+    {
+        let said = run(name, arguments, &[nowhere[0], (variable, &address), ("CALMONY_LOG", "off")]).await;
+        assert!(said.code == Some(1) && said.stderr.contains(variable), "{}", said.stderr);
     }
 }
 
 #[tokio::test]
 async fn help_is_the_reference_of_every_variable() {
     let serve = run("calmony", &["serve", "--help"], &[]).await.stdout;
-    for variable in [
-        "CALMONY_DATABASE_URL",
-        "CALMONY_LISTEN",
-        "CALMONY_LOG",
-        "CALMONY_LOG_FORMAT",
-    ] {
+    for variable in ["CALMONY_DATABASE_URL", "CALMONY_LISTEN", "CALMONY_LOG", "CALMONY_LOG_FORMAT"] {
         assert!(serve.contains(variable), "{variable}");
     }
     let worker = run("outbox-worker", &["--help"], &[]).await.stdout;
@@ -195,12 +125,7 @@ async fn logs_hold_no_secret_and_no_body() {
     system.client.customer("Ada Lovelace").await;
     receiver.next().await;
     eventually("the attempt is on record", async || {
-        (system
-            .database
-            .number("select count(*) from calmony.attempt")
-            .await
-            == 1)
-            .then_some(())
+        (system.database.number("select count(*) from calmony.attempt").await == 1).then_some(())
     })
     .await;
     let log = String::from_utf8(log.wait_with_output().unwrap().stderr).unwrap();

@@ -16,11 +16,7 @@ fn files(folders: &[&str], ending: &str) -> Vec<(String, String)> {
     let mut open: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).collect();
     while let Some(path) = open.pop() {
         if path.is_dir() {
-            open.extend(
-                std::fs::read_dir(&path)
-                    .unwrap()
-                    .map(|entry| entry.unwrap().path()),
-            );
+            open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
         } else if path.extension().is_some_and(|found| found == ending) {
             let name = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
             found.push((name, std::fs::read_to_string(&path).unwrap()));

@@ -34,10 +34,7 @@ async fn every_statement_is_valid_for_the_role_that_runs_it() {
 async fn no_hot_statement_scans_a_table() {
     let database = Database::fresh().await;
     let admin = database.admin().await;
-    admin
-        .batch_execute("set plan_cache_mode = force_generic_plan; set enable_seqscan = off")
-        .await
-        .unwrap();
+    admin.batch_execute("set plan_cache_mode = force_generic_plan; set enable_seqscan = off").await.unwrap();
     for (path, sql) in files(&["src/read", "src/outbox", "src/log"], "sql") {
         let hot = ![
             "workers",
@@ -56,26 +53,11 @@ async fn no_hot_statement_scans_a_table() {
         let parameters = admin.prepare(&sql).await.unwrap().params().len();
         let nulls = vec!["null"; parameters].join(", ");
         admin.batch_execute(&format!("prepare s as {sql}")).await.unwrap();
-        let rows = admin
-            .query(&format!("explain execute s({nulls})"), &[])
-            .await
-            .unwrap();
+        let rows = admin.query(&format!("explain execute s({nulls})"), &[]).await.unwrap();
         let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-        for table in [
-            "event",
-            "object",
-            "outbox",
-            "delivery",
-            "attempt",
-            "api_key",
-            "endpoint_secret",
-        ] {
+        for table in ["event", "object", "outbox", "delivery", "attempt", "api_key", "endpoint_secret"] {
             let scan = format!("Seq Scan on {table}");
-            assert!(
-                !plan.iter().any(|line| line.contains(&scan)),
-                "{path}:\n{}",
-                plan.join("\n")
-            );
+            assert!(!plan.iter().any(|line| line.contains(&scan)), "{path}:\n{}", plan.join("\n"));
         }
         admin.batch_execute("deallocate s").await.unwrap();
     }

@@ -10,77 +10,37 @@ const CODE: &[&str] = &["src", "outbox-worker/src", "tests"];
 const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "src/domain/",
-        &[
-            "database",
-            "log",
-            "read",
-            "outbox",
-            "http",
-            "cli",
-            "config",
-            "telemetry",
-            "stop",
-            "address",
-        ],
+        &["database", "log", "read", "outbox", "http", "cli", "config", "telemetry", "stop", "address"],
     ),
-    (
-        "src/database/",
-        &["domain", "log", "read", "outbox", "http", "cli", "config"],
-    ),
+    ("src/database/", &["domain", "log", "read", "outbox", "http", "cli", "config"]),
     ("src/log/", &["read", "outbox", "http", "cli", "config"]),
     ("src/read/", &["log", "outbox", "http", "cli", "config"]),
     ("src/outbox/", &["read", "http", "cli", "config"]),
     ("src/http/", &["outbox", "cli", "config"]),
-    (
-        "src/contract.rs",
-        &[
-            "domain", "database", "log", "read", "outbox", "http", "cli", "config",
-        ],
-    ),
-    (
-        "src/id.rs",
-        &[
-            "domain", "database", "log", "read", "outbox", "http", "cli", "config",
-        ],
-    ),
+    ("src/contract.rs", &["domain", "database", "log", "read", "outbox", "http", "cli", "config"]),
+    ("src/id.rs", &["domain", "database", "log", "read", "outbox", "http", "cli", "config"]),
     (
         "src/clock.rs",
-        &[
-            "id", "contract", "domain", "database", "log", "read", "outbox", "http", "cli", "config",
-        ],
+        &["id", "contract", "domain", "database", "log", "read", "outbox", "http", "cli", "config"],
     ),
     (
         "src/retry.rs",
-        &[
-            "id", "contract", "domain", "database", "log", "read", "outbox", "http", "cli", "config",
-        ],
+        &["id", "contract", "domain", "database", "log", "read", "outbox", "http", "cli", "config"],
     ),
     (
         "src/address.rs",
-        &[
-            "id", "contract", "domain", "database", "log", "read", "outbox", "http", "cli", "config",
-        ],
+        &["id", "contract", "domain", "database", "log", "read", "outbox", "http", "cli", "config"],
     ),
     (
         "src/secret.rs",
-        &[
-            "id", "contract", "domain", "database", "log", "read", "outbox", "http", "cli", "config",
-        ],
+        &["id", "contract", "domain", "database", "log", "read", "outbox", "http", "cli", "config"],
     ),
-    (
-        "src/signature.rs",
-        &[
-            "domain", "database", "log", "read", "outbox", "http", "cli", "config",
-        ],
-    ),
+    ("src/signature.rs", &["domain", "database", "log", "read", "outbox", "http", "cli", "config"]),
 ];
 
 /// A word and the only places that may have it.
 const CONFINED: &[(&str, &[&str])] = &[
-    (
-        "tokio_postgres",
-        &["src/database/", "src/log/", "src/read/", "src/outbox/"],
-    ),
+    ("tokio_postgres", &["src/database/", "src/log/", "src/read/", "src/outbox/"]),
     ("deadpool_postgres", &["src/database/", "src/log/", "src/read/"]),
     ("StatusCode", &["src/http/error.rs", "src/cli/dev/inbox.rs"]),
     ("SystemTime::now", &["src/clock.rs"]),
@@ -100,11 +60,8 @@ fn dependencies_run_downwards_only() {
     for (path, text) in product() {
         for (module, forbidden) in FORBIDDEN.iter().filter(|(module, _)| path.starts_with(module)) {
             for name in *forbidden {
-                let named = [
-                    format!("crate::{name}::"),
-                    format!("crate::{name};"),
-                    format!("crate::{name},"),
-                ];
+                let named =
+                    [format!("crate::{name}::"), format!("crate::{name};"), format!("crate::{name},")];
                 assert!(
                     !named.iter().any(|named| text.contains(named)),
                     "{path}: {module} must not know {name}"
@@ -130,10 +87,7 @@ fn words_stay_where_they_belong() {
     for (path, text) in product() {
         for (word, places) in CONFINED {
             let may = places.iter().any(|place| path.starts_with(place));
-            assert!(
-                may || !text.contains(word),
-                "{path}: only {places:?} may say {word}"
-            );
+            assert!(may || !text.contains(word), "{path}: only {places:?} may say {word}");
         }
     }
 }
@@ -141,17 +95,9 @@ fn words_stay_where_they_belong() {
 #[test]
 fn the_domain_is_pure() {
     for (path, text) in files(&["src/domain"], "rs") {
-        for word in [
-            "async ",
-            ".await",
-            "tokio",
-            "axum",
-            "reqwest",
-            "rand::",
-            "std::env",
-            "std::fs",
-            "clock::now",
-        ] {
+        for word in
+            ["async ", ".await", "tokio", "axum", "reqwest", "rand::", "std::env", "std::fs", "clock::now"]
+        {
             assert!(!text.contains(word), "{path}: the domain has no {word}");
         }
     }
@@ -192,10 +138,7 @@ fn functions(text: &str) -> Vec<(String, usize)> {
         .any(|head| trimmed.starts_with(head));
         if is_function && !trimmed.ends_with(';') {
             let close = format!("{}}}", &line[..line.len() - trimmed.len()]);
-            let length = lines[start..]
-                .iter()
-                .position(|line| *line == close)
-                .map_or(1, |end| end + 1);
+            let length = lines[start..].iter().position(|line| *line == close).map_or(1, |end| end + 1);
             found.push((trimmed.to_owned(), length));
         }
     }
@@ -226,9 +169,7 @@ fn every_file_is_reachable_and_every_test_runs() {
         if ["main", "lib", "mod"].contains(&name.as_str()) {
             continue;
         }
-        let parent = ["mod.rs", "lib.rs", "main.rs"]
-            .iter()
-            .map(|parent| file.with_file_name(parent));
+        let parent = ["mod.rs", "lib.rs", "main.rs"].iter().map(|parent| file.with_file_name(parent));
         let declared = parent
             .filter_map(|parent| std::fs::read_to_string(parent).ok())
             .any(|text| text.contains(&format!("mod {name};")));

@@ -16,10 +16,7 @@ const ENDPOINT: &str = "permission denied for table endpoint";
 
 /// What no role may do, whatever it is for.
 const NOBODY: &[Attempt] = &[
-    (
-        "update calmony.object set data = '{}', version = version + 1",
-        OBJECT,
-    ),
+    ("update calmony.object set data = '{}', version = version + 1", OBJECT),
     (
         "insert into calmony.object (account, id, version, data, deleted, created_at, updated_at) \
       values (1, 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, '{}', false, now(), now())",
@@ -28,10 +25,7 @@ const NOBODY: &[Attempt] = &[
     ("delete from calmony.object", OBJECT),
     ("truncate calmony.object", OBJECT),
     ("copy calmony.object (account) from stdin", OBJECT),
-    (
-        "insert into calmony.outbox (account, position, bucket) values (1, 1, 1)",
-        OUTBOX,
-    ),
+    ("insert into calmony.outbox (account, position, bucket) values (1, 1, 1)", OUTBOX),
     ("update calmony.outbox set bucket = 1", OUTBOX),
     ("truncate calmony.outbox", OUTBOX),
     ("update calmony.event set data = '{}'", EVENT),
@@ -43,14 +37,8 @@ const NOBODY: &[Attempt] = &[
     ("update calmony.endpoint set status = 'disabled'", ENDPOINT),
     ("delete from calmony.endpoint_secret", SECRET),
     ("update calmony.endpoint_secret set secret = 'whsec_x'", SECRET),
-    (
-        "alter table calmony.event disable trigger derive_from_event",
-        "must be owner of table event",
-    ),
-    (
-        "drop trigger derive_from_event on calmony.event",
-        "must be owner of relation event",
-    ),
+    ("alter table calmony.event disable trigger derive_from_event", "must be owner of table event"),
+    ("drop trigger derive_from_event on calmony.event", "must be owner of relation event"),
     (
         "create or replace function calmony.derive_from_event() returns trigger language plpgsql as 'begin return null; end'",
         "permission denied for schema calmony",
@@ -59,19 +47,10 @@ const NOBODY: &[Attempt] = &[
         "set session_replication_role = replica",
         "permission denied to set parameter \"session_replication_role\"",
     ),
-    (
-        "set role calmony_owner",
-        "permission denied to set role \"calmony_owner\"",
-    ),
-    (
-        "alter table calmony.object rename to gone",
-        "must be owner of table object",
-    ),
+    ("set role calmony_owner", "permission denied to set role \"calmony_owner\""),
+    ("alter table calmony.object rename to gone", "must be owner of table object"),
     ("drop table calmony.event", "must be owner of table event"),
-    (
-        "create table calmony.shadow ()",
-        "permission denied for schema calmony",
-    ),
+    ("create table calmony.shadow ()", "permission denied for schema calmony"),
 ];
 
 const API: &[Attempt] = &[
@@ -144,10 +123,7 @@ const WORKER: &[Attempt] = &[
     ),
     // Taking work away without owning its bucket.
     ("delete from calmony.outbox", "work_leaves_only_by_its_owner"),
-    (
-        "delete from calmony.outbox where account = 1",
-        "work_leaves_only_by_its_owner",
-    ),
+    ("delete from calmony.outbox where account = 1", "work_leaves_only_by_its_owner"),
     (
         "with gone as (delete from calmony.outbox returning *) select * from gone",
         "work_leaves_only_by_its_owner",
@@ -157,10 +133,7 @@ const WORKER: &[Attempt] = &[
         "alter table calmony.outbox disable trigger outbox_leaves_only_by_its_owner",
         "must be owner of table outbox",
     ),
-    (
-        "select hash from calmony.api_key",
-        "permission denied for table api_key",
-    ),
+    ("select hash from calmony.api_key", "permission denied for table api_key"),
 ];
 
 const READER: &[Attempt] = &[
@@ -194,13 +167,7 @@ async fn populated() -> System {
     system.client.delete(&format!("/v1/customers/{dead}")).await.ok();
     let waiting = "insert into calmony.delivery (account, position, endpoint, bucket, attempts, state) \
                    select account, 2, id, 1, 1, 'exhausted' from calmony.endpoint";
-    system
-        .database
-        .admin()
-        .await
-        .batch_execute(waiting)
-        .await
-        .unwrap();
+    system.database.admin().await.batch_execute(waiting).await.unwrap();
     system
 }
 
@@ -210,14 +177,7 @@ async fn fingerprint(system: &System) -> String {
         select 'event ' || e::text line from calmony.event e union all select 'object ' || o::text from calmony.object o \
         union all select 'outbox ' || o::text from calmony.outbox o union all select 'delivery ' || d::text \
         from calmony.delivery d union all select 'secret ' || s::text from calmony.endpoint_secret s) lines";
-    system
-        .database
-        .admin()
-        .await
-        .query_one(sql, &[])
-        .await
-        .unwrap()
-        .get(0)
+    system.database.admin().await.query_one(sql, &[]).await.unwrap().get(0)
 }
 
 async fn every_attempt_is_refused(role: &str, own: &[Attempt]) {
@@ -230,10 +190,7 @@ async fn every_attempt_is_refused(role: &str, own: &[Attempt]) {
         let error = client.batch_execute(sql).await.expect_err(sql);
         let error = error.as_db_error().unwrap_or_else(|| panic!("{sql}: {error}"));
         let said = format!("{} {}", error.constraint().unwrap_or_default(), error.message());
-        assert!(
-            said.contains(refusal),
-            "{role}: {sql}\n  expected: {refusal}\n  said: {said}"
-        );
+        assert!(said.contains(refusal), "{role}: {sql}\n  expected: {refusal}\n  said: {said}");
     }
     assert_eq!(fingerprint(&system).await, before, "nothing has changed");
 }
@@ -258,17 +215,10 @@ async fn the_reader_role_can_only_read() {
 async fn the_owner_cannot_change_history_by_accident() {
     let system = populated().await;
     let owner = system.database.login_in("calmony_owner").await;
-    for sql in [
-        "update calmony.event set data = '{}'",
-        "delete from calmony.event",
-        "truncate calmony.event",
-    ] {
+    for sql in ["update calmony.event set data = '{}'", "delete from calmony.event", "truncate calmony.event"]
+    {
         let error = owner.batch_execute(sql).await.expect_err(sql);
-        assert_eq!(
-            error.as_db_error().unwrap().constraint(),
-            Some("event_is_append_only"),
-            "{sql}"
-        );
+        assert_eq!(error.as_db_error().unwrap().constraint(), Some("event_is_append_only"), "{sql}");
     }
 }
 
@@ -286,16 +236,7 @@ async fn a_raw_append_has_all_its_consequences_in_its_own_transaction() {
                   from calmony.event e join calmony.object o on o.account = e.account and o.id = e.stream \
                   join calmony.outbox x on x.account = e.account and x.position = e.position \
                  where e.id = 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX'";
-    assert!(
-        system
-            .database
-            .admin()
-            .await
-            .query_one(same, &[])
-            .await
-            .unwrap()
-            .get::<_, bool>(0)
-    );
+    assert!(system.database.admin().await.query_one(same, &[]).await.unwrap().get::<_, bool>(0));
 }
 
 /// COPY is an INSERT: the trigger fires for it too.
@@ -308,9 +249,7 @@ async fn a_copy_into_the_log_derives_like_an_insert() {
     let line = "1\tevt_01J9ZW6QAPZK9N3FBJ0WB5K7TX\tcus_01J9ZW6QAPZK9N3FBJ0WB5K7TX\t1\tcustomer.created\t{}\t2026-01-01\n";
     let sink = api.copy_in::<_, std::io::Cursor<Vec<u8>>>(copy).await.unwrap();
     let mut sink = std::pin::pin!(sink);
-    sink.send(std::io::Cursor::new(line.as_bytes().to_vec()))
-        .await
-        .unwrap();
+    sink.send(std::io::Cursor::new(line.as_bytes().to_vec())).await.unwrap();
     assert_eq!(sink.finish().await.unwrap(), 1);
     let derived = "select count(*) from calmony.outbox x join calmony.event e using (account, position) \
                    join calmony.object o on o.id = e.stream where e.id = 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX'";

@@ -15,18 +15,15 @@ async fn scenario(route: &Route, client: &Client) -> (String, Value) {
             (path(client.customer("Ada").await), json!({ "name": "Bob" }))
         }
         ("DELETE", "/v1/customers/{id}") => (path(client.customer("Ada").await), json!({})),
-        ("POST", "/v1/webhook_endpoints") => (
-            route.path.to_owned(),
-            json!({ "url": "https://example.com/hook", "enabled_events": ["*"] }),
-        ),
-        ("POST" | "PATCH", "/v1/webhook_endpoints/{id}") => (
-            path(client.endpoint("https://example.com/", &["*"]).await.0),
-            json!({ "disabled": true }),
-        ),
-        ("DELETE", "/v1/webhook_endpoints/{id}") => (
-            path(client.endpoint("https://example.com/", &["*"]).await.0),
-            json!({}),
-        ),
+        ("POST", "/v1/webhook_endpoints") => {
+            (route.path.to_owned(), json!({ "url": "https://example.com/hook", "enabled_events": ["*"] }))
+        }
+        ("POST" | "PATCH", "/v1/webhook_endpoints/{id}") => {
+            (path(client.endpoint("https://example.com/", &["*"]).await.0), json!({ "disabled": true }))
+        }
+        ("DELETE", "/v1/webhook_endpoints/{id}") => {
+            (path(client.endpoint("https://example.com/", &["*"]).await.0), json!({}))
+        }
         (method, path) => panic!("{method} {path} changes something and has no scenario in this test"),
     }
 }
@@ -48,10 +45,7 @@ async fn every_mutating_route_appends_exactly_its_events_with_their_outbox_rows(
             route.path
         );
         let (path, body) = scenario(route, &system.client).await;
-        let last = system
-            .database
-            .number("select coalesce(max(position), 0) from calmony.event")
-            .await;
+        let last = system.database.number("select coalesce(max(position), 0) from calmony.event").await;
         let answer = system.client.json(route.method.clone(), &path, &body).await.ok();
         let appended = "select e.type, e.stream::text, e.version, e.data::text, \
                 e.xmin = o.xmin and e.xmin = x.xmin and o.version = e.version and o.data::text = e.data::text, \
@@ -72,11 +66,7 @@ async fn every_mutating_route_appends_exactly_its_events_with_their_outbox_rows(
             );
             assert_eq!(row.get::<_, i64>(5), 1, "one outbox row");
             assert_eq!(row.get::<_, i64>(6), 1, "one transaction");
-            assert_eq!(
-                answer["id"],
-                row.get::<_, &str>(1),
-                "the event is of the object that was changed"
-            );
+            assert_eq!(answer["id"], row.get::<_, &str>(1), "the event is of the object that was changed");
         }
         tried += 1;
     }
@@ -88,10 +78,8 @@ async fn a_reading_route_appends_nothing() {
     let system = System::start().await;
     let customer = system.client.customer("Ada").await;
     let (endpoint, _) = system.client.endpoint("https://example.com/", &["*"]).await;
-    let event = system.client.get("/v1/events?limit=1").await.ok()["data"][0]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let event =
+        system.client.get("/v1/events?limit=1").await.ok()["data"][0]["id"].as_str().unwrap().to_owned();
     let count = system.database.number("select count(*) from calmony.event").await;
     for route in routes().iter().filter(|route| !mutates(route)) {
         assert!(route.emits.is_empty(), "{}", route.path);
@@ -102,10 +90,7 @@ async fn a_reading_route_appends_nothing() {
         };
         system.client.get(&route.path.replace("{id}", id)).await.ok();
     }
-    assert_eq!(
-        system.database.number("select count(*) from calmony.event").await,
-        count
-    );
+    assert_eq!(system.database.number("select count(*) from calmony.event").await, count);
 }
 
 /// Whatever is refused has changed nothing and told nobody.
@@ -118,19 +103,10 @@ async fn a_refused_call_appends_nothing() {
         ("/v1/customers".to_owned(), "email=nonsense"),
         ("/v1/customers".to_owned(), "foo=bar"),
         (format!("/v1/customers/{id}"), "balance=many"),
-        (
-            "/v1/webhook_endpoints".to_owned(),
-            "url=ftp://example.com&enabled_events[]=*",
-        ),
-        (
-            "/v1/webhook_endpoints".to_owned(),
-            "url=https://example.com&enabled_events[]=no.such",
-        ),
+        ("/v1/webhook_endpoints".to_owned(), "url=ftp://example.com&enabled_events[]=*"),
+        ("/v1/webhook_endpoints".to_owned(), "url=https://example.com&enabled_events[]=no.such"),
     ] {
         assert_eq!(system.client.post(&path, form).await.status, 400, "{form}");
     }
-    assert_eq!(
-        system.database.number("select count(*) from calmony.event").await,
-        count
-    );
+    assert_eq!(system.database.number("select count(*) from calmony.event").await, count);
 }

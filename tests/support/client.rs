@@ -45,11 +45,7 @@ impl Answer {
     #[must_use]
     pub fn error(&self) -> (u16, &str, &str, &str) {
         let text = |name: &str| self.json["error"][name].as_str().unwrap_or_default();
-        assert!(
-            !text("message").is_empty(),
-            "an error says something: {}",
-            self.text
-        );
+        assert!(!text("message").is_empty(), "an error says something: {}", self.text);
         (self.status, text("type"), text("code"), text("param"))
     }
 }
@@ -58,32 +54,20 @@ impl Answer {
 #[must_use]
 pub fn http() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .no_proxy()
-        .tls_certs_only([])
-        .timeout(Duration::from_secs(40))
-        .build()
-        .unwrap()
+    reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(Duration::from_secs(40)).build().unwrap()
 }
 
 impl Client {
     /// A client of the API at `url` with that key.
     #[must_use]
     pub fn new(url: &str, key: &str) -> Self {
-        Self {
-            http: http(),
-            url: url.to_owned(),
-            key: key.to_owned(),
-        }
+        Self { http: http(), url: url.to_owned(), key: key.to_owned() }
     }
 
     /// The same API with another key.
     #[must_use]
     pub fn with_key(&self, key: &str) -> Self {
-        Self {
-            key: key.to_owned(),
-            ..self.clone()
-        }
+        Self { key: key.to_owned(), ..self.clone() }
     }
 
     /// A request that can be shaped further.
@@ -108,38 +92,27 @@ impl Client {
 
     /// POST with a form, as the SDKs do it.
     pub async fn post(&self, path: &str, form: &str) -> Answer {
-        let request = self
-            .request(Method::POST, path)
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let request =
+            self.request(Method::POST, path).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         send(request.body(form.to_owned())).await
     }
 
     /// A method with a JSON body.
     pub async fn json(&self, method: Method, path: &str, body: &Value) -> Answer {
-        let request = self
-            .request(method, path)
-            .header(CONTENT_TYPE, "application/json");
+        let request = self.request(method, path).header(CONTENT_TYPE, "application/json");
         send(request.body(body.to_string())).await
     }
 
     /// Creates a customer of that name; returns its id.
     pub async fn customer(&self, name: &str) -> String {
-        self.json(Method::POST, "/v1/customers", &json!({ "name": name }))
-            .await
-            .id()
+        self.json(Method::POST, "/v1/customers", &json!({ "name": name })).await.id()
     }
 
     /// Creates an endpoint for these types; returns its id and its secret.
     pub async fn endpoint(&self, url: &str, events: &[&str]) -> (String, String) {
         let params = json!({ "url": url, "enabled_events": events });
-        let made = self
-            .json(Method::POST, "/v1/webhook_endpoints", &params)
-            .await
-            .ok();
-        (
-            made["id"].as_str().unwrap().to_owned(),
-            made["secret"].as_str().unwrap().to_owned(),
-        )
+        let made = self.json(Method::POST, "/v1/webhook_endpoints", &params).await.ok();
+        (made["id"].as_str().unwrap().to_owned(), made["secret"].as_str().unwrap().to_owned())
     }
 }
 
@@ -148,10 +121,5 @@ pub async fn send(request: reqwest::RequestBuilder) -> Answer {
     let response = request.send().await.expect("an answer");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await.expect("a whole answer");
-    Answer {
-        status,
-        headers,
-        json: serde_json::from_str(&text).unwrap_or_default(),
-        text,
-    }
+    Answer { status, headers, json: serde_json::from_str(&text).unwrap_or_default(), text }
 }

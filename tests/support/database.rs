@@ -37,24 +37,14 @@ impl Database {
         let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let _turn = shared.copying.lock().await;
         let admin = connect(&format!("{}/postgres", shared.server)).await;
-        admin
-            .batch_execute(&format!("create database {name} template template_calmony"))
-            .await
-            .unwrap();
-        Self {
-            url: format!("{}/{name}", shared.server),
-        }
+        admin.batch_execute(&format!("create database {name} template template_calmony")).await.unwrap();
+        Self { url: format!("{}/{name}", shared.server) }
     }
 
     /// A new database with nothing in it.
     pub async fn empty() -> Self {
         let database = Self::fresh().await;
-        database
-            .admin()
-            .await
-            .batch_execute("drop schema calmony cascade")
-            .await
-            .unwrap();
+        database.admin().await.batch_execute("drop schema calmony cascade").await.unwrap();
         database
     }
 
@@ -92,30 +82,17 @@ pub async fn connect(url: &str) -> tokio_postgres::Client {
 fn start_shared() -> Shared {
     let (started, server) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let (cluster, _folder) = own_cluster("shared").await;
             let url = cluster.url("template_calmony").unwrap();
-            cluster
-                .url("postgres")
-                .unwrap()
-                .create_database("template_calmony")
-                .await
-                .unwrap();
+            cluster.url("postgres").unwrap().create_database("template_calmony").await.unwrap();
             migrate(&url).await.unwrap();
-            started
-                .send(cluster.url_text("").trim_end_matches('/').to_owned())
-                .unwrap();
+            started.send(cluster.url_text("").trim_end_matches('/').to_owned()).unwrap();
             std::future::pending::<()>().await;
         });
     });
-    Shared {
-        server: server.recv().expect("PostgreSQL starts"),
-        copying: Mutex::new(()),
-    }
+    Shared { server: server.recv().expect("PostgreSQL starts"), copying: Mutex::new(()) }
 }
 
 /// A PostgreSQL for one test, running. The folder goes when the returned guard is dropped.
@@ -137,9 +114,7 @@ impl Folder {
         let root = std::env::temp_dir();
         for entry in std::fs::read_dir(&root).into_iter().flatten().flatten() {
             let file_name = entry.file_name().to_string_lossy().into_owned();
-            let owner = file_name
-                .strip_prefix("calmony-test-")
-                .and_then(|rest| rest.split('-').next());
+            let owner = file_name.strip_prefix("calmony-test-").and_then(|rest| rest.split('-').next());
             if owner.is_some_and(|pid| !PathBuf::from(format!("/proc/{pid}")).exists()) {
                 let _ = std::fs::remove_dir_all(entry.path());
             }

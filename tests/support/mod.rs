@@ -32,7 +32,5 @@ pub async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     });
-    found
-        .await
-        .unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain: {what}"))
+    found.await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain: {what}"))
 }

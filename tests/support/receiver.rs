@@ -40,10 +40,7 @@ impl Delivery {
     /// A header's value.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 }
 
@@ -94,26 +91,17 @@ impl Receiver {
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let (arrived, arrivals) = mpsc::unbounded_channel();
         let all = Arc::new(Mutex::new(Vec::new()));
-        let shared = Shared {
-            behaviour: Arc::new(behaviour),
-            arrived,
-            all: all.clone(),
-        };
+        let shared = Shared { behaviour: Arc::new(behaviour), arrived, all: all.clone() };
         let router = Router::new().fallback(receive).with_state(shared);
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self {
-            url,
-            arrivals: tokio::sync::Mutex::new(arrivals),
-            all,
-        }
+        Self { url, arrivals: tokio::sync::Mutex::new(arrivals), all }
     }
 
     /// The next delivery, in the order of arrival; panics when none comes.
     pub async fn next(&self) -> Delivery {
         let mut arrivals = self.arrivals.lock().await;
         let next = tokio::time::timeout(PATIENCE, arrivals.recv()).await;
-        next.unwrap_or_else(|_| panic!("no delivery came to {}", self.url))
-            .expect("the receiver runs")
+        next.unwrap_or_else(|_| panic!("no delivery came to {}", self.url)).expect("the receiver runs")
     }
 
     /// Everything that has arrived.

@@ -47,13 +47,7 @@ impl System {
         let environment = vec![("CALMONY_DATABASE_URL", database.url.clone())];
         let (api, url) = start("calmony", &["serve"], "CALMONY_LISTEN", environment).await;
         let client = Client::new(&url, keys[0].reveal());
-        Self {
-            database,
-            client,
-            other_key: keys[1].reveal().to_owned(),
-            url,
-            api,
-        }
+        Self { database, client, other_key: keys[1].reveal().to_owned(), url, api }
     }
 
     /// A worker that may send to loopback, with short retry delays.
@@ -78,10 +72,7 @@ impl System {
     pub async fn drained(&self) {
         let admin = self.database.admin().await;
         eventually("the outbox is empty", async || {
-            let row = admin
-                .query_one("select count(*) from calmony.outbox", &[])
-                .await
-                .unwrap();
+            let row = admin.query_one("select count(*) from calmony.outbox", &[]).await.unwrap();
             (row.get::<_, i64>(0) == 0).then_some(())
         })
         .await;
@@ -93,18 +84,13 @@ impl System {
 pub fn program(name: &str) -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let folder = own.ancestors().find(|folder| folder.join(name).is_file());
-    folder
-        .unwrap_or_else(|| panic!("{name} is not built: run `make test`"))
-        .join(name)
+    folder.unwrap_or_else(|| panic!("{name} is not built: run `make test`")).join(name)
 }
 
 /// Ends a process at once, as a crash would.
 pub fn kill(pid: u32) {
     assert!(pid > 0, "it runs");
-    let killed = std::process::Command::new("kill")
-        .args(["-9", &pid.to_string()])
-        .status()
-        .unwrap();
+    let killed = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
     assert!(killed.success());
 }
 
@@ -120,26 +106,15 @@ async fn start(
         let mut environment = environment.clone();
         environment.push((listen, address.clone()));
         if !environment.iter().any(|(name, _)| *name == "CALMONY_LOG") {
-            environment.push((
-                "CALMONY_LOG",
-                std::env::var("CALMONY_LOG").unwrap_or_else(|_| "off".to_owned()),
-            ));
+            environment
+                .push(("CALMONY_LOG", std::env::var("CALMONY_LOG").unwrap_or_else(|_| "off".to_owned())));
         }
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let mut running = Program {
-            name,
-            path: program(name),
-            arguments,
-            environment,
-        }
-        .start()
-        .unwrap();
+        let mut running = Program { name, path: program(name), arguments, environment }.start().unwrap();
         let url = format!("http://{address}");
         let ready = async || {
             let answer = http().get(format!("{url}/readyz")).send().await;
-            answer
-                .is_ok_and(|answer| answer.status().is_success())
-                .then_some(true)
+            answer.is_ok_and(|answer| answer.status().is_success()).then_some(true)
         };
         let ready = tokio::select! {
             ready = eventually("a program is ready", ready) => ready,

@@ -23,11 +23,7 @@ async fn a_mutation_becomes_a_verified_webhook() {
     let _worker = system.worker().await;
     let receiver = Receiver::start().await;
     let (_, secret) = system.client.endpoint(&receiver.url, &["*"]).await;
-    let id = system
-        .client
-        .post("/v1/customers", "name=Ada&metadata[a]=1")
-        .await
-        .id();
+    let id = system.client.post("/v1/customers", "name=Ada&metadata[a]=1").await.id();
     let path = format!("/v1/customers/{id}");
     system.client.post(&path, "name=Bob&metadata[a]=").await.ok();
     system.client.delete(&path).await.ok();
@@ -38,10 +34,7 @@ async fn a_mutation_becomes_a_verified_webhook() {
     }
     deliveries.sort_by_key(|delivery| delivery.event["version"].as_i64());
     let kinds: Vec<_> = deliveries.iter().map(Delivery::kind).collect();
-    assert_eq!(
-        kinds,
-        ["customer.created", "customer.updated", "customer.deleted"]
-    );
+    assert_eq!(kinds, ["customer.created", "customer.updated", "customer.deleted"]);
     for delivery in &deliveries {
         assert!(verifies(delivery, &secret));
         assert!(!verifies(delivery, SigningSecret::generate().reveal()));
@@ -52,29 +45,18 @@ async fn a_mutation_becomes_a_verified_webhook() {
     assert_eq!(deliveries[1].event["data"]["previous_attributes"], previous);
     system.drained().await;
     for delivery in deliveries {
-        let event = system
-            .client
-            .get(&format!("/v1/events/{}", delivery.id()))
-            .await
-            .ok();
+        let event = system.client.get(&format!("/v1/events/{}", delivery.id())).await.ok();
         let mut sent = delivery.event.clone();
         assert_eq!(sent["pending_webhooks"], 1);
         sent["pending_webhooks"] = json!(0);
         assert_eq!(event, sent, "the API shows what was sent");
     }
+    assert_eq!(system.database.number("select count(*) from calmony.attempt where status = 200").await, 3);
+    assert_eq!(system.database.number("select count(*) from calmony.delivery").await, 0);
     assert_eq!(
-        system
-            .database
-            .number("select count(*) from calmony.attempt where status = 200")
-            .await,
-        3
-    );
-    assert_eq!(
-        system
-            .database
-            .number("select count(*) from calmony.delivery")
-            .await,
-        0
+        system.database.number("select count(*) from calmony.attempt_default").await,
+        0,
+        "the day has a partition of its own"
     );
 }
 
@@ -82,25 +64,15 @@ async fn a_mutation_becomes_a_verified_webhook() {
 async fn each_endpoint_gets_its_own_copy_of_what_it_asked_for() {
     let system = System::start().await;
     let _worker = system.worker().await;
-    let (all, deletions, endpoints) = (
-        Receiver::start().await,
-        Receiver::start().await,
-        Receiver::start().await,
-    );
+    let (all, deletions, endpoints) =
+        (Receiver::start().await, Receiver::start().await, Receiver::start().await);
     let (_, secret_all) = system.client.endpoint(&all.url, &["*"]).await;
-    let (_, secret_deletions) = system
-        .client
-        .endpoint(&deletions.url, &["customer.deleted"])
-        .await;
+    let (_, secret_deletions) = system.client.endpoint(&deletions.url, &["customer.deleted"]).await;
     let named = ["webhook_endpoint.created", "webhook_endpoint.updated"];
     let (endpoint, _) = system.client.endpoint(&endpoints.url, &named).await;
     let id = system.client.customer("Ada").await;
     system.client.delete(&format!("/v1/customers/{id}")).await.ok();
-    system
-        .client
-        .post(&format!("/v1/webhook_endpoints/{endpoint}"), "description=x")
-        .await
-        .ok();
+    system.client.post(&format!("/v1/webhook_endpoints/{endpoint}"), "description=x").await.ok();
     let other = system.client.with_key(&system.other_key);
     other.customer("of another account").await;
 
@@ -110,23 +82,9 @@ async fn each_endpoint_gets_its_own_copy_of_what_it_asked_for() {
     let update = endpoints.next().await;
     system.drained().await;
     // Its own creation may be among them: it was subscribed when that was fanned out.
-    assert!(
-        endpoints
-            .all()
-            .iter()
-            .all(|delivery| delivery.kind().starts_with("webhook_endpoint."))
-    );
-    assert!(
-        update.event["data"]["object"]["id"]
-            .as_str()
-            .unwrap()
-            .starts_with("we_")
-    );
-    let mut kinds: Vec<_> = all
-        .all()
-        .iter()
-        .map(|delivery| delivery.kind().to_owned())
-        .collect();
+    assert!(endpoints.all().iter().all(|delivery| delivery.kind().starts_with("webhook_endpoint.")));
+    assert!(update.event["data"]["object"]["id"].as_str().unwrap().starts_with("we_"));
+    let mut kinds: Vec<_> = all.all().iter().map(|delivery| delivery.kind().to_owned()).collect();
     kinds.sort();
     assert_eq!(
         kinds,
@@ -134,11 +92,7 @@ async fn each_endpoint_gets_its_own_copy_of_what_it_asked_for() {
         "* is not the endpoints' own, nor another account's"
     );
     assert_eq!(deletions.all().len(), 1);
-    let copy = all
-        .all()
-        .into_iter()
-        .find(|delivery| delivery.kind() == "customer.deleted")
-        .unwrap();
+    let copy = all.all().into_iter().find(|delivery| delivery.kind() == "customer.deleted").unwrap();
     assert_eq!(copy.id(), deletion.id());
 }
 

@@ -8,9 +8,7 @@ use support::{Receiver, Reply, System, Worker, eventually};
 /// A system whose one endpoint fails until it is told to work, with one delivery owed.
 async fn owing() -> (System, Worker, Receiver, String, Arc<AtomicBool>) {
     let system = System::start().await;
-    let worker = system
-        .worker_with(&[("CALMONY_RETRY_SCHEDULE", "1s,1s,1s,1s,1s,1s,1s,1s")])
-        .await;
+    let worker = system.worker_with(&[("CALMONY_RETRY_SCHEDULE", "1s,1s,1s,1s,1s,1s,1s,1s")]).await;
     let works = Arc::new(AtomicBool::new(false));
     let switch = works.clone();
     let receiver =
@@ -20,21 +18,12 @@ async fn owing() -> (System, Worker, Receiver, String, Arc<AtomicBool>) {
     system.client.customer("Ada").await;
     receiver.next().await;
     count(&system, "owed", 1).await;
-    (
-        system,
-        worker,
-        receiver,
-        format!("/v1/webhook_endpoints/{endpoint}"),
-        works,
-    )
+    (system, worker, receiver, format!("/v1/webhook_endpoints/{endpoint}"), works)
 }
 
 async fn count(system: &System, state: &str, wanted: i64) {
     let sql = format!("select count(*) from calmony.delivery where state = '{state}'");
-    eventually(state, async || {
-        (system.database.number(&sql).await == wanted).then_some(())
-    })
-    .await;
+    eventually(state, async || (system.database.number(&sql).await == wanted).then_some(())).await;
 }
 
 #[tokio::test]
@@ -49,15 +38,9 @@ async fn what_is_owed_to_a_disabled_endpoint_waits_and_goes_on_when_it_is_enable
     system.client.post(&path, "disabled=false").await.ok();
     count(&system, "owed", 0).await;
     count(&system, "parked", 0).await;
-    let names: Vec<_> = receiver.all()[before..]
-        .iter()
-        .map(|got| got.event["data"]["object"]["name"].clone())
-        .collect();
-    assert_eq!(
-        names,
-        ["Ada"],
-        "what was owed, and not what happened while it was disabled"
-    );
+    let names: Vec<_> =
+        receiver.all()[before..].iter().map(|got| got.event["data"]["object"]["name"].clone()).collect();
+    assert_eq!(names, ["Ada"], "what was owed, and not what happened while it was disabled");
 }
 
 #[tokio::test]
@@ -65,10 +48,7 @@ async fn nothing_is_owed_to_a_deleted_endpoint() {
     let (system, _worker, receiver, path, _) = owing().await;
     system.client.delete(&path).await.ok();
     let sql = "select count(*) from calmony.delivery";
-    eventually("the row goes", async || {
-        (system.database.number(sql).await == 0).then_some(())
-    })
-    .await;
+    eventually("the row goes", async || (system.database.number(sql).await == 0).then_some(())).await;
     let before = receiver.all().len();
     system.client.customer("afterwards").await;
     system.drained().await;

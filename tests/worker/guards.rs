@@ -6,13 +6,7 @@ use support::{Receiver, Reply, System, eventually};
 async fn only_attempt(system: &System) -> (Option<String>, Option<i16>, Option<String>, bool) {
     let admin = system.database.admin().await;
     let row = eventually("an attempt", async || {
-        admin
-            .query_opt(
-                "select error, status, response, truncated from calmony.attempt",
-                &[],
-            )
-            .await
-            .unwrap()
+        admin.query_opt("select error, status, response, truncated from calmony.attempt", &[]).await.unwrap()
     });
     let row = row.await;
     (row.get(0), row.get(1), row.get(2), row.get(3))
@@ -20,25 +14,15 @@ async fn only_attempt(system: &System) -> (Option<String>, Option<i16>, Option<S
 
 #[tokio::test]
 async fn private_addresses_are_refused_unless_allowed() {
-    let options = [
-        ("CALMONY_ALLOW_NETWORKS", "10.99.0.0/16"),
-        ("CALMONY_RETRY_SCHEDULE", "1h"),
-    ];
+    let options = [("CALMONY_ALLOW_NETWORKS", "10.99.0.0/16"), ("CALMONY_RETRY_SCHEDULE", "1h")];
     for host in ["127.0.0.1", "localhost", "[::1]", "2130706433"] {
         let system = System::start().await;
         let _worker = system.worker_with(&options).await;
         let receiver = Receiver::start().await;
         let port = receiver.url.rsplit(':').next().unwrap();
-        system
-            .client
-            .endpoint(&format!("http://{host}:{port}"), &["customer.created"])
-            .await;
+        system.client.endpoint(&format!("http://{host}:{port}"), &["customer.created"]).await;
         system.client.customer("Ada").await;
-        assert_eq!(
-            only_attempt(&system).await.0.as_deref(),
-            Some("forbidden_address"),
-            "{host}"
-        );
+        assert_eq!(only_attempt(&system).await.0.as_deref(), Some("forbidden_address"), "{host}");
         assert_eq!(receiver.all().len(), 0);
     }
 }
@@ -54,13 +38,7 @@ async fn a_redirect_is_not_followed() {
     system.client.customer("Ada").await;
     assert_eq!(only_attempt(&system).await.1, Some(302));
     assert_eq!(inside.all().len(), 0);
-    assert_eq!(
-        system
-            .database
-            .number("select count(*) from calmony.delivery where state = 'owed'")
-            .await,
-        1
-    );
+    assert_eq!(system.database.number("select count(*) from calmony.delivery where state = 'owed'").await, 1);
 }
 
 #[tokio::test]
@@ -80,10 +58,7 @@ async fn an_endless_answer_is_cut_and_counts_by_its_status() {
 async fn nobody_listening_is_a_failed_attempt() {
     let system = System::start().await;
     let _worker = system.worker_with(&[("CALMONY_RETRY_SCHEDULE", "1h")]).await;
-    system
-        .client
-        .endpoint("http://127.0.0.1:9/", &["customer.created"])
-        .await;
+    system.client.endpoint("http://127.0.0.1:9/", &["customer.created"]).await;
     system.client.customer("Ada").await;
     assert_eq!(only_attempt(&system).await.0.as_deref(), Some("connect"));
 }

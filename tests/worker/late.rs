@@ -16,10 +16,7 @@ async fn a_commit_below_the_cursor_is_found() {
     api.batch_execute(APPEND).await.unwrap();
     for n in 0..5 {
         system.client.customer(&format!("c{n}")).await;
-        assert_eq!(
-            receiver.next().await.event["data"]["object"]["name"],
-            format!("c{n}")
-        );
+        assert_eq!(receiver.next().await.event["data"]["object"]["name"], format!("c{n}"));
     }
     api.batch_execute("commit").await.unwrap();
     assert_eq!(receiver.next().await.event["data"]["object"]["late"], true);

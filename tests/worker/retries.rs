@@ -19,78 +19,40 @@ async fn a_receiver_that_fails_and_recovers_gets_the_same_event_again() {
     system.client.customer("Ada").await;
     let first = receiver.next().await;
     let pending = eventually("the retry is owed", async || {
-        let event = system
-            .client
-            .get(&format!("/v1/events/{}", first.id()))
-            .await
-            .ok();
-        let waits = system
-            .database
-            .number("select count(*) from calmony.delivery where state = 'owed'")
-            .await;
+        let event = system.client.get(&format!("/v1/events/{}", first.id())).await.ok();
+        let waits =
+            system.database.number("select count(*) from calmony.delivery where state = 'owed'").await;
         (waits == 1).then(|| event["pending_webhooks"].clone())
     });
     assert_eq!(pending.await, json!(1));
     let second = receiver.next().await;
     assert_eq!(first.id(), second.id());
     assert_eq!(first.body, second.body);
-    assert!(
-        first.header("webhook-timestamp") < second.header("webhook-timestamp"),
-        "signed anew"
-    );
-    assert!(
-        standardwebhooks::Webhook::new(&secret)
-            .unwrap()
-            .verify(&second.body, &second.headers)
-            .is_ok()
-    );
+    assert!(first.header("webhook-timestamp") < second.header("webhook-timestamp"), "signed anew");
+    assert!(standardwebhooks::Webhook::new(&secret).unwrap().verify(&second.body, &second.headers).is_ok());
     eventually("nothing waits", async || {
-        (system
-            .database
-            .number("select count(*) from calmony.delivery")
-            .await
-            == 0)
-            .then_some(())
+        (system.database.number("select count(*) from calmony.delivery").await == 0).then_some(())
     })
     .await;
     let attempts = "select number, status, error, response from calmony.attempt order by number";
     let rows = system.database.admin().await.query(attempts, &[]).await.unwrap();
-    let told: Vec<(i32, i16, Option<String>, Option<String>)> = rows
-        .iter()
-        .map(|row| (row.get(0), row.get(1), row.get(2), row.get(3)))
-        .collect();
-    assert_eq!(
-        told,
-        [
-            (1, 500, Some("status".into()), Some("out of order".into())),
-            (2, 204, None, None)
-        ]
-    );
+    let told: Vec<(i32, i16, Option<String>, Option<String>)> =
+        rows.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))).collect();
+    assert_eq!(told, [(1, 500, Some("status".into()), Some("out of order".into())), (2, 204, None, None)]);
     assert_eq!(receiver.all().len(), 2);
 }
 
 #[tokio::test]
 async fn after_the_last_attempt_a_delivery_is_given_up_in_plain_sight() {
     let system = System::start().await;
-    let _worker = system
-        .worker_with(&[("CALMONY_RETRY_SCHEDULE", "100ms,100ms")])
-        .await;
+    let _worker = system.worker_with(&[("CALMONY_RETRY_SCHEDULE", "100ms,100ms")]).await;
     let receiver = Receiver::behaving(|_| Reply::Status(503)).await;
     system.client.endpoint(&receiver.url, &["*"]).await;
     system.client.customer("Ada").await;
     let exhausted = "select count(*) from calmony.delivery where state = 'exhausted' and attempts = 3";
-    eventually("it is given up", async || {
-        (system.database.number(exhausted).await == 1).then_some(())
-    })
-    .await;
+    eventually("it is given up", async || (system.database.number(exhausted).await == 1).then_some(())).await;
     assert_eq!(receiver.all().len(), 3);
-    assert_eq!(
-        system
-            .database
-            .number("select count(*) from calmony.attempt")
-            .await,
-        3
-    );
+    assert_eq!(system.database.number("select count(*) from calmony.attempt").await, 3);
     let event = system.client.get("/v1/events?type=customer.created").await.ok();
     assert_eq!(event["data"][0]["pending_webhooks"], json!(0));
 }
@@ -98,16 +60,9 @@ async fn after_the_last_attempt_a_delivery_is_given_up_in_plain_sight() {
 #[tokio::test]
 async fn one_attempt_has_one_deadline_and_the_others_do_not_wait() {
     let system = System::start().await;
-    let _worker = system
-        .worker_with(&[
-            ("CALMONY_ATTEMPT_TIMEOUT", "3s"),
-            ("CALMONY_RETRY_SCHEDULE", "1h"),
-        ])
-        .await;
-    let (hangs, works) = (
-        Receiver::behaving(|_| Reply::Never).await,
-        Receiver::start().await,
-    );
+    let _worker =
+        system.worker_with(&[("CALMONY_ATTEMPT_TIMEOUT", "3s"), ("CALMONY_RETRY_SCHEDULE", "1h")]).await;
+    let (hangs, works) = (Receiver::behaving(|_| Reply::Never).await, Receiver::start().await);
     system.client.endpoint(&hangs.url, &["*"]).await;
     system.client.endpoint(&works.url, &["*"]).await;
     system.client.customer("Ada").await;
@@ -119,14 +74,8 @@ async fn one_attempt_has_one_deadline_and_the_others_do_not_wait() {
     assert_eq!(system.database.number(sql).await, 1);
     let timed_out =
         "select count(*) from calmony.attempt where error = 'timeout' and duration_ms between 2900 and 20000";
-    eventually("the deadline", async || {
-        (system.database.number(timed_out).await == 1).then_some(())
-    })
-    .await;
+    eventually("the deadline", async || (system.database.number(timed_out).await == 1).then_some(())).await;
     let waits = "select count(*) from calmony.delivery where state = 'owed' and attempts = 1 and due_at > now() + interval '30 min'";
-    eventually("the retry is owed", async || {
-        (system.database.number(waits).await == 1).then_some(())
-    })
-    .await;
+    eventually("the retry is owed", async || (system.database.number(waits).await == 1).then_some(())).await;
     assert_eq!((hangs.all().len(), works.all().len()), (1, 1));
 }

@@ -11,23 +11,11 @@ use tokio::sync::Notify;
 async fn shares(system: &System) -> Vec<i64> {
     let sql = "select count(*) from pg_locks where locktype = 'advisory' and classid = 1129270605 and objid < 64 and granted \
                   and database = (select oid from pg_database where datname = current_database()) group by pid order by 1";
-    system
-        .database
-        .admin()
-        .await
-        .query(sql, &[])
-        .await
-        .unwrap()
-        .iter()
-        .map(|row| row.get(0))
-        .collect()
+    system.database.admin().await.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
 }
 
 async fn shared_as(system: &System, wanted: &[i64]) {
-    eventually("the buckets are shared", async || {
-        (shares(system).await == wanted).then_some(())
-    })
-    .await;
+    eventually("the buckets are shared", async || (shares(system).await == wanted).then_some(())).await;
 }
 
 /// How often each event arrived.
@@ -53,10 +41,7 @@ async fn workers_share_the_buckets_and_one_takes_over_from_a_dead_one() {
     }
     system.drained().await;
     assert_eq!(counts(&receiver).len(), 40);
-    assert!(
-        counts(&receiver).values().all(|count| *count == 1),
-        "two workers, and nothing twice"
-    );
+    assert!(counts(&receiver).values().all(|count| *count == 1), "two workers, and nothing twice");
 
     kill(second.process.pid());
     for n in 0..40 {
@@ -79,37 +64,13 @@ async fn a_worker_that_is_told_to_stop_finishes_what_it_has_begun() {
     system.client.customer("Ada").await;
     receiver.next().await;
     let pid = worker.process.pid().to_string();
-    assert!(
-        std::process::Command::new("kill")
-            .arg(&pid)
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(std::process::Command::new("kill").arg(&pid).status().unwrap().success());
     told.notify_one();
     let how = worker.process.ended().await;
     assert!(how.contains("exit status: 0"), "{how}");
-    assert_eq!(
-        system
-            .database
-            .number("select count(*) from calmony.outbox")
-            .await,
-        0
-    );
-    assert_eq!(
-        system
-            .database
-            .number("select count(*) from calmony.delivery")
-            .await,
-        0
-    );
-    assert_eq!(
-        system
-            .database
-            .number("select count(*) from calmony.attempt where status = 200")
-            .await,
-        1
-    );
+    assert_eq!(system.database.number("select count(*) from calmony.outbox").await, 0);
+    assert_eq!(system.database.number("select count(*) from calmony.delivery").await, 0);
+    assert_eq!(system.database.number("select count(*) from calmony.attempt where status = 200").await, 1);
     assert_eq!(receiver.all().len(), 1);
 }
 

@@ -36,11 +36,7 @@ impl Program {
     /// Starts it.
     pub fn start(self) -> anyhow::Result<Running> {
         let (child, lifeline) = self.spawn()?;
-        Ok(Running {
-            program: self,
-            child,
-            lifeline,
-        })
+        Ok(Running { program: self, child, lifeline })
     }
 
     fn spawn(&self) -> anyhow::Result<(Child, Option<ChildStdin>)> {
@@ -81,10 +77,7 @@ impl Running {
     /// Tells it to stop, waits, and ends it if it doesn't.
     pub async fn stop(&mut self) {
         self.lifeline = None;
-        if tokio::time::timeout(STOP_TIMEOUT, self.child.wait())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(STOP_TIMEOUT, self.child.wait()).await.is_err() {
             // It may have ended just now.
             let _ = self.child.kill().await;
         }

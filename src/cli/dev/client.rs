@@ -17,11 +17,7 @@ pub(super) struct ApiClient {
 
 impl ApiClient {
     pub(super) fn new(url: &str, key: &str) -> anyhow::Result<Self> {
-        Ok(Self {
-            client: plain_client()?,
-            url: url.to_owned(),
-            key: key.to_owned(),
-        })
+        Ok(Self { client: plain_client()?, url: url.to_owned(), key: key.to_owned() })
     }
 
     /// Makes a call with a JSON body and returns the answer's.
@@ -55,17 +51,11 @@ pub(super) async fn wait_ready(url: &str, at_most: Duration) -> anyhow::Result<(
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(at_most, ready)
-        .await
-        .with_context(|| format!("{url} did not become ready"))
+    tokio::time::timeout(at_most, ready).await.with_context(|| format!("{url} did not become ready"))
 }
 
 fn plain_client() -> anyhow::Result<Client> {
     // Installed already when this is not the first client.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Ok(Client::builder()
-        .no_proxy()
-        .tls_certs_only([])
-        .timeout(Duration::from_secs(30))
-        .build()?)
+    Ok(Client::builder().no_proxy().tls_certs_only([]).timeout(Duration::from_secs(30)).build()?)
 }

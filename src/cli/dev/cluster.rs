@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use sha2::{Digest as _, Sha256};
 use tokio::process::{Child, ChildStdin, Command};
+use tokio::time::Instant;
 
 use super::programs::{self, Unprivileged};
 use crate::database::DatabaseUrl;
@@ -26,6 +27,10 @@ exit $status"#;
 
 /// How long PostgreSQL may take to start, recovery after a crash included.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a start that fails at once is tried again.
+const RESTART_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait between two such tries.
+const RESTART_DELAY: Duration = Duration::from_millis(100);
 /// How long it may take to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 /// The superuser of a private cluster.
@@ -85,14 +90,7 @@ impl Cluster {
         }
         let output = self
             .command(&self.bin.join("initdb"))
-            .args([
-                "--username",
-                USER,
-                "--auth=scram-sha-256",
-                "--encoding=UTF8",
-                "--locale=C",
-                "--no-sync",
-            ])
+            .args(["--username", USER, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"])
             .arg("--pwfile")
             .arg(&password_file)
             .arg("--pgdata")
@@ -101,30 +99,32 @@ impl Cluster {
             .await
             .context("can't run initdb")?;
         std::fs::remove_file(&password_file)?;
-        ensure!(
-            output.status.success(),
-            "initdb failed: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        ensure!(output.status.success(), "initdb failed: {}", String::from_utf8_lossy(&output.stderr).trim());
         std::fs::rename(&draft, &self.data)?;
         Ok(())
     }
 
-    /// Starts it and waits until it takes connections.
+    /// Starts it and waits until it takes connections. After a crash the backends of the killed server may hold its memory
+    /// for a moment longer, and PostgreSQL refuses to start; so it is tried again for a while.
     pub async fn start(&mut self) -> anyhow::Result<()> {
         self.end_leftover().await;
-        let log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.log)?;
+        let deadline = Instant::now() + RESTART_TIMEOUT;
+        loop {
+            self.spawn()?;
+            if tokio::time::timeout(START_TIMEOUT, self.comes_up()).await.unwrap_or(false) {
+                return Ok(());
+            }
+            if !self.has_ended() || Instant::now() > deadline {
+                bail!("PostgreSQL did not start; its log is {}", self.log.display());
+            }
+            tokio::time::sleep(RESTART_DELAY).await;
+        }
+    }
+
+    fn spawn(&mut self) -> anyhow::Result<()> {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log)?;
         let mut command = self.command(Path::new("sh"));
-        command
-            .arg("-c")
-            .arg(SHELL)
-            .arg("postgres")
-            .arg(self.bin.join("postgres"))
-            .arg("-D")
-            .arg(&self.data);
+        command.arg("-c").arg(SHELL).arg("postgres").arg(self.bin.join("postgres")).arg("-D").arg(&self.data);
         let fixed = [
             format!("port={}", self.port),
             "listen_addresses=127.0.0.1".to_owned(),
@@ -134,35 +134,28 @@ impl Cluster {
         for setting in fixed.iter().chain(&self.settings) {
             command.arg("-c").arg(setting);
         }
-        command
-            .stdin(Stdio::piped())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .process_group(0);
+        command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log).process_group(0);
         let mut child = command.spawn().context("can't start PostgreSQL")?;
         self.lifeline = child.stdin.take();
         self.child = Some(child);
-        let url = self.url("postgres")?;
-        let up = tokio::time::timeout(START_TIMEOUT, async {
-            while !url.answers().await {
-                if self.has_ended() {
-                    return false;
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            true
-        });
-        if !matches!(up.await, Ok(true)) {
-            bail!("PostgreSQL did not start; its log is {}", self.log.display());
-        }
         Ok(())
+    }
+
+    /// Waits until it takes connections; false when it ends before.
+    async fn comes_up(&mut self) -> bool {
+        let Ok(url) = self.url("postgres") else { return false };
+        while !url.answers().await {
+            if self.has_ended() {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        true
     }
 
     /// Whether it has stopped by itself or was killed.
     pub fn has_ended(&mut self) -> bool {
-        self.child
-            .as_mut()
-            .is_none_or(|child| !matches!(child.try_wait(), Ok(None)))
+        self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)))
     }
 
     /// Waits until it stops by itself or is killed.
@@ -203,10 +196,7 @@ impl Cluster {
     /// The same as text, with the password.
     #[must_use]
     pub fn url_text(&self, database: &str) -> String {
-        format!(
-            "postgresql://{USER}:{}@127.0.0.1:{}/{database}",
-            self.password, self.port
-        )
+        format!("postgresql://{USER}:{}@127.0.0.1:{}/{database}", self.password, self.port)
     }
 
     /// Stops a server that a killed predecessor left behind.
@@ -214,11 +204,8 @@ impl Cluster {
         if self.data.join("postmaster.pid").exists() {
             let mut command = self.command(&self.bin.join("pg_ctl"));
             // It fails when the server is gone already, which is what is wanted.
-            let _ = command
-                .args(["stop", "-m", "immediate", "-w", "-s", "-D"])
-                .arg(&self.data)
-                .output()
-                .await;
+            let _ =
+                command.args(["stop", "-m", "immediate", "-w", "-s", "-D"]).arg(&self.data).output().await;
         }
     }
 

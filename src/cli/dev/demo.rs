@@ -44,12 +44,7 @@ pub(super) async fn run(folder: &Path, url: &str, off: bool, state: &mut State) 
 }
 
 async fn set(api: &ApiClient, endpoint: &str, changes: &Value) -> anyhow::Result<()> {
-    api.call(
-        Method::POST,
-        &format!("/v1/webhook_endpoints/{endpoint}"),
-        changes,
-    )
-    .await?;
+    api.call(Method::POST, &format!("/v1/webhook_endpoints/{endpoint}"), changes).await?;
     Ok(())
 }
 
@@ -61,37 +56,19 @@ async fn make_endpoint(api: &ApiClient, inbox: &Inbox) -> anyhow::Result<(InboxS
     });
     let made = api.call(Method::POST, "/v1/webhook_endpoints", &params).await?;
     let text = |name: &str| {
-        made.get(name)
-            .and_then(Value::as_str)
-            .map(ToOwned::to_owned)
-            .context("an incomplete answer")
+        made.get(name).and_then(Value::as_str).map(ToOwned::to_owned).context("an incomplete answer")
     };
     let (endpoint, secret) = (text("id")?, text("secret")?);
     let parsed = SigningSecret::parse(&secret)?;
-    Ok((
-        InboxState {
-            endpoint,
-            secret,
-            port: inbox.port()?,
-        },
-        parsed,
-    ))
+    Ok((InboxState { endpoint, secret, port: inbox.port()? }, parsed))
 }
 
 async fn sample(api: &ApiClient) -> anyhow::Result<()> {
     let params = json!({ "name": "Ada Lovelace", "email": "ada@example.com" });
     let customer = api.call(Method::POST, "/v1/customers", &params).await?;
-    let id = customer
-        .get("id")
-        .and_then(Value::as_str)
-        .context("an incomplete answer")?;
+    let id = customer.get("id").and_then(Value::as_str).context("an incomplete answer")?;
     let path = format!("/v1/customers/{id}");
-    api.call(
-        Method::PATCH,
-        &path,
-        &json!({ "metadata": { "plan": "analytical" } }),
-    )
-    .await?;
+    api.call(Method::PATCH, &path, &json!({ "metadata": { "plan": "analytical" } })).await?;
     api.call(Method::DELETE, &path, &json!({})).await?;
     Ok(())
 }
@@ -99,10 +76,7 @@ async fn sample(api: &ApiClient) -> anyhow::Result<()> {
 async fn wait_for(count: usize, mut arrivals: UnboundedReceiver<()>) -> anyhow::Result<()> {
     for arrived in 0..count {
         let next = tokio::time::timeout(ARRIVAL_TIMEOUT, arrivals.recv()).await;
-        ensure!(
-            next.is_ok(),
-            "only {arrived} of {count} webhooks arrived in {ARRIVAL_TIMEOUT:?}"
-        );
+        ensure!(next.is_ok(), "only {arrived} of {count} webhooks arrived in {ARRIVAL_TIMEOUT:?}");
     }
     Ok(())
 }

@@ -39,9 +39,9 @@ impl Inbox {
     pub(super) async fn bind(port: u16) -> anyhow::Result<Self> {
         let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
             Ok(listener) => listener,
-            Err(_) => TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-                .await
-                .context("no port is free for the inbox")?,
+            Err(_) => {
+                TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("no port is free for the inbox")?
+            }
         };
         Ok(Self { listener })
     }
@@ -59,9 +59,7 @@ impl Inbox {
     /// Receives until the process ends; says on the channel when a verified webhook has arrived.
     pub(super) fn receive(self, secret: SigningSecret) -> mpsc::UnboundedReceiver<()> {
         let (arrived, arrivals) = mpsc::unbounded_channel();
-        let router = Router::new()
-            .route("/inbox", post(show))
-            .with_state(Receiver { secret, arrived });
+        let router = Router::new().route("/inbox", post(show)).with_state(Receiver { secret, arrived });
         tokio::spawn(async move { axum::serve(self.listener, router).await });
         arrivals
     }
@@ -69,17 +67,9 @@ impl Inbox {
 
 async fn show(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let now = clock::now();
-    let signature = headers
-        .get("calmony-signature")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    if !verify_stripe(
-        signature,
-        &body,
-        &receiver.secret,
-        now.seconds(),
-        TOLERANCE_SECONDS,
-    ) {
+    let signature =
+        headers.get("calmony-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !verify_stripe(signature, &body, &receiver.secret, now.seconds(), TOLERANCE_SECONDS) {
         say("  ✘ a webhook with a wrong signature was refused");
         return StatusCode::BAD_REQUEST;
     }
@@ -90,9 +80,7 @@ async fn show(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes)
         .parse::<Id<Event>>()
         .map(|id| now.millis().saturating_sub(id.created().millis()))
         .unwrap_or_default();
-    say(format_args!(
-        "  ✔ {kind:<18} {object}  {id}  verified, {after} ms after the change"
-    ));
+    say(format_args!("  ✔ {kind:<18} {object}  {id}  verified, {after} ms after the change"));
     // Nobody counts any more once the demonstration is over.
     let _ = receiver.arrived.send(());
     StatusCode::OK

@@ -39,12 +39,7 @@ pub struct DevOptions {
     #[arg(long, env = "CALMONY_LISTEN", default_value = "127.0.0.1:8080", value_parser = listen_address)]
     listen: SocketAddr,
     /// The folder that everything is kept in
-    #[arg(
-        long,
-        env = "CALMONY_DATA_DIR",
-        default_value = ".calmony",
-        value_name = "FOLDER"
-    )]
+    #[arg(long, env = "CALMONY_DATA_DIR", default_value = ".calmony", value_name = "FOLDER")]
     data_dir: PathBuf,
     /// No sample customer and no inbox
     #[arg(long, env = "CALMONY_NO_DEMO")]
@@ -101,10 +96,7 @@ pub(super) async fn run(options: DevOptions) -> anyhow::Result<()> {
 fn lock(folder: &Path) -> anyhow::Result<File> {
     let file = File::create(folder.join("lock"))?;
     if file.try_lock().is_err() {
-        bail!(
-            "another `calmony dev` runs in {}; stop it or name another --data-dir",
-            folder.display()
-        );
+        bail!("another `calmony dev` runs in {}; stop it or name another --data-dir", folder.display());
     }
     Ok(file)
 }
@@ -122,10 +114,7 @@ async fn start(
     let url = cluster.url("calmony")?;
     migrate(&url).await?;
     if state.keys.is_none() {
-        let keys = [
-            create_key(&url, "dev", false).await?,
-            create_key(&url, "other", false).await?,
-        ];
+        let keys = [create_key(&url, "dev", false).await?, create_key(&url, "other", false).await?];
         state.keys = Some(keys.map(|key| key.reveal().to_owned()));
         state.save(folder)?;
     }
@@ -140,11 +129,7 @@ async fn start(
     let worker = worker(&worker_address, &environment, &options.retry_schedule)?.start()?;
     client::wait_ready(&environment.url, READY_TIMEOUT).await?;
     client::wait_ready(&format!("http://{worker_address}"), READY_TIMEOUT).await?;
-    let environment = Environment {
-        api_pid: api.pid(),
-        worker_pid: worker.pid(),
-        ..environment
-    };
+    let environment = Environment { api_pid: api.pid(), worker_pid: worker.pid(), ..environment };
     Ok((api, worker, environment))
 }
 
@@ -171,10 +156,7 @@ fn api(address: SocketAddr, environment: &Environment) -> anyhow::Result<Program
 fn worker(address: &str, environment: &Environment, schedule: &RetrySchedule) -> anyhow::Result<Program> {
     let path = std::env::current_exe()?.with_file_name("outbox-worker");
     if !path.exists() {
-        bail!(
-            "{} is missing: build it with `cargo build --workspace`",
-            path.display()
-        );
+        bail!("{} is missing: build it with `cargo build --workspace`", path.display());
     }
     Ok(Program {
         name: "the worker",

@@ -41,18 +41,11 @@ fn pg_config() -> Option<PathBuf> {
 /// The folders `<root>/<version>/<leaf>`, the highest version first.
 fn versions(root: &str, leaf: &str) -> Vec<PathBuf> {
     let number = |path: &Path| {
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         name.trim_start_matches("postgresql@").parse::<u32>().unwrap_or(0)
     };
-    let mut folders: Vec<_> = std::fs::read_dir(root)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .collect();
+    let mut folders: Vec<_> =
+        std::fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     folders.sort_by_key(|path| std::cmp::Reverse(number(path)));
     folders.into_iter().map(|path| path.join(leaf)).collect()
 }
@@ -70,10 +63,7 @@ pub struct Unprivileged {
 
 /// Whom to run PostgreSQL as: nobody else, unless this process is root's.
 pub fn unprivileged() -> anyhow::Result<Option<Unprivileged>> {
-    let id = Command::new("id")
-        .arg("-u")
-        .output()
-        .context("can't run `id -u`")?;
+    let id = Command::new("id").arg("-u").output().context("can't run `id -u`")?;
     if String::from_utf8_lossy(&id.stdout).trim() != "0" {
         return Ok(None);
     }
@@ -91,11 +81,7 @@ fn entry(line: &str, name: &str) -> Option<Unprivileged> {
     let mut fields = line.split(':');
     let (found, _password, uid, gid) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
     (found == name).then(|| {
-        Some(Unprivileged {
-            name: name.to_owned(),
-            uid: uid.parse().ok()?,
-            gid: gid.parse().ok()?,
-        })
+        Some(Unprivileged { name: name.to_owned(), uid: uid.parse().ok()?, gid: gid.parse().ok()? })
     })?
 }
 
@@ -105,22 +91,14 @@ mod tests {
 
     #[test]
     fn without_postgresql_one_line_says_what_to_install() {
-        let error = first_complete([PathBuf::from("/nowhere")])
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("apt-get install postgresql") && error.lines().count() == 1,
-            "{error}"
-        );
+        let error = first_complete([PathBuf::from("/nowhere")]).unwrap_err().to_string();
+        assert!(error.contains("apt-get install postgresql") && error.lines().count() == 1, "{error}");
     }
 
     #[test]
     fn a_line_of_passwd_names_its_user_only() {
         let line = "postgres:x:101:104:PostgreSQL administrator,,,:/var/lib/postgresql:/bin/bash";
-        assert_eq!(
-            entry(line, "postgres").map(|user| (user.uid, user.gid)),
-            Some((101, 104))
-        );
+        assert_eq!(entry(line, "postgres").map(|user| (user.uid, user.gid)), Some((101, 104)));
         assert_eq!(entry(line, "nobody"), None);
         assert_eq!(entry("postgres:x:abc", "postgres"), None);
     }

@@ -36,22 +36,14 @@ impl State {
         let path = folder.join("state.json");
         if !path.exists() {
             let password = format!("{:032x}", rand::random::<u128>());
-            let state = Self {
-                password,
-                keys: None,
-                inbox: None,
-            };
+            let state = Self { password, keys: None, inbox: None };
             state.save(folder)?;
             return Ok(state);
         }
         let text =
             std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
         serde_json::from_str(&text).with_context(|| {
-            format!(
-                "{} is damaged; remove {} to begin anew",
-                path.display(),
-                folder.display()
-            )
+            format!("{} is damaged; remove {} to begin anew", path.display(), folder.display())
         })
     }
 

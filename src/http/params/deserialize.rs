@@ -67,11 +67,9 @@ impl Tree {
     /// The elements of a list, in order: of one in JSON, or of a map whose names are numbers.
     fn list(self) -> Result<Vec<(String, Self)>, ParameterError> {
         match self {
-            Self::List(values) => Ok(values
-                .into_iter()
-                .enumerate()
-                .map(|(index, value)| (index.to_string(), value))
-                .collect()),
+            Self::List(values) => {
+                Ok(values.into_iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect())
+            }
             Self::Map(entries) => {
                 let number =
                     |(name, value): (String, Self)| name.parse::<u32>().ok().map(|index| (index, value));
@@ -81,10 +79,7 @@ impl Tree {
                     .collect::<Option<_>>()
                     .ok_or_else(|| problem(Problem::NotAList))?;
                 numbered.sort_by_key(|(index, _)| *index);
-                Ok(numbered
-                    .into_iter()
-                    .map(|(index, value)| (index.to_string(), value))
-                    .collect())
+                Ok(numbered.into_iter().map(|(index, value)| (index.to_string(), value)).collect())
             }
             other if other.is_unset() => Ok(Vec::new()),
             _ => Err(problem(Problem::NotAList)),
@@ -137,26 +132,16 @@ impl<'de> Deserializer<'de> for Tree {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParameterError> {
-        if self.is_unset() {
-            visitor.visit_none()
-        } else {
-            visitor.visit_some(self)
-        }
+        if self.is_unset() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParameterError> {
-        visitor.visit_seq(Located {
-            entries: self.list()?.into_iter(),
-            next: None,
-        })
+        visitor.visit_seq(Located { entries: self.list()?.into_iter(), next: None })
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParameterError> {
         match self {
-            Self::Map(entries) => visitor.visit_map(Located {
-                entries: entries.into_iter(),
-                next: None,
-            }),
+            Self::Map(entries) => visitor.visit_map(Located { entries: entries.into_iter(), next: None }),
             _ => Err(problem(Problem::NotAHash)),
         }
     }
@@ -224,9 +209,7 @@ impl<'de> SeqAccess<'de> for Located {
         let Some((index, value)) = self.entries.next() else {
             return Ok(None);
         };
-        seed.deserialize(value)
-            .map(Some)
-            .map_err(|error| error.within(&index))
+        seed.deserialize(value).map(Some).map_err(|error| error.within(&index))
     }
 }
 
@@ -286,38 +269,17 @@ mod tests {
         };
         assert_eq!(error(read("")), ("name".into(), Problem::Missing));
         assert_eq!(error(read("name=a&foo=1")), ("foo".into(), Problem::Unknown));
-        assert_eq!(
-            error(read("name=a&inner[foo]=1")),
-            ("inner[foo]".into(), Problem::Unknown)
-        );
-        assert_eq!(
-            error(read("name=a&inner[city][x]=1")),
-            ("inner[city]".into(), Problem::NotAString)
-        );
-        assert_eq!(
-            error(read("name=a&count=x")),
-            ("count".into(), Problem::NotAnInteger)
-        );
+        assert_eq!(error(read("name=a&inner[foo]=1")), ("inner[foo]".into(), Problem::Unknown));
+        assert_eq!(error(read("name=a&inner[city][x]=1")), ("inner[city]".into(), Problem::NotAString));
+        assert_eq!(error(read("name=a&count=x")), ("count".into(), Problem::NotAnInteger));
         assert_eq!(error(read("name=a&on=yes")), ("on".into(), Problem::NotABoolean));
         assert_eq!(error(read("name=a&tags=x")), ("tags".into(), Problem::NotAList));
-        assert_eq!(
-            error(read("name=a&tags[x]=y")),
-            ("tags".into(), Problem::NotAList)
-        );
+        assert_eq!(error(read("name=a&tags[x]=y")), ("tags".into(), Problem::NotAList));
         assert_eq!(error(read("name=a&inner=x")), ("inner".into(), Problem::NotAHash));
-        assert_eq!(
-            error(read("name=%00")),
-            ("name".into(), Problem::InvalidCharacters)
-        );
+        assert_eq!(error(read("name=%00")), ("name".into(), Problem::InvalidCharacters));
         assert_eq!(error(json(r#"{"name":5}"#)), ("name".into(), Problem::NotAString));
-        assert_eq!(
-            error(json(r#"{"name":"a","tags":["x",1]}"#)),
-            ("tags[1]".into(), Problem::NotAString)
-        );
-        assert_eq!(
-            error(json(r#"{"name":"a","count":1.5}"#)),
-            ("count".into(), Problem::NotAnInteger)
-        );
+        assert_eq!(error(json(r#"{"name":"a","tags":["x",1]}"#)), ("tags[1]".into(), Problem::NotAString));
+        assert_eq!(error(json(r#"{"name":"a","count":1.5}"#)), ("count".into(), Problem::NotAnInteger));
         assert_eq!(
             error(json(r#"{"name":"a","count":99999999999999999999}"#)),
             ("count".into(), Problem::NotAnInteger)

@@ -30,10 +30,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Tree, ParameterError> {
 
 fn decode(text: &str) -> Option<String> {
     let spaced = text.replace('+', " ");
-    percent_decode_str(&spaced)
-        .decode_utf8()
-        .ok()
-        .map(std::borrow::Cow::into_owned)
+    percent_decode_str(&spaced).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
 /// The names in `a[b][c]`: a, b, c.
@@ -42,10 +39,8 @@ fn path(name: &str) -> Result<Vec<&str>, ParameterError> {
     let (first, mut rest) = name.find('[').map_or((name, ""), |at| name.split_at(at));
     let mut names = vec![first];
     while !rest.is_empty() {
-        let (inner, after) = rest
-            .strip_prefix('[')
-            .and_then(|rest| rest.split_once(']'))
-            .ok_or_else(malformed)?;
+        let (inner, after) =
+            rest.strip_prefix('[').and_then(|rest| rest.split_once(']')).ok_or_else(malformed)?;
         names.push(inner);
         rest = after;
     }
@@ -66,11 +61,7 @@ fn insert(map: &mut Vec<(String, Tree)>, path: &[&str], value: String) -> Result
     let Some((&name, rest)) = path.split_first() else {
         return Err(Problem::Repeated);
     };
-    let name = if name.is_empty() {
-        next_name(map, rest.first())
-    } else {
-        name.to_owned()
-    };
+    let name = if name.is_empty() { next_name(map, rest.first()) } else { name.to_owned() };
     let at = map.iter().position(|(known, _)| *known == name);
     match (at.and_then(|at| map.get_mut(at)), rest.is_empty()) {
         (Some((_, Tree::Map(inner))), false) => insert(inner, rest, value),
@@ -111,23 +102,15 @@ mod tests {
     }
 
     fn map(entries: &[(&str, Tree)]) -> Tree {
-        Tree::Map(
-            entries
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), value.clone()))
-                .collect(),
-        )
+        Tree::Map(entries.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
     }
 
     #[test]
     fn every_spelling_of_brackets_is_the_same() {
         let expected = map(&[("a", map(&[("0", text("x y")), ("1", text("z"))]))]);
-        for spelling in [
-            "a[0]=x+y&a[1]=z",
-            "a[]=x%20y&a[]=z",
-            "a%5B0%5D=x%20y&a%5B1%5D=z",
-            "a%5b%5d=x+y&a%5b%5d=z",
-        ] {
+        for spelling in
+            ["a[0]=x+y&a[1]=z", "a[]=x%20y&a[]=z", "a%5B0%5D=x%20y&a%5B1%5D=z", "a%5b%5d=x+y&a%5b%5d=z"]
+        {
             assert_eq!(parse(spelling.as_bytes()), Ok(expected.clone()), "{spelling}");
         }
     }
@@ -150,16 +133,9 @@ mod tests {
             ("[a]=1", Problem::Malformed("the brackets don't match".into())),
             ("a[b]c=1", Problem::Malformed("the brackets don't match".into())),
             ("a=%FF", Problem::InvalidCharacters),
-            (
-                "a[][][][][][][][]=1",
-                Problem::Malformed("more than 8 levels of brackets".into()),
-            ),
+            ("a[][][][][][][][]=1", Problem::Malformed("more than 8 levels of brackets".into())),
         ] {
-            assert_eq!(
-                parse(form.as_bytes()).map_err(|error| error.problem),
-                Err(problem),
-                "{form}"
-            );
+            assert_eq!(parse(form.as_bytes()).map_err(|error| error.problem), Err(problem), "{form}");
         }
         assert!(parse("a=1&".repeat(1_001).as_bytes()).is_err());
     }

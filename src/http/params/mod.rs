@@ -65,9 +65,7 @@ async fn read_body(body: axum::body::Body) -> Result<Bytes, ApiError> {
         Err(_) => Err(ApiError::BodyTimeout),
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge),
-        Ok(Err(_)) => Err(ApiError::MalformedBody(
-            "the body ended before it was complete".to_owned(),
-        )),
+        Ok(Err(_)) => Err(ApiError::MalformedBody("the body ended before it was complete".to_owned())),
     }
 }
 
@@ -75,17 +73,9 @@ fn parse_body(parts: &Parts, body: &[u8]) -> Result<Tree, ApiError> {
     if body.is_empty() {
         return Ok(Tree::Map(Vec::new()));
     }
-    let content_type = parts
-        .headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let essence = content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let content_type =
+        parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
         "application/json" => json::parse(body),
         "application/x-www-form-urlencoded" | "" => Ok(form::parse(body)?),
