@@ -1,2 +1,76 @@
-//! x
-fn main() {}
+//! First figures, for anyone to repeat: `make bench`. Everything is on one machine, so read the ratios of one run and not the
+//! absolute numbers. The load generator and the receiver are in this process; the product is the release build.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that can't go on stops")]
+
+mod create;
+mod drain;
+
+use std::time::Duration;
+
+use calmony_pay::database::migrate::migrate;
+use support::database::{Folder, own_cluster_with};
+use support::{Database, System};
+
+/// How often each thing is measured; the table shows medians.
+const ROUNDS: usize = 5;
+/// How long one measurement of creates takes.
+const SLICE: Duration = Duration::from_secs(4);
+/// PostgreSQL as one would run it: everything durable.
+const SETTINGS: &[&str] = &[
+    "shared_buffers=1GB",
+    "max_wal_size=4GB",
+    "checkpoint_timeout=15min",
+    "random_page_cost=1.1",
+    "wal_buffers=16MB",
+];
+
+#[tokio::main]
+async fn main() {
+    let (mut cluster, _folder): (_, Folder) = own_cluster_with("bench", SETTINGS).await;
+    cluster.url("postgres").unwrap().create_database("calmony").await.unwrap();
+    migrate(&cluster.url("calmony").unwrap()).await.unwrap();
+    let system = System::on(Database { url: cluster.url_text("calmony") }).await;
+
+    println!("| scenario | median | min | max | ratio to the first row of its group, median of paired |");
+    println!("| --- | --- | --- | --- | --- |");
+    create::measure(&system).await;
+    drain::measure(&system).await;
+    cluster.stop().await.unwrap();
+}
+
+/// A series of measurements of one thing, in one unit a second.
+struct Series {
+    name: String,
+    rates: Vec<f64>,
+}
+
+impl Series {
+    fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), rates: Vec::new() }
+    }
+}
+
+/// Prints a group of series as rows of a table. Ratios are taken within a round, then their median.
+fn print(group: &[Series]) {
+    let first = group.first().map_or(&[][..], |series| &series.rates);
+    for series in group {
+        let ratios = series.rates.iter().zip(first).map(|(rate, base)| rate / base).collect();
+        let (low, high) = bounds(&series.rates);
+        let (middle, ratio) = (median(series.rates.clone()), median(ratios));
+        println!("| {} | {middle:.0}/s | {low:.0} | {high:.0} | {ratio:.2} |", series.name);
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn bounds(values: &[f64]) -> (f64, f64) {
+    values.iter().fold((f64::INFINITY, 0.0), |(low, high), value| (low.min(*value), high.max(*value)))
+}
+
+/// How many a second.
+fn rate(count: u32, seconds: f64) -> f64 {
+    f64::from(count) / seconds
+}

@@ -97,8 +97,13 @@ fn start_shared() -> Shared {
 
 /// A PostgreSQL for one test, running. The folder goes when the returned guard is dropped.
 pub async fn own_cluster(name: &str) -> (Cluster, Folder) {
+    own_cluster_with(name, SETTINGS).await
+}
+
+/// The same with settings of the caller's.
+pub async fn own_cluster_with(name: &str, settings: &[&str]) -> (Cluster, Folder) {
     let folder = Folder::new(name);
-    let mut cluster = Cluster::open(&folder.0, PASSWORD, SETTINGS).await.unwrap();
+    let mut cluster = Cluster::open(&folder.0, PASSWORD, settings).await.unwrap();
     cluster.start().await.unwrap();
     (cluster, folder)
 }

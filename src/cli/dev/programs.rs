@@ -25,11 +25,14 @@ pub fn find() -> anyhow::Result<PathBuf> {
     first_complete(candidates)
 }
 
+/// The first folder that has the programs; where they are links, the folder they lead to, which has the others too.
 fn first_complete(candidates: impl IntoIterator<Item = PathBuf>) -> anyhow::Result<PathBuf> {
-    candidates
-        .into_iter()
-        .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
-        .context(INSTALL_HINT)
+    let real = |folder: PathBuf| {
+        let initdb = folder.join("initdb").canonicalize().ok()?;
+        let folder = initdb.parent()?;
+        folder.join("postgres").is_file().then(|| folder.to_owned())
+    };
+    candidates.into_iter().find_map(real).context(INSTALL_HINT)
 }
 
 fn pg_config() -> Option<PathBuf> {
