@@ -9,7 +9,7 @@ help: ## Show this list
 
 .PHONY: run
 run: postgres ## Build, then run everything on this machine: PostgreSQL, API, worker and an inbox that shows webhooks
-	$(CARGO) build --release --workspace --bins
+	$(CARGO) build --release --package calmony-pay --package outbox-worker
 	target/release/calmony dev --data-dir $(DATA_DIR)
 
 .PHONY: test
@@ -30,7 +30,7 @@ fmt: ## Format the code
 .PHONY: bench
 bench: postgres ## Measure creates and deliveries beside pgbench, and print the table of docs/BENCHMARKS.md
 	$(CARGO) build --release --workspace --bins
-	$(CARGO) run --release --package calmony-tests --bin bench
+	target/release/bench
 
 .PHONY: postgres
 postgres: # Install PostgreSQL where it is missing and can be installed

@@ -104,6 +104,15 @@ impl Cluster {
         Ok(())
     }
 
+    /// The folder that PostgreSQL's files are in, where that is not the one it was opened with, and the user who can't go
+    /// there.
+    #[must_use]
+    pub fn elsewhere(&self) -> Option<(&Path, &str)> {
+        let within = self.log.parent().is_some_and(|folder| self.data.starts_with(folder));
+        let user = self.user.as_ref()?;
+        (!within).then_some((&self.data, &user.name))
+    }
+
     /// Starts it and waits until it takes connections. After a crash the backends of the killed server may hold its memory
     /// for a moment longer, and PostgreSQL refuses to start; so it is tried again for a while.
     pub async fn start(&mut self) -> anyhow::Result<()> {

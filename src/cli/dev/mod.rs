@@ -73,6 +73,12 @@ pub(super) async fn run(options: DevOptions) -> anyhow::Result<()> {
     Environment::remove(&folder);
 
     let mut cluster = Cluster::open(&folder, &state.password, &[]).await?;
+    if let Some((data, user)) = cluster.elsewhere() {
+        let (folder, data) = (folder.display(), data.display());
+        say(format_args!(
+            "PostgreSQL runs as the user {user}, who can't enter {folder}; its files are in {data}"
+        ));
+    }
     let mut system = tokio::select! {
         system = start(&options, &folder, &mut state, &mut cluster) => match system {
             Ok((api, worker, environment)) => System { folder, cluster, api, worker, environment },
