@@ -13,7 +13,7 @@ use clap::{CommandFactory, Parser};
 #[derive(Debug, Clone, clap::Args)]
 pub struct DatabaseOptions {
     /// PostgreSQL, as a URL: <postgresql://user:password@host:5432/database>. The login must be a member of the group role
-    /// that the process works under (see docs/ARCHITECTURE.md)
+    /// that the process works under (see schema/README.md)
     #[arg(long, env = "CALMONY_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: crate::database::DatabaseUrl,
 }
@@ -30,7 +30,8 @@ pub struct ParentOptions {
 /// the variable, and exits with code 2.
 #[must_use]
 pub fn parse<T: Parser>() -> T {
-    T::try_parse().unwrap_or_else(|error| {
+    T::try_parse().unwrap_or_else(|mut error| {
+        hide_secret(&mut error);
         let hint = variable_of::<T>(&error);
         // Nothing is left to do when standard error is closed.
         let _ = error.print();
@@ -39,6 +40,15 @@ pub fn parse<T: Parser>() -> T {
         }
         std::process::exit(error.exit_code());
     })
+}
+
+/// Takes the value out of an error about an argument that may hold a password.
+fn hide_secret(error: &mut clap::Error) {
+    let about_url = matches!(error.get(ContextKind::InvalidArg),
+        Some(ContextValue::String(argument)) if argument.starts_with("--database-url"));
+    if about_url {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
+    }
 }
 
 /// The environment variable of the argument that an error is about.

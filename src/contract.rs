@@ -48,13 +48,14 @@ resources! {
     WebhookEndpoint: "we", "webhook_endpoint", "webhook endpoint";
 }
 
-/// Prefixes that are no resource's: what they begin, and what that is.
-pub const OTHER_PREFIXES: &[(&str, &str)] = &[
-    ("sk_test_", "a secret API key of an account's test mode"),
-    ("sk_live_", "a secret API key of an account's live mode"),
-    ("whsec_", "a signing secret of a webhook endpoint"),
-    ("req_", "a request id, in the Request-Id header and in an event's `request`"),
-];
+/// What the secret API keys of an account's test mode begin with. No resource's prefix, like the three that follow.
+pub const TEST_KEY_PREFIX: &str = "sk_test_";
+/// What the secret API keys of an account's live mode begin with.
+pub const LIVE_KEY_PREFIX: &str = "sk_live_";
+/// What the signing secrets of webhook endpoints begin with.
+pub const SIGNING_SECRET_PREFIX: &str = "whsec_";
+/// What request ids begin with: in the `Request-Id` header, in logs and in an event's `request`.
+pub const REQUEST_ID_PREFIX: &str = "req_";
 
 macro_rules! event_types {
     ($($name:ident = $wire:literal;)*) => {
@@ -101,9 +102,6 @@ macro_rules! error_codes {
             $(#[doc = concat!("`", $wire, "`")] $name,)*
         }
         impl ErrorCode {
-            /// Every code there is.
-            pub const ALL: &[Self] = &[$(Self::$name),*];
-
             /// Its name on the wire.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
@@ -116,6 +114,7 @@ macro_rules! error_codes {
 error_codes! {
     EmailInvalid = "email_invalid";
     InvalidCharacters = "invalid_characters";
+    LimitReached = "limit_reached";
     LockTimeout = "lock_timeout";
     ParameterInvalid = "parameter_invalid";
     ParameterInvalidEmpty = "parameter_invalid_empty";

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ulid::Ulid;
 
 use crate::clock::Timestamp;
-use crate::contract::Kind;
+use crate::contract::{Kind, REQUEST_ID_PREFIX};
 
 /// The id of a `K`: `cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX`.
 pub struct Id<K>(Ulid, PhantomData<fn() -> K>);
@@ -140,7 +140,7 @@ impl<K> Hash for Id<K> {
 /// A new request id: `req_` and a ULID. It names an API call, not a resource.
 #[must_use]
 pub fn request_id(at: Timestamp) -> String {
-    format!("req_{}", next_ulid(at))
+    format!("{REQUEST_ID_PREFIX}{}", next_ulid(at))
 }
 
 #[cfg(test)]

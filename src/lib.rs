@@ -19,6 +19,7 @@ pub mod log;
 pub mod outbox;
 pub mod read;
 
+pub mod health;
 pub mod http;
 
 pub mod cli;

@@ -7,6 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
+use crate::contract::{LIVE_KEY_PREFIX, SIGNING_SECRET_PREFIX, TEST_KEY_PREFIX};
+
 /// A signing secret of a webhook endpoint: `whsec_` and 24 random bytes in standard base64 (32 characters).
 ///
 /// One text serves both signature schemes: Stripe's keys its HMAC with the whole text, Standard Webhooks with the bytes
@@ -27,12 +29,12 @@ impl SigningSecret {
     #[must_use]
     pub fn generate() -> Self {
         let key = rand::random::<[u8; 24]>();
-        Self { text: format!("whsec_{}", STANDARD.encode(key)).into(), key: key.to_vec() }
+        Self { text: format!("{SIGNING_SECRET_PREFIX}{}", STANDARD.encode(key)).into(), key: key.to_vec() }
     }
 
     /// Reads a stored or configured secret.
     pub fn parse(text: &str) -> Result<Self, SigningSecretError> {
-        let encoded = text.strip_prefix("whsec_").ok_or(SigningSecretError)?;
+        let encoded = text.strip_prefix(SIGNING_SECRET_PREFIX).ok_or(SigningSecretError)?;
         let key = STANDARD.decode(encoded).map_err(|_| SigningSecretError)?;
         if !(24..=64).contains(&key.len()) {
             return Err(SigningSecretError);
@@ -69,9 +71,9 @@ impl ApiKey {
     /// A new key for an account's live or test mode.
     #[must_use]
     pub fn generate(livemode: bool) -> Self {
-        let mode = if livemode { "live" } else { "test" };
+        let prefix = if livemode { LIVE_KEY_PREFIX } else { TEST_KEY_PREFIX };
         let random = (0..32).filter_map(|_| ALPHABET.get(rand::random_range(0..ALPHABET.len())));
-        Self(format!("sk_{mode}_{}", random.map(|byte| char::from(*byte)).collect::<String>()).into())
+        Self(format!("{prefix}{}", random.map(|byte| char::from(*byte)).collect::<String>()).into())
     }
 
     /// The whole key, for the one time it is shown.

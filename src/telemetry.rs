@@ -1,5 +1,7 @@
 //! Logs: structured, on standard error, chosen by `CALMONY_LOG`. Secrets and bodies never get here.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 
 /// How log lines look.
@@ -31,6 +33,7 @@ pub fn init(options: &LogOptions) {
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&options.filter))
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
     // An error here means that logging has been started already.
     let _ = match options.format {

@@ -1,6 +1,7 @@
 //! One attempt: sign, send, read the answer up to a cap, and say how it went. One deadline over all of it.
 
 use std::error::Error;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use calmony_pay::address::AddressGuard;
 use calmony_pay::clock::{self, Timestamp};
 use calmony_pay::secret::SigningSecret;
 use calmony_pay::signature::{self, Message};
+use futures_util::FutureExt as _;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response};
 use tokio::time::Instant;
@@ -54,6 +56,14 @@ pub(crate) struct Report {
     pub(crate) truncated: bool,
 }
 
+impl Report {
+    /// An attempt that brought no answer.
+    const fn failed(started_at: Timestamp, class: &'static str) -> Self {
+        let (duration, error) = (Duration::ZERO, Some(class));
+        Self { started_at, duration, status: None, error, response: None, truncated: false }
+    }
+}
+
 impl Sender {
     pub(crate) fn new(options: &WorkerOptions) -> anyhow::Result<Self> {
         let guard = Arc::new(AddressGuard::new(options.allow_networks.clone()));
@@ -66,33 +76,34 @@ impl Sender {
         self.timeout
     }
 
-    /// Makes one attempt. It never panics.
+    /// Makes one attempt. A panic would be a defect of ours; it counts as a failure, so that nothing waits for ever.
     pub(crate) async fn send(&self, webhook: &Webhook) -> Report {
         let (started_at, started) = (clock::now(), Instant::now());
-        let deadline = started + self.timeout;
-        let answer = tokio::time::timeout_at(deadline, self.request(webhook, started_at)).await;
-        let mut report = Report {
-            started_at,
-            duration: Duration::ZERO,
-            status: None,
-            error: None,
-            response: None,
-            truncated: false,
-        };
-        match answer {
-            Err(_) => report.error = Some("timeout"),
-            Ok(Err(class)) => report.error = Some(class),
+        let attempt =
+            AssertUnwindSafe(self.attempt(webhook, started_at, started + self.timeout)).catch_unwind();
+        let report = attempt.await.unwrap_or_else(|_| Report::failed(started_at, "internal"));
+        Report { duration: started.elapsed(), ..report }
+    }
+
+    async fn attempt(&self, webhook: &Webhook, started_at: Timestamp, deadline: Instant) -> Report {
+        match tokio::time::timeout_at(deadline, self.request(webhook, started_at)).await {
+            Err(_) => Report::failed(started_at, "timeout"),
+            Ok(Err(class)) => Report::failed(started_at, class),
             Ok(Ok(response)) => {
                 let status = response.status();
-                report.status = Some(status.as_u16());
-                report.error = (!status.is_success()).then_some("status");
+                let error = (!status.is_success()).then_some("status");
                 let (kept, truncated) = read(response, deadline).await;
-                report.response = (!kept.is_empty()).then_some(kept);
-                report.truncated = truncated;
+                let response = (!kept.is_empty()).then_some(kept);
+                Report {
+                    started_at,
+                    duration: Duration::ZERO,
+                    status: Some(status.as_u16()),
+                    error,
+                    response,
+                    truncated,
+                }
             }
         }
-        report.duration = started.elapsed();
-        report
     }
 
     /// Sends the request and waits for the head of the answer.
@@ -121,13 +132,14 @@ impl Sender {
 async fn read(mut response: Response, deadline: Instant) -> (String, bool) {
     let mut bytes = Vec::new();
     let complete = tokio::time::timeout_at(deadline, async {
-        while let Ok(Some(chunk)) = response.chunk().await {
-            bytes.extend_from_slice(&chunk);
-            if bytes.len() > RESPONSE_READ_MAX {
-                return false;
+        while bytes.len() <= RESPONSE_READ_MAX {
+            match response.chunk().await {
+                Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+                Ok(None) => return true,
+                Err(_) => return false,
             }
         }
-        true
+        false
     });
     let complete = complete.await.unwrap_or(false);
     let truncated = !complete || bytes.len() > RESPONSE_KEPT_MAX;

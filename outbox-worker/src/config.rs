@@ -33,7 +33,7 @@ pub(crate) struct WorkerOptions {
     #[arg(long, env = "CALMONY_ALLOW_NETWORKS", value_delimiter = ',', value_name = "NETWORKS")]
     pub(crate) allow_networks: Vec<IpNet>,
     /// How long requests in flight may go on when the worker stops
-    #[arg(long, env = "CALMONY_DRAIN_TIMEOUT", default_value = "10s", value_parser = duration, value_name = "TIME")]
+    #[arg(long, env = "CALMONY_DRAIN_TIMEOUT", default_value = "20s", value_parser = duration, value_name = "TIME")]
     pub(crate) drain_timeout: Duration,
     #[command(flatten)]
     pub(crate) parent: ParentOptions,

@@ -30,8 +30,10 @@ struct Pending {
 #[derive(Debug)]
 pub(crate) struct Flight {
     schedule: RetrySchedule,
-    /// The jobs, queued and in flight.
-    pub(crate) lanes: Lanes,
+    /// First attempts, straight from the outbox.
+    pub(crate) firsts: Lanes,
+    /// Deliveries with rows of their own. They have lanes apart, so that however many are due, first attempts have room.
+    pub(crate) retries: Lanes,
     pending: HashMap<EventKey, Pending>,
     /// Deliveries with a row of their own that are queued or in flight.
     owed: HashSet<DeliveryKey>,
@@ -43,10 +45,12 @@ pub(crate) struct Flight {
 }
 
 impl Flight {
-    pub(crate) fn new(schedule: RetrySchedule, lane_max: usize) -> Self {
+    /// Nothing. `share` is how many first attempts of one endpoint may be in flight; of retries half as many.
+    pub(crate) fn new(schedule: RetrySchedule, share: usize) -> Self {
         Self {
             schedule,
-            lanes: Lanes::new(lane_max),
+            firsts: Lanes::new(share),
+            retries: Lanes::new(share.div_ceil(2)),
             pending: HashMap::new(),
             owed: HashSet::new(),
             unsettled_events: HashSet::new(),
@@ -55,9 +59,9 @@ impl Flight {
         }
     }
 
-    /// Deliveries in memory that have rows of their own.
-    pub(crate) fn owed(&self) -> usize {
-        self.owed.len()
+    /// Requests in flight.
+    pub(crate) const fn in_flight(&self) -> usize {
+        self.firsts.in_flight() + self.retries.in_flight()
     }
 
     /// Takes in an event that was read from the outbox, unless it is here already.
@@ -70,29 +74,27 @@ impl Flight {
             return;
         }
         let count = i64::try_from(fresh.targets.len()).unwrap_or(i64::MAX);
-        let Some(body) = Body::of(&fresh.event, count) else {
-            return;
-        };
+        let Some(body) = Body::of(&fresh.event, count) else { return };
         let waiting = fresh.targets.iter().map(|target| target.endpoint.clone()).collect();
         self.pending.insert(fresh.key, Pending { bucket: fresh.bucket, since: now, waiting });
         for target in fresh.targets {
-            self.lanes.push(body.job(fresh.key, fresh.bucket, 0, target));
+            self.firsts.push(body.job(fresh.key, fresh.bucket, None, target));
         }
     }
 
-    /// Takes in a delivery whose time has come, unless it is here already or its endpoint doesn't want it.
+    /// Takes in a delivery whose time has come, unless it is here already, its endpoint has its share of retries here, or
+    /// doesn't want it.
     pub(crate) fn admit_due(&mut self, due: Due) {
         let key = DeliveryKey { event: due.key, endpoint: due.target.endpoint.clone() };
-        if self.owed.contains(&key) || self.unsettled_deliveries.contains(&key) {
+        if self.owed.contains(&key) || self.unsettled_deliveries.contains(&key) || self.is_first(&key) {
             return;
         }
         match due.status {
+            EndpointStatus::Enabled if self.retries.of(&key.endpoint) >= self.retries.share() => {}
             EndpointStatus::Enabled => {
-                let Some(body) = Body::of(&due.event, due.pending_webhooks) else {
-                    return;
-                };
+                let Some(body) = Body::of(&due.event, due.pending_webhooks) else { return };
                 self.owed.insert(key);
-                self.lanes.push(body.job(due.key, due.bucket, due.attempts, due.target));
+                self.retries.push(body.job(due.key, due.bucket, Some(due.attempts), due.target));
             }
             EndpointStatus::Disabled => {
                 self.unsettled_deliveries.insert(key.clone());
@@ -105,13 +107,26 @@ impl Flight {
         }
     }
 
-    /// An attempt is over.
-    pub(crate) fn attempted(&mut self, job: &Job, report: Report, jitter: f64) {
-        self.lanes.landed(job);
+    /// Whether its first attempt is queued or in flight.
+    fn is_first(&self, key: &DeliveryKey) -> bool {
+        self.pending.get(&key.event).is_some_and(|pending| pending.waiting.contains(&key.endpoint))
+    }
+
+    /// An attempt is over. Of a bucket that was let go meanwhile only the attempt is recorded: the delivery has a row, and
+    /// that is its new owner's.
+    pub(crate) fn attempted(&mut self, job: &Job, report: Report, jitter: f64, holds_bucket: bool) {
+        if job.is_retry {
+            self.retries.landed(job)
+        } else {
+            self.firsts.landed(job)
+        }
         let attempts = job.attempts.saturating_add(1);
         let delivered = report.error.is_none();
         self.settlement.attempted(record(job.key.clone(), attempts, report));
         let had_row = self.owed.remove(&job.key);
+        if !holds_bucket {
+            return;
+        }
         if had_row || !delivered {
             self.unsettled_deliveries.insert(job.key.clone());
         }
@@ -141,21 +156,43 @@ impl Flight {
         self.settlement.fanned_out(event);
     }
 
-    /// Gives rows to whatever hasn't answered of the events that have waited since before `limit`, so that they leave the
-    /// outbox. What is in flight is due again when its attempt must have ended; what is only queued is due at once.
-    pub(crate) fn hand_over(&mut self, limit: Instant, attempt_timeout: Duration) {
-        let late: HashSet<EventKey> =
+    /// Hands over the events that have waited since before `limit`.
+    pub(crate) fn hand_over_late(&mut self, limit: Instant, attempt_timeout: Duration) {
+        let late =
             self.pending.iter().filter(|(_, pending)| pending.since < limit).map(|(key, _)| *key).collect();
-        if late.is_empty() {
+        self.hand_over(&late, attempt_timeout);
+    }
+
+    /// Hands over whatever is of that bucket, because it is to go to another worker. What is in flight goes on.
+    pub(crate) fn hand_over_bucket(&mut self, bucket: i16, attempt_timeout: Duration) {
+        let of_bucket = self
+            .pending
+            .iter()
+            .filter(|(_, pending)| pending.bucket == bucket)
+            .map(|(key, _)| *key)
+            .collect();
+        self.hand_over(&of_bucket, attempt_timeout);
+        self.forget_retries(|job| job.bucket == bucket);
+    }
+
+    /// Stops sending: what is queued goes back to where it came from, what is in flight goes on.
+    pub(crate) fn wind_down(&mut self, attempt_timeout: Duration) {
+        self.hand_over(&self.pending.keys().copied().collect(), attempt_timeout);
+        self.forget_retries(|_| true);
+    }
+
+    /// Gives rows to whatever hasn't answered of these events, so that they leave the outbox. What is in flight is due again
+    /// when its attempt must have ended; what is only queued is due at once.
+    fn hand_over(&mut self, events: &HashSet<EventKey>, attempt_timeout: Duration) {
+        if events.is_empty() {
             return;
         }
-        let queued = self.lanes.unqueue(|job| late.contains(&job.key.event));
-        for event in late {
-            let Some(pending) = self.pending.remove(&event) else {
-                continue;
-            };
+        let queued: HashSet<_> =
+            self.firsts.unqueue(|job| events.contains(&job.key.event)).into_iter().collect();
+        for event in events {
+            let Some(pending) = self.pending.remove(event) else { continue };
             for endpoint in pending.waiting {
-                let key = DeliveryKey { event, endpoint };
+                let key = DeliveryKey { event: *event, endpoint };
                 let wait = if queued.contains(&key) {
                     self.unsettled_deliveries.insert(key.clone());
                     Duration::ZERO
@@ -165,14 +202,13 @@ impl Flight {
                 };
                 self.settlement.waits(key, pending.bucket, 0, DeliveryState::Owed(wait));
             }
-            self.fanned_out(event);
+            self.fanned_out(*event);
         }
     }
 
-    /// Stops sending: what is queued goes back to where it came from, what is in flight goes on.
-    pub(crate) fn wind_down(&mut self, now: Instant, attempt_timeout: Duration) {
-        self.hand_over(now + Duration::from_secs(1), attempt_timeout);
-        for key in self.lanes.unqueue(|_| true) {
+    /// Takes retries out of the queues: their rows are still there, and due.
+    fn forget_retries(&mut self, which: impl Fn(&Job) -> bool) {
+        for key in self.retries.unqueue(which) {
             self.owed.remove(&key);
         }
     }
@@ -187,9 +223,9 @@ impl Flight {
         }
     }
 
-    /// Whether something of that bucket is queued or in flight.
-    pub(crate) fn is_busy(&self, bucket: i16) -> bool {
-        self.lanes.is_busy(bucket) || self.pending.values().any(|pending| pending.bucket == bucket)
+    /// Whether a request of that bucket is in flight.
+    pub(crate) fn flies(&self, bucket: i16) -> bool {
+        self.firsts.flies(bucket) || self.retries.flies(bucket)
     }
 }
 
@@ -211,19 +247,139 @@ impl Body {
         }
     }
 
-    fn job(&self, event: EventKey, bucket: i16, attempts: u32, target: Target) -> Job {
+    /// The job of one endpoint. `attempts`: how many there were, for a delivery that has a row of its own.
+    fn job(&self, event: EventKey, bucket: i16, attempts: Option<u32>, target: Target) -> Job {
         let key = DeliveryKey { event, endpoint: target.endpoint };
         let (event, body) = (self.event.clone(), self.json.clone());
-        Job {
-            key,
-            bucket,
-            attempts,
-            webhook: Webhook { event, body, url: target.url, secrets: target.secrets },
-        }
+        let webhook = Webhook { event, body, url: target.url, secrets: target.secrets };
+        Job { key, bucket, attempts: attempts.unwrap_or(0), is_retry: attempts.is_some(), webhook }
     }
 }
 
 fn record(key: DeliveryKey, number: u32, report: Report) -> AttemptRecord {
     let Report { started_at, duration, status, error, response, truncated } = report;
     AttemptRecord { key, number, started_at, duration, status, error, response, truncated }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(15);
+
+    fn event() -> StoredEvent {
+        StoredEvent {
+            id: "evt_1".to_owned(),
+            event_type: "customer.created".to_owned(),
+            created: 0,
+            version: 1,
+            data: "{}".to_owned(),
+            previous: None,
+            request_id: None,
+            idempotency_key: None,
+            livemode: false,
+        }
+    }
+
+    fn key(position: i64) -> EventKey {
+        EventKey { account: 1, position }
+    }
+
+    fn target(endpoint: &str) -> Target {
+        Target { endpoint: endpoint.to_owned(), url: "http://127.0.0.1/".to_owned(), secrets: Vec::new() }
+    }
+
+    fn fresh(position: i64, endpoints: &[&str]) -> Fresh {
+        let targets = endpoints.iter().map(|endpoint| target(endpoint)).collect();
+        Fresh { key: key(position), bucket: 7, event: event(), targets }
+    }
+
+    fn due(position: i64, endpoint: &str) -> Due {
+        let (target, status) = (target(endpoint), EndpointStatus::Enabled);
+        Due {
+            key: key(position),
+            bucket: 7,
+            attempts: 1,
+            event: event(),
+            status,
+            target,
+            pending_webhooks: 1,
+        }
+    }
+
+    fn answered(error: Option<&'static str>) -> Report {
+        let (started_at, duration) = (calmony_pay::clock::now(), Duration::ZERO);
+        Report { started_at, duration, status: None, error, response: None, truncated: false }
+    }
+
+    fn flight() -> Flight {
+        Flight::new(RetrySchedule::default(), 4)
+    }
+
+    /// What has been decided is taken as written.
+    fn settle(flight: &mut Flight) {
+        let settlement = std::mem::take(&mut flight.settlement);
+        flight.settled(&settlement);
+    }
+
+    #[tokio::test]
+    async fn a_retry_in_the_queue_outlives_the_hand_over_of_its_event() {
+        let (mut flight, now) = (flight(), Instant::now());
+        flight.admit(fresh(1, &["fails", "hangs"]), now);
+        let fails = flight.firsts.next().expect("one");
+        let hangs = flight.firsts.next().expect("the other");
+        assert_eq!(hangs.key.endpoint, "hangs");
+        flight.attempted(&fails, answered(Some("status")), 0.5, true);
+        settle(&mut flight);
+        flight.admit_due(due(1, "fails"));
+        flight.hand_over_late(now + Duration::from_secs(2), TIMEOUT);
+        let retry = flight.retries.next().expect("it is still queued");
+        flight.attempted(&retry, answered(None), 0.5, true);
+        settle(&mut flight);
+        flight.admit_due(due(1, "fails"));
+        assert!(flight.retries.next().is_some(), "nothing remembers it for ever");
+    }
+
+    #[tokio::test]
+    async fn a_delivery_is_in_memory_once() {
+        let (mut flight, now) = (flight(), Instant::now());
+        flight.admit(fresh(1, &["a"]), now);
+        flight.admit(fresh(1, &["a"]), now);
+        flight.admit_due(due(1, "a"));
+        let job = flight.firsts.next().expect("one");
+        assert!(flight.firsts.next().is_none() && flight.retries.next().is_none());
+        flight.attempted(&job, answered(None), 0.5, true);
+        // A read that began before the outcome is written shows it once more.
+        flight.admit(fresh(1, &["a"]), now);
+        assert!(flight.firsts.next().is_none());
+        settle(&mut flight);
+        flight.admit(fresh(1, &["a"]), now);
+        assert!(
+            flight.firsts.next().is_some(),
+            "once it is written, a row that is read is a row that is owed"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_takes_no_more_retries_than_its_share() {
+        let mut flight = flight();
+        for position in 0..100 {
+            flight.admit_due(due(position, "hangs"));
+        }
+        assert_eq!(flight.retries.queued(), 2, "half of the share of first attempts");
+        assert_eq!(flight.retries.full(), ["hangs"]);
+    }
+
+    #[tokio::test]
+    async fn of_a_bucket_that_was_let_go_only_the_attempt_is_recorded() {
+        let (mut flight, now) = (flight(), Instant::now());
+        flight.admit(fresh(1, &["slow"]), now);
+        let job = flight.firsts.next().expect("one");
+        flight.hand_over_bucket(7, TIMEOUT);
+        assert_eq!(flight.settlement.deliveries().count(), 1, "it has a row");
+        settle(&mut flight);
+        flight.attempted(&job, answered(None), 0.5, false);
+        assert_eq!(flight.settlement.deliveries().count(), 0, "which is the new owner's");
+        assert!(!flight.settlement.is_empty() && !flight.flies(7));
+    }
 }

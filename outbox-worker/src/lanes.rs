@@ -1,6 +1,7 @@
-//! The jobs in memory, one lane an endpoint. Endpoints take turns, and none has more than its share in flight.
+//! Jobs that wait to be sent or are in flight, one lane an endpoint. Endpoints take turns, and none has more than its share in
+//! flight.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use calmony_pay::outbox::DeliveryKey;
 
@@ -13,6 +14,8 @@ pub(crate) struct Job {
     pub(crate) bucket: i16,
     /// Attempts made before.
     pub(crate) attempts: u32,
+    /// Whether it came from a row of its own, and not straight from the outbox.
+    pub(crate) is_retry: bool,
     pub(crate) webhook: Webhook,
 }
 
@@ -23,23 +26,33 @@ struct Lane {
     sent: usize,
 }
 
+impl Lane {
+    /// How many of its jobs can't go because its share is in flight.
+    fn blocked(&self, share: usize) -> usize {
+        if self.sent >= share { self.queued.len() } else { 0 }
+    }
+}
+
 /// The jobs of all endpoints.
 #[derive(Debug)]
 pub(crate) struct Lanes {
-    lane_max: usize,
+    /// How many requests to one endpoint may be in flight.
+    share: usize,
     endpoints: HashMap<String, Lane>,
     /// Endpoints with something queued and room for it, in turn. One may stand here twice, or in vain.
     turns: VecDeque<String>,
+    /// Requests in flight, by bucket.
     buckets: HashMap<i16, usize>,
     queued: usize,
+    blocked: usize,
     in_flight: usize,
 }
 
 impl Lanes {
-    /// No jobs. `lane_max` is how many requests to one endpoint may be in flight.
-    pub(crate) fn new(lane_max: usize) -> Self {
+    /// No jobs.
+    pub(crate) fn new(share: usize) -> Self {
         let (endpoints, turns, buckets) = (HashMap::new(), VecDeque::new(), HashMap::new());
-        Self { lane_max, endpoints, turns, buckets, queued: 0, in_flight: 0 }
+        Self { share, endpoints, turns, buckets, queued: 0, blocked: 0, in_flight: 0 }
     }
 
     /// Jobs that are queued.
@@ -47,36 +60,80 @@ impl Lanes {
         self.queued
     }
 
+    /// Jobs that are queued and don't have to wait for their endpoint.
+    pub(crate) const fn runnable(&self) -> usize {
+        self.queued.saturating_sub(self.blocked)
+    }
+
     /// Requests in flight.
     pub(crate) const fn in_flight(&self) -> usize {
         self.in_flight
     }
 
+    /// Jobs of that endpoint, queued or in flight.
+    pub(crate) fn of(&self, endpoint: &str) -> usize {
+        self.endpoints.get(endpoint).map_or(0, |lane| lane.queued.len() + lane.sent)
+    }
+
+    /// The endpoints that have their share in memory already.
+    pub(crate) fn full(&self) -> Vec<String> {
+        let full = |lane: &Lane| lane.queued.len() + lane.sent >= self.share;
+        self.endpoints.iter().filter(|(_, lane)| full(lane)).map(|(endpoint, _)| endpoint.clone()).collect()
+    }
+
+    /// How many jobs of an endpoint may be in flight.
+    pub(crate) const fn share(&self) -> usize {
+        self.share
+    }
+
+    /// Whether a request of that bucket is in flight.
+    pub(crate) fn flies(&self, bucket: i16) -> bool {
+        self.buckets.contains_key(&bucket)
+    }
+
+    /// Changes a lane and keeps count of what is blocked.
+    fn change<R>(&mut self, endpoint: &str, change: impl FnOnce(&mut Lane) -> R) -> Option<R> {
+        let lane = self.endpoints.get_mut(endpoint)?;
+        let before = lane.blocked(self.share);
+        let result = change(lane);
+        self.blocked = (self.blocked + lane.blocked(self.share)).saturating_sub(before);
+        if lane.queued.is_empty() && lane.sent == 0 {
+            self.endpoints.remove(endpoint);
+        }
+        Some(result)
+    }
+
     /// Queues a job.
     pub(crate) fn push(&mut self, job: Job) {
-        let lane = self.endpoints.entry(job.key.endpoint.clone()).or_default();
-        if lane.queued.is_empty() {
-            self.turns.push_back(job.key.endpoint.clone());
-        }
-        lane.queued.push_back(job);
+        let endpoint = job.key.endpoint.clone();
+        self.endpoints.entry(endpoint.clone()).or_default();
+        let alone = self.change(&endpoint, |lane| {
+            lane.queued.push_back(job);
+            lane.queued.len() == 1
+        });
         self.queued += 1;
+        if alone == Some(true) {
+            self.turns.push_back(endpoint);
+        }
     }
 
     /// The next job to send; an endpoint that has its share in flight is passed over.
     pub(crate) fn next(&mut self) -> Option<Job> {
+        let share = self.share;
         while let Some(endpoint) = self.turns.pop_front() {
-            let Some(lane) = self.endpoints.get_mut(&endpoint).filter(|lane| lane.sent < self.lane_max)
-            else {
-                continue;
-            };
-            let Some(job) = lane.queued.pop_front() else {
-                continue;
-            };
-            lane.sent += 1;
-            if !lane.queued.is_empty() {
+            let taken = self.change(&endpoint, |lane| {
+                if lane.sent >= share {
+                    return None;
+                }
+                let job = lane.queued.pop_front()?;
+                lane.sent += 1;
+                Some((job, !lane.queued.is_empty()))
+            });
+            let Some(Some((job, more))) = taken else { continue };
+            if more {
                 self.turns.push_back(endpoint);
             }
-            self.queued -= 1;
+            self.queued = self.queued.saturating_sub(1);
             self.in_flight += 1;
             *self.buckets.entry(job.bucket).or_default() += 1;
             return Some(job);
@@ -93,39 +150,34 @@ impl Lanes {
                 self.buckets.remove(&job.bucket);
             }
         }
-        let Some(lane) = self.endpoints.get_mut(&job.key.endpoint) else {
-            return;
-        };
-        let was_full = lane.sent >= self.lane_max;
-        lane.sent = lane.sent.saturating_sub(1);
-        if was_full && !lane.queued.is_empty() {
+        let share = self.share;
+        let goes_on = self.change(&job.key.endpoint, |lane| {
+            let was_full = lane.sent >= share;
+            lane.sent = lane.sent.saturating_sub(1);
+            was_full && !lane.queued.is_empty()
+        });
+        if goes_on == Some(true) {
             self.turns.push_back(job.key.endpoint.clone());
-        } else if lane.queued.is_empty() && lane.sent == 0 {
-            self.endpoints.remove(&job.key.endpoint);
         }
     }
 
-    /// Takes jobs out of the queues; says which.
-    pub(crate) fn unqueue(&mut self, which: impl Fn(&Job) -> bool) -> HashSet<DeliveryKey> {
-        let mut taken = HashSet::new();
-        for lane in self.endpoints.values_mut() {
-            lane.queued.retain(|job| {
-                let goes = which(job);
-                if goes {
-                    taken.insert(job.key.clone());
-                }
-                !goes
+    /// Takes jobs out of the queues.
+    pub(crate) fn unqueue(&mut self, which: impl Fn(&Job) -> bool) -> Vec<DeliveryKey> {
+        let mut taken = Vec::new();
+        let endpoints: Vec<String> = self.endpoints.keys().cloned().collect();
+        for endpoint in endpoints {
+            self.change(&endpoint, |lane| {
+                lane.queued.retain(|job| {
+                    let goes = which(job);
+                    if goes {
+                        taken.push(job.key.clone());
+                    }
+                    !goes
+                });
             });
         }
         self.queued = self.queued.saturating_sub(taken.len());
-        self.endpoints.retain(|_, lane| lane.sent > 0 || !lane.queued.is_empty());
         taken
-    }
-
-    /// Whether a job of that bucket is queued or in flight.
-    pub(crate) fn is_busy(&self, bucket: i16) -> bool {
-        self.buckets.contains_key(&bucket)
-            || self.endpoints.values().any(|lane| lane.queued.iter().any(|job| job.bucket == bucket))
     }
 }
 
@@ -139,7 +191,7 @@ mod tests {
         let key = DeliveryKey { event: EventKey { account: 1, position }, endpoint: endpoint.to_owned() };
         let webhook =
             Webhook { event: "evt".into(), body: "{}".into(), url: String::new(), secrets: Vec::new() };
-        Job { key, bucket: 7, attempts: 0, webhook }
+        Job { key, bucket: 7, attempts: 0, is_retry: false, webhook }
     }
 
     fn positions(lanes: &mut Lanes, count: usize) -> Vec<i64> {
@@ -172,15 +224,34 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_is_busy_until_its_last_job_has_landed() {
+    fn a_bucket_flies_until_its_last_request_has_landed() {
         let mut lanes = Lanes::new(1);
-        assert!(!lanes.is_busy(7));
         lanes.push(job("a", 1));
-        assert!(lanes.is_busy(7));
+        assert!(!lanes.flies(7));
         let sent = lanes.next().expect("one");
-        assert!(lanes.is_busy(7));
+        assert!(lanes.flies(7));
         lanes.landed(&sent);
-        assert!(!lanes.is_busy(7));
+        assert!(!lanes.flies(7));
+        assert_eq!(lanes.of("a"), 0);
+    }
+
+    #[test]
+    fn what_waits_for_its_endpoint_is_not_runnable() {
+        let mut lanes = Lanes::new(1);
+        for position in 1..=4 {
+            lanes.push(job("hangs", position));
+        }
+        lanes.push(job("b", 100));
+        assert_eq!((lanes.queued(), lanes.runnable()), (5, 5));
+        let sent = lanes.next().expect("one");
+        assert_eq!((lanes.queued(), lanes.runnable()), (4, 1));
+        let mut full = lanes.full();
+        full.sort();
+        assert_eq!(full, ["b", "hangs"], "a share of one");
+        lanes.unqueue(|job| job.key.endpoint == "hangs");
+        assert_eq!((lanes.queued(), lanes.runnable()), (1, 1));
+        lanes.landed(&sent);
+        assert_eq!((lanes.queued(), lanes.runnable(), lanes.in_flight()), (1, 1, 0));
     }
 
     #[test]

@@ -12,13 +12,14 @@ mod lanes;
 mod ownership;
 mod target;
 
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
 use calmony_pay::outbox::Session;
 use calmony_pay::retry::Reconnect;
-use calmony_pay::{http, stop, telemetry};
+use calmony_pay::{health, stop, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -27,14 +28,28 @@ use config::WorkerOptions;
 use engine::Engine;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let options: WorkerOptions = calmony_pay::config::parse();
+async fn main() -> ExitCode {
+    match start(&calmony_pay::config::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("outbox-worker: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start(options: &WorkerOptions) -> anyhow::Result<()> {
     telemetry::init(&options.log);
     let stop = stop::stop_token(options.parent)?;
     let ready = Arc::new(AtomicBool::new(false));
-    serve_health(&options, ready.clone()).await?;
-    let sender = Sender::new(&options)?;
-    run(&options, &sender, &ready, &stop).await;
+    serve_health(options, ready.clone()).await?;
+    let sender = Sender::new(options)?;
+    let (stopping, not_ready) = (stop.clone(), ready.clone());
+    tokio::spawn(async move {
+        stopping.cancelled().await;
+        not_ready.store(false, Ordering::Relaxed);
+    });
+    run(options, &sender, &ready, &stop).await;
     tracing::info!("the worker has stopped");
     Ok(())
 }
@@ -44,7 +59,7 @@ async fn serve_health(options: &WorkerOptions, ready: Arc<AtomicBool>) -> anyhow
         .await
         .with_context(|| format!("can't listen on {} (--listen, CALMONY_WORKER_LISTEN)", options.listen))?;
     tracing::info!(address = %listener.local_addr()?, "the worker serves /healthz and /readyz");
-    let router = http::health_router(move || {
+    let router = health::health_router(move || {
         let ready = ready.clone();
         async move { ready.load(Ordering::Relaxed) }
     });
@@ -62,10 +77,9 @@ async fn run(options: &WorkerOptions, sender: &Sender, ready: &AtomicBool, stop:
         };
         let problem = match session {
             Ok(session) => {
-                reconnect.reset();
                 ready.store(true, Ordering::Relaxed);
                 tracing::info!("connected to the database");
-                Engine::new(session, sender.clone(), options).run(stop).await.err()
+                Engine::new(session, sender.clone(), options).run(stop, &mut reconnect).await.err()
             }
             Err(error) => Some(error),
         };

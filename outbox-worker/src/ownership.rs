@@ -1,38 +1,53 @@
 //! Which buckets this worker owns, and which it is letting go because other workers have come.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use calmony_pay::outbox::fair_share;
+use tokio::time::Instant;
+
+/// How long a bucket that is to go waits for its requests in flight. After that its new owner needn't wait for a receiver
+/// that hangs: whatever is still in flight has a row that says when to try again.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The buckets of this worker.
 #[derive(Debug, Default)]
 pub(crate) struct Ownership {
     held: BTreeSet<i16>,
-    leaving: BTreeSet<i16>,
+    leaving: BTreeMap<i16, Instant>,
 }
 
 impl Ownership {
     /// The buckets to read from.
     pub(crate) fn own(&self) -> Vec<i16> {
-        self.held.difference(&self.leaving).copied().collect()
+        self.held.iter().copied().filter(|bucket| !self.leaving.contains_key(bucket)).collect()
     }
 
     /// Whether that bucket is read from.
     pub(crate) fn owns(&self, bucket: i16) -> bool {
-        self.held.contains(&bucket) && !self.leaving.contains(&bucket)
+        self.holds(bucket) && !self.leaving.contains_key(&bucket)
     }
 
-    /// The buckets that are to go.
-    pub(crate) fn leaving(&self) -> impl Iterator<Item = i16> + '_ {
-        self.leaving.iter().copied()
+    /// Whether outcomes of that bucket may be written.
+    pub(crate) fn holds(&self, bucket: i16) -> bool {
+        self.held.contains(&bucket)
     }
 
-    /// Adapts to so many workers: chooses what is to go, and says how many more to take.
-    pub(crate) fn adapt(&mut self, workers: usize) -> usize {
+    /// The buckets to let go now: nothing of theirs is in flight, or they have waited long enough.
+    pub(crate) fn to_release(&self, now: Instant, flies: impl Fn(i16) -> bool) -> Vec<i16> {
+        let ready = |(bucket, since): (&i16, &Instant)| {
+            (!flies(*bucket) || now.duration_since(*since) >= PATIENCE).then_some(*bucket)
+        };
+        self.leaving.iter().filter_map(ready).collect()
+    }
+
+    /// Adapts to so many workers: says which buckets are to go from now on, and how many more to take.
+    pub(crate) fn adapt(&mut self, workers: usize, now: Instant) -> (Vec<i16>, usize) {
         let share = fair_share(workers);
         let own = self.own();
-        self.leaving.extend(own.iter().skip(share));
-        share.saturating_sub(own.len())
+        let surplus: Vec<i16> = own.iter().skip(share).copied().collect();
+        self.leaving.extend(surplus.iter().map(|bucket| (*bucket, now)));
+        (surplus, share.saturating_sub(own.len()))
     }
 
     /// These were taken.
@@ -53,18 +68,30 @@ impl Ownership {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_second_worker_makes_half_of_the_buckets_leave() {
+    #[tokio::test]
+    async fn a_second_worker_makes_half_of_the_buckets_leave() {
+        let now = Instant::now();
         let mut ownership = Ownership::default();
-        assert_eq!(ownership.adapt(1), 64);
+        assert_eq!(ownership.adapt(1, now), (vec![], 64));
         ownership.took(&(0..64).collect::<Vec<_>>());
-        assert_eq!(ownership.adapt(1), 0);
-        assert_eq!(ownership.adapt(2), 0);
-        let leaving: Vec<_> = ownership.leaving().collect();
-        assert_eq!((ownership.own().len(), leaving.len()), (32, 32));
-        assert!(!ownership.owns(leaving[0]));
+        assert_eq!(ownership.adapt(1, now), (vec![], 0));
+        let (leaving, more) = ownership.adapt(2, now);
+        assert_eq!((ownership.own().len(), leaving.len(), more), (32, 32, 0));
+        assert!(ownership.adapt(2, now).0.is_empty(), "they are told once");
+        assert!(!ownership.owns(leaving[0]) && ownership.holds(leaving[0]));
         ownership.released(&leaving);
-        assert_eq!(ownership.leaving().count(), 0);
-        assert_eq!(ownership.adapt(1), 32, "the other has gone: all are wanted again");
+        assert!(!ownership.holds(leaving[0]));
+        assert_eq!(ownership.adapt(1, now).1, 32, "the other has gone: all are wanted again");
+    }
+
+    #[tokio::test]
+    async fn a_bucket_with_a_request_in_flight_goes_after_a_second() {
+        let now = Instant::now();
+        let mut ownership = Ownership::default();
+        ownership.took(&(0..64).collect::<Vec<_>>());
+        let (leaving, _) = ownership.adapt(2, now);
+        let flies = |bucket| bucket == leaving[0];
+        assert_eq!(ownership.to_release(now, flies), leaving[1..]);
+        assert_eq!(ownership.to_release(now + PATIENCE, flies), leaving);
     }
 }

@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use calmony_pay::address::AddressGuard;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, redirect};
+use tokio::sync::Semaphore;
 use url::{Host, Url};
 
 /// A URL leads to an address that must not be called.
@@ -27,15 +28,31 @@ impl std::fmt::Display for ForbiddenAddress {
 
 impl std::error::Error for ForbiddenAddress {}
 
+/// The most name look-ups at once. One can't be cancelled and holds a thread; a name server that never answers must not
+/// take them all.
+const LOOKUPS_MAX: usize = 128;
+
 /// Looks names up and refuses what the guard refuses.
 #[derive(Debug, Clone)]
-struct GuardedResolver(Arc<AddressGuard>);
+struct GuardedResolver {
+    guard: Arc<AddressGuard>,
+    lookups: Arc<Semaphore>,
+}
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let guard = self.0.clone();
+        let (guard, lookups) = (self.guard.clone(), self.lookups.clone());
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let turn = lookups.acquire_owned().await?;
+            // A task of its own keeps the turn until the look-up has ended, even if the attempt is over before.
+            let lookup = tokio::spawn(async move {
+                let found = tokio::net::lookup_host((name.as_str(), 0))
+                    .await
+                    .map(Iterator::collect::<Vec<SocketAddr>>);
+                drop(turn);
+                found
+            });
+            let found = lookup.await??;
             if guard.permits_all(found.iter().map(SocketAddr::ip)) {
                 let found: Addrs = Box::new(found.into_iter());
                 Ok(found)
@@ -48,12 +65,13 @@ impl Resolve for GuardedResolver {
 
 /// The client, shared by all deliveries so that connections are kept alive.
 pub(crate) fn client(guard: &Arc<AddressGuard>, idle_max: usize) -> anyhow::Result<Client> {
+    let lookups = Arc::new(Semaphore::new(LOOKUPS_MAX));
     let builder = || {
         ClientBuilder::new()
             .no_proxy()
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
-            .dns_resolver(GuardedResolver(guard.clone()))
+            .dns_resolver(GuardedResolver { guard: guard.clone(), lookups: lookups.clone() })
             .pool_max_idle_per_host(idle_max)
             .pool_idle_timeout(Duration::from_secs(30))
             .http1_only()

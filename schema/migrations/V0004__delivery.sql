@@ -16,7 +16,7 @@ create table calmony.delivery (
     constraint delivery_bucket_is_0_to_63 check (bucket between 0 and 63)
 ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 5000);
 create index delivery_due on calmony.delivery (due_at) where state = 'owed';
-create index delivery_of_endpoint on calmony.delivery (account, endpoint, state);
+create index delivery_parked on calmony.delivery (account, endpoint) where state = 'parked';
 
 -- One HTTP request made for a delivery. Dropped by partition, never deleted by age.
 create table calmony.attempt (
@@ -37,13 +37,14 @@ create table calmony.attempt_default partition of calmony.attempt default;
 -- Days are UTC. A row for which no partition was made lands in the default one, so that no outcome is ever refused.
 create function calmony.make_attempt_partitions(from_day date, days integer) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
+set lock_timeout = '200ms' -- a reader of the table must not make everyone's settlements wait behind this
 as $$
 declare
     day  date;
     made integer := 0;
 begin
     perform pg_advisory_xact_lock(hashtext('calmony.make_attempt_partitions'));
-    for day in select from_day + n from generate_series(0, days - 1) n loop
+    for day in select from_day + n from generate_series(0, least(days, 62) - 1) n loop
         if to_regclass(format('calmony.attempt_%s', to_char(day, 'YYYYMMDD'))) is null then
             begin
                 execute format('create table calmony.%I partition of calmony.attempt for values from (%L) to (%L)',
@@ -60,7 +61,8 @@ end $$;
 revoke all on function calmony.make_attempt_partitions(date, integer) from public;
 grant execute on function calmony.make_attempt_partitions(date, integer) to calmony_worker;
 
--- An endpoint's event changes the endpoint's row, and what was parked for it is due when it is enabled again.
+-- An endpoint's event changes the endpoint's row. What is parked for it is made due by the owners of the buckets, in
+-- portions: it may be a million rows, and an API call must not wait for them.
 create function calmony.derive_endpoint() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -72,10 +74,6 @@ begin
         on conflict (account, id) do update
        set version = excluded.version, url = excluded.url,
            enabled_events = excluded.enabled_events, status = excluded.status;
-    if not new.deleted and new.data ->> 'status' = 'enabled' then
-        update calmony.delivery set state = 'owed', due_at = statement_timestamp()
-         where account = new.account and endpoint = new.stream and state = 'parked';
-    end if;
     return null;
 end $$;
 
@@ -83,32 +81,40 @@ create trigger derive_endpoint after insert on calmony.event
     for each row when (starts_with(new.stream, 'we_')) execute function calmony.derive_endpoint();
 alter table calmony.event enable always trigger derive_endpoint;
 
--- Work leaves by the hand of the session that owns its bucket (an advisory lock: class 1129270605, the bucket).
+-- Work comes, changes and leaves by the hand of the session that owns its bucket (an advisory lock: class 1129270605, the bucket).
 -- A worker that lost its buckets, or a stray psql, takes nothing away.
-create function calmony.work_leaves_only_by_its_owner() returns trigger
+create function calmony.work_is_its_owners() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if exists (select bucket from gone
+    if exists (select from touched) and exists (
+               select bucket from touched
                except
                select l.objid::integer from pg_locks l
                 where l.locktype = 'advisory' and l.pid = pg_backend_pid() and l.granted
+                  and l.mode = 'ExclusiveLock'
                   and l.classid = 1129270605 and l.objsubid = 2) then
-        raise exception 'only the owner of its bucket takes work away'
-            using errcode = 'insufficient_privilege', constraint = 'work_leaves_only_by_its_owner';
+        raise exception 'only the owner of a bucket writes its work'
+            using errcode = 'insufficient_privilege', constraint = 'work_is_its_owners';
     end if;
     return null;
 end $$;
 
 create trigger outbox_leaves_only_by_its_owner after delete on calmony.outbox
-    referencing old table as gone for each statement execute function calmony.work_leaves_only_by_its_owner();
+    referencing old table as touched for each statement execute function calmony.work_is_its_owners();
 alter table calmony.outbox enable always trigger outbox_leaves_only_by_its_owner;
 create trigger delivery_leaves_only_by_its_owner after delete on calmony.delivery
-    referencing old table as gone for each statement execute function calmony.work_leaves_only_by_its_owner();
+    referencing old table as touched for each statement execute function calmony.work_is_its_owners();
 alter table calmony.delivery enable always trigger delivery_leaves_only_by_its_owner;
+create trigger delivery_comes_only_by_its_owner after insert on calmony.delivery
+    referencing new table as touched for each statement execute function calmony.work_is_its_owners();
+alter table calmony.delivery enable always trigger delivery_comes_only_by_its_owner;
+create trigger delivery_changes_only_by_its_owner after update on calmony.delivery
+    referencing old table as touched for each statement execute function calmony.work_is_its_owners();
+alter table calmony.delivery enable always trigger delivery_changes_only_by_its_owner;
 
 grant select on calmony.delivery, calmony.attempt to calmony_reader, calmony_worker;
-grant insert, update, delete on calmony.delivery to calmony_worker;
+grant insert, update (attempts, state, due_at), delete on calmony.delivery to calmony_worker;
 grant insert on calmony.attempt to calmony_worker;
 
 select calmony.make_attempt_partitions((statement_timestamp() at time zone 'utc')::date, 8);

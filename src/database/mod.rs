@@ -21,6 +21,9 @@ pub const POOL_WAIT: Duration = Duration::from_secs(5);
 /// How long a worker's session may be silent before PostgreSQL ends it, and with it its claim to its buckets.
 pub const WORKER_SILENCE_MS: u32 = 10_000;
 
+/// The channel that workers listen on for appends.
+pub const WAKE_CHANNEL: &str = "calmony_outbox";
+
 /// The group role that a connection works under. Its rights are in the migrations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -187,9 +190,9 @@ pub enum DatabaseError {
     /// It can't be reached, is starting or stopping, or has no connection free: it may work in a moment.
     #[error("the database is not available: {0}")]
     Unavailable(String),
-    /// It refused the statement.
+    /// It refused the statement. What is said of it holds no row: a row may hold a secret.
     #[error("the database refused: {0}")]
-    Refused(tokio_postgres::Error),
+    Refused(String),
 }
 
 impl From<tokio_postgres::Error> for DatabaseError {
@@ -200,7 +203,7 @@ impl From<tokio_postgres::Error> for DatabaseError {
                 || *code == SqlState::LOCK_NOT_AVAILABLE
         };
         match error.code() {
-            Some(code) if !passing(code) => Self::Refused(error),
+            Some(code) if !passing(code) => Self::Refused(refusal(&error)),
             _ => Self::Unavailable(describe(&error)),
         }
     }
@@ -213,6 +216,22 @@ impl From<PoolError> for DatabaseError {
             other => Self::Unavailable(other.to_string()),
         }
     }
+}
+
+/// What PostgreSQL said, without its DETAIL, which shows rows.
+fn refusal(error: &tokio_postgres::Error) -> String {
+    let Some(refusal) = error.as_db_error() else { return error.to_string() };
+    let hint = match *refusal.code() {
+        SqlState::UNDEFINED_TABLE | SqlState::INVALID_SCHEMA_NAME | SqlState::UNDEFINED_FUNCTION => {
+            "; has `calmony migrate` been run?"
+        }
+        SqlState::UNDEFINED_OBJECT | SqlState::INVALID_PARAMETER_VALUE => {
+            "; is the login a member of the role? has `calmony migrate` been run?"
+        }
+        _ => "",
+    };
+    let constraint = refusal.constraint().map(|name| format!(" ({name})")).unwrap_or_default();
+    format!("{}: {}{constraint}{hint}", refusal.code().code(), refusal.message())
 }
 
 /// An error with its causes, in one line.

@@ -47,7 +47,8 @@ fn check(name: &str, value: &str) -> Result<(), ParameterError> {
         return Err(ParameterError::new("metadata", Problem::InvalidCharacters));
     }
     if name.chars().count() > NAME_MAX {
-        return Err(ParameterError::new("metadata", Problem::TooLong(NAME_MAX)));
+        let problem = Problem::Malformed(format!("its names must be at most {NAME_MAX} characters"));
+        return Err(ParameterError::new("metadata", problem));
     }
     if value.chars().count() > VALUE_MAX {
         return Err(ParameterError::new(format!("metadata[{name}]"), Problem::TooLong(VALUE_MAX)));

@@ -11,6 +11,14 @@ pub enum Rejection {
         /// The id that was asked for.
         id: String,
     },
+    /// The account has as many of these as it may have.
+    #[error("no more than {max} {noun}s")]
+    LimitReached {
+        /// How messages name the resource.
+        noun: &'static str,
+        /// How many it may have.
+        max: i64,
+    },
     /// A parameter is wrong.
     #[error(transparent)]
     Parameter(#[from] ParameterError),

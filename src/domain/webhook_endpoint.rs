@@ -14,6 +14,15 @@ use crate::id::Id;
 /// The longest URL, in characters.
 pub const URL_MAX: usize = 2048;
 
+/// The most endpoints of an account, each mode for itself: an event goes to all of them at once.
+pub const ENDPOINTS_MAX: i64 = 100;
+
+/// Refuses another endpoint to an account that has so many.
+pub fn check_count(count: i64) -> Result<(), Rejection> {
+    let noun = contract::WebhookEndpoint::RESOURCE.noun;
+    if count >= ENDPOINTS_MAX { Err(Rejection::LimitReached { noun, max: ENDPOINTS_MAX }) } else { Ok(()) }
+}
+
 /// A webhook endpoint, as it is stored and as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebhookEndpoint {

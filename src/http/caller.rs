@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::App;
 use super::error::ApiError;
 use super::request::RequestId;
+use crate::contract::{LIVE_KEY_PREFIX, TEST_KEY_PREFIX};
 use crate::domain::{ParameterError, Problem};
 use crate::log::Cause;
 use crate::read::keys::Account;
@@ -66,7 +67,8 @@ fn key_of(headers: &HeaderMap) -> Option<String> {
 /// As much of a wrong key as may be shown.
 fn hint(key: &str) -> String {
     let end: String = key.chars().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect();
-    let kind = ["sk_test_", "sk_live_"].into_iter().find(|kind| key.starts_with(kind)).unwrap_or_default();
+    let kind =
+        [TEST_KEY_PREFIX, LIVE_KEY_PREFIX].into_iter().find(|kind| key.starts_with(kind)).unwrap_or_default();
     if key.chars().count() < 16 { "***".to_owned() } else { format!("{kind}***{end}") }
 }
 

@@ -3,10 +3,13 @@
 //! The SDKs choose their exception by the status, programs branch on `code`, people read `message`, and `param` says which
 //! parameter it is about.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::clock;
 use crate::contract::ErrorCode;
 use crate::database::DatabaseError;
 use crate::domain::{ParameterError, Problem, Rejection};
@@ -57,14 +60,23 @@ impl From<DatabaseError> for ApiError {
     fn from(error: DatabaseError) -> Self {
         match error {
             DatabaseError::Unavailable(reason) => {
-                tracing::warn!(reason, "the database is not available");
+                warn_sometimes(&reason);
                 Self::Unavailable
             }
-            DatabaseError::Refused(error) => {
-                tracing::error!(?error, "the database refused a statement");
+            DatabaseError::Refused(reason) => {
+                tracing::error!(reason, "the database refused a statement");
                 Self::Internal
             }
         }
+    }
+}
+
+/// Says that the database is away, at most once a second however many requests find out.
+fn warn_sometimes(reason: &str) {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let now = clock::now().seconds();
+    if LAST.swap(now, Ordering::Relaxed) != now {
+        tracing::warn!(reason, "the database is not available");
     }
 }
 
@@ -120,6 +132,10 @@ impl From<ApiError> for Sent {
                 Self::invalid(StatusCode::NOT_FOUND, format!("No such {noun}: '{id}'"))
                     .with(ErrorCode::ResourceMissing, Some("id".to_owned()))
             }
+            ApiError::Rejected(Rejection::LimitReached { noun, max }) => {
+                Self::invalid(StatusCode::BAD_REQUEST, format!("You have reached the maximum of {max} {noun}s."))
+                    .with(ErrorCode::LimitReached, None)
+            }
             ApiError::Rejected(Rejection::Parameter(error)) => parameter(error),
             ApiError::KeyMissing => Self::invalid(
                 StatusCode::UNAUTHORIZED,
@@ -166,7 +182,8 @@ impl From<ApiError> for Sent {
 
 /// What a wrong parameter is called, and the sentence that says so.
 fn parameter(error: ParameterError) -> Sent {
-    let ParameterError { param, problem } = error;
+    let ParameterError { param: named, problem } = error;
+    let param = if named.is_empty() { "the parameters" } else { &named };
     let (code, message) = match problem {
         Problem::Unknown => (ErrorCode::ParameterUnknown, format!("Received unknown parameter: {param}")),
         Problem::Missing => (ErrorCode::ParameterMissing, format!("Missing required param: {param}.")),
@@ -204,7 +221,7 @@ fn parameter(error: ParameterError) -> Sent {
         ),
         Problem::NoSuchObject { noun, id } => (ErrorCode::ResourceMissing, format!("No such {noun}: '{id}'")),
     };
-    Sent::invalid(StatusCode::BAD_REQUEST, message).with(code, (!param.is_empty()).then_some(param))
+    Sent::invalid(StatusCode::BAD_REQUEST, message).with(code, (!named.is_empty()).then_some(named.clone()))
 }
 
 #[derive(Serialize)]

@@ -4,7 +4,6 @@ mod caller;
 mod customers;
 mod error;
 mod events;
-mod health;
 mod lists;
 mod params;
 mod render;
@@ -23,10 +22,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::database::{DatabaseError, DatabaseUrl};
+use crate::health::health_router;
 use crate::log::Log;
 use crate::read::Reader;
 use error::ApiError;
-pub use health::health_router;
 pub use routes::{Route, routes};
 
 /// How long requests in progress may go on when the server stops.

@@ -32,6 +32,7 @@ pub(super) async fn create(
     caller: Caller,
     Params(params): Params<CreateParams>,
 ) -> Result<Rendered, ApiError> {
+    webhook_endpoint::check_count(app.reader.endpoint_count(caller.account.id).await?)?;
     let livemode = caller.account.livemode;
     let command = webhook_endpoint::Create { id: Id::generate(clock::now()), livemode, params };
     let secret = SigningSecret::generate();

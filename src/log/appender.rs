@@ -61,10 +61,11 @@ impl Appender {
     pub(super) fn start(url: &DatabaseUrl) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let waiting = Arc::new(Mutex::new(waiting));
+        let waker = Waker::start(url);
         for _ in 0..CONNECTIONS {
-            tokio::spawn(run(url.clone(), waiting.clone()));
+            tokio::spawn(run(url.clone(), waiting.clone(), waker.clone()));
         }
-        Self { queue, waker: Waker::start(url) }
+        Self { queue, waker }
     }
 
     /// Appends an event and waits until it is committed or known not to be.
@@ -75,14 +76,36 @@ impl Appender {
         answered.await.map_err(|_| stopped())?
     }
 
-    /// Tells the workers that there is something in the outbox.
-    pub(super) fn wake(&self) {
+    /// Appends one event and the signing secret it brings.
+    pub(super) async fn append_with_secret(
+        &self,
+        client: &Client,
+        append: &Append,
+        secret: &SigningSecret,
+    ) -> Result<Outcome, DatabaseError> {
+        let Append { cause, event, fact, at } = append;
+        let parameters: [&(dyn ToSql + Sync); 12] = [
+            &cause.account,
+            event,
+            &fact.stream,
+            &fact.version,
+            &fact.event_type.as_str(),
+            &fact.deletes,
+            &fact.data,
+            &fact.previous,
+            &cause.request_id,
+            &cause.idempotency_key,
+            &at.system_time(),
+            &secret.reveal(),
+        ];
+        let touched = client.execute(include_str!("sql/append_with_secret.sql"), &parameters).await?;
         self.waker.wake();
+        Ok(if touched > 0 { Outcome::Appended } else { Outcome::Conflict })
     }
 }
 
 /// One connection: waits for appends, takes what there is, runs it, answers.
-async fn run(url: DatabaseUrl, queue: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
+async fn run(url: DatabaseUrl, queue: Arc<Mutex<mpsc::Receiver<Waiting>>>, waker: Waker) {
     let mut connection: Option<(Client, Statement)> = None;
     let mut held_back = VecDeque::new();
     loop {
@@ -101,7 +124,7 @@ async fn run(url: DatabaseUrl, queue: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
             }
         }
         if let Some((client, statement)) = &connection {
-            append_batch(client, statement, batch).await;
+            append_batch(client, statement, batch, &waker).await;
         }
     }
 }
@@ -121,14 +144,11 @@ async fn next_batch(
     let mut taken = std::mem::take(held_back);
     if taken.is_empty() {
         let mut queue = queue.lock().await;
-        let Some(first) = queue.recv().await else {
-            return Vec::new();
-        };
+        let Some(first) = queue.recv().await else { return Vec::new() };
         taken.push_back(first);
-        while taken.len() < BATCH_MAX {
-            let Ok(next) = queue.try_recv() else { break };
-            taken.push_back(next);
-        }
+        top_up(&mut taken, &mut queue);
+    } else if let Ok(mut queue) = queue.try_lock() {
+        top_up(&mut taken, &mut queue);
     }
     let mut streams = HashSet::new();
     let key = |waiting: &Waiting| (waiting.append.cause.account, waiting.append.fact.stream.clone());
@@ -139,10 +159,20 @@ async fn next_batch(
     batch
 }
 
-async fn append_batch(client: &Client, statement: &Statement, batch: Vec<Waiting>) {
+/// Takes what waits besides, up to a statement's measure.
+fn top_up(taken: &mut VecDeque<Waiting>, queue: &mut mpsc::Receiver<Waiting>) {
+    while taken.len() < BATCH_MAX {
+        let Ok(next) = queue.try_recv() else { return };
+        taken.push_back(next);
+    }
+}
+
+/// Appends and answers. The workers are woken here and not by the callers, who may have gone away.
+async fn append_batch(client: &Client, statement: &Statement, batch: Vec<Waiting>, waker: &Waker) {
     let events: Vec<_> = batch.iter().map(|waiting| &waiting.append).collect();
     match insert(client, statement, &events).await {
         Ok(appended) => {
+            waker.wake();
             for waiting in batch {
                 let outcome = if appended.contains(&waiting.append.event) {
                     Outcome::Appended
@@ -157,6 +187,7 @@ async fn append_batch(client: &Client, statement: &Statement, batch: Vec<Waiting
         Err(_) => {
             for waiting in batch {
                 let result = insert(client, statement, &[&waiting.append]).await;
+                waker.wake();
                 let outcome = result
                     .map(|appended| if appended.is_empty() { Outcome::Conflict } else { Outcome::Appended });
                 let _ = waiting.answer.send(outcome);
@@ -195,29 +226,4 @@ async fn insert(
         [&account, &id, &stream, &version, &event_type, &deleted, &data, &previous, &request, &key, &at];
     let rows = client.query(statement, &parameters).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
-}
-
-/// Appends one event and the signing secret it brings.
-pub(super) async fn append_with_secret(
-    client: &Client,
-    append: &Append,
-    secret: &SigningSecret,
-) -> Result<Outcome, DatabaseError> {
-    let Append { cause, event, fact, at } = append;
-    let parameters: [&(dyn ToSql + Sync); 12] = [
-        &cause.account,
-        event,
-        &fact.stream,
-        &fact.version,
-        &fact.event_type.as_str(),
-        &fact.deletes,
-        &fact.data,
-        &fact.previous,
-        &cause.request_id,
-        &cause.idempotency_key,
-        &at.system_time(),
-        &secret.reveal(),
-    ];
-    let touched = client.execute(include_str!("sql/append_with_secret.sql"), &parameters).await?;
-    Ok(if touched > 0 { Outcome::Appended } else { Outcome::Conflict })
 }

@@ -20,7 +20,6 @@ use crate::domain::{self, Command, DecideError, Rejection, Snapshot, Verdict};
 use crate::id::Id;
 use crate::secret::SigningSecret;
 use appender::{Append, Appender, Outcome};
-pub use wake::WAKE_CHANNEL;
 
 /// How often a command is decided anew when others change the same object at the same time.
 pub const CONFLICT_TRIES: usize = 12;
@@ -120,10 +119,11 @@ impl Log {
                 Append { cause: cause.clone(), event: Id::<Event>::generate(now).to_string(), fact, at: now };
             let outcome = match secret {
                 None => self.appender.append(append).await?,
-                Some(secret) => appender::append_with_secret(&*self.client().await?, &append, secret).await?,
+                Some(secret) => {
+                    self.appender.append_with_secret(&*self.client().await?, &append, secret).await?
+                }
             };
             if outcome == Outcome::Appended {
-                self.appender.wake();
                 return Ok(after);
             }
             // Within this process the next tries go one after the other, so that each of many callers gets through.

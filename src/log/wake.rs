@@ -1,4 +1,5 @@
-//! Waking the workers after a commit: one NOTIFY on a connection of its own, however many commits there were.
+//! Waking the workers after a commit: one NOTIFY on a connection of its own, however many commits there were. Never within a
+//! writing transaction: NOTIFY takes a lock of the whole cluster through the commit.
 //!
 //! It is a courtesy, not the guarantee. A lost one costs a worker's poll interval.
 
@@ -8,10 +9,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_postgres::Client;
 
-use crate::database::{DatabaseUrl, Role};
+use crate::database::{DatabaseUrl, Role, WAKE_CHANNEL};
 
-/// The channel workers listen on.
-pub const WAKE_CHANNEL: &str = "calmony_outbox";
 /// The shortest time between two wake-ups.
 const DEBOUNCE: Duration = Duration::from_millis(2);
 
@@ -46,7 +45,7 @@ async fn run(url: DatabaseUrl, signal: std::sync::Weak<Notify>) {
         }
         if let Some(client) = &client {
             // Lost: the workers poll.
-            let _ = client.batch_execute(include_str!("sql/wake.sql")).await;
+            let _ = client.batch_execute(&format!("notify {WAKE_CHANNEL}")).await;
         }
         tokio::time::sleep(DEBOUNCE).await;
     }

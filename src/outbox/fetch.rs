@@ -96,9 +96,9 @@ impl Session {
         Ok(fetched(&self.client.query(&self.statements.fresh, &parameters).await?))
     }
 
-    /// Reads up to that many deliveries that are due, the longest due first.
-    pub async fn due(&self, rows: i64, own: &[i16]) -> Result<Vec<Due>, DatabaseError> {
-        let rows = self.client.query(&self.statements.due, &[&own, &rows]).await?;
+    /// Reads up to that many deliveries that are due, the longest due first, but none of those endpoints'.
+    pub async fn due(&self, rows: i64, own: &[i16], but: &[String]) -> Result<Vec<Due>, DatabaseError> {
+        let rows = self.client.query(&self.statements.due, &[&own, &rows, &but]).await?;
         Ok(rows.iter().map(due).collect())
     }
 }

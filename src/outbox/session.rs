@@ -8,8 +8,7 @@ use tokio_postgres::{AsyncMessage, Client, Statement};
 use tokio_util::sync::CancellationToken;
 
 use super::ownership::ANNOUNCE;
-use crate::database::{DatabaseError, DatabaseUrl, Role};
-use crate::log::WAKE_CHANNEL;
+use crate::database::{DatabaseError, DatabaseUrl, Role, WAKE_CHANNEL};
 
 /// A worker's session. When it ends, PostgreSQL frees the worker's buckets.
 #[derive(Debug)]
@@ -26,6 +25,7 @@ pub(super) struct Statements {
     pub(super) fresh: Statement,
     pub(super) due: Statement,
     pub(super) settle: Statement,
+    unpark: Statement,
 }
 
 impl Session {
@@ -48,9 +48,10 @@ impl Session {
             fresh: client.prepare(include_str!("sql/fresh.sql")).await?,
             due: client.prepare(include_str!("sql/due.sql")).await?,
             settle: client.prepare(include_str!("sql/settle.sql")).await?,
+            unpark: client.prepare(include_str!("sql/unpark.sql")).await?,
         };
         let session = Self { client, statements, wake, ended };
-        session.make_partitions().await?;
+        session.make_partitions().await;
         Ok(session)
     }
 
@@ -64,9 +65,17 @@ impl Session {
         self.ended.cancelled().await;
     }
 
-    /// Makes the partitions of the attempts' history for today and a week ahead.
-    pub async fn make_partitions(&self) -> Result<(), DatabaseError> {
-        self.client.execute(include_str!("sql/make_partitions.sql"), &[]).await?;
-        Ok(())
+    /// Makes the partitions of the attempts' history for today and a week ahead. A day that can't be made now, because
+    /// somebody reads the table, is made another time: a week is in stock, and there is a default partition.
+    pub async fn make_partitions(&self) {
+        if let Err(error) = self.client.execute(include_str!("sql/make_partitions.sql"), &[]).await {
+            let error = DatabaseError::from(error);
+            tracing::warn!(%error, "the partitions of the coming days can't be made now");
+        }
+    }
+
+    /// Makes what is parked due again where its endpoint has been enabled, or deleted; returns how many deliveries.
+    pub async fn unpark(&self, own: &[i16]) -> Result<u64, DatabaseError> {
+        Ok(self.client.execute(&self.statements.unpark, &[&own]).await?)
     }
 }

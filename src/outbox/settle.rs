@@ -77,6 +77,18 @@ impl Settlement {
         self.waiting.keys().chain(&self.delivered)
     }
 
+    /// Adds later outcomes to these.
+    pub fn append(&mut self, later: Self) {
+        self.attempts.extend(later.attempts);
+        for (key, waiting) in later.waiting {
+            self.waits(key, waiting.bucket, waiting.attempts, waiting.state);
+        }
+        for key in later.delivered {
+            self.delivered(key);
+        }
+        self.fanned_out.extend(later.fanned_out);
+    }
+
     /// This request was made.
     pub fn attempted(&mut self, record: AttemptRecord) {
         self.attempts.push(record);

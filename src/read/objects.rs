@@ -48,6 +48,13 @@ impl Reader {
         Ok(row.map(|row| StoredObject { id: row.get(0), data: row.get(1), deleted: row.get(2) }))
     }
 
+    /// How many webhook endpoints the account has.
+    pub async fn endpoint_count(&self, account: i64) -> Result<i64, DatabaseError> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached(include_str!("sql/endpoint_count.sql")).await?;
+        Ok(client.query_one(&statement, &[&account]).await?.get(0))
+    }
+
     /// A page of the living objects of one kind.
     pub async fn objects<K: Kind>(
         &self,

@@ -140,3 +140,15 @@ async fn what_the_sdks_send_without_a_body_is_taken() {
         system.client.request(Method::POST, "/v1/customers").header("Idempotency-Key", "k".repeat(256));
     assert_eq!(send(refused).await.error().3, "Idempotency-Key");
 }
+
+/// A body of very many names costs no more than reading it.
+#[tokio::test]
+async fn a_million_bytes_of_names_are_refused_at_once() {
+    let system = System::start().await;
+    let names: Vec<String> = (0..100_000).map(|n| format!("\"{n:05}\":1")).collect();
+    let request =
+        system.client.request(Method::POST, "/v1/customers").header(CONTENT_TYPE, "application/json");
+    let started = std::time::Instant::now();
+    assert_eq!(send(request.body(format!("{{{}}}", names.join(",")))).await.error().0, 400);
+    assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
+}

@@ -82,3 +82,18 @@ async fn what_cannot_be_an_endpoint_is_refused() {
     let long = format!("url=https://example.com/{}&enabled_events[]=*", "x".repeat(2048));
     assert_eq!(system.client.post("/v1/webhook_endpoints", &long).await.error().2, "parameter_invalid");
 }
+
+#[tokio::test]
+async fn an_account_has_a_bounded_number_of_endpoints() {
+    let system = System::start().await;
+    let copies = "insert into calmony.endpoint (account, id, version, url, enabled_events, status) \
+        select 1, 'we_01J9ZW6QAPZK9N3FBJ0WB5' || lpad(n::text, 4, '0'), 1, 'http://x', '{*}', 'enabled' \
+          from generate_series(1, 99) n";
+    system.database.admin().await.batch_execute(copies).await.unwrap();
+    let (hundredth, _) = system.client.endpoint("https://example.com/", &["*"]).await;
+    let form = "url=https://example.com&enabled_events[]=*";
+    let refused = system.client.post("/v1/webhook_endpoints", form).await;
+    assert_eq!(refused.error(), (400, "invalid_request_error", "limit_reached", ""));
+    system.client.delete(&format!("/v1/webhook_endpoints/{hundredth}")).await.ok();
+    system.client.post("/v1/webhook_endpoints", form).await.ok();
+}

@@ -65,6 +65,12 @@ async fn a_bad_value_stops_the_start_and_names_its_variable() {
         assert!(said.stderr.contains(variable), "{variable}={value}: {}", said.stderr);
         assert!(!said.stderr.contains("panicked"), "{}", said.stderr);
     }
+    for url in ["postgresql://u:hunter2@h:99999/x", "postgresql://u:hunter2@h/d?sslmode=require", "hunter2"] {
+        let said = run("calmony", &["serve"], &[("CALMONY_DATABASE_URL", url)]).await;
+        assert!(said.code == Some(2) && !said.stderr.contains("hunter2"), "{}", said.stderr);
+        let said = run("outbox-worker", &["--database-url", url], &[]).await;
+        assert!(said.code == Some(2) && !said.stderr.contains("hunter2"), "{}", said.stderr);
+    }
     let missing = run("calmony", &["serve"], &[]).await;
     assert!(missing.code == Some(2) && missing.stderr.contains("--database-url"), "{}", missing.stderr);
 }

@@ -42,7 +42,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("tokio_postgres", &["src/database/", "src/log/", "src/read/", "src/outbox/"]),
     ("deadpool_postgres", &["src/database/", "src/log/", "src/read/"]),
-    ("StatusCode", &["src/http/error.rs", "src/cli/dev/inbox.rs"]),
+    ("StatusCode", &["src/http/error.rs", "src/health.rs", "src/cli/dev/inbox.rs"]),
     ("SystemTime::now", &["src/clock.rs"]),
     ("backoff::", &["src/retry.rs"]),
     ("insert into calmony.event", &["src/log/"]),
@@ -60,6 +60,10 @@ fn dependencies_run_downwards_only() {
     for (path, text) in product() {
         for (module, forbidden) in FORBIDDEN.iter().filter(|(module, _)| path.starts_with(module)) {
             for name in *forbidden {
+                assert!(
+                    !roots(&text, "crate").contains(&(*name).to_owned()),
+                    "{path}: {module} must not know {name}"
+                );
                 let named =
                     [format!("crate::{name}::"), format!("crate::{name};"), format!("crate::{name},")];
                 assert!(
@@ -80,6 +84,37 @@ fn dependencies_run_downwards_only() {
             assert!(!text.contains("crate::http"), "{path}: nothing knows http");
         }
     }
+}
+
+/// The modules that grouped imports of a crate name: `use crate::{log, read::Page}` names log and read.
+fn roots(text: &str, of: &str) -> Vec<String> {
+    let mut roots = Vec::new();
+    for group in text.split(&format!("use {of}::{{")).skip(1) {
+        let mut depth = 0_usize;
+        let flat: String = group
+            .chars()
+            .take_while(|c| *c != ';')
+            .filter(|c| {
+                depth = if *c == '{' {
+                    depth + 1
+                } else if *c == '}' {
+                    depth.saturating_sub(1)
+                } else {
+                    depth
+                };
+                depth == 0
+            })
+            .collect();
+        roots.extend(
+            flat.split(',').map(|part| part.trim().split("::").next().unwrap_or_default().to_owned()),
+        );
+    }
+    roots
+}
+
+#[test]
+fn the_import_reader_reads() {
+    assert_eq!(roots("use crate::{log, read::{Page, keys}, cli::say};", "crate")[..2], ["log", "read"]);
 }
 
 #[test]

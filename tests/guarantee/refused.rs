@@ -122,13 +122,22 @@ const WORKER: &[Attempt] = &[
         EVENT,
     ),
     // Taking work away without owning its bucket.
-    ("delete from calmony.outbox", "work_leaves_only_by_its_owner"),
-    ("delete from calmony.outbox where account = 1", "work_leaves_only_by_its_owner"),
+    ("delete from calmony.outbox", "work_is_its_owners"),
+    ("delete from calmony.outbox where account = 1", "work_is_its_owners"),
+    ("with gone as (delete from calmony.outbox returning *) select * from gone", "work_is_its_owners"),
+    ("delete from calmony.delivery", "work_is_its_owners"),
+    ("update calmony.delivery set state = 'exhausted', due_at = null", "work_is_its_owners"),
+    ("update calmony.delivery set bucket = 2", DELIVERY),
+    ("update calmony.delivery set position = 3", DELIVERY),
     (
-        "with gone as (delete from calmony.outbox returning *) select * from gone",
-        "work_leaves_only_by_its_owner",
+        "insert into calmony.delivery (account, position, endpoint, bucket, attempts, state) \
+         values (1, 3, 'we_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 1, 'exhausted')",
+        "work_is_its_owners",
     ),
-    ("delete from calmony.delivery", "work_leaves_only_by_its_owner"),
+    (
+        "select pg_advisory_lock_shared(1129270605, b) from generate_series(0, 63) b; delete from calmony.outbox",
+        "work_is_its_owners",
+    ),
     (
         "alter table calmony.outbox disable trigger outbox_leaves_only_by_its_owner",
         "must be owner of table outbox",
@@ -165,7 +174,7 @@ async fn populated() -> System {
     system.client.customer("alive").await;
     let dead = system.client.customer("dead").await;
     system.client.delete(&format!("/v1/customers/{dead}")).await.ok();
-    let waiting = "insert into calmony.delivery (account, position, endpoint, bucket, attempts, state) \
+    let waiting = "select pg_advisory_lock(1129270605, 1); insert into calmony.delivery (account, position, endpoint, bucket, attempts, state) \
                    select account, 2, id, 1, 1, 'exhausted' from calmony.endpoint";
     system.database.admin().await.batch_execute(waiting).await.unwrap();
     system

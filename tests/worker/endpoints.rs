@@ -54,3 +54,34 @@ async fn nothing_is_owed_to_a_deleted_endpoint() {
     system.drained().await;
     assert_eq!(receiver.all().len(), before);
 }
+
+#[tokio::test]
+async fn what_was_parked_for_an_endpoint_goes_with_it() {
+    let (system, _worker, _receiver, path, _) = owing().await;
+    system.client.post(&path, "disabled=true").await.ok();
+    count(&system, "parked", 1).await;
+    system.client.delete(&path).await.ok();
+    let sql = "select count(*) from calmony.delivery";
+    eventually("the row goes", async || (system.database.number(sql).await == 0).then_some(())).await;
+}
+
+/// The worker has read that the endpoint is disabled; it is enabled; only then does the worker write that the delivery is
+/// parked. Whatever is written last, an enabled endpoint gets what it is owed.
+#[tokio::test]
+async fn a_delivery_that_is_parked_while_its_endpoint_is_enabled_is_not_lost() {
+    let (system, _worker, _receiver, path, works) = owing().await;
+    let mut admin = system.database.admin().await;
+    // Settlements insert attempts, and wait here.
+    let held = admin.transaction().await.unwrap();
+    held.batch_execute("lock table calmony.attempt in share mode").await.unwrap();
+    system.client.post(&path, "disabled=true").await.ok();
+    let waiting =
+        "select count(*) from pg_locks where not granted and relation = 'calmony.attempt'::regclass";
+    eventually("a settlement waits", async || (system.database.number(waiting).await > 0).then_some(()))
+        .await;
+    works.store(true, Ordering::Relaxed);
+    system.client.post(&path, "disabled=false").await.ok();
+    held.rollback().await.unwrap();
+    let sql = "select count(*) from calmony.delivery";
+    eventually("it is delivered", async || (system.database.number(sql).await == 0).then_some(())).await;
+}

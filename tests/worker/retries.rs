@@ -79,3 +79,41 @@ async fn one_attempt_has_one_deadline_and_the_others_do_not_wait() {
     eventually("the retry is owed", async || (system.database.number(waits).await == 1).then_some(())).await;
     assert_eq!((hangs.all().len(), works.all().len()), (1, 1));
 }
+
+/// Far more events for the receiver that hangs than may be in flight, and again when their retries are due.
+#[tokio::test]
+async fn a_receiver_that_hangs_does_not_hold_up_the_others() {
+    let system = System::start().await;
+    let _worker = system
+        .worker_with(&[("CALMONY_ATTEMPT_TIMEOUT", "20s"), ("CALMONY_RETRY_SCHEDULE", "100ms,100ms")])
+        .await;
+    let (hangs, works) = (Receiver::behaving(|_| Reply::Never).await, Receiver::start().await);
+    system.client.endpoint(&hangs.url, &["customer.created"]).await;
+    system.client.endpoint(&works.url, &["customer.created"]).await;
+    let burst = (0..1_200).map(|n| {
+        let client = system.client.clone();
+        async move { client.customer(&format!("c{n}")).await }
+    });
+    futures_util::stream::StreamExt::collect::<Vec<_>>(futures_util::stream::StreamExt::buffer_unordered(
+        futures_util::stream::iter(burst),
+        16,
+    ))
+    .await;
+    eventually("the burst is through", async || (works.all().len() == 1_200).then_some(())).await;
+    for n in 0..20 {
+        let started = tokio::time::Instant::now();
+        let id = system.client.customer(&format!("probe{n}")).await;
+        eventually("the probe", async || {
+            works
+                .all()
+                .iter()
+                .rev()
+                .take(40)
+                .any(|got| got.event["data"]["object"]["id"] == id.as_str())
+                .then_some(())
+        })
+        .await;
+        assert!(started.elapsed().as_millis() < 2_000, "probe {n} took {:?}", started.elapsed());
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}

@@ -65,6 +65,12 @@ async fn a_worker_that_is_told_to_stop_finishes_what_it_has_begun() {
     receiver.next().await;
     let pid = worker.process.pid().to_string();
     assert!(std::process::Command::new("kill").arg(&pid).status().unwrap().success());
+    // It is stopping when it no longer says that it is ready; the request in flight is answered only then.
+    eventually("it is stopping", async || {
+        let answer = support::client::http().get(format!("{}/readyz", worker.url)).send().await;
+        answer.is_ok_and(|answer| answer.status().as_u16() == 503).then_some(())
+    })
+    .await;
     told.notify_one();
     let how = worker.process.ended().await;
     assert!(how.contains("exit status: 0"), "{how}");
@@ -83,4 +89,28 @@ async fn both_processes_tell_whether_they_are_ready() {
         assert_eq!(stranger.get("/healthz").await.status, 200);
         assert_eq!(stranger.get("/readyz").await.status, 200);
     }
+}
+
+#[tokio::test]
+async fn a_worker_that_joins_gets_its_share_although_a_receiver_hangs() {
+    let system = System::start().await;
+    let (hangs, works) = (Receiver::behaving(|_| Reply::Never).await, Receiver::start().await);
+    system.client.endpoint(&hangs.url, &["customer.created"]).await;
+    system.client.endpoint(&works.url, &["customer.created"]).await;
+    let slow = [("CALMONY_ATTEMPT_TIMEOUT", "60s")];
+    let _first = system.worker_with(&slow).await;
+    for n in 0..200 {
+        system.client.customer(&format!("c{n}")).await;
+    }
+    let joined = tokio::time::Instant::now();
+    let _second = system.worker_with(&slow).await;
+    shared_as(&system, &[32, 32]).await;
+    assert!(joined.elapsed().as_secs() < 10, "{:?}", joined.elapsed());
+    system.drained().await;
+    eventually("the working receiver has all", async || (counts(&works).len() == 200).then_some(())).await;
+    assert!(
+        joined.elapsed().as_secs() < 20,
+        "nobody waited for the receiver that hangs: {:?}",
+        joined.elapsed()
+    );
 }

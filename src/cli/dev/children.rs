@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use tokio::process::{Child, ChildStdin, Command};
 
 /// How long a child may take to finish what it is doing when it is told to stop.
-const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+const STOP_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// How to run a program.
 #[derive(Debug, Clone)]

@@ -22,6 +22,16 @@ impl ApiClient {
 
     /// Makes a call with a JSON body and returns the answer's.
     pub(super) async fn call(&self, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.call_existing(method, path, body).await?.with_context(|| format!("{path} doesn't exist"))
+    }
+
+    /// The same for something that may have been deleted: `None` then.
+    pub(super) async fn call_existing(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> anyhow::Result<Option<Value>> {
         let response = self
             .client
             .request(method, format!("{}{path}", self.url))
@@ -32,6 +42,9 @@ impl ApiClient {
             .await
             .with_context(|| format!("can't call {path}"))?;
         let status = response.status();
+        if status.as_u16() == 404 {
+            return Ok(None);
+        }
         let answer = response.text().await?;
         ensure!(status.is_success(), "{path} answered {status}: {answer}");
         Ok(serde_json::from_str(&answer)?)

@@ -208,14 +208,18 @@ impl Cluster {
         format!("postgresql://{USER}:{}@127.0.0.1:{}/{database}", self.password, self.port)
     }
 
-    /// Stops a server that a killed predecessor left behind.
+    /// Stops a server that a killed predecessor left behind. The number in its file may be somebody else's by now.
     async fn end_leftover(&self) {
-        if self.data.join("postmaster.pid").exists() {
-            let mut command = self.command(&self.bin.join("pg_ctl"));
-            // It fails when the server is gone already, which is what is wanted.
-            let _ =
-                command.args(["stop", "-m", "immediate", "-w", "-s", "-D"]).arg(&self.data).output().await;
+        let Ok(pid) = self.pid() else { return };
+        let command_line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let own = self.data.as_os_str().as_encoded_bytes();
+        let known = Path::new("/proc/self").exists();
+        if known && !command_line.windows(own.len()).any(|part| part == own) {
+            return;
         }
+        let mut command = self.command(&self.bin.join("pg_ctl"));
+        // It fails when the server is gone already, which is what is wanted.
+        let _ = command.args(["stop", "-m", "immediate", "-w", "-s", "-D"]).arg(&self.data).output().await;
     }
 
     fn command(&self, program: &Path) -> Command {

@@ -21,31 +21,39 @@ const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(20);
 pub(super) async fn run(folder: &Path, url: &str, off: bool, state: &mut State) -> anyhow::Result<()> {
     let [key, _] = state.keys.as_ref().context("no API key was made")?;
     let api = ApiClient::new(url, key)?;
-    match (&state.inbox, off) {
-        (None, true) => Ok(()),
-        (Some(inbox), true) => set(&api, &inbox.endpoint, &json!({ "disabled": true })).await,
-        (Some(known), false) => {
-            let inbox = Inbox::bind(known.port).await?;
-            let (receiver, endpoint) = (inbox.url()?, known.endpoint.clone());
+    if let Some(known) = &state.inbox {
+        if off {
+            set(&api, &known.endpoint, &json!({ "disabled": true })).await?;
+            return Ok(());
+        }
+        let inbox = Inbox::bind(known.port).await?;
+        if set(&api, &known.endpoint, &json!({ "url": inbox.url()?, "disabled": false })).await? {
             inbox.receive(SigningSecret::parse(&known.secret)?);
-            set(&api, &endpoint, &json!({ "url": receiver, "disabled": false })).await
+            return Ok(());
         }
-        (None, false) => {
-            let inbox = Inbox::bind(0).await?;
-            let (made, secret) = make_endpoint(&api, &inbox).await?;
-            state.inbox = Some(made);
-            state.save(folder)?;
-            say("A sample customer is created, updated and deleted; the inbox receives:");
-            let arrivals = inbox.receive(secret);
-            sample(&api).await?;
-            wait_for(3, arrivals).await
-        }
+        // Somebody has deleted its endpoint: it gets another.
     }
+    if off {
+        return Ok(());
+    }
+    let first = state.inbox.is_none();
+    let inbox = Inbox::bind(0).await?;
+    let (made, secret) = make_endpoint(&api, &inbox).await?;
+    state.inbox = Some(made);
+    state.save(folder)?;
+    let arrivals = inbox.receive(secret);
+    if first {
+        say("A sample customer is created, updated and deleted; the inbox receives:");
+        sample(&api).await?;
+        wait_for(3, arrivals).await?;
+    }
+    Ok(())
 }
 
-async fn set(api: &ApiClient, endpoint: &str, changes: &Value) -> anyhow::Result<()> {
-    api.call(Method::POST, &format!("/v1/webhook_endpoints/{endpoint}"), changes).await?;
-    Ok(())
+/// Changes the inbox's endpoint; false when it has been deleted.
+async fn set(api: &ApiClient, endpoint: &str, changes: &Value) -> anyhow::Result<bool> {
+    let path = format!("/v1/webhook_endpoints/{endpoint}");
+    Ok(api.call_existing(Method::POST, &path, changes).await?.is_some())
 }
 
 async fn make_endpoint(api: &ApiClient, inbox: &Inbox) -> anyhow::Result<(InboxState, SigningSecret)> {

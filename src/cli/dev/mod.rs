@@ -202,7 +202,10 @@ impl System {
                 () = stop.cancelled() => return Ok(()),
                 () = self.cluster.ended() => {
                     say("PostgreSQL ended; it is started again");
-                    self.cluster.start().await?;
+                    tokio::select! {
+                        started = self.cluster.start() => started?,
+                        () = stop.cancelled() => return Ok(()),
+                    }
                 }
                 how = self.api.ended() => {
                     say(format_args!("{how}; it is started again"));

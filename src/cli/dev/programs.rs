@@ -5,6 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, bail};
 
+/// The oldest PostgreSQL that works: `idle_session_timeout` came with it.
+const VERSION_MIN: u32 = 14;
 /// What to do where PostgreSQL is missing, in one line.
 const INSTALL_HINT: &str = "PostgreSQL 14 or later is not on this machine: install it with \
     `apt-get install postgresql` (Debian, Ubuntu), `dnf install postgresql-server` (Fedora) or \
@@ -30,9 +32,18 @@ fn first_complete(candidates: impl IntoIterator<Item = PathBuf>) -> anyhow::Resu
     let real = |folder: PathBuf| {
         let initdb = folder.join("initdb").canonicalize().ok()?;
         let folder = initdb.parent()?;
-        folder.join("postgres").is_file().then(|| folder.to_owned())
+        (version(folder)? >= VERSION_MIN).then(|| folder.to_owned())
     };
     candidates.into_iter().find_map(real).context(INSTALL_HINT)
+}
+
+/// The major version of the PostgreSQL in that folder.
+fn version(folder: &Path) -> Option<u32> {
+    let output = Command::new(folder.join("postgres")).arg("--version").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let number =
+        text.split_whitespace().find(|word| word.starts_with(|first: char| first.is_ascii_digit()))?;
+    number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 fn pg_config() -> Option<PathBuf> {

@@ -3,13 +3,11 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::Tree;
+use super::{PARAMETERS_MAX, Tree};
 use crate::domain::{ParameterError, Problem};
 
 /// The most names in brackets, one within the other.
 const DEPTH_MAX: usize = 8;
-/// The most parameters.
-const PARAMETERS_MAX: usize = 1_000;
 
 /// Reads a form or a query.
 pub(super) fn parse(text: &[u8]) -> Result<Tree, ParameterError> {

@@ -24,6 +24,9 @@ pub(super) const BODY_MAX: usize = 1024 * 1024;
 /// How long a client may take to send its body.
 pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The most parameters at one level of a query, a form or JSON.
+const PARAMETERS_MAX: usize = 1_000;
+
 /// Parameters before they have types. A list spelled with brackets is a map with numbers for names until a type asks for a
 /// list.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,18 +86,19 @@ fn parse_body(parts: &Parts, body: &[u8]) -> Result<Tree, ApiError> {
     }
 }
 
-/// Adds the parameters of the body to those of the query.
+/// Adds the parameters of the body to those of the query. A body of many names must not be compared with itself.
 fn merge(query: &mut Tree, body: Tree) -> Result<(), ApiError> {
-    match (query, body) {
-        (Tree::Map(query), Tree::Map(body)) => {
-            for (name, value) in body {
-                if query.iter().any(|(known, _)| *known == name) {
-                    return Err(ParameterError::new(name, Problem::Repeated).into());
-                }
-                query.push((name, value));
-            }
-            Ok(())
-        }
-        _ => Err(ApiError::MalformedBody("expected a JSON object".to_owned())),
+    let (Tree::Map(query), Tree::Map(body)) = (query, body) else {
+        return Err(ApiError::MalformedBody("expected a JSON object".to_owned()));
+    };
+    if body.len() > PARAMETERS_MAX {
+        return Err(ParameterError::new("", Problem::TooMany(PARAMETERS_MAX)).into());
     }
+    for (name, _) in &body {
+        if query.iter().any(|(known, _)| known == name) {
+            return Err(ParameterError::new(name, Problem::Repeated).into());
+        }
+    }
+    query.extend(body);
+    Ok(())
 }

@@ -12,6 +12,7 @@ with next as materialized (
     select o.account, o.position, o.bucket
       from unnest($4::bigint[], $5::bigint[]) as gap (first, last)
       join calmony.outbox o on o.position between gap.first and gap.last
+     where o.bucket = any ($3::smallint[])
      limit $2
 ), claimed as (
     select *, false as is_late from next
@@ -20,7 +21,7 @@ with next as materialized (
 )
 select c.account, c.position, c.bucket, c.is_late,
        e.id::text, e.type, e.created_at, e.version, e.data::text, e.previous::text, e.request_id, e.idempotency_key,
-       a.livemode, f.endpoints, f.urls, f.secrets
+       coalesce(a.livemode, false), f.endpoints, f.urls, f.secrets
   from claimed c
   left join calmony.event e on e.account = c.account and e.position = c.position and c.bucket = any ($3::smallint[])
   left join calmony.account a on a.id = e.account
@@ -31,5 +32,8 @@ select c.account, c.position, c.bucket, c.is_late,
              select string_agg(secret, ' ' order by version desc) as secrets
                from calmony.endpoint_secret
               where account = p.account and endpoint = p.id) s
-       where p.account = e.account and p.status = 'enabled' and calmony.subscribes(p.enabled_events, e.type)) f on true
+       where p.account = e.account and p.status = 'enabled' and calmony.subscribes(p.enabled_events, e.type)
+         -- After a crash some may have a row already: they are owed there.
+         and not exists (select from calmony.delivery d
+                          where d.account = e.account and d.position = e.position and d.endpoint = p.id)) f on true
  order by c.position

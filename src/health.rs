@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::get;
 
-use super::error::ApiError;
+use axum::http::StatusCode;
 
 /// How long a readiness check may take before it counts as a no.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -21,8 +21,8 @@ where
         let ready = ready.clone();
         async move {
             match tokio::time::timeout(READY_TIMEOUT, ready()).await {
-                Ok(true) => Ok("ready\n"),
-                _ => Err(ApiError::Unavailable),
+                Ok(true) => (StatusCode::OK, "ready\n"),
+                _ => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
             }
         }
     };

@@ -1,0 +1,33 @@
+-- Makes parked deliveries due where the endpoint is no longer disabled (a deleted one's are dropped when they are read).
+-- Endpoint by endpoint along the index, at most 1,000 of each and 5,000 in all. $1 own buckets.
+-- Indexes: delivery_parked, endpoint_ids_are_unique, delivery_is_owed_once.
+with recursive parked as (
+    (select account, endpoint
+       from calmony.delivery
+      where state = 'parked'
+      order by account, endpoint
+      limit 1)
+    union all
+    select next.account, next.endpoint
+      from parked k
+     cross join lateral (
+           select account, endpoint
+             from calmony.delivery
+            where state = 'parked' and (account, endpoint) > (k.account, k.endpoint)
+            order by account, endpoint
+            limit 1) next
+), due as materialized (
+    select d.account, d.position, d.endpoint
+      from parked k
+      join calmony.endpoint p on p.account = k.account and p.id = k.endpoint and p.status <> 'disabled'
+     cross join lateral (
+           select account, position, endpoint
+             from calmony.delivery
+            where state = 'parked' and account = k.account and endpoint = k.endpoint and bucket = any ($1::smallint[])
+            limit 1000) d
+     limit 5000
+)
+update calmony.delivery d
+   set state = 'owed', due_at = statement_timestamp()
+  from due
+ where d.account = due.account and d.position = due.position and d.endpoint = due.endpoint
