@@ -116,9 +116,9 @@ impl Flight {
     /// that is its new owner's.
     pub(crate) fn attempted(&mut self, job: &Job, report: Report, jitter: f64, holds_bucket: bool) {
         if job.is_retry {
-            self.retries.landed(job)
+            self.retries.landed(job);
         } else {
-            self.firsts.landed(job)
+            self.firsts.landed(job);
         }
         let attempts = job.attempts.saturating_add(1);
         let delivered = report.error.is_none();

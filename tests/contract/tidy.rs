@@ -31,10 +31,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         "src/address.rs",
         &["id", "contract", "domain", "database", "log", "read", "outbox", "http", "cli", "config"],
     ),
-    (
-        "src/secret.rs",
-        &["id", "contract", "domain", "database", "log", "read", "outbox", "http", "cli", "config"],
-    ),
+    ("src/secret.rs", &["id", "domain", "database", "log", "read", "outbox", "http", "cli", "config"]),
     ("src/signature.rs", &["domain", "database", "log", "read", "outbox", "http", "cli", "config"]),
 ];
 

@@ -47,9 +47,17 @@ async fn postgresql_killed_under_load_loses_nothing_that_was_acknowledged() {
     cluster.url("postgres").unwrap().create_database("calmony").await.unwrap();
     calmony_pay::database::migrate::migrate(&cluster.url("calmony").unwrap()).await.unwrap();
     let system = System::on(Database { url: cluster.url_text("calmony") }).await;
-    let _worker = system.worker().await;
+    let _worker = system.worker_with(&[("CALMONY_RETRY_SCHEDULE", &["100ms"; 20].join(","))]).await;
     let receiver = Receiver::start().await;
     system.client.endpoint(&receiver.url, &["customer.created"]).await;
+    // One that fails every third time, so that rows wait when PostgreSQL dies.
+    let tries = AtomicU32::new(0);
+    let fails = Receiver::behaving(move |_| match tries.fetch_add(1, Ordering::Relaxed) % 3 {
+        0 => Reply::Status(500),
+        _ => Reply::Status(200),
+    })
+    .await;
+    system.client.endpoint(&fails.url, &["customer.created"]).await;
 
     let stop = Arc::new(AtomicBool::new(false));
     let clients: Vec<_> =
@@ -71,6 +79,7 @@ async fn postgresql_killed_under_load_loses_nothing_that_was_acknowledged() {
     system.drained().await;
     nothing_waits(&system).await;
     check_ledger(&system, &receiver, &acknowledged).await;
+    check_ledger(&system, &fails, &acknowledged).await;
     cluster.stop().await.unwrap();
 }
 

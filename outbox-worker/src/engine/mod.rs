@@ -1,0 +1,188 @@
+//! The loop: read what is owed, send it, write down what became of it; share the buckets out; stop in good order.
+//!
+//! One task owns everything. Reads, writes and the sharing run on the session one after the other, at most one of each kind
+//! at a time; requests run beside them. There is no timer between an outcome and its writing: whatever has gathered while
+//! the last write ran goes out in the next.
+
+mod operations;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use calmony_pay::database::DatabaseError;
+use calmony_pay::outbox::{Gaps, Session};
+use calmony_pay::retry::{self, Reconnect};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::attempt::{Report, Sender};
+use crate::config::WorkerOptions;
+use crate::flight::Flight;
+use crate::lanes::Job;
+use crate::ownership::Ownership;
+use operations::{Done, Failing, Operation, QUEUED_MAX, Scan};
+
+/// How often an idle worker looks for work that nobody woke it for: retries, and lost wake-ups.
+const POLL: Duration = Duration::from_millis(200);
+/// How often workers look how many they are. It also shows PostgreSQL that this one lives.
+const SHARE: Duration = Duration::from_millis(500);
+/// How often the outbox is read from its head, for what the cursor and the gaps have missed.
+const SCAN: Duration = Duration::from_secs(30);
+/// How often the partitions of the coming days are looked after.
+const PARTITIONS: Duration = Duration::from_hours(1);
+/// How long an event waits in the outbox for its endpoints; then each that hasn't answered gets a row of its own.
+const HAND_OVER: Duration = Duration::from_secs(1);
+/// The same while more first attempts wait than are good for memory: an endpoint that hangs has its jobs among them.
+const HAND_OVER_UNDER_PRESSURE: Duration = Duration::from_millis(250);
+/// A worker at work on one session.
+pub(crate) struct Engine {
+    session: Arc<Session>,
+    sender: Sender,
+    in_flight_max: usize,
+    drain_timeout: Duration,
+    flight: Flight,
+    ownership: Ownership,
+    cursor: i64,
+    gaps: Gaps,
+    /// The scan from the head.
+    scan: Scan,
+    /// Since when outcomes can't be written, and when to try again. Nothing is sent meanwhile.
+    failing: Option<Failing>,
+    /// There may be something after the cursor.
+    want_fresh: bool,
+    /// Something may be due.
+    want_due: bool,
+    busy: HashSet<Operation>,
+    operations: FuturesUnordered<BoxFuture<'static, Result<Done, DatabaseError>>>,
+    attempts: JoinSet<(Report, Job)>,
+}
+
+impl Engine {
+    pub(crate) fn new(session: Session, sender: Sender, options: &WorkerOptions) -> Self {
+        let lane_max = usize::from(options.endpoint_in_flight_max);
+        Self {
+            session: Arc::new(session),
+            sender,
+            in_flight_max: usize::from(options.in_flight_max),
+            drain_timeout: options.drain_timeout,
+            flight: Flight::new(options.retry_schedule.clone(), lane_max),
+            ownership: Ownership::default(),
+            cursor: 0,
+            gaps: Gaps::default(),
+            scan: Scan::default(),
+            failing: None,
+            want_fresh: false,
+            want_due: false,
+            busy: HashSet::new(),
+            operations: FuturesUnordered::new(),
+            attempts: JoinSet::new(),
+        }
+    }
+
+    /// Works until told to stop, or until the session is lost: then what is in flight is abandoned, because its outcome can
+    /// no longer be written; it is still in the outbox and will be sent again. `reconnect` starts anew once something was
+    /// written, so that a database that takes connections and nothing else isn't called without end.
+    pub(crate) async fn run(
+        mut self,
+        stop: &CancellationToken,
+        reconnect: &mut Reconnect,
+    ) -> Result<(), DatabaseError> {
+        let ticker = |period| {
+            let mut ticker = interval(period);
+            ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticker
+        };
+        let (mut poll, mut share) = (ticker(POLL), ticker(SHARE));
+        let (mut scan, mut partitions) = (ticker(SCAN), ticker(PARTITIONS));
+        let session = self.session.clone();
+        loop {
+            self.launch();
+            self.operate();
+            tokio::select! {
+                () = stop.cancelled() => return self.drain(reconnect).await,
+                () = session.ended() => return Err(DatabaseError::Unavailable("the session ended".to_owned())),
+                Some(done) = self.operations.next() => self.finish(done?, reconnect)?,
+                Some(landed) = self.attempts.join_next() => self.land(landed),
+                () = session.woken() => self.want_fresh = true,
+                _ = poll.tick() => self.poll(),
+                _ = share.tick() => self.share(),
+                _ = scan.tick() => self.scan.again = true,
+                _ = partitions.tick() => self.perform(|session| async move {
+                    session.make_partitions().await;
+                    Ok(Done::Partitioned)
+                }),
+            }
+        }
+    }
+
+    /// Sends as much as may be in flight. Retries get half of the room at the most.
+    fn launch(&mut self) {
+        while self.failing.is_none() && self.flight.in_flight() < self.in_flight_max {
+            let room_for_retries = self.flight.retries.in_flight() < self.in_flight_max.div_ceil(2);
+            let first = self.flight.firsts.next();
+            let job = first.or_else(|| if room_for_retries { self.flight.retries.next() } else { None });
+            let Some(job) = job else { return };
+            let sender = self.sender.clone();
+            self.attempts.spawn(async move { (sender.send(&job.webhook).await, job) });
+        }
+    }
+
+    /// An attempt is over, and perhaps others are too.
+    fn land(&mut self, landed: Result<(Report, Job), JoinError>) {
+        let mut next = Some(landed);
+        while let Some(landed) = next {
+            match landed {
+                Ok((report, job)) => {
+                    tracing::debug!(
+                        event = &*job.webhook.event, endpoint = job.key.endpoint, attempt = job.attempts + 1,
+                        status = report.status, error = report.error, duration = ?report.duration, "attempted"
+                    );
+                    let holds_bucket = self.ownership.holds(job.bucket);
+                    self.flight.attempted(&job, report, retry::jitter(), holds_bucket);
+                }
+                // An attempt catches its own panics and nobody cancels it.
+                Err(error) => tracing::error!(%error, "an attempt was lost"),
+            }
+            next = self.attempts.try_join_next();
+        }
+    }
+
+    fn poll(&mut self) {
+        let now = Instant::now();
+        self.want_fresh = true;
+        self.want_due = true;
+        self.gaps.expire(now);
+        let patience =
+            if self.flight.firsts.queued() < QUEUED_MAX { HAND_OVER } else { HAND_OVER_UNDER_PRESSURE };
+        if let Some(limit) = now.checked_sub(patience) {
+            self.flight.hand_over_late(limit, self.sender.timeout());
+        }
+    }
+
+    /// Stops: sends nothing more, waits for what is in flight, writes everything down. What is still in flight at the
+    /// deadline is abandoned, which is no failure of its: it is due again.
+    async fn drain(mut self, reconnect: &mut Reconnect) -> Result<(), DatabaseError> {
+        tracing::info!(in_flight = self.flight.in_flight(), "stopping");
+        self.flight.wind_down(self.sender.timeout());
+        let deadline = tokio::time::sleep(self.drain_timeout);
+        tokio::pin!(deadline);
+        let mut retry = interval(POLL);
+        loop {
+            self.write();
+            let settled = self.flight.settlement.is_empty() && !self.busy.contains(&Operation::Write);
+            if self.flight.in_flight() == 0 && settled {
+                return Ok(());
+            }
+            tokio::select! {
+                () = &mut deadline => return Ok(()),
+                Some(done) = self.operations.next() => self.finish(done?, reconnect)?,
+                Some(landed) = self.attempts.join_next() => self.land(landed),
+                _ = retry.tick() => {}
+            }
+        }
+    }
+}
