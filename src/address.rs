@@ -1,4 +1,4 @@
-//! Which addresses a webhook may be sent to: the pure half of the guard against server-side request forgery.
+//! Which addresses and ports a webhook may be sent to: the pure half of the guard against server-side request forgery.
 //!
 //! A subscriber chooses the URL, so without a guard a subscriber could make the worker call the machine's own services,
 //! the cloud's metadata address or the private network. Refused is what the IANA registries of special-purpose
@@ -10,6 +10,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use url::{Host, Url};
 
 const fn v4(a: u8, b: u8, c: u8, d: u8, prefix: u8) -> Ipv4Net {
     Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix)
@@ -86,6 +87,44 @@ impl AddressGuard {
     }
 }
 
+/// Why a URL must not be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Forbidden {
+    /// It leads to a private or reserved address.
+    #[error("it leads to a private or reserved address")]
+    Address,
+    /// It names a port below 1024 that is neither 80 nor 443.
+    #[error("its port is below 1024 and neither 80 nor 443")]
+    Port,
+}
+
+/// Where deliveries may go: which addresses and which ports. The API asks when an endpoint is saved, the worker asks again
+/// at every connection.
+#[derive(Debug, Clone, Default)]
+pub struct TargetPolicy {
+    /// The addresses.
+    pub guard: AddressGuard,
+    /// Ports below 1024 that may be called besides 80 and 443.
+    pub low_ports: Vec<u16>,
+}
+
+impl TargetPolicy {
+    /// Refuses a URL by what can be seen of it: its port, and its host where that is a literal address, however it is
+    /// spelled. What a name leads to is seen only when it is looked up.
+    pub fn check(&self, url: &Url) -> Result<(), Forbidden> {
+        let port = url.port_or_known_default().unwrap_or(0);
+        if port < 1024 && port != 80 && port != 443 && !self.low_ports.contains(&port) {
+            return Err(Forbidden::Port);
+        }
+        let literal = match url.host() {
+            Some(Host::Ipv4(address)) => IpAddr::V4(address),
+            Some(Host::Ipv6(address)) => IpAddr::V6(address),
+            Some(Host::Domain(_)) | None => return Ok(()),
+        };
+        if self.guard.permits(literal) { Ok(()) } else { Err(Forbidden::Address) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -158,6 +197,33 @@ mod tests {
         let guard = AddressGuard::new(vec!["127.0.0.0/8".parse().expect("a network")]);
         assert!(guard.permits("127.0.0.1".parse().expect("an address")));
         assert!(!guard.permits("10.0.0.1".parse().expect("an address")));
+    }
+
+    #[test]
+    fn every_spelling_of_a_literal_address_is_seen() {
+        let check = |url: &str| TargetPolicy::default().check(&Url::parse(url).expect("a URL"));
+        for host in
+            ["127.0.0.1", "2130706433", "0x7f.1", "017700000001", "127.1", "[::1]", "[::ffff:1.1.1.1]"]
+        {
+            assert_eq!(check(&format!("http://{host}/")), Err(Forbidden::Address), "{host}");
+        }
+        assert_eq!(check("https://1.1.1.1/"), Ok(()));
+        assert_eq!(check("https://example.com/"), Ok(()));
+    }
+
+    #[test]
+    fn low_ports_are_refused_unless_allowed() {
+        let check = |policy: &TargetPolicy, port: u16| {
+            policy.check(&Url::parse(&format!("http://a:{port}/")).expect("a URL"))
+        };
+        let policy = TargetPolicy { low_ports: vec![25], ..TargetPolicy::default() };
+        for port in [80, 443, 25, 1024, 8080, 65535] {
+            assert_eq!(check(&policy, port), Ok(()), "{port}");
+        }
+        for port in [0, 1, 22, 587, 1023] {
+            assert_eq!(check(&policy, port), Err(Forbidden::Port), "{port}");
+        }
+        assert_eq!(check(&TargetPolicy::default(), 25), Err(Forbidden::Port));
     }
 
     proptest! {

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
+use ipnet::IpNet;
+
+use crate::address::{AddressGuard, TargetPolicy};
 
 /// Where the database is.
 #[derive(Debug, Clone, clap::Args)]
@@ -16,6 +19,29 @@ pub struct DatabaseOptions {
     /// that the process works under (see schema/README.md)
     #[arg(long, env = "CALMONY_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: crate::database::DatabaseUrl,
+}
+
+/// Where webhooks may be sent to.
+#[derive(Debug, Clone, clap::Args)]
+pub struct TargetOptions {
+    /// Private networks that webhooks may be sent to all the same, as CIDR, with commas between: `10.1.0.0/16,fd00::/8`.
+    /// The API and the worker have to be told the same
+    #[arg(long, env = "CALMONY_ALLOW_NETWORKS", value_delimiter = ',', value_name = "NETWORKS")]
+    allow_networks: Vec<IpNet>,
+    /// Ports below 1024 that webhooks may be sent to besides 80 and 443, with commas between
+    #[arg(long, env = "CALMONY_ALLOW_PORTS", value_delimiter = ',', value_name = "PORTS")]
+    allow_ports: Vec<u16>,
+}
+
+impl TargetOptions {
+    /// The policy that these options describe.
+    #[must_use]
+    pub fn policy(&self) -> TargetPolicy {
+        TargetPolicy {
+            guard: AddressGuard::new(self.allow_networks.clone()),
+            low_ports: self.allow_ports.clone(),
+        }
+    }
 }
 
 /// Stopping together with a parent process.

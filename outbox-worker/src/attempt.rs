@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use calmony_pay::address::AddressGuard;
+use calmony_pay::address::{Forbidden, TargetPolicy};
 use calmony_pay::clock::{self, Timestamp};
 use calmony_pay::secret::SigningSecret;
 use calmony_pay::signature::{self, Message};
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::config::WorkerOptions;
-use crate::target::{self, ForbiddenAddress};
+use crate::target;
 
 /// The most bytes of an answer that are kept.
 const RESPONSE_KEPT_MAX: usize = 1024;
@@ -27,7 +27,7 @@ const RESPONSE_READ_MAX: usize = 16 * 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct Sender {
     client: Client,
-    guard: Arc<AddressGuard>,
+    policy: Arc<TargetPolicy>,
     timeout: Duration,
 }
 
@@ -66,9 +66,9 @@ impl Report {
 
 impl Sender {
     pub(crate) fn new(options: &WorkerOptions) -> anyhow::Result<Self> {
-        let guard = Arc::new(AddressGuard::new(options.allow_networks.clone()));
-        let client = target::client(&guard, usize::from(options.endpoint_in_flight_max))?;
-        Ok(Self { client, guard, timeout: options.attempt_timeout })
+        let policy = Arc::new(options.target.policy());
+        let client = target::client(&policy, usize::from(options.endpoint_in_flight_max))?;
+        Ok(Self { client, policy, timeout: options.attempt_timeout })
     }
 
     /// How long an attempt may take.
@@ -109,7 +109,7 @@ impl Sender {
     /// Sends the request and waits for the head of the answer.
     async fn request(&self, webhook: &Webhook, now: Timestamp) -> Result<Response, &'static str> {
         let url = Url::parse(&webhook.url).map_err(|_| "url")?;
-        target::check_literal(&url, &self.guard).map_err(|ForbiddenAddress| "forbidden_address")?;
+        self.policy.check(&url).map_err(class_of)?;
         let timestamp = now.seconds();
         let message = Message { id: &webhook.event, timestamp, body: webhook.body.as_bytes() };
         let stripe = signature::stripe(message, &webhook.secrets);
@@ -148,12 +148,20 @@ async fn read(mut response: Response, deadline: Instant) -> (String, bool) {
     (String::from_utf8_lossy(&bytes).replace('\0', "\u{fffd}"), truncated)
 }
 
+/// The class of a URL that must not be called.
+const fn class_of(forbidden: Forbidden) -> &'static str {
+    match forbidden {
+        Forbidden::Address => "forbidden_address",
+        Forbidden::Port => "forbidden_port",
+    }
+}
+
 /// The class of a failure that left no answer, by the types of its causes.
 fn class(error: &reqwest::Error) -> &'static str {
     let mut cause: Option<&dyn Error> = error.source();
     while let Some(inner) = cause {
-        if inner.is::<ForbiddenAddress>() {
-            return "forbidden_address";
+        if let Some(forbidden) = inner.downcast_ref::<Forbidden>() {
+            return class_of(*forbidden);
         }
         if inner.is::<rustls::Error>() {
             return "tls";

@@ -3,10 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use calmony_pay::config::{DatabaseOptions, ParentOptions, duration, listen_address};
+use calmony_pay::config::{DatabaseOptions, ParentOptions, TargetOptions, duration, listen_address};
 use calmony_pay::retry::RetrySchedule;
 use calmony_pay::telemetry::LogOptions;
-use ipnet::IpNet;
 
 /// Drains the outbox of Calmony Pay into signed webhook deliveries, at least once
 #[derive(Debug, clap::Parser)]
@@ -29,9 +28,8 @@ pub(crate) struct WorkerOptions {
     /// How many requests to one endpoint may be in flight at once
     #[arg(long, env = "CALMONY_ENDPOINT_IN_FLIGHT_MAX", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096), value_name = "COUNT")]
     pub(crate) endpoint_in_flight_max: u16,
-    /// Private networks that webhooks may be sent to all the same, as CIDR, with commas between: `10.1.0.0/16,fd00::/8`
-    #[arg(long, env = "CALMONY_ALLOW_NETWORKS", value_delimiter = ',', value_name = "NETWORKS")]
-    pub(crate) allow_networks: Vec<IpNet>,
+    #[command(flatten)]
+    pub(crate) target: TargetOptions,
     /// How long requests in flight may go on when the worker stops
     #[arg(long, env = "CALMONY_DRAIN_TIMEOUT", default_value = "20s", value_parser = duration, value_name = "TIME")]
     pub(crate) drain_timeout: Duration,

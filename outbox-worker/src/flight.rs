@@ -140,7 +140,7 @@ impl Flight {
         self.answered(&job.key);
     }
 
-    /// An endpoint of an event has answered; the last one takes the event out of the outbox.
+    /// An endpoint of an event has answered, or has a row; the last one takes the event out of the outbox.
     fn answered(&mut self, key: &DeliveryKey) {
         if let Some(pending) = self.pending.get_mut(&key.event) {
             pending.waiting.remove(&key.endpoint);
@@ -161,6 +161,21 @@ impl Flight {
         let late =
             self.pending.iter().filter(|(_, pending)| pending.since < limit).map(|(key, _)| *key).collect();
         self.hand_over(&late, attempt_timeout);
+    }
+
+    /// Gives rows to what is queued for receivers that hang, so that it neither fills the memory nor keeps its events in the
+    /// outbox. Asked at a steady pace.
+    pub(crate) fn hand_over_stuck(&mut self) {
+        let stuck = self.firsts.stuck();
+        if stuck.is_empty() {
+            return;
+        }
+        for key in self.firsts.unqueue(|job| stuck.contains(&job.key.endpoint)) {
+            let Some(bucket) = self.pending.get(&key.event).map(|pending| pending.bucket) else { continue };
+            self.unsettled_deliveries.insert(key.clone());
+            self.settlement.waits(key.clone(), bucket, 0, DeliveryState::Owed(Duration::ZERO));
+            self.answered(&key);
+        }
     }
 
     /// Hands over whatever is of that bucket, because it is to go to another worker. What is in flight goes on.

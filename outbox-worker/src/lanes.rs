@@ -1,7 +1,7 @@
 //! Jobs that wait to be sent or are in flight, one lane an endpoint. Endpoints take turns, and none has more than its share in
 //! flight.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use calmony_pay::outbox::DeliveryKey;
 
@@ -24,6 +24,8 @@ pub(crate) struct Job {
 struct Lane {
     queued: VecDeque<Job>,
     sent: usize,
+    /// How often in a row it was found with its share in flight and none of it landed.
+    quiet: u8,
 }
 
 impl Lane {
@@ -154,11 +156,25 @@ impl Lanes {
         let goes_on = self.change(&job.key.endpoint, |lane| {
             let was_full = lane.sent >= share;
             lane.sent = lane.sent.saturating_sub(1);
+            lane.quiet = 0;
             was_full && !lane.queued.is_empty()
         });
         if goes_on == Some(true) {
             self.turns.push_back(job.key.endpoint.clone());
         }
+    }
+
+    /// Whoever has its share in flight and has let none of it land since this was asked the time before the last: a receiver
+    /// that hangs. Asked at a steady pace.
+    pub(crate) fn stuck(&mut self) -> HashSet<String> {
+        let mut stuck = HashSet::new();
+        for (endpoint, lane) in &mut self.endpoints {
+            lane.quiet = if lane.sent >= self.share { lane.quiet.saturating_add(1) } else { 0 };
+            if lane.quiet > 2 && !lane.queued.is_empty() {
+                stuck.insert(endpoint.clone());
+            }
+        }
+        stuck
     }
 
     /// Takes jobs out of the queues.
@@ -252,6 +268,23 @@ mod tests {
         assert_eq!((lanes.queued(), lanes.runnable()), (1, 1));
         lanes.landed(&sent);
         assert_eq!((lanes.queued(), lanes.runnable(), lanes.in_flight()), (1, 1, 0));
+    }
+
+    #[test]
+    fn who_lets_nothing_land_is_stuck() {
+        let mut lanes = Lanes::new(1);
+        for endpoint in ["hangs", "slow"] {
+            lanes.push(job(endpoint, 1));
+            lanes.push(job(endpoint, 2));
+            lanes.next();
+        }
+        for _ in 0..3 {
+            lanes.landed(&job("slow", 1));
+            lanes.next();
+            lanes.push(job("slow", 3));
+            assert!(!lanes.stuck().contains("slow"));
+        }
+        assert!(lanes.stuck().contains("hangs"));
     }
 
     #[test]

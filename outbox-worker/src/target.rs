@@ -5,28 +5,15 @@
 //! be kept alive. Literal addresses, which no resolver sees, are checked before the request. Redirects are not followed,
 //! and no proxy is taken from the environment.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use calmony_pay::address::AddressGuard;
+use calmony_pay::address::{Forbidden, TargetPolicy};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, redirect};
 use tokio::sync::Semaphore;
-use url::{Host, Url};
-
-/// A URL leads to an address that must not be called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ForbiddenAddress;
-
-impl std::fmt::Display for ForbiddenAddress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the URL leads to a private or reserved address")
-    }
-}
-
-impl std::error::Error for ForbiddenAddress {}
 
 /// The most name look-ups at once. One can't be cancelled and holds a thread; a name server that never answers must not
 /// take them all.
@@ -35,13 +22,13 @@ const LOOKUPS_MAX: usize = 128;
 /// Looks names up and refuses what the guard refuses.
 #[derive(Debug, Clone)]
 struct GuardedResolver {
-    guard: Arc<AddressGuard>,
+    policy: Arc<TargetPolicy>,
     lookups: Arc<Semaphore>,
 }
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (guard, lookups) = (self.guard.clone(), self.lookups.clone());
+        let (policy, lookups) = (self.policy.clone(), self.lookups.clone());
         Box::pin(async move {
             let turn = lookups.acquire_owned().await?;
             // A task of its own keeps the turn until the look-up has ended, even if the attempt is over before.
@@ -53,25 +40,25 @@ impl Resolve for GuardedResolver {
                 found
             });
             let found = lookup.await??;
-            if guard.permits_all(found.iter().map(SocketAddr::ip)) {
+            if policy.guard.permits_all(found.iter().map(SocketAddr::ip)) {
                 let found: Addrs = Box::new(found.into_iter());
                 Ok(found)
             } else {
-                Err(ForbiddenAddress.into())
+                Err(Forbidden::Address.into())
             }
         })
     }
 }
 
 /// The client, shared by all deliveries so that connections are kept alive.
-pub(crate) fn client(guard: &Arc<AddressGuard>, idle_max: usize) -> anyhow::Result<Client> {
+pub(crate) fn client(policy: &Arc<TargetPolicy>, idle_max: usize) -> anyhow::Result<Client> {
     let lookups = Arc::new(Semaphore::new(LOOKUPS_MAX));
     let builder = || {
         ClientBuilder::new()
             .no_proxy()
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
-            .dns_resolver(GuardedResolver { guard: guard.clone(), lookups: lookups.clone() })
+            .dns_resolver(GuardedResolver { policy: policy.clone(), lookups: lookups.clone() })
             .pool_max_idle_per_host(idle_max)
             .pool_idle_timeout(Duration::from_secs(30))
             .http1_only()
@@ -85,44 +72,18 @@ pub(crate) fn client(guard: &Arc<AddressGuard>, idle_max: usize) -> anyhow::Resu
     })
 }
 
-/// Refuses a URL whose host is a literal address that must not be called.
-pub(crate) fn check_literal(url: &Url, guard: &AddressGuard) -> Result<(), ForbiddenAddress> {
-    let address = match url.host() {
-        Some(Host::Ipv4(address)) => IpAddr::V4(address),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address),
-        Some(Host::Domain(_)) | None => return Ok(()),
-    };
-    if guard.permits(address) { Ok(()) } else { Err(ForbiddenAddress) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_spelling_of_a_literal_address_is_seen() {
-        let guard = AddressGuard::default();
-        for url in [
-            "http://127.0.0.1/",
-            "http://2130706433/",
-            "http://0x7f.1/",
-            "http://017700000001/",
-            "http://[::1]:80/",
-        ] {
-            let url = Url::parse(url).expect("a URL");
-            assert_eq!(check_literal(&url, &guard), Err(ForbiddenAddress), "{url}");
-        }
-        assert_eq!(check_literal(&Url::parse("https://1.1.1.1/").expect("a URL"), &guard), Ok(()));
-    }
-
     #[tokio::test]
     async fn a_name_that_leads_home_is_refused_at_the_moment_of_connecting() {
-        let client = client(&Arc::new(AddressGuard::default()), 1).expect("a client");
+        let client = client(&Arc::new(TargetPolicy::default()), 1).expect("a client");
         let error = client.get("http://localhost:1/").send().await.expect_err("refused");
         let mut cause: &dyn std::error::Error = &error;
         while let Some(inner) = cause.source() {
             cause = inner;
         }
-        assert!(cause.is::<ForbiddenAddress>(), "{error:?}");
+        assert!(cause.is::<Forbidden>(), "{error:?}");
     }
 }

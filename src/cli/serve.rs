@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context as _;
 
-use crate::config::{DatabaseOptions, ParentOptions, listen_address};
+use crate::config::{DatabaseOptions, ParentOptions, TargetOptions, listen_address};
 use crate::http::{self, App};
 use crate::stop::stop_token;
 use crate::telemetry::{self, LogOptions};
@@ -18,6 +18,8 @@ pub(super) struct ServeOptions {
     #[arg(long, env = "CALMONY_LISTEN", default_value = "127.0.0.1:8080", value_parser = listen_address)]
     listen: SocketAddr,
     #[command(flatten)]
+    target: TargetOptions,
+    #[command(flatten)]
     parent: ParentOptions,
     #[command(flatten)]
     log: LogOptions,
@@ -26,7 +28,7 @@ pub(super) struct ServeOptions {
 pub(super) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     telemetry::init(&options.log);
     let stop = stop_token(options.parent)?;
-    let app = App::open(&options.database.database_url)?;
+    let app = App::open(&options.database.database_url, options.target.policy())?;
     let listener = http::listen(options.listen)
         .await
         .with_context(|| format!("can't listen on {} (--listen, CALMONY_LISTEN)", options.listen))?;

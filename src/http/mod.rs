@@ -9,9 +9,11 @@ mod params;
 mod render;
 mod request;
 mod routes;
+mod targets;
 mod webhook_endpoints;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -21,6 +23,7 @@ use axum::middleware::from_fn_with_state;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::address::TargetPolicy;
 use crate::database::{DatabaseError, DatabaseUrl};
 use crate::health::health_router;
 use crate::log::Log;
@@ -38,12 +41,14 @@ pub struct App {
     pub log: Log,
     /// For reading.
     pub reader: Reader,
+    /// Where webhooks may be sent to.
+    pub policy: Arc<TargetPolicy>,
 }
 
 impl App {
     /// Opens the log and the reader on one database.
-    pub fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
-        Ok(Self { log: Log::open(url)?, reader: Reader::open(url)? })
+    pub fn open(url: &DatabaseUrl, policy: TargetPolicy) -> Result<Self, DatabaseError> {
+        Ok(Self { log: Log::open(url)?, reader: Reader::open(url)?, policy: Arc::new(policy) })
     }
 }
 

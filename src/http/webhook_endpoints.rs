@@ -10,6 +10,7 @@ use super::error::ApiError;
 use super::lists::{self, PathId};
 use super::params::{NoParams, Params};
 use super::render::{self, Rendered};
+use super::targets;
 use crate::clock;
 use crate::contract::{Kind as _, WebhookEndpoint};
 use crate::domain::webhook_endpoint::{self, Changes, CreateParams};
@@ -33,6 +34,7 @@ pub(super) async fn create(
     Params(params): Params<CreateParams>,
 ) -> Result<Rendered, ApiError> {
     webhook_endpoint::check_count(app.reader.endpoint_count(caller.account.id).await?)?;
+    targets::check(&app, Some(params.url())).await?;
     let livemode = caller.account.livemode;
     let command = webhook_endpoint::Create { id: Id::generate(clock::now()), livemode, params };
     let secret = SigningSecret::generate();
@@ -49,6 +51,7 @@ pub(super) async fn update(
     PathId(id): PathId<WebhookEndpoint>,
     Params(changes): Params<Changes>,
 ) -> Result<Rendered, ApiError> {
+    targets::check(&app, changes.url()).await?;
     Ok(app.log.append(caller.cause(), &webhook_endpoint::Update { id, changes }).await?.into())
 }
 

@@ -29,7 +29,7 @@ async fn an_event_has_the_whole_envelope() {
 async fn pending_webhooks_counts_who_has_not_got_it() {
     let system = System::start().await;
     for events in [&["*"][..], &["customer.created"], &["customer.deleted"]] {
-        system.client.endpoint("http://127.0.0.1:9/", events).await;
+        system.client.endpoint("http://127.0.0.1:9999/", events).await;
     }
     system.client.customer("Ada").await;
     let list = system.client.get("/v1/events?type=customer.created").await.ok();

@@ -97,3 +97,26 @@ async fn an_account_has_a_bounded_number_of_endpoints() {
     system.client.delete(&format!("/v1/webhook_endpoints/{hundredth}")).await.ok();
     system.client.post("/v1/webhook_endpoints", form).await.ok();
 }
+
+/// The API of these tests lets loopback through, and nothing else that is private.
+#[tokio::test]
+async fn an_endpoint_that_leads_inside_is_refused_when_it_is_saved() {
+    let system = System::start().await;
+    let (id, _) = system.client.endpoint("http://localhost:8080/", &["*"]).await;
+    for url in [
+        "http://10.0.0.1/",
+        "http://169.254.169.254/latest/meta-data",
+        "http://167772161/",
+        "http://[fd00::1]/",
+        "http://[::ffff:10.0.0.1]/",
+        "http://[64:ff9b::a00:1]/",
+        "http://127.0.0.1:22/",
+        "https://example.com:25/",
+    ] {
+        let create =
+            system.client.post("/v1/webhook_endpoints", &format!("url={url}&enabled_events[]=*")).await;
+        assert_eq!(create.error(), (400, "invalid_request_error", "url_invalid", "url"), "{url}");
+        let update = system.client.post(&format!("/v1/webhook_endpoints/{id}"), &format!("url={url}")).await;
+        assert_eq!(update.error(), (400, "invalid_request_error", "url_invalid", "url"), "{url}");
+    }
+}

@@ -93,7 +93,14 @@ async fn what_cannot_be_reached_is_one_clear_line() {
 #[tokio::test]
 async fn help_is_the_reference_of_every_variable() {
     let serve = run("calmony", &["serve", "--help"], &[]).await.stdout;
-    for variable in ["CALMONY_DATABASE_URL", "CALMONY_LISTEN", "CALMONY_LOG", "CALMONY_LOG_FORMAT"] {
+    for variable in [
+        "CALMONY_DATABASE_URL",
+        "CALMONY_LISTEN",
+        "CALMONY_ALLOW_NETWORKS",
+        "CALMONY_ALLOW_PORTS",
+        "CALMONY_LOG",
+        "CALMONY_LOG_FORMAT",
+    ] {
         assert!(serve.contains(variable), "{variable}");
     }
     let worker = run("outbox-worker", &["--help"], &[]).await.stdout;

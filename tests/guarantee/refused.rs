@@ -170,7 +170,7 @@ const READER: &[Attempt] = &[
 /// A system with a living customer, a deleted one, an endpoint, outbox rows, and a delivery that waits.
 async fn populated() -> System {
     let system = System::start().await;
-    system.client.endpoint("http://127.0.0.1:9/", &["*"]).await;
+    system.client.endpoint("http://127.0.0.1:9999/", &["*"]).await;
     system.client.customer("alive").await;
     let dead = system.client.customer("dead").await;
     system.client.delete(&format!("/v1/customers/{dead}")).await.ok();

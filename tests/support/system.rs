@@ -44,7 +44,10 @@ impl System {
             create_key(&url, "first", false).await.unwrap(),
             create_key(&url, "second", false).await.unwrap(),
         ];
-        let environment = vec![("CALMONY_DATABASE_URL", database.url.clone())];
+        let environment = vec![
+            ("CALMONY_DATABASE_URL", database.url.clone()),
+            ("CALMONY_ALLOW_NETWORKS", "127.0.0.0/8,::1/128".to_owned()),
+        ];
         let (api, url) = start("calmony", &["serve"], "CALMONY_LISTEN", environment).await;
         let client = Client::new(&url, keys[0].reveal());
         Self { database, client, other_key: keys[1].reveal().to_owned(), url, api }

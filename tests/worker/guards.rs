@@ -1,5 +1,6 @@
 //! What a receiver can't make the worker do.
 
+use calmony_pay::cli::dev::cluster::free_port;
 use support::{Receiver, Reply, System, eventually};
 
 /// The error class and status of the only attempt.
@@ -58,7 +59,8 @@ async fn an_endless_answer_is_cut_and_counts_by_its_status() {
 async fn nobody_listening_is_a_failed_attempt() {
     let system = System::start().await;
     let _worker = system.worker_with(&[("CALMONY_RETRY_SCHEDULE", "1h")]).await;
-    system.client.endpoint("http://127.0.0.1:9/", &["customer.created"]).await;
+    let nobody = format!("http://127.0.0.1:{}/", free_port().unwrap());
+    system.client.endpoint(&nobody, &["customer.created"]).await;
     system.client.customer("Ada").await;
     assert_eq!(only_attempt(&system).await.0.as_deref(), Some("connect"));
 }

@@ -24,7 +24,7 @@ use crate::config::WorkerOptions;
 use crate::flight::Flight;
 use crate::lanes::Job;
 use crate::ownership::Ownership;
-use operations::{Done, Failing, Operation, QUEUED_MAX, Scan};
+use operations::{Done, Failing, Operation, Scan};
 
 /// How often an idle worker looks for work that nobody woke it for: retries, and lost wake-ups.
 const POLL: Duration = Duration::from_millis(200);
@@ -36,8 +36,6 @@ const SCAN: Duration = Duration::from_secs(30);
 const PARTITIONS: Duration = Duration::from_hours(1);
 /// How long an event waits in the outbox for its endpoints; then each that hasn't answered gets a row of its own.
 const HAND_OVER: Duration = Duration::from_secs(1);
-/// The same while more first attempts wait than are good for memory: an endpoint that hangs has its jobs among them.
-const HAND_OVER_UNDER_PRESSURE: Duration = Duration::from_millis(250);
 /// A worker at work on one session.
 pub(crate) struct Engine {
     session: Arc<Session>,
@@ -156,9 +154,8 @@ impl Engine {
         self.want_fresh = true;
         self.want_due = true;
         self.gaps.expire(now);
-        let patience =
-            if self.flight.firsts.queued() < QUEUED_MAX { HAND_OVER } else { HAND_OVER_UNDER_PRESSURE };
-        if let Some(limit) = now.checked_sub(patience) {
+        self.flight.hand_over_stuck();
+        if let Some(limit) = now.checked_sub(HAND_OVER) {
             self.flight.hand_over_late(limit, self.sender.timeout());
         }
     }

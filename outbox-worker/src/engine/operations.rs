@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::Engine;
 
 /// How many first attempts may wait in memory before nothing more is read.
-pub(super) const QUEUED_MAX: usize = 2_048;
+const QUEUED_MAX: usize = 2_048;
 /// How long outcomes that can't be written are kept and tried again before the session is given up.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// Rows of one read.

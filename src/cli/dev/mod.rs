@@ -32,6 +32,9 @@ const READY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to wait before a child that died is started again.
 const RESTART_DELAY: Duration = Duration::from_millis(100);
 
+/// Where webhooks may be sent to besides the public internet: receivers under development are on this machine.
+const LOOPBACK: &str = "127.0.0.0/8,::1/128";
+
 /// How to run everything.
 #[derive(Debug, clap::Args)]
 pub struct DevOptions {
@@ -154,6 +157,7 @@ fn api(address: SocketAddr, environment: &Environment) -> anyhow::Result<Program
         environment: vec![
             ("CALMONY_DATABASE_URL", environment.database_url.clone()),
             ("CALMONY_LISTEN", address.to_string()),
+            ("CALMONY_ALLOW_NETWORKS", LOOPBACK.to_owned()),
             ("CALMONY_LOG", child_log()),
         ],
     })
@@ -172,7 +176,7 @@ fn worker(address: &str, environment: &Environment, schedule: &RetrySchedule) ->
             ("CALMONY_DATABASE_URL", environment.database_url.clone()),
             ("CALMONY_WORKER_LISTEN", address.to_owned()),
             ("CALMONY_RETRY_SCHEDULE", schedule.to_string()),
-            ("CALMONY_ALLOW_NETWORKS", "127.0.0.0/8,::1/128".to_owned()),
+            ("CALMONY_ALLOW_NETWORKS", LOOPBACK.to_owned()),
             ("CALMONY_LOG", child_log()),
         ],
     })
