@@ -83,6 +83,7 @@ event_types! {
     CustomerDeleted = "customer.deleted";
     WebhookEndpointCreated = "webhook_endpoint.created";
     WebhookEndpointUpdated = "webhook_endpoint.updated";
+    WebhookEndpointDisabled = "webhook_endpoint.disabled";
     WebhookEndpointDeleted = "webhook_endpoint.deleted";
 }
 

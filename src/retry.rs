@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use backoff::backoff::Backoff as _;
 
@@ -90,6 +90,25 @@ impl RetrySchedule {
     }
 }
 
+/// The longest that a receiver may put an attempt off by `Retry-After`.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * HOUR);
+
+/// The schedule's delay, or what the receiver asked for where that is longer, but never longer than a day for its sake.
+#[must_use]
+pub fn at_least(delay: Duration, retry_after: Option<Duration>) -> Duration {
+    delay.max(retry_after.unwrap_or_default().min(RETRY_AFTER_MAX))
+}
+
+/// What a `Retry-After` header asks for (RFC 9110, 10.2.3): seconds, or the time until a date.
+#[must_use]
+pub fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    httpdate::parse_http_date(value).ok().map(|date| date.duration_since(now).unwrap_or_default())
+}
+
 /// A random place within the band of [`RetrySchedule::delay_after`].
 #[must_use]
 pub fn jitter() -> f64 {
@@ -159,6 +178,23 @@ mod tests {
     fn the_default_is_the_standard_webhooks_schedule_over_three_days() {
         assert_eq!(RetrySchedule::default().to_string(), "5s,5m,30m,2h,5h,10h,14h,20h,1day");
         assert!(RetrySchedule::default().0.iter().sum::<Duration>() > Duration::from_secs(3 * 24 * HOUR));
+    }
+
+    #[test]
+    fn a_receiver_may_ask_for_more_time_up_to_a_day() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let parse = |value| parse_retry_after(value, now).map(|wait| wait.as_secs());
+        assert_eq!(parse("120"), Some(120));
+        assert_eq!(parse("Sun, 06 Nov 1994 08:51:37 GMT"), Some(120));
+        assert_eq!(parse("Sun, 06 Nov 1994 08:00:00 GMT"), Some(0), "a date that is past");
+        for value in ["", "soon", "-5", "1.5", "99999999999999999999"] {
+            assert_eq!(parse(value), None, "{value}");
+        }
+        let minute = Duration::from_mins(1);
+        assert_eq!(at_least(minute, None), minute);
+        assert_eq!(at_least(minute, Some(Duration::from_secs(5))), minute);
+        assert_eq!(at_least(minute, Some(minute * 2)), minute * 2);
+        assert_eq!(at_least(minute, Some(minute * 100_000)), RETRY_AFTER_MAX);
     }
 
     #[test]

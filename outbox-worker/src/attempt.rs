@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use calmony_pay::address::{Forbidden, TargetPolicy};
 use calmony_pay::clock::{self, Timestamp};
+use calmony_pay::retry;
 use calmony_pay::secret::SigningSecret;
 use calmony_pay::signature::{self, Message};
 use futures_util::FutureExt as _;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response};
 use tokio::time::Instant;
 use url::Url;
@@ -54,13 +55,23 @@ pub(crate) struct Report {
     pub(crate) error: Option<&'static str>,
     pub(crate) response: Option<String>,
     pub(crate) truncated: bool,
+    /// How long the receiver asked to be left alone.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Report {
     /// An attempt that brought no answer.
     const fn failed(started_at: Timestamp, class: &'static str) -> Self {
         let (duration, error) = (Duration::ZERO, Some(class));
-        Self { started_at, duration, status: None, error, response: None, truncated: false }
+        Self {
+            started_at,
+            duration,
+            status: None,
+            error,
+            response: None,
+            truncated: false,
+            retry_after: None,
+        }
     }
 }
 
@@ -92,6 +103,7 @@ impl Sender {
             Ok(Ok(response)) => {
                 let status = response.status();
                 let error = (!status.is_success()).then_some("status");
+                let retry_after = retry_after(&response, started_at);
                 let (kept, truncated) = read(response, deadline).await;
                 let response = (!kept.is_empty()).then_some(kept);
                 Report {
@@ -101,6 +113,7 @@ impl Sender {
                     error,
                     response,
                     truncated,
+                    retry_after,
                 }
             }
         }
@@ -126,6 +139,15 @@ impl Sender {
             .await
             .map_err(|error| class(&error))
     }
+}
+
+/// What a receiver that is overloaded or away asks for.
+fn retry_after(response: &Response, now: Timestamp) -> Option<Duration> {
+    if !matches!(response.status().as_u16(), 429 | 502 | 503 | 504) {
+        return None;
+    }
+    let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    retry::parse_retry_after(value, now.system_time())
 }
 
 /// Reads an answer up to the cap or the deadline. Whatever becomes of the body, the status has decided.

@@ -10,13 +10,13 @@ mod engine;
 mod flight;
 mod lanes;
 mod ownership;
+mod progress;
 mod target;
 
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context as _;
+use calmony_pay::log::Log;
 use calmony_pay::outbox::Session;
 use calmony_pay::retry::Reconnect;
 use calmony_pay::{health, stop, telemetry};
@@ -25,7 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use attempt::Sender;
 use config::WorkerOptions;
-use engine::Engine;
+use engine::{Engine, Tools};
+use progress::Progress;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -41,34 +42,30 @@ async fn main() -> ExitCode {
 async fn start(options: &WorkerOptions) -> anyhow::Result<()> {
     telemetry::init(&options.log);
     let stop = stop::stop_token(options.parent)?;
-    let ready = Arc::new(AtomicBool::new(false));
-    serve_health(options, ready.clone()).await?;
+    let progress = Progress::default();
+    serve_health(options, progress.clone()).await?;
     let sender = Sender::new(options)?;
-    let (stopping, not_ready) = (stop.clone(), ready.clone());
-    tokio::spawn(async move {
-        stopping.cancelled().await;
-        not_ready.store(false, Ordering::Relaxed);
-    });
-    run(options, &sender, &ready, &stop).await;
+    let log = Log::open(&options.database.database_url)?;
+    run(options, &Tools { sender, log, progress }, &stop).await;
     tracing::info!("the worker has stopped");
     Ok(())
 }
 
-async fn serve_health(options: &WorkerOptions, ready: Arc<AtomicBool>) -> anyhow::Result<()> {
+async fn serve_health(options: &WorkerOptions, progress: Progress) -> anyhow::Result<()> {
     let listener = TcpListener::bind(options.listen)
         .await
         .with_context(|| format!("can't listen on {} (--listen, CALMONY_WORKER_LISTEN)", options.listen))?;
     tracing::info!(address = %listener.local_addr()?, "the worker serves /healthz and /readyz");
     let router = health::health_router(move || {
-        let ready = ready.clone();
-        async move { ready.load(Ordering::Relaxed) }
+        let ready = progress.is_recent();
+        async move { ready }
     });
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(())
 }
 
 /// Works until told to stop. A session that is lost is replaced; what was in flight then is still in the outbox.
-async fn run(options: &WorkerOptions, sender: &Sender, ready: &AtomicBool, stop: &CancellationToken) {
+async fn run(options: &WorkerOptions, tools: &Tools, stop: &CancellationToken) {
     let mut reconnect = Reconnect::default();
     while !stop.is_cancelled() {
         let session = tokio::select! {
@@ -77,13 +74,12 @@ async fn run(options: &WorkerOptions, sender: &Sender, ready: &AtomicBool, stop:
         };
         let problem = match session {
             Ok(session) => {
-                ready.store(true, Ordering::Relaxed);
                 tracing::info!("connected to the database");
-                Engine::new(session, sender.clone(), options).run(stop, &mut reconnect).await.err()
+                Engine::new(session, tools.clone(), options).run(stop, &mut reconnect).await.err()
             }
             Err(error) => Some(error),
         };
-        ready.store(false, Ordering::Relaxed);
+        tools.progress.lost();
         if let Some(error) = problem {
             let delay = reconnect.next_delay();
             tracing::warn!(%error, ?delay, "the session with the database is lost; connecting again");

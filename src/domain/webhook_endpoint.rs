@@ -32,6 +32,7 @@ pub struct WebhookEndpoint {
     application: (),
     created: u64,
     description: Option<String>,
+    disabled_reason: Option<DisabledReason>,
     enabled_events: Vec<String>,
     livemode: bool,
     metadata: Metadata,
@@ -47,6 +48,14 @@ pub enum Status {
     Enabled,
     /// They are not; what was owed waits.
     Disabled,
+}
+
+/// Why the service has disabled an endpoint by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DisabledReason {
+    /// It answered 410: there is nobody any more.
+    Gone,
 }
 
 /// The parameters of a create.
@@ -93,6 +102,7 @@ impl Changes {
         check_field("description", &self.description, TEXT_MAX)?;
         Ok(WebhookEndpoint {
             description: self.description.apply(to.description),
+            disabled_reason: if self.disabled == Some(false) { None } else { to.disabled_reason },
             enabled_events: self.enabled_events.map_or(Ok(to.enabled_events), check_events)?,
             metadata: metadata::merge(self.metadata, to.metadata)?,
             status: match self.disabled {
@@ -165,6 +175,15 @@ pub struct Update {
     pub changes: Changes,
 }
 
+/// Disable an endpoint, because of how its receiver answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Disable {
+    /// Which one.
+    pub id: Id<contract::WebhookEndpoint>,
+    /// Why.
+    pub reason: DisabledReason,
+}
+
 /// Delete an endpoint for good: nothing is sent to it any more.
 #[derive(Debug, Clone, Copy)]
 pub struct Delete {
@@ -202,6 +221,7 @@ impl Command for Create {
             application: (),
             created: self.id.created().seconds(),
             description: params.description.apply(None),
+            disabled_reason: None,
             enabled_events: check_events(params.enabled_events)?,
             livemode: self.livemode,
             metadata: metadata::merge(params.metadata, Metadata::new())?,
@@ -223,6 +243,26 @@ impl Command for Update {
         let current = current.ok_or_else(|| missing(&self.id))?;
         let state = self.changes.clone().apply(current)?;
         Ok(Decision { event_type: EventType::WebhookEndpointUpdated, state, deletes: false })
+    }
+}
+
+impl Command for Disable {
+    type State = WebhookEndpoint;
+
+    fn stream(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn decide(&self, current: Option<WebhookEndpoint>) -> Result<Decision<WebhookEndpoint>, Rejection> {
+        let current = current.ok_or_else(|| missing(&self.id))?;
+        let state = match current.status {
+            Status::Enabled => {
+                WebhookEndpoint { status: Status::Disabled, disabled_reason: Some(self.reason), ..current }
+            }
+            // Somebody was faster, and may have had another reason.
+            Status::Disabled => current,
+        };
+        Ok(Decision { event_type: EventType::WebhookEndpointDisabled, state, deletes: false })
     }
 }
 

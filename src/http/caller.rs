@@ -77,7 +77,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let account = *parts.extensions.get::<Account>().ok_or(ApiError::KeyMissing)?;
-        let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+        let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         let idempotency_key = parts.headers.get("idempotency-key").map(idempotency_key).transpose()?;
         Ok(Self { account, cause: Cause { account: account.id, request_id, idempotency_key } })
     }

@@ -219,7 +219,7 @@ async fn insert(
     let deleted = column(events, |event| event.fact.deletes);
     let data = column(events, |event| event.fact.data.as_str());
     let previous = column(events, |event| event.fact.previous.as_deref());
-    let request = column(events, |event| event.cause.request_id.as_str());
+    let request = column(events, |event| event.cause.request_id.as_deref());
     let key = column(events, |event| event.cause.idempotency_key.as_deref());
     let at: Vec<SystemTime> = column(events, |event| event.at.system_time());
     let parameters: [&(dyn ToSql + Sync); 11] =

@@ -31,8 +31,8 @@ const LOAD_CONNECTIONS: usize = 8;
 pub struct Cause {
     /// The tenant whose object it is.
     pub account: i64,
-    /// The API call, `req_…`.
-    pub request_id: String,
+    /// The API call, `req_…`; none for what the service does by itself.
+    pub request_id: Option<String>,
     /// Its idempotency key.
     pub idempotency_key: Option<String>,
 }

@@ -19,7 +19,7 @@ async fn the_secret_is_in_the_first_answer_and_nowhere_else() {
         expected,
         json!({
             "id": id, "object": "webhook_endpoint", "api_version": null, "application": null, "created": created["created"],
-            "description": "d", "enabled_events": ["customer.created"], "livemode": false, "metadata": {},
+            "description": "d", "disabled_reason": null, "enabled_events": ["customer.created"], "livemode": false, "metadata": {},
             "status": "enabled", "url": "https://example.com/hook",
         })
     );

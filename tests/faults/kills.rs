@@ -75,7 +75,7 @@ async fn postgresql_killed_under_load_loses_nothing_that_was_acknowledged() {
     for client in clients {
         acknowledged.extend(client.await.unwrap());
     }
-    assert!(acknowledged.len() > 300, "{}", acknowledged.len());
+    assert!(acknowledged.len() > 200, "there was load: {}", acknowledged.len());
     system.drained().await;
     nothing_waits(&system).await;
     check_ledger(&system, &receiver, &acknowledged).await;

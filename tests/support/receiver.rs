@@ -51,6 +51,8 @@ pub enum Reply {
     Status(u16),
     /// With that status and body.
     Body(u16, String),
+    /// With that status and `Retry-After`.
+    RetryAfter(u16, String),
     /// With a redirect to that place.
     Redirect(String),
     /// With a body that doesn't end.
@@ -120,6 +122,7 @@ async fn receive(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
     match (shared.behaviour)(&delivery) {
         Reply::Status(code) => status(code).into_response(),
         Reply::Body(code, body) => (status(code), body).into_response(),
+        Reply::RetryAfter(code, after) => (status(code), [("retry-after", after)]).into_response(),
         Reply::Redirect(to) => (StatusCode::FOUND, [("location", to)]).into_response(),
         Reply::Endless => {
             let chunks = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b'x'; 4096]));

@@ -80,6 +80,54 @@ async fn one_attempt_has_one_deadline_and_the_others_do_not_wait() {
     assert_eq!((hangs.all().len(), works.all().len()), (1, 1));
 }
 
+#[tokio::test]
+async fn a_receiver_that_asks_for_time_gets_it() {
+    let system = System::start().await;
+    let _worker = system.worker_with(&[("CALMONY_RETRY_SCHEDULE", "100ms,100ms")]).await;
+    let tries = AtomicUsize::new(0);
+    let receiver = Receiver::behaving(move |_| match tries.fetch_add(1, Ordering::Relaxed) {
+        0 => Reply::RetryAfter(503, "2".to_owned()),
+        1 => Reply::RetryAfter(500, "3600".to_owned()),
+        _ => Reply::Status(200),
+    })
+    .await;
+    system.client.endpoint(&receiver.url, &["customer.created"]).await;
+    system.client.customer("Ada").await;
+    receiver.next().await;
+    let asked = tokio::time::Instant::now();
+    receiver.next().await;
+    assert!(asked.elapsed().as_millis() > 1_800, "{:?}", asked.elapsed());
+    receiver.next().await;
+    assert!(asked.elapsed().as_secs() < 20, "500 is not a status that may ask");
+    let waits = "select count(*) from calmony.delivery";
+    eventually("nothing waits", async || (system.database.number(waits).await == 0).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_is_gone_has_its_endpoint_disabled_by_an_event() {
+    let system = System::start().await;
+    let _worker = system.worker().await;
+    let (gone, watcher) = (Receiver::behaving(|_| Reply::Status(410)).await, Receiver::start().await);
+    let (endpoint, _) = system.client.endpoint(&gone.url, &["customer.created"]).await;
+    system.client.endpoint(&watcher.url, &["webhook_endpoint.disabled"]).await;
+    system.client.customer("Ada").await;
+    let told = watcher.next().await;
+    let object = &told.event["data"]["object"];
+    assert_eq!((&object["id"], &object["status"]), (&json!(endpoint), &json!("disabled")));
+    assert_eq!(object["disabled_reason"], json!("gone"));
+    assert_eq!(
+        told.event["data"]["previous_attributes"],
+        json!({ "status": "enabled", "disabled_reason": null })
+    );
+    assert_eq!(told.event["request"], json!({ "id": null, "idempotency_key": null }));
+    let parked = "select count(*) from calmony.delivery where state = 'parked'";
+    eventually("what is owed waits", async || (system.database.number(parked).await == 1).then_some(()))
+        .await;
+    let path = format!("/v1/webhook_endpoints/{endpoint}");
+    let enabled = system.client.post(&path, "disabled=false").await.ok();
+    assert_eq!((&enabled["status"], &enabled["disabled_reason"]), (&json!("enabled"), &json!(null)));
+}
+
 /// Far more events for the receiver that hangs than may be in flight, and again when their retries are due.
 #[tokio::test]
 async fn a_receiver_that_hangs_does_not_hold_up_the_others() {

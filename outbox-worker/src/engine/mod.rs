@@ -10,7 +10,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use calmony_pay::contract::WebhookEndpoint;
 use calmony_pay::database::DatabaseError;
+use calmony_pay::domain::webhook_endpoint::{Disable, DisabledReason};
+use calmony_pay::id::Id;
+use calmony_pay::log::{Cause, Log};
 use calmony_pay::outbox::{Gaps, Session};
 use calmony_pay::retry::{self, Reconnect};
 use futures_util::future::BoxFuture;
@@ -24,8 +28,11 @@ use crate::config::WorkerOptions;
 use crate::flight::Flight;
 use crate::lanes::Job;
 use crate::ownership::Ownership;
+use crate::progress::Progress;
 use operations::{Done, Failing, Operation, Scan};
 
+/// The HTTP status of a receiver that is gone for good (RFC 9110, 15.5.11).
+const GONE: u16 = 410;
 /// How often an idle worker looks for work that nobody woke it for: retries, and lost wake-ups.
 const POLL: Duration = Duration::from_millis(200);
 /// How often workers look how many they are. It also shows PostgreSQL that this one lives.
@@ -36,10 +43,19 @@ const SCAN: Duration = Duration::from_secs(30);
 const PARTITIONS: Duration = Duration::from_hours(1);
 /// How long an event waits in the outbox for its endpoints; then each that hasn't answered gets a row of its own.
 const HAND_OVER: Duration = Duration::from_secs(1);
+/// What an engine works with, whatever its session.
+#[derive(Debug, Clone)]
+pub(crate) struct Tools {
+    pub(crate) sender: Sender,
+    /// For the one thing that the worker changes: an endpoint whose receiver is gone.
+    pub(crate) log: Log,
+    pub(crate) progress: Progress,
+}
+
 /// A worker at work on one session.
 pub(crate) struct Engine {
     session: Arc<Session>,
-    sender: Sender,
+    tools: Tools,
     in_flight_max: usize,
     drain_timeout: Duration,
     flight: Flight,
@@ -60,11 +76,11 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(session: Session, sender: Sender, options: &WorkerOptions) -> Self {
+    pub(crate) fn new(session: Session, tools: Tools, options: &WorkerOptions) -> Self {
         let lane_max = usize::from(options.endpoint_in_flight_max);
         Self {
             session: Arc::new(session),
-            sender,
+            tools,
             in_flight_max: usize::from(options.in_flight_max),
             drain_timeout: options.drain_timeout,
             flight: Flight::new(options.retry_schedule.clone(), lane_max),
@@ -124,7 +140,7 @@ impl Engine {
             let first = self.flight.firsts.next();
             let job = first.or_else(|| if room_for_retries { self.flight.retries.next() } else { None });
             let Some(job) = job else { return };
-            let sender = self.sender.clone();
+            let sender = self.tools.sender.clone();
             self.attempts.spawn(async move { (sender.send(&job.webhook).await, job) });
         }
     }
@@ -139,6 +155,9 @@ impl Engine {
                         event = &*job.webhook.event, endpoint = job.key.endpoint, attempt = job.attempts + 1,
                         status = report.status, error = report.error, duration = ?report.duration, "attempted"
                     );
+                    if report.status == Some(GONE) {
+                        self.disable(&job);
+                    }
                     let holds_bucket = self.ownership.holds(job.bucket);
                     self.flight.attempted(&job, report, retry::jitter(), holds_bucket);
                 }
@@ -149,6 +168,19 @@ impl Engine {
         }
     }
 
+    /// The receiver says that it is gone for good. The endpoint is disabled as everything is done: by an appended event.
+    fn disable(&self, job: &Job) {
+        let Ok(id) = job.key.endpoint.parse::<Id<WebhookEndpoint>>() else { return };
+        let (log, account) = (self.tools.log.clone(), job.key.event.account);
+        tokio::spawn(async move {
+            let cause = Cause { account, request_id: None, idempotency_key: None };
+            if let Err(error) = log.append(&cause, &Disable { id, reason: DisabledReason::Gone }).await {
+                // The next attempt is answered the same way.
+                tracing::warn!(endpoint = %id, %error, "an endpoint that is gone can't be disabled now");
+            }
+        });
+    }
+
     fn poll(&mut self) {
         let now = Instant::now();
         self.want_fresh = true;
@@ -156,7 +188,7 @@ impl Engine {
         self.gaps.expire(now);
         self.flight.hand_over_stuck();
         if let Some(limit) = now.checked_sub(HAND_OVER) {
-            self.flight.hand_over_late(limit, self.sender.timeout());
+            self.flight.hand_over_late(limit, self.tools.sender.timeout());
         }
     }
 
@@ -164,11 +196,13 @@ impl Engine {
     /// deadline is abandoned, which is no failure of its: it is due again.
     async fn drain(mut self, reconnect: &mut Reconnect) -> Result<(), DatabaseError> {
         tracing::info!(in_flight = self.flight.in_flight(), "stopping");
-        self.flight.wind_down(self.sender.timeout());
+        self.flight.wind_down(self.tools.sender.timeout());
         let deadline = tokio::time::sleep(self.drain_timeout);
         tokio::pin!(deadline);
         let mut retry = interval(POLL);
         loop {
+            // A read that was under way may have said otherwise.
+            self.tools.progress.lost();
             self.write();
             let settled = self.flight.settlement.is_empty() && !self.busy.contains(&Operation::Write);
             if self.flight.in_flight() == 0 && settled {

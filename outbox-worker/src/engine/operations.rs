@@ -161,6 +161,9 @@ impl Engine {
         match done {
             Done::Fresh(fetched) => {
                 self.busy.remove(&Operation::Read);
+                if self.failing.is_none() {
+                    self.tools.progress.made();
+                }
                 self.want_fresh |= fetched.positions.len() >= ROWS;
                 self.gaps.note(self.cursor, &fetched.positions, Instant::now());
                 self.cursor = fetched.positions.last().copied().unwrap_or(self.cursor);
@@ -222,6 +225,7 @@ impl Engine {
         }
         let delay = reconnect.next_delay();
         tracing::warn!(%error, ?delay, "outcomes can't be written; nothing is sent until they are");
+        self.tools.progress.lost();
         self.failing = Some(Failing { since, retry_at: now + delay });
         settlement.append(std::mem::take(&mut self.flight.settlement));
         self.flight.settlement = settlement;
@@ -232,7 +236,7 @@ impl Engine {
     fn adapt(&mut self, workers: usize) {
         let (leaving, wanted) = self.ownership.adapt(workers, Instant::now());
         for bucket in leaving {
-            self.flight.hand_over_bucket(bucket, self.sender.timeout());
+            self.flight.hand_over_bucket(bucket, self.tools.sender.timeout());
         }
         if wanted == 0 {
             self.busy.remove(&Operation::Share);
