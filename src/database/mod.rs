@@ -101,14 +101,6 @@ impl FromStr for DatabaseUrl {
 }
 
 impl DatabaseUrl {
-    /// The same server and login, another database.
-    #[must_use]
-    pub fn with_database(&self, name: &str) -> Self {
-        let mut config = self.0.clone();
-        config.dbname(name);
-        Self(config)
-    }
-
     /// The configuration of a connection under that role. Options of the URL come after ours and win.
     fn config(&self, role: Role) -> Config {
         let mut config = self.0.clone();

@@ -2,20 +2,26 @@
 
 use std::time::Duration;
 
-use support::{Receiver, System};
+use support::{Receiver, System, Worker};
 
 const APPEND: &str = "insert into calmony.event (account, id, stream, version, type, data, created_at) values \
     (1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', '{\"late\": true}', now())";
 
-#[tokio::test]
-async fn a_commit_below_the_cursor_is_found() {
+/// A worker that delivers, and an append that has drawn its position and hasn't committed.
+async fn appending() -> (System, Worker, Receiver, tokio_postgres::Client) {
     let system = System::start().await;
-    let _worker = system.worker().await;
+    let worker = system.worker().await;
     let receiver = Receiver::start().await;
     system.client.endpoint(&receiver.url, &["customer.created"]).await;
     let api = system.database.login_in("calmony_api").await;
     api.batch_execute("begin").await.unwrap();
     api.batch_execute(APPEND).await.unwrap();
+    (system, worker, receiver, api)
+}
+
+#[tokio::test]
+async fn a_commit_below_the_cursor_is_found() {
+    let (system, _worker, receiver, api) = appending().await;
     for n in 0..5 {
         system.client.customer(&format!("c{n}")).await;
         assert_eq!(receiver.next().await.event["data"]["object"]["name"], format!("c{n}"));
@@ -31,13 +37,7 @@ async fn a_commit_below_the_cursor_is_found() {
 
 #[tokio::test]
 async fn a_roll_back_leaves_a_gap_that_nobody_waits_for() {
-    let system = System::start().await;
-    let _worker = system.worker().await;
-    let receiver = Receiver::start().await;
-    system.client.endpoint(&receiver.url, &["customer.created"]).await;
-    let api = system.database.login_in("calmony_api").await;
-    api.batch_execute("begin").await.unwrap();
-    api.batch_execute(APPEND).await.unwrap();
+    let (system, _worker, receiver, api) = appending().await;
     api.batch_execute("rollback").await.unwrap();
     system.client.customer("Ada").await;
     assert_eq!(receiver.next().await.event["data"]["object"]["name"], "Ada");
