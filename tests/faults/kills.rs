@@ -77,7 +77,7 @@ async fn postgresql_killed_under_load_loses_nothing_that_was_acknowledged() {
     }
     assert!(acknowledged.len() > 200, "there was load: {}", acknowledged.len());
     system.drained().await;
-    nothing_waits(&system).await;
+    system.nothing_waits().await;
     check_ledger(&system, &receiver, &acknowledged).await;
     check_ledger(&system, &fails, &acknowledged).await;
     cluster.stop().await.unwrap();
@@ -85,13 +85,6 @@ async fn postgresql_killed_under_load_loses_nothing_that_was_acknowledged() {
 
 async fn arrived(receiver: &Receiver, count: usize) {
     eventually("deliveries arrive", async || (receiver.all().len() >= count).then_some(())).await;
-}
-
-async fn nothing_waits(system: &System) {
-    eventually("nothing waits", async || {
-        (system.database.number("select count(*) from calmony.delivery").await == 0).then_some(())
-    })
-    .await;
 }
 
 /// Every acknowledged customer has one event; every event of the log has arrived; what arrived twice has the same id.

@@ -71,11 +71,20 @@ impl System {
         Worker { process, url }
     }
 
-    /// Waits until nothing is in the outbox.
+    /// Waits until every event is fanned out.
     pub async fn drained(&self) {
+        self.emptied("the outbox is empty", "select count(*) from calmony.outbox").await;
+    }
+
+    /// Waits until no delivery waits and none has been given up.
+    pub async fn nothing_waits(&self) {
+        self.emptied("no delivery waits", "select count(*) from calmony.delivery").await;
+    }
+
+    async fn emptied(&self, what: &str, sql: &str) {
         let admin = self.database.admin().await;
-        eventually("the outbox is empty", async || {
-            let row = admin.query_one("select count(*) from calmony.outbox", &[]).await.unwrap();
+        eventually(what, async || {
+            let row = admin.query_one(sql, &[]).await.unwrap();
             (row.get::<_, i64>(0) == 0).then_some(())
         })
         .await;

@@ -30,10 +30,7 @@ async fn a_receiver_that_fails_and_recovers_gets_the_same_event_again() {
     assert_eq!(first.body, second.body);
     assert!(first.header("webhook-timestamp") < second.header("webhook-timestamp"), "signed anew");
     assert!(standardwebhooks::Webhook::new(&secret).unwrap().verify(&second.body, &second.headers).is_ok());
-    eventually("nothing waits", async || {
-        (system.database.number("select count(*) from calmony.delivery").await == 0).then_some(())
-    })
-    .await;
+    system.nothing_waits().await;
     let attempts = "select number, status, error, response from calmony.attempt order by number";
     let rows = system.database.admin().await.query(attempts, &[]).await.unwrap();
     let told: Vec<(i32, i16, Option<String>, Option<String>)> =
@@ -99,8 +96,7 @@ async fn a_receiver_that_asks_for_time_gets_it() {
     assert!(asked.elapsed().as_millis() > 1_800, "{:?}", asked.elapsed());
     receiver.next().await;
     assert!(asked.elapsed().as_secs() < 20, "500 is not a status that may ask");
-    let waits = "select count(*) from calmony.delivery";
-    eventually("nothing waits", async || (system.database.number(waits).await == 0).then_some(())).await;
+    system.nothing_waits().await;
 }
 
 #[tokio::test]
