@@ -14,13 +14,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::say;
 use crate::config::{ParentOptions, listen_address};
 use crate::database::migrate::migrate;
 use crate::log::accounts::create_key;
-use crate::retry::RetrySchedule;
+use crate::retry::{Reconnect, RetrySchedule};
 use crate::stop::stop_token;
 use crate::telemetry::{self, LogOptions};
 pub use children::{Program, Running};
@@ -29,8 +30,8 @@ use state::{Environment, State};
 
 /// How long the API and the worker may take to become ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long to wait before a child that died is started again.
-const RESTART_DELAY: Duration = Duration::from_millis(100);
+/// After so long without a death, the next restart is quick again.
+const CALM: Duration = Duration::from_secs(10);
 
 /// Where webhooks may be sent to besides the public internet: receivers under development are on this machine.
 const LOOPBACK: &str = "127.0.0.0/8,::1/128";
@@ -201,6 +202,7 @@ impl System {
         }
         self.environment.write(&self.folder)?;
         demo::greet(&self.environment.url, &self.environment.keys);
+        let mut pauses = Pauses::default();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -213,12 +215,12 @@ impl System {
                 }
                 how = self.api.ended() => {
                     say(format_args!("{how}; it is started again"));
-                    tokio::time::sleep(RESTART_DELAY).await;
+                    pauses.take().await;
                     self.api.restart()?;
                 }
                 how = self.worker.ended() => {
                     say(format_args!("{how}; it is started again"));
-                    tokio::time::sleep(RESTART_DELAY).await;
+                    pauses.take().await;
                     self.worker.restart()?;
                 }
             }
@@ -226,5 +228,22 @@ impl System {
             self.environment.worker_pid = self.worker.pid();
             self.environment.write(&self.folder)?;
         }
+    }
+}
+
+/// The pauses before restarts: short, and growing to two seconds for what dies at once.
+#[derive(Default)]
+struct Pauses {
+    reconnect: Reconnect,
+    last: Option<Instant>,
+}
+
+impl Pauses {
+    async fn take(&mut self) {
+        if self.last.is_none_or(|last| last.elapsed() > CALM) {
+            self.reconnect.reset();
+        }
+        tokio::time::sleep(self.reconnect.next_delay()).await;
+        self.last = Some(Instant::now());
     }
 }
