@@ -15,6 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct Ownership {
     held: BTreeSet<i16>,
     leaving: BTreeMap<i16, Instant>,
+    /// Those that PostgreSQL is being told to let go, behind the settlement that is under way.
+    going: BTreeSet<i16>,
 }
 
 impl Ownership {
@@ -30,15 +32,18 @@ impl Ownership {
 
     /// Whether outcomes of that bucket may be written.
     pub(crate) fn holds(&self, bucket: i16) -> bool {
-        self.held.contains(&bucket)
+        self.held.contains(&bucket) && !self.going.contains(&bucket)
     }
 
-    /// The buckets to let go now: nothing of theirs is in flight, or they have waited long enough.
-    pub(crate) fn to_release(&self, now: Instant, flies: impl Fn(i16) -> bool) -> Vec<i16> {
+    /// The buckets to let go now: nothing of theirs is in flight, or they have waited long enough. From here on their
+    /// outcomes are their next owner's, until they are released or kept after all.
+    pub(crate) fn let_go(&mut self, now: Instant, flies: impl Fn(i16) -> bool) -> Vec<i16> {
         let ready = |(bucket, since): (&i16, &Instant)| {
             (!flies(*bucket) || now.duration_since(*since) >= PATIENCE).then_some(*bucket)
         };
-        self.leaving.iter().filter_map(ready).collect()
+        let going: Vec<i16> = self.leaving.iter().filter_map(ready).collect();
+        self.going.extend(&going);
+        going
     }
 
     /// Adapts to so many workers: says which buckets are to go from now on, and how many more to take.
@@ -55,11 +60,17 @@ impl Ownership {
         self.held.extend(buckets);
     }
 
+    /// They could not be let go: the settlement before them failed.
+    pub(crate) fn kept(&mut self) {
+        self.going.clear();
+    }
+
     /// These have been let go.
     pub(crate) fn released(&mut self, buckets: &[i16]) {
         for bucket in buckets {
             self.held.remove(bucket);
             self.leaving.remove(bucket);
+            self.going.remove(bucket);
         }
     }
 }
@@ -91,7 +102,18 @@ mod tests {
         ownership.took(&(0..64).collect::<Vec<_>>());
         let (leaving, _) = ownership.adapt(2, now);
         let flies = |bucket| bucket == leaving[0];
-        assert_eq!(ownership.to_release(now, flies), leaving[1..]);
-        assert_eq!(ownership.to_release(now + PATIENCE, flies), leaving);
+        assert_eq!(ownership.let_go(now, flies), leaving[1..]);
+        assert_eq!(ownership.let_go(now + PATIENCE, flies), leaving);
+    }
+
+    /// An answer that comes while the bucket is being let go is too late: its new owner may be writing already.
+    #[tokio::test]
+    async fn a_bucket_on_its_way_out_takes_no_more_outcomes() {
+        let now = Instant::now();
+        let mut ownership = Ownership::default();
+        ownership.took(&(0..64).collect::<Vec<_>>());
+        ownership.adapt(2, now);
+        let going = ownership.let_go(now + PATIENCE, |_| true);
+        assert!(!going.is_empty() && !going.iter().any(|bucket| ownership.holds(*bucket)));
     }
 }

@@ -127,10 +127,9 @@ impl Log {
                 return Ok(after);
             }
             // Within this process the next tries go one after the other, so that each of many callers gets through.
-            turn = match turn {
-                None => Some(self.turn(cause.account, &command.stream()).await),
-                held => held,
-            };
+            if turn.is_none() {
+                turn = self.turn(cause.account, &command.stream()).await;
+            }
         }
         Err(AppendError::Conflict)
     }

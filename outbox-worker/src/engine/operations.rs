@@ -121,7 +121,7 @@ impl Engine {
         {
             return;
         }
-        let release = self.ownership.to_release(now, |bucket| self.flight.flies(bucket));
+        let release = self.ownership.let_go(now, |bucket| self.flight.flies(bucket));
         if self.flight.settlement.is_empty() && release.is_empty() {
             return;
         }
@@ -218,6 +218,7 @@ impl Engine {
         reconnect: &mut Reconnect,
     ) -> Result<(), DatabaseError> {
         self.busy.remove(&Operation::Write);
+        self.ownership.kept();
         let now = Instant::now();
         let since = self.failing.as_ref().map_or(now, |failing| failing.since);
         if now.duration_since(since) > WRITE_PATIENCE {
