@@ -4,13 +4,16 @@
 //! that names the flag and the variable.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 use ipnet::IpNet;
 
 use crate::address::{AddressGuard, TargetPolicy};
+use crate::seal::Keyring;
 
 /// Where the database is.
 #[derive(Debug, Clone, clap::Args)]
@@ -44,6 +47,36 @@ impl TargetOptions {
     }
 }
 
+/// The keys that signing secrets are sealed with in the database.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SecretKeyOptions {
+    /// The key that signing secrets are sealed with: 32 bytes in base64 (`calmony secrets generate-key`). Several with
+    /// commas between: the first one seals, all of them open
+    #[arg(long, env = "CALMONY_SECRET_KEY", hide_env_values = true, value_name = "KEYS")]
+    secret_key: Option<Keyring>,
+    /// A file that holds what --secret-key would
+    #[arg(long, env = "CALMONY_SECRET_KEY_FILE", value_name = "FILE", conflicts_with = "secret_key")]
+    secret_key_file: Option<PathBuf>,
+}
+
+impl SecretKeyOptions {
+    /// The keys. There is no start without one.
+    pub fn keyring(&self) -> anyhow::Result<Keyring> {
+        match (&self.secret_key, &self.secret_key_file) {
+            (Some(keyring), _) => Ok(keyring.clone()),
+            (None, Some(path)) => {
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("can't read {}", path.display()))?;
+                text.parse().with_context(|| format!("{} holds no key", path.display()))
+            }
+            (None, None) => anyhow::bail!(
+                "no key for signing secrets: set CALMONY_SECRET_KEY or CALMONY_SECRET_KEY_FILE; \
+                 `calmony secrets generate-key` makes one"
+            ),
+        }
+    }
+}
+
 /// Stopping together with a parent process.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct ParentOptions {
@@ -68,11 +101,12 @@ pub fn parse<T: Parser>() -> T {
     })
 }
 
-/// Takes the value out of an error about an argument that may hold a password.
+/// Takes the value out of an error about an argument that may hold a password or a key.
 fn hide_secret(error: &mut clap::Error) {
-    let about_url = matches!(error.get(ContextKind::InvalidArg),
-        Some(ContextValue::String(argument)) if argument.starts_with("--database-url"));
-    if about_url {
+    let about_secret = matches!(error.get(ContextKind::InvalidArg),
+        Some(ContextValue::String(argument))
+            if argument.starts_with("--database-url") || argument.starts_with("--secret-key "));
+    if about_secret {
         error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
     }
 }

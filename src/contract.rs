@@ -84,6 +84,7 @@ event_types! {
     WebhookEndpointCreated = "webhook_endpoint.created";
     WebhookEndpointUpdated = "webhook_endpoint.updated";
     WebhookEndpointDisabled = "webhook_endpoint.disabled";
+    WebhookEndpointSecretRolled = "webhook_endpoint.secret_rolled";
     WebhookEndpointDeleted = "webhook_endpoint.deleted";
 }
 

@@ -9,6 +9,7 @@ pub mod id;
 
 pub mod address;
 pub mod retry;
+pub mod seal;
 pub mod secret;
 pub mod signature;
 

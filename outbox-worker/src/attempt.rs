@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use calmony_pay::address::{Forbidden, TargetPolicy};
 use calmony_pay::clock::{self, Timestamp};
+use calmony_pay::outbox::Phases;
 use calmony_pay::retry;
 use calmony_pay::secret::SigningSecret;
 use calmony_pay::signature::{self, Message};
@@ -17,7 +18,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::config::WorkerOptions;
-use crate::target;
+use crate::{phases, target};
 
 /// The most bytes of an answer that are kept.
 const RESPONSE_KEPT_MAX: usize = 1024;
@@ -50,6 +51,7 @@ pub(crate) struct Webhook {
 pub(crate) struct Report {
     pub(crate) started_at: Timestamp,
     pub(crate) duration: Duration,
+    pub(crate) phases: Phases,
     pub(crate) status: Option<u16>,
     /// The class of the failure; none when the receiver took it.
     pub(crate) error: Option<&'static str>,
@@ -61,11 +63,12 @@ pub(crate) struct Report {
 
 impl Report {
     /// An attempt that brought no answer.
-    const fn failed(started_at: Timestamp, class: &'static str) -> Self {
+    fn failed(started_at: Timestamp, class: &'static str) -> Self {
         let (duration, error) = (Duration::ZERO, Some(class));
         Self {
             started_at,
             duration,
+            phases: Phases::default(),
             status: None,
             error,
             response: None,
@@ -82,11 +85,6 @@ impl Sender {
         Ok(Self { client, policy, timeout: options.attempt_timeout })
     }
 
-    /// How long an attempt may take.
-    pub(crate) const fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
     /// Makes one attempt. A panic would be a defect of ours; it counts as a failure, so that nothing waits for ever.
     pub(crate) async fn send(&self, webhook: &Webhook) -> Report {
         let (started_at, started) = (clock::now(), Instant::now());
@@ -97,9 +95,12 @@ impl Sender {
     }
 
     async fn attempt(&self, webhook: &Webhook, started_at: Timestamp, deadline: Instant) -> Report {
-        match tokio::time::timeout_at(deadline, self.request(webhook, started_at)).await {
-            Err(_) => Report::failed(started_at, "timeout"),
-            Ok(Err(class)) => Report::failed(started_at, class),
+        let request = tokio::time::timeout_at(deadline, self.request(webhook, started_at));
+        let (answer, phases) = phases::measured(deadline - self.timeout, request).await;
+        let unanswered = Phases { first_byte: None, ..phases };
+        match answer {
+            Err(_) => Report { phases: unanswered, ..Report::failed(started_at, "timeout") },
+            Ok(Err(class)) => Report { phases: unanswered, ..Report::failed(started_at, class) },
             Ok(Ok(response)) => {
                 let status = response.status();
                 let error = (!status.is_success()).then_some("status");
@@ -109,6 +110,7 @@ impl Sender {
                 Report {
                     started_at,
                     duration: Duration::ZERO,
+                    phases,
                     status: Some(status.as_u16()),
                     error,
                     response,
@@ -138,6 +140,16 @@ impl Sender {
             .send()
             .await
             .map_err(|error| class(&error))
+    }
+}
+
+impl Report {
+    /// Whether the receiver is overloaded or away, so that sending less may help it.
+    pub(crate) fn is_overload(&self) -> bool {
+        match self.status {
+            Some(status) => matches!(status, 429 | 502 | 503 | 504),
+            None => true,
+        }
     }
 }
 

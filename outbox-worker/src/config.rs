@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use calmony_pay::config::{DatabaseOptions, ParentOptions, TargetOptions, duration, listen_address};
+use calmony_pay::config::{
+    DatabaseOptions, ParentOptions, SecretKeyOptions, TargetOptions, duration, listen_address,
+};
 use calmony_pay::retry::RetrySchedule;
 use calmony_pay::telemetry::LogOptions;
 
@@ -28,6 +30,14 @@ pub(crate) struct WorkerOptions {
     /// How many requests to one endpoint may be in flight at once
     #[arg(long, env = "CALMONY_ENDPOINT_IN_FLIGHT_MAX", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096), value_name = "COUNT")]
     pub(crate) endpoint_in_flight_max: u16,
+    /// An endpoint that has taken nothing for so long is disabled
+    #[arg(long, env = "CALMONY_DISABLE_AFTER", default_value = "5days", value_parser = duration, value_name = "TIME")]
+    pub(crate) disable_after: Duration,
+    /// For how many days the history of attempts is kept
+    #[arg(long, env = "CALMONY_ATTEMPT_RETENTION_DAYS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3650), value_name = "DAYS")]
+    pub(crate) attempt_retention_days: u16,
+    #[command(flatten)]
+    pub(crate) secret_key: SecretKeyOptions,
     #[command(flatten)]
     pub(crate) target: TargetOptions,
     /// How long requests in flight may go on when the worker stops

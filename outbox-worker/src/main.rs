@@ -8,8 +8,10 @@ mod attempt;
 mod config;
 mod engine;
 mod flight;
+mod health;
 mod lanes;
 mod ownership;
+mod phases;
 mod progress;
 mod target;
 
@@ -19,7 +21,8 @@ use anyhow::Context as _;
 use calmony_pay::log::Log;
 use calmony_pay::outbox::Session;
 use calmony_pay::retry::Reconnect;
-use calmony_pay::{health, stop, telemetry};
+use calmony_pay::seal::Keyring;
+use calmony_pay::{health as health_check, stop, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -42,11 +45,12 @@ async fn main() -> ExitCode {
 async fn start(options: &WorkerOptions) -> anyhow::Result<()> {
     telemetry::init(&options.log);
     let stop = stop::stop_token(options.parent)?;
+    let keyring = options.secret_key.keyring()?;
     let progress = Progress::default();
     serve_health(options, progress.clone()).await?;
     let sender = Sender::new(options)?;
     let log = Log::open(&options.database.database_url)?;
-    run(options, &Tools { sender, log, progress }, &stop).await;
+    run(options, &Tools { sender, log, progress }, &keyring, &stop).await;
     tracing::info!("the worker has stopped");
     Ok(())
 }
@@ -56,7 +60,7 @@ async fn serve_health(options: &WorkerOptions, progress: Progress) -> anyhow::Re
         .await
         .with_context(|| format!("can't listen on {} (--listen, CALMONY_WORKER_LISTEN)", options.listen))?;
     tracing::info!(address = %listener.local_addr()?, "the worker serves /healthz and /readyz");
-    let router = health::health_router(move || {
+    let router = health_check::health_router(move || {
         let ready = progress.is_recent();
         async move { ready }
     });
@@ -65,11 +69,11 @@ async fn serve_health(options: &WorkerOptions, progress: Progress) -> anyhow::Re
 }
 
 /// Works until told to stop. A session that is lost is replaced; what was in flight then is still in the outbox.
-async fn run(options: &WorkerOptions, tools: &Tools, stop: &CancellationToken) {
+async fn run(options: &WorkerOptions, tools: &Tools, keyring: &Keyring, stop: &CancellationToken) {
     let mut reconnect = Reconnect::default();
     while !stop.is_cancelled() {
         let session = tokio::select! {
-            session = Session::open(&options.database.database_url) => session,
+            session = Session::open(&options.database.database_url, keyring.clone()) => session,
             () = stop.cancelled() => return,
         };
         let problem = match session {

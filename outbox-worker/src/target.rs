@@ -7,13 +7,23 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use calmony_pay::address::{Forbidden, TargetPolicy};
+use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, redirect};
+use rustls::client::Resumption;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::BuilderVerifierExt as _;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::phases::{self, NotingSessions};
 
 /// The most name look-ups at once. One can't be cancelled and holds a thread; a name server that never answers must not
 /// take them all.
@@ -32,6 +42,7 @@ impl Resolve for GuardedResolver {
         Box::pin(async move {
             let turn = lookups.acquire_owned().await?;
             // A task of its own keeps the turn until the look-up has ended, even if the attempt is over before.
+            let started = Instant::now();
             let lookup = tokio::spawn(async move {
                 let found = tokio::net::lookup_host((name.as_str(), 0))
                     .await
@@ -40,6 +51,7 @@ impl Resolve for GuardedResolver {
                 found
             });
             let found = lookup.await??;
+            phases::looked_up(started);
             if policy.guard.permits_all(found.iter().map(SocketAddr::ip)) {
                 let found: Addrs = Box::new(found.into_iter());
                 Ok(found)
@@ -50,26 +62,76 @@ impl Resolve for GuardedResolver {
     }
 }
 
+/// Notes how long connecting takes.
+#[derive(Debug, Clone, Copy)]
+struct Noting;
+
+impl<S> Layer<S> for Noting {
+    type Service = NotingConnector<S>;
+
+    fn layer(&self, inner: S) -> NotingConnector<S> {
+        NotingConnector(inner)
+    }
+}
+
+#[derive(Debug, Clone)]
+struct NotingConnector<S>(S);
+
+impl<S, R> Service<R> for NotingConnector<S>
+where
+    S: Service<R>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<S::Response, S::Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let connecting = self.0.call(request);
+        Box::pin(async move {
+            phases::connecting();
+            let connection = connecting.await;
+            phases::connected();
+            connection
+        })
+    }
+}
+
+/// TLS 1.2 and 1.3, by the certificate authorities of this machine.
+fn tls() -> anyhow::Result<ClientConfig> {
+    let builder = || {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
+    };
+    let verified = builder()?.with_platform_verifier().or_else(|error| {
+        tracing::warn!(%error, "no certificate authorities on this machine: https receivers can't be reached");
+        builder().map(|builder| builder.with_root_certificates(RootCertStore::empty()))
+    })?;
+    let mut config = verified.with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.resumption = Resumption::store(NotingSessions::shared());
+    Ok(config)
+}
+
 /// The client, shared by all deliveries so that connections are kept alive.
 pub(crate) fn client(policy: &Arc<TargetPolicy>, idle_max: usize) -> anyhow::Result<Client> {
     let lookups = Arc::new(Semaphore::new(LOOKUPS_MAX));
-    let builder = || {
-        ClientBuilder::new()
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .dns_resolver(GuardedResolver { policy: policy.clone(), lookups: lookups.clone() })
-            .pool_max_idle_per_host(idle_max)
-            .pool_idle_timeout(Duration::from_secs(30))
-            .http1_only()
-            .user_agent(concat!("Calmony-Pay/", env!("CARGO_PKG_VERSION")))
-    };
-    // Installed already when something else of this process needed it.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    builder().build().or_else(|error| {
-        tracing::warn!(%error, "no certificate authorities on this machine: https receivers can't be reached");
-        builder().tls_certs_only([]).build().context("can't make the HTTP client")
-    })
+    let client = ClientBuilder::new()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .dns_resolver(GuardedResolver { policy: policy.clone(), lookups })
+        .connector_layer(Noting)
+        .tls_backend_preconfigured(tls()?)
+        .pool_max_idle_per_host(idle_max)
+        .pool_idle_timeout(Duration::from_secs(30))
+        .http1_only()
+        .user_agent(concat!("Calmony-Pay/", env!("CARGO_PKG_VERSION")));
+    client.build().context("can't make the HTTP client")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub mod dev;
 mod keys;
 mod migrate;
+mod secrets;
 mod serve;
 
 use std::process::ExitCode;
@@ -28,6 +29,9 @@ enum Command {
     /// Manage API keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Manage the key that signing secrets are sealed with
+    #[command(subcommand)]
+    Secrets(secrets::SecretsCommand),
 }
 
 /// Runs a command. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
@@ -37,6 +41,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Serve(options) => serve::run(options).await,
         Command::Migrate(options) => migrate::run(options).await,
         Command::Keys(command) => keys::run(command).await,
+        Command::Secrets(command) => secrets::run(command).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::Context as _;
 
-use crate::config::{DatabaseOptions, ParentOptions, TargetOptions, listen_address};
+use crate::config::{DatabaseOptions, ParentOptions, SecretKeyOptions, TargetOptions, listen_address};
 use crate::http::{self, App};
 use crate::stop::stop_token;
 use crate::telemetry::{self, LogOptions};
@@ -20,6 +20,8 @@ pub(super) struct ServeOptions {
     #[command(flatten)]
     target: TargetOptions,
     #[command(flatten)]
+    secret_key: SecretKeyOptions,
+    #[command(flatten)]
     parent: ParentOptions,
     #[command(flatten)]
     log: LogOptions,
@@ -28,7 +30,8 @@ pub(super) struct ServeOptions {
 pub(super) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     telemetry::init(&options.log);
     let stop = stop_token(options.parent)?;
-    let app = App::open(&options.database.database_url, options.target.policy())?;
+    let keyring = options.secret_key.keyring()?;
+    let app = App::open(&options.database.database_url, options.target.policy(), keyring)?;
     let listener = http::listen(options.listen)
         .await
         .with_context(|| format!("can't listen on {} (--listen, CALMONY_LISTEN)", options.listen))?;

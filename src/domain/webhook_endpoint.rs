@@ -14,6 +14,9 @@ use crate::id::Id;
 /// The longest URL, in characters.
 pub const URL_MAX: usize = 2048;
 
+/// The highest rate limit, in requests a second.
+pub const RATE_MAX: u32 = 10_000;
+
 /// The most endpoints of an account, each mode for itself: an event goes to all of them at once.
 pub const ENDPOINTS_MAX: i64 = 100;
 
@@ -36,8 +39,42 @@ pub struct WebhookEndpoint {
     enabled_events: Vec<String>,
     livemode: bool,
     metadata: Metadata,
+    #[serde(default)]
+    ordering: Ordering,
+    #[serde(default)]
+    paused: bool,
+    #[serde(default)]
+    rate_limit: Option<u32>,
+    #[serde(default = "first_secret")]
+    secret_version: u32,
     status: Status,
     url: String,
+}
+
+/// What `secret_version` counts from. Endpoints that were stored before it was counted have their first secret.
+const fn first_secret() -> u32 {
+    1
+}
+
+/// In which order events are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ordering {
+    /// In none: each goes as soon as it can. `version` tells the order.
+    #[default]
+    None,
+    /// Those of one object one after the other: the next isn't sent before the last one was taken or given up.
+    PerObject,
+}
+
+impl Ordering {
+    fn parse(name: &str) -> Result<Self, ParameterError> {
+        match name {
+            "none" => Ok(Self::None),
+            "per_object" => Ok(Self::PerObject),
+            _ => Err(ParameterError::new("ordering", Problem::NotOneOf(vec!["none", "per_object"]))),
+        }
+    }
 }
 
 /// Whether events are sent.
@@ -56,6 +93,8 @@ pub enum Status {
 pub enum DisabledReason {
     /// It answered 410: there is nobody any more.
     Gone,
+    /// For days it has taken nothing of what it was sent.
+    Failing,
 }
 
 /// The parameters of a create.
@@ -70,6 +109,12 @@ pub struct CreateParams {
     description: Field<String>,
     #[serde(default)]
     metadata: MetadataChange,
+    #[serde(default)]
+    ordering: Option<String>,
+    #[serde(default)]
+    paused: bool,
+    #[serde(default)]
+    rate_limit: Field<i64>,
 }
 
 /// The parameters of an update.
@@ -80,6 +125,9 @@ pub struct Changes {
     enabled_events: Option<Vec<String>>,
     description: Field<String>,
     metadata: MetadataChange,
+    ordering: Option<String>,
+    paused: Option<bool>,
+    rate_limit: Field<i64>,
     disabled: Option<bool>,
 }
 
@@ -105,6 +153,9 @@ impl Changes {
             disabled_reason: if self.disabled == Some(false) { None } else { to.disabled_reason },
             enabled_events: self.enabled_events.map_or(Ok(to.enabled_events), check_events)?,
             metadata: metadata::merge(self.metadata, to.metadata)?,
+            ordering: self.ordering.as_deref().map_or(Ok(to.ordering), Ordering::parse)?,
+            paused: self.paused.unwrap_or(to.paused),
+            rate_limit: check_rate(&self.rate_limit)?.apply(to.rate_limit),
             status: match self.disabled {
                 None => to.status,
                 Some(true) => Status::Disabled,
@@ -113,6 +164,19 @@ impl Changes {
             url: self.url.map_or(Ok(to.url), check_url)?,
             ..to
         })
+    }
+}
+
+/// Requests a second, within bounds.
+fn check_rate(rate: &Field<i64>) -> Result<Field<u32>, ParameterError> {
+    let bounds = || ParameterError::new("rate_limit", Problem::OutOfRange(1, i64::from(RATE_MAX)));
+    match rate {
+        Field::Keep => Ok(Field::Keep),
+        Field::Unset => Ok(Field::Unset),
+        Field::Set(rate) => {
+            let rate = u32::try_from(*rate).ok().filter(|rate| (1..=RATE_MAX).contains(rate));
+            Ok(Field::Set(rate.ok_or_else(bounds)?))
+        }
     }
 }
 
@@ -184,6 +248,13 @@ pub struct Disable {
     pub reason: DisabledReason,
 }
 
+/// Give an endpoint another signing secret, which is given to the log beside this command.
+#[derive(Debug, Clone, Copy)]
+pub struct RollSecret {
+    /// Which one.
+    pub id: Id<contract::WebhookEndpoint>,
+}
+
 /// Delete an endpoint for good: nothing is sent to it any more.
 #[derive(Debug, Clone, Copy)]
 pub struct Delete {
@@ -225,6 +296,10 @@ impl Command for Create {
             enabled_events: check_events(params.enabled_events)?,
             livemode: self.livemode,
             metadata: metadata::merge(params.metadata, Metadata::new())?,
+            ordering: params.ordering.as_deref().map_or(Ok(Ordering::None), Ordering::parse)?,
+            paused: params.paused,
+            rate_limit: check_rate(&params.rate_limit)?.apply(None),
+            secret_version: first_secret(),
             status: Status::Enabled,
             url: check_url(params.url)?,
         };
@@ -263,6 +338,20 @@ impl Command for Disable {
             Status::Disabled => current,
         };
         Ok(Decision { event_type: EventType::WebhookEndpointDisabled, state, deletes: false })
+    }
+}
+
+impl Command for RollSecret {
+    type State = WebhookEndpoint;
+
+    fn stream(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn decide(&self, current: Option<WebhookEndpoint>) -> Result<Decision<WebhookEndpoint>, Rejection> {
+        let current = current.ok_or_else(|| missing(&self.id))?;
+        let state = WebhookEndpoint { secret_version: current.secret_version.saturating_add(1), ..current };
+        Ok(Decision { event_type: EventType::WebhookEndpointSecretRolled, state, deletes: false })
     }
 }
 

@@ -28,6 +28,7 @@ use crate::database::{DatabaseError, DatabaseUrl};
 use crate::health::health_router;
 use crate::log::Log;
 use crate::read::Reader;
+use crate::seal::Keyring;
 use error::ApiError;
 pub use routes::{Route, routes};
 
@@ -43,12 +44,14 @@ pub struct App {
     pub reader: Reader,
     /// Where webhooks may be sent to.
     pub policy: Arc<TargetPolicy>,
+    /// What signing secrets are sealed with.
+    pub keyring: Keyring,
 }
 
 impl App {
     /// Opens the log and the reader on one database.
-    pub fn open(url: &DatabaseUrl, policy: TargetPolicy) -> Result<Self, DatabaseError> {
-        Ok(Self { log: Log::open(url)?, reader: Reader::open(url)?, policy: Arc::new(policy) })
+    pub fn open(url: &DatabaseUrl, policy: TargetPolicy, keyring: Keyring) -> Result<Self, DatabaseError> {
+        Ok(Self { log: Log::open(url)?, reader: Reader::open(url)?, policy: Arc::new(policy), keyring })
     }
 }
 

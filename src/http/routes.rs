@@ -66,6 +66,11 @@ pub fn routes() -> Vec<Route> {
         post("/v1/webhook_endpoints/{id}", &[E::WebhookEndpointUpdated], webhook_endpoints::update),
         patch("/v1/webhook_endpoints/{id}", &[E::WebhookEndpointUpdated], webhook_endpoints::update),
         delete("/v1/webhook_endpoints/{id}", &[E::WebhookEndpointDeleted], webhook_endpoints::delete),
+        post(
+            "/v1/webhook_endpoints/{id}/roll_secret",
+            &[E::WebhookEndpointSecretRolled],
+            webhook_endpoints::roll_secret,
+        ),
         get("/v1/events", events::list),
         get("/v1/events/{id}", events::retrieve),
     ]

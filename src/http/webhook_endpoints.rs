@@ -14,9 +14,23 @@ use super::targets;
 use crate::clock;
 use crate::contract::{Kind as _, WebhookEndpoint};
 use crate::domain::webhook_endpoint::{self, Changes, CreateParams};
+use crate::domain::{ParameterError, Problem, Snapshot};
 use crate::id::Id;
+use crate::log::NewSecret;
 use crate::read::objects::ObjectFilter;
 use crate::secret::SigningSecret;
+
+/// How long the earlier secrets sign on, in seconds, where nothing is said: a day.
+const OVERLAP_DEFAULT: i64 = 24 * 3600;
+/// The longest overlap, in seconds: a week.
+const OVERLAP_MAX: i64 = 7 * 24 * 3600;
+
+/// The parameters of a roll.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RollParams {
+    overlap: Option<i64>,
+}
 
 /// The parameters of a list of endpoints.
 #[derive(Debug, Default, Deserialize)]
@@ -38,10 +52,37 @@ pub(super) async fn create(
     let livemode = caller.account.livemode;
     let command = webhook_endpoint::Create { id: Id::generate(clock::now()), livemode, params };
     let secret = SigningSecret::generate();
-    let snapshot = app.log.append_with_secret(caller.cause(), &command, &secret).await?;
+    let sealed = app.keyring.seal(&secret, &command.id.to_string());
+    let brings = NewSecret { sealed, overlap_seconds: None };
+    let snapshot = app.log.append_with_secret(caller.cause(), &command, &brings).await?;
+    with_secret(&snapshot, &secret)
+}
+
+/// The endpoint with its signing secret.
+fn with_secret(snapshot: &Snapshot, secret: &SigningSecret) -> Result<Rendered, ApiError> {
     let mut shown: Map<String, Value> = serde_json::from_str(&snapshot.data)?;
     shown.insert("secret".to_owned(), secret.reveal().into());
     Ok(Rendered(serde_json::to_string(&shown)?))
+}
+
+/// Give an endpoint another signing secret. The earlier ones go on signing for a while, so that the receiver has time to
+/// change over. Only this answer shows the new one.
+pub(super) async fn roll_secret(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<WebhookEndpoint>,
+    Params(params): Params<RollParams>,
+) -> Result<Rendered, ApiError> {
+    let overlap = params.overlap.unwrap_or(OVERLAP_DEFAULT);
+    if !(0..=OVERLAP_MAX).contains(&overlap) {
+        return Err(ParameterError::new("overlap", Problem::OutOfRange(0, OVERLAP_MAX)).into());
+    }
+    let secret = SigningSecret::generate();
+    let sealed = app.keyring.seal(&secret, &id.to_string());
+    let brings = NewSecret { sealed, overlap_seconds: i32::try_from(overlap).ok() };
+    let command = webhook_endpoint::RollSecret { id };
+    let snapshot = app.log.append_with_secret(caller.cause(), &command, &brings).await?;
+    with_secret(&snapshot, &secret)
 }
 
 /// Update an endpoint. What changes nothing appends nothing.

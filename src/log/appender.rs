@@ -12,12 +12,11 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 
-use super::Cause;
 use super::wake::Waker;
+use super::{Cause, NewSecret};
 use crate::clock::Timestamp;
 use crate::database::{DatabaseError, DatabaseUrl, Role};
 use crate::domain::Fact;
-use crate::secret::SigningSecret;
 
 /// Connections that append. Two were the fastest of 1, 2, 4 and 8 (docs/decisions/0003).
 const CONNECTIONS: usize = 2;
@@ -81,10 +80,10 @@ impl Appender {
         &self,
         client: &Client,
         append: &Append,
-        secret: &SigningSecret,
+        secret: &NewSecret,
     ) -> Result<Outcome, DatabaseError> {
         let Append { cause, event, fact, at } = append;
-        let parameters: [&(dyn ToSql + Sync); 12] = [
+        let parameters: [&(dyn ToSql + Sync); 14] = [
             &cause.account,
             event,
             &fact.stream,
@@ -96,7 +95,9 @@ impl Appender {
             &cause.request_id,
             &cause.idempotency_key,
             &at.system_time(),
-            &secret.reveal(),
+            &secret.sealed.key_id,
+            &secret.sealed.text,
+            &secret.overlap_seconds,
         ];
         let touched = client.execute(include_str!("sql/append_with_secret.sql"), &parameters).await?;
         self.waker.wake();

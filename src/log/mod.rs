@@ -5,6 +5,7 @@
 
 pub mod accounts;
 mod appender;
+pub mod secrets;
 mod wake;
 
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
@@ -18,7 +19,7 @@ use crate::contract::Event;
 use crate::database::{DatabaseError, DatabaseUrl, Role};
 use crate::domain::{self, Command, DecideError, Rejection, Snapshot, Verdict};
 use crate::id::Id;
-use crate::secret::SigningSecret;
+use crate::seal::Sealed;
 use appender::{Append, Appender, Outcome};
 
 /// How often a command is decided anew when others change the same object at the same time.
@@ -35,6 +36,15 @@ pub struct Cause {
     pub request_id: Option<String>,
     /// Its idempotency key.
     pub idempotency_key: Option<String>,
+}
+
+/// A signing secret that an event brings with it.
+#[derive(Debug, Clone)]
+pub struct NewSecret {
+    /// The secret, sealed.
+    pub sealed: Sealed,
+    /// For how long the endpoint's earlier secrets go on signing; none where there are none.
+    pub overlap_seconds: Option<i32>,
 }
 
 /// Why an append came to nothing. Nothing was changed, except where the database went away before it answered.
@@ -94,7 +104,7 @@ impl Log {
         &self,
         cause: &Cause,
         command: &C,
-        secret: &SigningSecret,
+        secret: &NewSecret,
     ) -> Result<Snapshot, AppendError> {
         self.append_with(cause, command, Some(secret)).await
     }
@@ -103,7 +113,7 @@ impl Log {
         &self,
         cause: &Cause,
         command: &C,
-        secret: Option<&SigningSecret>,
+        secret: Option<&NewSecret>,
     ) -> Result<Snapshot, AppendError> {
         let mut turn = None;
         for _ in 0..CONFLICT_TRIES {

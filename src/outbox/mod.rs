@@ -13,14 +13,15 @@
 mod fetch;
 mod gaps;
 mod ownership;
+mod secrets;
 mod session;
 mod settle;
 
-pub use fetch::{Due, EndpointStatus, Fetched, Fresh, Target};
+pub use fetch::{Due, EndpointStatus, Fetched, Fresh, FreshTarget, Target};
 pub use gaps::Gaps;
 pub use ownership::{BUCKETS, fair_share};
 pub use session::Session;
-pub use settle::{AttemptRecord, DeliveryState, Settlement};
+pub use settle::{AttemptRecord, DeliveryState, Phases, Settlement, Waiting};
 
 /// Where an event stands in the log: its account and its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +30,15 @@ pub struct EventKey {
     pub account: i64,
     /// Its place in the log; no two events share one.
     pub position: i64,
+}
+
+/// An endpoint and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndpointKey {
+    /// Whose endpoint it is.
+    pub account: i64,
+    /// Its id.
+    pub endpoint: String,
 }
 
 /// A delivery: an event and the endpoint it is owed to.

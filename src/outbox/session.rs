@@ -2,19 +2,24 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_postgres::{AsyncMessage, Client, Statement};
 use tokio_util::sync::CancellationToken;
 
+use super::EndpointKey;
 use super::ownership::ANNOUNCE;
+use super::secrets::SecretCache;
 use crate::database::{DatabaseError, DatabaseUrl, Role, WAKE_CHANNEL};
+use crate::seal::Keyring;
 
 /// A worker's session. When it ends, PostgreSQL frees the worker's buckets.
 #[derive(Debug)]
 pub struct Session {
     pub(super) client: Client,
     pub(super) statements: Statements,
+    pub(super) secrets: SecretCache,
     wake: Arc<Notify>,
     ended: CancellationToken,
 }
@@ -25,12 +30,14 @@ pub(super) struct Statements {
     pub(super) fresh: Statement,
     pub(super) due: Statement,
     pub(super) settle: Statement,
+    pub(super) walk: Statement,
     unpark: Statement,
+    health: Statement,
 }
 
 impl Session {
-    /// Connects, announces this worker to the others, listens, and makes sure that attempts have a partition to go to.
-    pub async fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
+    /// Connects, announces this worker to the others, and listens. The keyring opens signing secrets.
+    pub async fn open(url: &DatabaseUrl, keyring: Keyring) -> Result<Self, DatabaseError> {
         let (client, mut connection) = url.connect(Role::Worker).await?;
         let (wake, ended) = (Arc::new(Notify::new()), CancellationToken::new());
         let (woken, guard) = (wake.clone(), ended.clone().drop_guard());
@@ -48,11 +55,11 @@ impl Session {
             fresh: client.prepare(include_str!("sql/fresh.sql")).await?,
             due: client.prepare(include_str!("sql/due.sql")).await?,
             settle: client.prepare(include_str!("sql/settle.sql")).await?,
+            walk: client.prepare(include_str!("sql/walk.sql")).await?,
             unpark: client.prepare(include_str!("sql/unpark.sql")).await?,
+            health: client.prepare(include_str!("sql/health.sql")).await?,
         };
-        let session = Self { client, statements, wake, ended };
-        session.make_partitions().await;
-        Ok(session)
+        Ok(Self { client, statements, secrets: SecretCache::new(keyring), wake, ended })
     }
 
     /// Waits until somebody appended.
@@ -65,16 +72,35 @@ impl Session {
         self.ended.cancelled().await;
     }
 
-    /// Makes the partitions of the attempts' history for today and a week ahead. A day that can't be made now, because
-    /// somebody reads the table, is made another time: a week is in stock, and there is a default partition.
-    pub async fn make_partitions(&self) {
-        if let Err(error) = self.client.execute(include_str!("sql/make_partitions.sql"), &[]).await {
+    /// Makes the partitions of the attempts' history for today and a week ahead, and drops those of more than so many days
+    /// ago. What can't be done now, because somebody reads the table, is done another time: a week is in stock, and there
+    /// is a default partition.
+    pub async fn keep_partitions(&self, retention_days: i32) {
+        if let Err(error) = self.client.execute(include_str!("sql/partitions.sql"), &[&retention_days]).await
+        {
             let error = DatabaseError::from(error);
-            tracing::warn!(%error, "the partitions of the coming days can't be made now");
+            tracing::warn!(%error, "the partitions of the attempts can't be looked after now");
         }
     }
 
-    /// Makes what is parked due again where its endpoint has been enabled, or deleted; returns how many deliveries.
+    /// Writes down which endpoints have failed and which have succeeded of late. Returns those of the failing that have had no
+    /// success for `too_long`.
+    pub async fn record_health(
+        &self,
+        failing: &[EndpointKey],
+        succeeded: &[EndpointKey],
+        too_long: Duration,
+    ) -> Result<Vec<EndpointKey>, DatabaseError> {
+        let columns = |keys: &[EndpointKey]| -> (Vec<i64>, Vec<String>) {
+            keys.iter().map(|key| (key.account, key.endpoint.clone())).unzip()
+        };
+        let ((a, b), (c, d)) = (columns(failing), columns(succeeded));
+        let too_long = i64::try_from(too_long.as_millis()).unwrap_or(i64::MAX);
+        let rows = self.client.query(&self.statements.health, &[&a, &b, &c, &d, &too_long]).await?;
+        Ok(rows.iter().map(|row| EndpointKey { account: row.get(0), endpoint: row.get(1) }).collect())
+    }
+
+    /// Makes what is parked due again where its endpoint has been enabled or resumed, or deleted; returns how many deliveries.
     pub async fn unpark(&self, own: &[i16]) -> Result<u64, DatabaseError> {
         Ok(self.client.execute(&self.statements.unpark, &[&own]).await?)
     }

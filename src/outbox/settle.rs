@@ -1,6 +1,7 @@
 //! Writing down what became of deliveries: many outcomes in one statement.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio_postgres::types::ToSql;
@@ -20,6 +21,8 @@ pub struct AttemptRecord {
     pub started_at: Timestamp,
     /// How long it took until the answer was read or it failed.
     pub duration: Duration,
+    /// How long its phases took.
+    pub phases: Phases,
     /// The HTTP status, when an answer came.
     pub status: Option<u16>,
     /// The class of the failure, when it failed.
@@ -28,6 +31,23 @@ pub struct AttemptRecord {
     pub response: Option<String>,
     /// Whether the answer had more.
     pub truncated: bool,
+    /// Whether it was made ahead of its time, because the endpoint may be or is back.
+    pub early: bool,
+    /// Whether an earlier event of the object was given up, where the endpoint asked for order.
+    pub order_gap: bool,
+}
+
+/// How long the phases of a request took, as far as it came; none for those it didn't have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// Looking the name up.
+    pub dns: Option<Duration>,
+    /// Making the TCP connection.
+    pub connect: Option<Duration>,
+    /// The TLS handshake.
+    pub tls: Option<Duration>,
+    /// From the start of the attempt to the head of the answer.
+    pub first_byte: Option<Duration>,
 }
 
 /// What a delivery that was not made waits for.
@@ -41,11 +61,17 @@ pub enum DeliveryState {
     Exhausted,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Waiting {
-    bucket: i16,
-    attempts: u32,
-    state: DeliveryState,
+/// A delivery that was not made.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// The bucket of its object.
+    pub bucket: i16,
+    /// How many attempts there were.
+    pub attempts: u32,
+    /// What it waits for.
+    pub state: DeliveryState,
+    /// The object it stands in line for, where its endpoint asks for order.
+    pub line: Option<Arc<str>>,
 }
 
 /// Outcomes that are written together. Of two outcomes of one delivery the later one holds.
@@ -81,7 +107,7 @@ impl Settlement {
     pub fn append(&mut self, later: Self) {
         self.attempts.extend(later.attempts);
         for (key, waiting) in later.waiting {
-            self.waits(key, waiting.bucket, waiting.attempts, waiting.state);
+            self.waits(key, waiting);
         }
         for key in later.delivered {
             self.delivered(key);
@@ -94,10 +120,15 @@ impl Settlement {
         self.attempts.push(record);
     }
 
-    /// This delivery waits, after that many attempts.
-    pub fn waits(&mut self, key: DeliveryKey, bucket: i16, attempts: u32, state: DeliveryState) {
+    /// This delivery waits.
+    pub fn waits(&mut self, key: DeliveryKey, waiting: Waiting) {
         self.delivered.remove(&key);
-        self.waiting.insert(key, Waiting { bucket, attempts, state });
+        self.waiting.insert(key, waiting);
+    }
+
+    /// The deliveries that wait in line, and the objects they do it for.
+    pub fn lines(&self) -> impl Iterator<Item = (&DeliveryKey, &Arc<str>)> {
+        self.waiting.iter().filter_map(|(key, waiting)| Some((key, waiting.line.as_ref()?)))
     }
 
     /// This delivery, which waited, waits no longer.
@@ -120,7 +151,7 @@ impl Session {
         let delivered = KeyColumns::of(settlement.delivered.iter());
         let fanned_out: (Vec<i64>, Vec<i64>) =
             settlement.fanned_out.iter().map(|event| (event.account, event.position)).unzip();
-        let mut parameters: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(22);
+        let mut parameters: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(29);
         parameters.extend(attempts.keys.columns());
         parameters.extend(attempts.columns());
         parameters.extend(waiting.keys.columns());
@@ -158,38 +189,60 @@ struct AttemptColumns<'a> {
     keys: KeyColumns<'a>,
     number: Vec<i32>,
     started_at: Vec<SystemTime>,
-    duration_ms: Vec<i32>,
+    duration_us: Vec<i32>,
     status: Vec<Option<i16>>,
     error: Vec<Option<&'static str>>,
     response: Vec<Option<&'a str>>,
     truncated: Vec<bool>,
+    phases: [Vec<Option<i32>>; 4],
+    early: Vec<bool>,
+    order_gap: Vec<bool>,
 }
 
 impl<'a> AttemptColumns<'a> {
     fn of(attempts: &'a [AttemptRecord]) -> Self {
         let all = || attempts.iter();
+        let micros = |time: Duration| saturating_i32(time.as_micros());
+        let phase = |of: fn(&Phases) -> Option<Duration>| {
+            all().map(|attempt| of(&attempt.phases).map(micros)).collect::<Vec<_>>()
+        };
         Self {
             keys: KeyColumns::of(all().map(|attempt| &attempt.key)),
             number: all().map(|attempt| saturating_i32(attempt.number)).collect(),
             started_at: all().map(|attempt| attempt.started_at.system_time()).collect(),
-            duration_ms: all().map(|attempt| saturating_i32(attempt.duration.as_millis())).collect(),
+            duration_us: all().map(|attempt| micros(attempt.duration)).collect(),
             status: all().map(|attempt| attempt.status.and_then(|status| status.try_into().ok())).collect(),
             error: all().map(|attempt| attempt.error).collect(),
             response: all().map(|attempt| attempt.response.as_deref()).collect(),
             truncated: all().map(|attempt| attempt.truncated).collect(),
+            phases: [
+                phase(|phases| phases.dns),
+                phase(|phases| phases.connect),
+                phase(|phases| phases.tls),
+                phase(|phases| phases.first_byte),
+            ],
+            early: all().map(|attempt| attempt.early).collect(),
+            order_gap: all().map(|attempt| attempt.order_gap).collect(),
         }
     }
 
     /// The columns after those of the keys.
-    fn columns(&self) -> [&(dyn ToSql + Sync); 7] {
+    fn columns(&self) -> [&(dyn ToSql + Sync); 13] {
+        let [dns, connect, tls, first_byte] = &self.phases;
         [
             &self.number,
             &self.started_at,
-            &self.duration_ms,
+            &self.duration_us,
             &self.status,
             &self.error,
             &self.response,
             &self.truncated,
+            dns,
+            connect,
+            tls,
+            first_byte,
+            &self.early,
+            &self.order_gap,
         ]
     }
 }
@@ -200,6 +253,7 @@ struct WaitingColumns<'a> {
     attempts: Vec<i32>,
     state: Vec<&'static str>,
     wait_ms: Vec<Option<i64>>,
+    line: Vec<Option<&'a str>>,
 }
 
 impl<'a> WaitingColumns<'a> {
@@ -220,12 +274,13 @@ impl<'a> WaitingColumns<'a> {
             attempts: waiting.values().map(|waiting| saturating_i32(waiting.attempts)).collect(),
             state,
             wait_ms,
+            line: waiting.values().map(|waiting| waiting.line.as_deref()).collect(),
         }
     }
 
     /// The columns after those of the keys.
-    fn columns(&self) -> [&(dyn ToSql + Sync); 4] {
-        [&self.bucket, &self.attempts, &self.state, &self.wait_ms]
+    fn columns(&self) -> [&(dyn ToSql + Sync); 5] {
+        [&self.bucket, &self.attempts, &self.state, &self.wait_ms, &self.line]
     }
 }
 

@@ -20,7 +20,8 @@ async fn the_secret_is_in_the_first_answer_and_nowhere_else() {
         json!({
             "id": id, "object": "webhook_endpoint", "api_version": null, "application": null, "created": created["created"],
             "description": "d", "disabled_reason": null, "enabled_events": ["customer.created"], "livemode": false, "metadata": {},
-            "status": "enabled", "url": "https://example.com/hook",
+            "ordering": "none", "paused": false, "rate_limit": null, "secret_version": 1, "status": "enabled",
+            "url": "https://example.com/hook",
         })
     );
     let path = format!("/v1/webhook_endpoints/{id}");

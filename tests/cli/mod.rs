@@ -11,14 +11,15 @@ use support::system::program;
 use tokio::process::Command;
 
 /// What a program that has ended said.
-struct Said {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 /// Runs a program to its end with these variables and no others of ours.
-async fn run(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Said {
+pub(crate) async fn run(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Said {
     let mut command = Command::new(program(name));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CALMONY_")) {
         command.env_remove(name);

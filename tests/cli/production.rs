@@ -71,6 +71,13 @@ async fn a_bad_value_stops_the_start_and_names_its_variable() {
         let said = run("outbox-worker", &["--database-url", url], &[]).await;
         assert!(said.code == Some(2) && !said.stderr.contains("hunter2"), "{}", said.stderr);
     }
+    for (name, arguments) in [("calmony", &["serve"][..]), ("outbox-worker", &[])] {
+        let said = run(name, arguments, &[url]).await;
+        assert_eq!(said.code, Some(1), "no start without a key: {}", said.stderr);
+        assert!(said.stderr.contains("CALMONY_SECRET_KEY"), "{}", said.stderr);
+        let said = run(name, arguments, &[url, ("CALMONY_SECRET_KEY", "hunter2")]).await;
+        assert!(said.code == Some(2) && !said.stderr.contains("hunter2"), "{}", said.stderr);
+    }
     let missing = run("calmony", &["serve"], &[]).await;
     assert!(missing.code == Some(2) && missing.stderr.contains("--database-url"), "{}", missing.stderr);
 }
@@ -85,7 +92,9 @@ async fn what_cannot_be_reached_is_one_clear_line() {
     for (name, arguments, variable) in
         [("calmony", &["serve"][..], "CALMONY_LISTEN"), ("outbox-worker", &[], "CALMONY_WORKER_LISTEN")]
     {
-        let said = run(name, arguments, &[nowhere[0], (variable, &address), ("CALMONY_LOG", "off")]).await;
+        let key = ("CALMONY_SECRET_KEY", support::system::SECRET_KEY);
+        let said =
+            run(name, arguments, &[nowhere[0], key, (variable, &address), ("CALMONY_LOG", "off")]).await;
         assert!(said.code == Some(1) && said.stderr.contains(variable), "{}", said.stderr);
     }
 }
@@ -98,6 +107,8 @@ async fn help_is_the_reference_of_every_variable() {
         "CALMONY_LISTEN",
         "CALMONY_ALLOW_NETWORKS",
         "CALMONY_ALLOW_PORTS",
+        "CALMONY_SECRET_KEY",
+        "CALMONY_SECRET_KEY_FILE",
         "CALMONY_LOG",
         "CALMONY_LOG_FORMAT",
     ] {
@@ -113,6 +124,9 @@ async fn help_is_the_reference_of_every_variable() {
         "CALMONY_ENDPOINT_IN_FLIGHT_MAX",
         "CALMONY_ALLOW_NETWORKS",
         "CALMONY_DRAIN_TIMEOUT",
+        "CALMONY_DISABLE_AFTER",
+        "CALMONY_ATTEMPT_RETENTION_DAYS",
+        "CALMONY_SECRET_KEY",
     ] {
         assert!(worker.contains(variable), "{variable}");
     }
@@ -131,6 +145,7 @@ fn talkative(
             ("CALMONY_DATABASE_URL", database.url.as_str()),
             ("CALMONY_ALLOW_NETWORKS", "127.0.0.0/8"),
             ("CALMONY_LOG", "trace"),
+            ("CALMONY_SECRET_KEY", support::system::SECRET_KEY),
             ("CALMONY_STOP_WITH_STDIN", "true"),
             listen,
         ])
@@ -164,7 +179,9 @@ async fn logs_hold_no_secret_and_no_body() {
     let logs =
         [api, worker].map(|child| String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap());
     assert!(logs[0].contains("answered") && logs[1].contains("attempted"), "{logs:?}");
-    for private in [secret.as_str(), "Ada Lovelace", "Ada+Lovelace", ":test@", client.key()] {
+    for private in
+        [secret.as_str(), support::system::SECRET_KEY, "Ada Lovelace", "Ada+Lovelace", ":test@", client.key()]
+    {
         assert!(!logs.iter().any(|log| log.contains(private)), "{private}");
     }
 }

@@ -111,6 +111,11 @@ const API: &[Attempt] = &[
     (
         "insert into calmony.endpoint_secret (account, endpoint, version, created_at, secret) \
       values (1, 'we_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, now(), 'whsec_x')",
+        SECRET,
+    ),
+    (
+        "insert into calmony.endpoint_secret (account, endpoint, version, created_at, key_id, sealed) \
+      values (1, 'we_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, now(), 'k', 'x')",
         "endpoint_secret_needs_its_event",
     ),
 ];
@@ -160,7 +165,7 @@ const READER: &[Attempt] = &[
     ("delete from calmony.delivery", DELIVERY),
     ("select secret from calmony.endpoint_secret", SECRET),
     (
-        "insert into calmony.attempt (account, position, endpoint, number, started_at, duration_ms) \
+        "insert into calmony.attempt (account, position, endpoint, number, started_at, duration_us) \
       values (1, 1, 'we_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, now(), 1)",
         ATTEMPT,
     ),

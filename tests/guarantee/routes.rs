@@ -21,7 +21,7 @@ async fn scenario(route: &Route, client: &Client) -> (String, Value) {
         ("POST" | "PATCH", "/v1/webhook_endpoints/{id}") => {
             (path(client.endpoint("https://example.com/", &["*"]).await.0), json!({ "disabled": true }))
         }
-        ("DELETE", "/v1/webhook_endpoints/{id}") => {
+        ("POST", "/v1/webhook_endpoints/{id}/roll_secret") | ("DELETE", "/v1/webhook_endpoints/{id}") => {
             (path(client.endpoint("https://example.com/", &["*"]).await.0), json!({}))
         }
         (method, path) => panic!("{method} {path} changes something and has no scenario in this test"),

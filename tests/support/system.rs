@@ -9,6 +9,9 @@ use calmony_pay::log::accounts::create_key;
 use super::client::http;
 use super::{Client, Database, eventually};
 
+/// What signing secrets are sealed with in tests.
+pub const SECRET_KEY: &str = "dGVzdHRlc3R0ZXN0dGVzdHRlc3R0ZXN0dGVzdHRlc3Q=";
+
 /// A running API and, where a test starts them, workers.
 pub struct System {
     /// The database.
@@ -46,6 +49,7 @@ impl System {
         ];
         let environment = vec![
             ("CALMONY_DATABASE_URL", database.url.clone()),
+            ("CALMONY_SECRET_KEY", SECRET_KEY.to_owned()),
             ("CALMONY_ALLOW_NETWORKS", "127.0.0.0/8,::1/128".to_owned()),
         ];
         let (api, url) = start("calmony", &["serve"], "CALMONY_LISTEN", environment).await;
@@ -62,6 +66,7 @@ impl System {
     pub async fn worker_with(&self, more: &[(&'static str, &str)]) -> Worker {
         let mut environment = vec![
             ("CALMONY_DATABASE_URL", self.database.url.clone()),
+            ("CALMONY_SECRET_KEY", SECRET_KEY.to_owned()),
             ("CALMONY_ALLOW_NETWORKS", "127.0.0.0/8".to_owned()),
             ("CALMONY_RETRY_SCHEDULE", "100ms,100ms,100ms".to_owned()),
             ("CALMONY_ATTEMPT_TIMEOUT", "5s".to_owned()),

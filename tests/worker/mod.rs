@@ -3,6 +3,9 @@
 mod delivers;
 mod endpoints;
 mod guards;
+mod isolation;
 mod late;
+mod order;
 mod retries;
+mod secrets;
 mod shares;

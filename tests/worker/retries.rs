@@ -69,8 +69,7 @@ async fn one_attempt_has_one_deadline_and_the_others_do_not_wait() {
     system.drained().await;
     let sql = "select count(*) from calmony.delivery where state = 'owed' and attempts = 0";
     assert_eq!(system.database.number(sql).await, 1);
-    let timed_out =
-        "select count(*) from calmony.attempt where error = 'timeout' and duration_ms between 2900 and 20000";
+    let timed_out = "select count(*) from calmony.attempt where error = 'timeout' and duration_us between 2900000 and 20000000";
     eventually("the deadline", async || (system.database.number(timed_out).await == 1).then_some(())).await;
     let waits = "select count(*) from calmony.delivery where state = 'owed' and attempts = 1 and due_at > now() + interval '30 min'";
     eventually("the retry is owed", async || (system.database.number(waits).await == 1).then_some(())).await;

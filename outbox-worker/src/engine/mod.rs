@@ -5,6 +5,7 @@
 //! the last write ran goes out in the next.
 
 mod operations;
+mod reads;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,16 +21,17 @@ use calmony_pay::retry::{self, Reconnect};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::attempt::{Report, Sender};
 use crate::config::WorkerOptions;
-use crate::flight::Flight;
+use crate::flight::{Flight, Landing};
 use crate::lanes::Job;
 use crate::ownership::Ownership;
 use crate::progress::Progress;
-use operations::{Done, Failing, Operation, Scan};
+use operations::{Done, Failing, Operation};
+use reads::Scan;
 
 /// The HTTP status of a receiver that is gone for good (RFC 9110, 15.5.11).
 const GONE: u16 = 410;
@@ -43,11 +45,14 @@ const SCAN: Duration = Duration::from_secs(30);
 const PARTITIONS: Duration = Duration::from_hours(1);
 /// How long an event waits in the outbox for its endpoints; then each that hasn't answered gets a row of its own.
 const HAND_OVER: Duration = Duration::from_secs(1);
+/// How often the health of endpoints is written down, and what isn't used is forgotten.
+const HEALTH: Duration = Duration::from_millis(500);
+
 /// What an engine works with, whatever its session.
 #[derive(Debug, Clone)]
 pub(crate) struct Tools {
     pub(crate) sender: Sender,
-    /// For the one thing that the worker changes: an endpoint whose receiver is gone.
+    /// For the one thing that the worker changes: an endpoint that takes nothing any more.
     pub(crate) log: Log,
     pub(crate) progress: Progress,
 }
@@ -58,6 +63,8 @@ pub(crate) struct Engine {
     tools: Tools,
     in_flight_max: usize,
     drain_timeout: Duration,
+    disable_after: Duration,
+    retention_days: i32,
     flight: Flight,
     ownership: Ownership,
     cursor: i64,
@@ -70,6 +77,8 @@ pub(crate) struct Engine {
     want_fresh: bool,
     /// Something may be due.
     want_due: bool,
+    /// Endpoints that have more due than was read.
+    have_more: HashSet<String>,
     busy: HashSet<Operation>,
     operations: FuturesUnordered<BoxFuture<'static, Result<Done, DatabaseError>>>,
     attempts: JoinSet<(Report, Job)>,
@@ -83,7 +92,9 @@ impl Engine {
             tools,
             in_flight_max: usize::from(options.in_flight_max),
             drain_timeout: options.drain_timeout,
-            flight: Flight::new(options.retry_schedule.clone(), lane_max),
+            disable_after: options.disable_after,
+            retention_days: i32::from(options.attempt_retention_days),
+            flight: Flight::new(options.retry_schedule.clone(), lane_max, options.attempt_timeout),
             ownership: Ownership::default(),
             cursor: 0,
             gaps: Gaps::default(),
@@ -91,6 +102,7 @@ impl Engine {
             failing: None,
             want_fresh: false,
             want_due: false,
+            have_more: HashSet::new(),
             busy: HashSet::new(),
             operations: FuturesUnordered::new(),
             attempts: JoinSet::new(),
@@ -111,11 +123,12 @@ impl Engine {
             ticker
         };
         let (mut poll, mut share) = (ticker(POLL), ticker(SHARE));
-        let (mut scan, mut partitions) = (ticker(SCAN), ticker(PARTITIONS));
+        let (mut scan, mut partitions, mut health) = (ticker(SCAN), ticker(PARTITIONS), ticker(HEALTH));
         let session = self.session.clone();
         loop {
-            self.launch();
+            self.launch(Instant::now());
             self.operate();
+            let paced = self.flight.next_wake();
             tokio::select! {
                 () = stop.cancelled() => return self.drain(reconnect).await,
                 () = session.ended() => return Err(DatabaseError::Unavailable("the session ended".to_owned())),
@@ -125,21 +138,26 @@ impl Engine {
                 _ = poll.tick() => self.poll(),
                 _ = share.tick() => self.share(),
                 _ = scan.tick() => self.scan.again = true,
-                _ = partitions.tick() => self.perform(|session| async move {
-                    session.make_partitions().await;
-                    Ok(Done::Partitioned)
-                }),
+                () = sleep_until(paced.unwrap_or_else(Instant::now)), if paced.is_some() => {}
+                _ = health.tick() => self.record_health(Instant::now()),
+                _ = partitions.tick() => self.keep_partitions(),
             }
         }
     }
 
-    /// Sends as much as may be in flight. Retries get half of the room at the most.
-    fn launch(&mut self) {
-        while self.failing.is_none() && self.flight.in_flight() < self.in_flight_max {
-            let room_for_retries = self.flight.retries.in_flight() < self.in_flight_max.div_ceil(2);
-            let first = self.flight.firsts.next();
-            let job = first.or_else(|| if room_for_retries { self.flight.retries.next() } else { None });
-            let Some(job) = job else { return };
+    /// Sends as much as may be in flight. Retries get half of the room at the most; what hangs takes no room, up to a limit.
+    fn launch(&mut self, now: Instant) {
+        self.flight.wake_paced(now);
+        let all_max = self.in_flight_max * 5 / 2;
+        while self.failing.is_none() {
+            let (all, stuck) = (self.flight.in_flight(), self.flight.stuck());
+            if all >= all_max || all.saturating_sub(stuck) >= self.in_flight_max {
+                return;
+            }
+            let retries = &self.flight.retries;
+            let retrying = retries.in_flight().saturating_sub(retries.stuck_in_flight());
+            let room_for_retries = retrying < self.in_flight_max.div_ceil(2);
+            let Some(job) = self.flight.next_job(room_for_retries, now) else { return };
             let sender = self.tools.sender.clone();
             self.attempts.spawn(async move { (sender.send(&job.webhook).await, job) });
         }
@@ -147,6 +165,7 @@ impl Engine {
 
     /// An attempt is over, and perhaps others are too.
     fn land(&mut self, landed: Result<(Report, Job), JoinError>) {
+        let now = Instant::now();
         let mut next = Some(landed);
         while let Some(landed) = next {
             match landed {
@@ -156,10 +175,15 @@ impl Engine {
                         status = report.status, error = report.error, duration = ?report.duration, "attempted"
                     );
                     if report.status == Some(GONE) {
-                        self.disable(&job);
+                        self.disable(job.key.event.account, &job.key.endpoint, DisabledReason::Gone);
                     }
                     let holds_bucket = self.ownership.holds(job.bucket);
-                    self.flight.attempted(&job, report, retry::jitter(), holds_bucket);
+                    self.flight.attempted(
+                        &job,
+                        report,
+                        Landing { jitter: retry::jitter(), holds_bucket, at: now },
+                    );
+                    self.refill(&job.key.endpoint);
                 }
                 // An attempt catches its own panics and nobody cancels it.
                 Err(error) => tracing::error!(%error, "an attempt was lost"),
@@ -168,15 +192,16 @@ impl Engine {
         }
     }
 
-    /// The receiver says that it is gone for good. The endpoint is disabled as everything is done: by an appended event.
-    fn disable(&self, job: &Job) {
-        let Ok(id) = job.key.endpoint.parse::<Id<WebhookEndpoint>>() else { return };
-        let (log, account) = (self.tools.log.clone(), job.key.event.account);
+    /// The receiver is gone, or might as well be. The endpoint is disabled as everything is done: by an appended event.
+    fn disable(&self, account: i64, endpoint: &str, reason: DisabledReason) {
+        let Ok(id) = endpoint.parse::<Id<WebhookEndpoint>>() else { return };
+        let log = self.tools.log.clone();
         tokio::spawn(async move {
             let cause = Cause { account, request_id: None, idempotency_key: None };
-            if let Err(error) = log.append(&cause, &Disable { id, reason: DisabledReason::Gone }).await {
-                // The next attempt is answered the same way.
-                tracing::warn!(endpoint = %id, %error, "an endpoint that is gone can't be disabled now");
+            match log.append(&cause, &Disable { id, reason }).await {
+                Ok(_) => tracing::info!(endpoint = %id, ?reason, "an endpoint is disabled"),
+                // The next attempt comes to the same.
+                Err(error) => tracing::warn!(endpoint = %id, %error, "an endpoint can't be disabled now"),
             }
         });
     }
@@ -186,9 +211,9 @@ impl Engine {
         self.want_fresh = true;
         self.want_due = true;
         self.gaps.expire(now);
-        self.flight.hand_over_stuck();
+        self.flight.hand_over_hanging();
         if let Some(limit) = now.checked_sub(HAND_OVER) {
-            self.flight.hand_over_late(limit, self.tools.sender.timeout());
+            self.flight.hand_over_late(limit);
         }
     }
 
@@ -196,7 +221,7 @@ impl Engine {
     /// deadline is abandoned, which is no failure of its: it is due again.
     async fn drain(mut self, reconnect: &mut Reconnect) -> Result<(), DatabaseError> {
         tracing::info!(in_flight = self.flight.in_flight(), "stopping");
-        self.flight.wind_down(self.tools.sender.timeout());
+        self.flight.wind_down();
         let deadline = tokio::time::sleep(self.drain_timeout);
         tokio::pin!(deadline);
         let mut retry = interval(POLL);

@@ -5,19 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use calmony_pay::database::DatabaseError;
-use calmony_pay::outbox::{Due, Fetched, Session, Settlement};
+use calmony_pay::domain::webhook_endpoint::DisabledReason;
+use calmony_pay::outbox::{EndpointKey, Session, Settlement};
 use calmony_pay::retry::Reconnect;
 use tokio::time::Instant;
 
 use super::Engine;
+use super::reads::Read;
 
-/// How many first attempts may wait in memory before nothing more is read.
-const QUEUED_MAX: usize = 2_048;
 /// How long outcomes that can't be written are kept and tried again before the session is given up.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
-/// Rows of one read.
-const ROWS: usize = 500;
-
 /// Writing fails: the database is read-only, or full.
 #[derive(Debug)]
 pub(super) struct Failing {
@@ -25,47 +22,25 @@ pub(super) struct Failing {
     retry_at: Instant,
 }
 
-/// The scan of the worker's own buckets from the head of the outbox, for what the cursor and the gaps have missed.
-#[derive(Debug, Default)]
-pub(super) struct Scan {
-    /// How far it has come; none when none is on.
-    at: Option<i64>,
-    /// It has to begin again: it is time, or buckets have come while it was on.
-    pub(super) again: bool,
-    /// The last read was one of it.
-    was_last: bool,
-}
-
-impl Scan {
-    /// Where to scan from, if it is the scan's turn. It takes turns with reads after the cursor.
-    fn turn(&mut self, others_wait: bool) -> Option<i64> {
-        if self.at.is_none() && std::mem::take(&mut self.again) {
-            self.at = Some(0);
-        }
-        let from = self.at.filter(|_| !(others_wait && self.was_last));
-        self.was_last = from.is_some();
-        from
-    }
-}
-
 /// What the session does, at most one of each at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Operation {
-    Read,
+    ReadFresh,
     ReadDue,
     Write,
     Share,
     Unpark,
+    Walk,
+    Health,
 }
 
 /// What an operation on the session brought.
 pub(super) enum Done {
-    Fresh(Fetched),
-    Scanned(Fetched),
-    Due(Vec<Due>),
+    Read(Read),
     Settled(Settlement, Vec<i16>),
     Unsettled(Settlement, DatabaseError),
     Unparked(u64),
+    Judged(Vec<EndpointKey>),
     Shared(usize),
     Took(Vec<i16>),
     Partitioned,
@@ -79,38 +54,32 @@ impl Engine {
         if own.is_empty() || self.failing.is_some() {
             return;
         }
-        let queued = &self.flight.firsts;
-        if queued.runnable() < self.in_flight_max && queued.queued() < QUEUED_MAX {
-            self.read(&own);
-        }
-        let room_for_retries = self.flight.retries.runnable() < self.in_flight_max;
-        if self.want_due && room_for_retries && self.busy.insert(Operation::ReadDue) {
-            self.want_due = false;
-            let full = self.flight.retries.full();
-            self.perform(
-                move |session| async move { session.due(rows(ROWS), &own, &full).await.map(Done::Due) },
-            );
-        }
+        self.read_all(&own);
     }
 
-    fn read(&mut self, own: &[i16]) {
-        if self.busy.contains(&Operation::Read) {
+    /// Writes down how endpoints are doing.
+    pub(super) fn record_health(&mut self, now: Instant) {
+        self.flight.endpoints.forget_unused(now);
+        if self.failing.is_some() || !self.busy.insert(Operation::Health) {
             return;
         }
-        let own = own.to_vec();
-        if let Some(from) = self.scan.turn(self.want_fresh) {
-            self.busy.insert(Operation::Read);
-            self.perform(move |session| async move {
-                session.scan(from, rows(ROWS), &own).await.map(Done::Scanned)
-            });
-        } else if self.want_fresh {
-            self.busy.insert(Operation::Read);
-            self.want_fresh = false;
-            let (cursor, gaps) = (self.cursor, self.gaps.clone());
-            self.perform(move |session| async move {
-                session.fresh(cursor, rows(ROWS), &own, &gaps).await.map(Done::Fresh)
-            });
+        let (failing, succeeded) = self.flight.endpoints.take_outcomes();
+        if failing.is_empty() && succeeded.is_empty() {
+            self.busy.remove(&Operation::Health);
+            return;
         }
+        let too_long = self.disable_after;
+        self.perform(move |session| async move {
+            session.record_health(&failing, &succeeded, too_long).await.map(Done::Judged)
+        });
+    }
+
+    pub(super) fn keep_partitions(&mut self) {
+        let days = self.retention_days;
+        self.perform(move |session| async move {
+            session.keep_partitions(days).await;
+            Ok(Done::Partitioned)
+        });
     }
 
     /// Writes what has gathered, and lets the buckets go that have nothing left after it.
@@ -159,34 +128,12 @@ impl Engine {
 
     pub(super) fn finish(&mut self, done: Done, reconnect: &mut Reconnect) -> Result<(), DatabaseError> {
         match done {
-            Done::Fresh(fetched) => {
-                self.busy.remove(&Operation::Read);
-                if self.failing.is_none() {
-                    self.tools.progress.made();
-                }
-                self.want_fresh |= fetched.positions.len() >= ROWS;
-                self.gaps.note(self.cursor, &fetched.positions, Instant::now());
-                self.cursor = fetched.positions.last().copied().unwrap_or(self.cursor);
-                self.admit(fetched);
-            }
-            Done::Scanned(fetched) => {
-                self.busy.remove(&Operation::Read);
-                let full = fetched.positions.len() >= ROWS;
-                self.scan.at = fetched.positions.last().copied().filter(|last| full && *last < self.cursor);
-                self.admit(fetched);
-            }
-            Done::Due(due) => {
-                self.busy.remove(&Operation::ReadDue);
-                self.want_due |= due.len() >= ROWS;
-                for due in due.into_iter().filter(|due| self.ownership.owns(due.bucket)) {
-                    self.flight.admit_due(due);
-                }
-            }
+            Done::Read(read) => self.finish_read(read),
             Done::Settled(settlement, released) => {
                 self.busy.remove(&Operation::Write);
                 self.failing = None;
                 reconnect.reset();
-                self.flight.settled(&settlement);
+                self.want_due |= self.flight.settled(&settlement);
                 self.ownership.released(&released);
             }
             Done::Unsettled(settlement, error) => return self.keep(settlement, error, reconnect),
@@ -204,6 +151,12 @@ impl Engine {
             Done::Unparked(count) => {
                 self.busy.remove(&Operation::Unpark);
                 self.want_due |= count > 0;
+            }
+            Done::Judged(too_long) => {
+                self.busy.remove(&Operation::Health);
+                for key in too_long {
+                    self.disable(key.account, &key.endpoint, DisabledReason::Failing);
+                }
             }
             Done::Partitioned => {}
         }
@@ -235,9 +188,10 @@ impl Engine {
 
     /// Adapts to the number of workers: lets go what is over the fair share, takes what is missing.
     fn adapt(&mut self, workers: usize) {
+        self.flight.workers = workers;
         let (leaving, wanted) = self.ownership.adapt(workers, Instant::now());
         for bucket in leaving {
-            self.flight.hand_over_bucket(bucket, self.tools.sender.timeout());
+            self.flight.hand_over_bucket(bucket);
         }
         if wanted == 0 {
             self.busy.remove(&Operation::Share);
@@ -245,17 +199,4 @@ impl Engine {
             self.perform(move |session| async move { session.take_buckets(wanted).await.map(Done::Took) });
         }
     }
-
-    fn admit(&mut self, fetched: Fetched) {
-        let now = Instant::now();
-        for fresh in fetched.fresh {
-            if self.ownership.owns(fresh.bucket) {
-                self.flight.admit(fresh, now);
-            }
-        }
-    }
-}
-
-fn rows(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

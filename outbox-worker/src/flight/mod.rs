@@ -3,58 +3,103 @@
 //! Nothing here reads a clock or a socket. The engine tells it what happened; it tells the engine what to send and puts
 //! what is to be written into the settlement.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod body;
+mod hand_over;
+mod lines;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use calmony_pay::domain::envelope::StoredEvent;
 use calmony_pay::outbox::{
-    AttemptRecord, DeliveryKey, DeliveryState, Due, EndpointStatus, EventKey, Fresh, Settlement, Target,
+    AttemptRecord, DeliveryKey, DeliveryState, Due, EndpointStatus, EventKey, Fresh, FreshTarget, Settlement,
+    Waiting,
 };
 use calmony_pay::retry::{self, RetrySchedule};
 use tokio::time::Instant;
 
-use crate::attempt::{Report, Webhook};
+use crate::attempt::Report;
+use crate::health::{Asking, Change, Endpoints, Failure, Gate, Kind, Route};
 use crate::lanes::{Job, Lanes};
+use body::Body;
+use lines::{Found, Lines};
+
+/// How long what stands in line in the database waits before it is looked at again, unless it is called before.
+const BEHIND: Duration = Duration::from_secs(5);
 
 /// An event that came straight from the outbox and isn't fanned out yet.
 #[derive(Debug)]
 struct Pending {
     bucket: i16,
     since: Instant,
-    /// Endpoints that haven't answered.
-    waiting: BTreeSet<String>,
+    /// Endpoints that haven't answered, and the object that they are in line for where they ask for order.
+    waiting: BTreeMap<String, Option<Arc<str>>>,
 }
 
 /// Everything in memory.
 #[derive(Debug)]
 pub(crate) struct Flight {
     schedule: RetrySchedule,
+    attempt_timeout: Duration,
+    /// How many workers share the endpoints' rate limits.
+    pub(crate) workers: usize,
+    /// How each endpoint is doing.
+    pub(crate) endpoints: Endpoints,
     /// First attempts, straight from the outbox.
     pub(crate) firsts: Lanes,
     /// Deliveries with rows of their own. They have lanes apart, so that however many are due, first attempts have room.
     pub(crate) retries: Lanes,
+    lines: Lines,
+    /// When endpoints that have a rate limit may send again.
+    paced: BTreeSet<(Instant, String)>,
     pending: HashMap<EventKey, Pending>,
     /// Deliveries with a row of their own that are queued or in flight.
     owed: HashSet<DeliveryKey>,
     /// What is decided but not known to be written. A read that began before the write may show it once more.
     unsettled_events: HashSet<EventKey>,
     unsettled_deliveries: HashSet<DeliveryKey>,
+    /// Something in line has moved, so that others may be due once that is written.
+    line_moved: bool,
     /// What is to be written next.
     pub(crate) settlement: Settlement,
 }
 
+/// What there is to know of the end of an attempt besides its report.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Landing {
+    /// Where the next delay stands in its band.
+    pub(crate) jitter: f64,
+    /// Whether this worker still writes the outcomes of the delivery's bucket.
+    pub(crate) holds_bucket: bool,
+    pub(crate) at: Instant,
+}
+
+/// What a delivery was read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReadFor {
+    /// Its time has come.
+    Schedule,
+    /// Its endpoint is being probed, or is back.
+    Endpoint,
+}
+
 impl Flight {
     /// Nothing. `share` is how many first attempts of one endpoint may be in flight; of retries half as many.
-    pub(crate) fn new(schedule: RetrySchedule, share: usize) -> Self {
+    pub(crate) fn new(schedule: RetrySchedule, share: usize, attempt_timeout: Duration) -> Self {
         Self {
             schedule,
-            firsts: Lanes::new(share),
-            retries: Lanes::new(share.div_ceil(2)),
+            attempt_timeout,
+            workers: 1,
+            endpoints: Endpoints::new(share, attempt_timeout),
+            firsts: Lanes::default(),
+            retries: Lanes::default(),
+            lines: Lines::default(),
+            paced: BTreeSet::new(),
             pending: HashMap::new(),
             owed: HashSet::new(),
             unsettled_events: HashSet::new(),
             unsettled_deliveries: HashSet::new(),
+            line_moved: false,
             settlement: Settlement::default(),
         }
     }
@@ -64,43 +109,127 @@ impl Flight {
         self.firsts.in_flight() + self.retries.in_flight()
     }
 
+    /// Those of them that have let nothing land for a while.
+    pub(crate) const fn stuck(&self) -> usize {
+        self.firsts.stuck_in_flight() + self.retries.stuck_in_flight()
+    }
+
+    /// The next request to send, first attempts first.
+    pub(crate) fn next_job(&mut self, room_for_retries: bool, now: Instant) -> Option<Job> {
+        let (endpoints, paced) = (&mut self.endpoints, &mut self.paced);
+        let mut may_send = |endpoint: &str, asking: Asking| {
+            let gate = endpoints.gate(endpoint, &asking, now);
+            if let Gate::Until(at) = gate {
+                paced.insert((at, endpoint.to_owned()));
+            }
+            gate == Gate::Open
+        };
+        let (firsts, retries) = (&mut self.firsts, &mut self.retries);
+        let first = firsts.next(|endpoint, firsts| {
+            let kind = Kind::First { retries_wait: retries.queued_of(endpoint) > 0 };
+            may_send(endpoint, Asking { kind, firsts, retries: retries.sent(endpoint) })
+        });
+        if first.is_some() || !room_for_retries {
+            return first;
+        }
+        retries.next(|endpoint, retries| {
+            may_send(endpoint, Asking { kind: Kind::Retry, firsts: firsts.sent(endpoint), retries })
+        })
+    }
+
+    /// When the next endpoint that has a rate limit may send again.
+    pub(crate) fn next_wake(&self) -> Option<Instant> {
+        self.paced.first().map(|(at, _)| *at)
+    }
+
+    /// Wakes the endpoints whose turn it is by their rate limit.
+    pub(crate) fn wake_paced(&mut self, now: Instant) {
+        while self.paced.first().is_some_and(|(at, _)| *at <= now) {
+            if let Some((_, endpoint)) = self.paced.pop_first() {
+                self.firsts.wake(&endpoint);
+                self.retries.wake(&endpoint);
+            }
+        }
+    }
+
     /// Takes in an event that was read from the outbox, unless it is here already.
     pub(crate) fn admit(&mut self, fresh: Fresh, now: Instant) {
         if self.pending.contains_key(&fresh.key) || self.unsettled_events.contains(&fresh.key) {
             return;
         }
-        if fresh.targets.is_empty() {
-            self.fanned_out(fresh.key);
-            return;
-        }
-        let count = i64::try_from(fresh.targets.len()).unwrap_or(i64::MAX);
-        let Some(body) = Body::of(&fresh.event, count) else { return };
-        let waiting = fresh.targets.iter().map(|target| target.endpoint.clone()).collect();
-        self.pending.insert(fresh.key, Pending { bucket: fresh.bucket, since: now, waiting });
+        let Some(body) = Body::of_fresh(&fresh) else { return };
+        let mut waiting = BTreeMap::new();
         for target in fresh.targets {
-            self.firsts.push(body.job(fresh.key, fresh.bucket, None, target));
+            let line = target.ordered.then(|| body.object.clone());
+            let endpoint = target.target.endpoint.clone();
+            if self.place(&body, target, now) {
+                waiting.insert(endpoint, line);
+            }
+        }
+        if waiting.is_empty() {
+            self.fanned_out(fresh.key);
+        } else {
+            self.pending.insert(fresh.key, Pending { bucket: fresh.bucket, since: now, waiting });
         }
     }
 
-    /// Takes in a delivery whose time has come, unless it is here already, its endpoint has its share of retries here, or
-    /// doesn't want it.
-    pub(crate) fn admit_due(&mut self, due: Due) {
+    /// Queues the first attempt for one endpoint, or gives it a row where it can't go now. Returns whether it is queued.
+    fn place(&mut self, body: &Body, fresh: FreshTarget, now: Instant) -> bool {
+        let FreshTarget { target, paused, ordered, behind } = fresh;
+        let endpoint = target.endpoint.clone();
+        self.endpoints.seen(body.account(), &target, self.workers, now);
+        let line = ordered.then(|| body.object.clone());
+        let found = line.as_ref().map_or(Found::Empty, |line| self.lines.find(&endpoint, line));
+        let job = Job { line: line.clone(), ..body.job(target) };
+        if paused {
+            self.give_row(job, DeliveryState::Parked);
+            return false;
+        }
+        match (found, line) {
+            (Found::Busy, Some(line)) => {
+                self.lines.join(&line, job);
+                return true;
+            }
+            _ if behind || found == Found::Closed => {
+                self.give_row(job, DeliveryState::Owed(BEHIND));
+                return false;
+            }
+            _ if self.firsts.hangs(&endpoint) || self.endpoints.route(&endpoint, now) == Route::Wait => {
+                self.give_row(job, DeliveryState::Owed(Duration::ZERO));
+                return false;
+            }
+            (_, Some(line)) => self.lines.open(&endpoint, &line),
+            (_, None) => {}
+        }
+        self.firsts.push(job);
+        true
+    }
+
+    /// Takes in a delivery with a row, unless it is here already, or its endpoint doesn't want it now.
+    pub(crate) fn admit_due(&mut self, due: Due, read_for: ReadFor, now: Instant) {
         let key = DeliveryKey { event: due.key, endpoint: due.target.endpoint.clone() };
         if self.owed.contains(&key) || self.unsettled_deliveries.contains(&key) || self.is_first(&key) {
             return;
         }
-        match due.status {
-            EndpointStatus::Enabled if self.retries.of(&key.endpoint) >= self.retries.share() => {}
-            EndpointStatus::Enabled => {
-                let Some(body) = Body::of(&due.event, due.pending_webhooks) else { return };
+        self.endpoints.seen(due.key.account, &due.target, self.workers, now);
+        let waiting =
+            |state| Waiting { bucket: due.bucket, attempts: due.attempts, state, line: due.line.clone() };
+        match (due.status, due.behind) {
+            (EndpointStatus::Enabled, Some(wait)) => {
+                self.waits(key, waiting(DeliveryState::Owed(wait.max(BEHIND))));
+            }
+            (EndpointStatus::Enabled, None) => {
+                if read_for == ReadFor::Schedule && self.endpoints.is_held(&key.endpoint) {
+                    return;
+                }
+                let Some(body) = Body::of_due(&due) else { return };
                 self.owed.insert(key);
-                self.retries.push(body.job(due.key, due.bucket, Some(due.attempts), due.target));
+                let job = body.job(due.target);
+                let (attempts, early, line) = (due.attempts, due.early, due.line);
+                self.retries.push(Job { attempts, early, line, is_retry: true, ..job });
             }
-            EndpointStatus::Disabled => {
-                self.unsettled_deliveries.insert(key.clone());
-                self.settlement.waits(key, due.bucket, due.attempts, DeliveryState::Parked);
-            }
-            EndpointStatus::Deleted => {
+            (EndpointStatus::Waiting, _) => self.waits(key, waiting(DeliveryState::Parked)),
+            (EndpointStatus::Deleted, _) => {
                 self.unsettled_deliveries.insert(key.clone());
                 self.settlement.delivered(key);
             }
@@ -109,36 +238,64 @@ impl Flight {
 
     /// Whether its first attempt is queued or in flight.
     fn is_first(&self, key: &DeliveryKey) -> bool {
-        self.pending.get(&key.event).is_some_and(|pending| pending.waiting.contains(&key.endpoint))
+        self.pending.get(&key.event).is_some_and(|pending| pending.waiting.contains_key(&key.endpoint))
     }
 
     /// An attempt is over. Of a bucket that was let go meanwhile only the attempt is recorded: the delivery has a row, and
     /// that is its new owner's.
-    pub(crate) fn attempted(&mut self, job: &Job, report: Report, jitter: f64, holds_bucket: bool) {
+    pub(crate) fn attempted(&mut self, job: &Job, report: Report, landing: Landing) {
+        let change = self.landed(job, &report, landing.at);
+        let attempts = job.attempts.saturating_add(1);
+        let (delivered, retry_after) = (report.error.is_none(), report.retry_after);
+        self.settlement.attempted(record(job, attempts, report));
+        let had_row = self.owed.remove(&job.key);
+        if landing.holds_bucket {
+            if delivered {
+                self.delivered(job, had_row);
+            } else if !job.early {
+                let delay = self.schedule.delay_after(attempts, landing.jitter);
+                let delay = delay.map(|delay| retry::at_least(delay, retry_after));
+                let state = delay.map_or(DeliveryState::Exhausted, DeliveryState::Owed);
+                self.give_row(Job { attempts, ..job.clone() }, state);
+            }
+            self.answered(&job.key);
+        }
+        if change == Change::Broken {
+            self.hand_over_endpoint(&job.key.endpoint);
+        }
+    }
+
+    /// A request is no longer in flight; its endpoint is judged by it.
+    fn landed(&mut self, job: &Job, report: &Report, now: Instant) -> Change {
+        let (account, endpoint) = (job.key.event.account, &job.key.endpoint);
+        let in_flight = self.firsts.sent(endpoint) + self.retries.sent(endpoint);
         if job.is_retry {
             self.retries.landed(job);
         } else {
             self.firsts.landed(job);
         }
-        let attempts = job.attempts.saturating_add(1);
-        let (delivered, retry_after) = (report.error.is_none(), report.retry_after);
-        self.settlement.attempted(record(job.key.clone(), attempts, report));
-        let had_row = self.owed.remove(&job.key);
-        if !holds_bucket {
-            return;
+        // Both kinds share the endpoint's window.
+        self.firsts.wake(endpoint);
+        self.retries.wake(endpoint);
+        if report.error.is_none() {
+            self.endpoints.succeeded(account, endpoint, in_flight, now)
+        } else {
+            let failure = Failure { overload: report.is_overload(), retry_after: report.retry_after };
+            self.endpoints.failed(account, endpoint, failure, now)
         }
-        if had_row || !delivered {
+    }
+
+    fn delivered(&mut self, job: &Job, had_row: bool) {
+        if had_row {
             self.unsettled_deliveries.insert(job.key.clone());
-        }
-        if !delivered {
-            let delay =
-                self.schedule.delay_after(attempts, jitter).map(|delay| retry::at_least(delay, retry_after));
-            let state = delay.map_or(DeliveryState::Exhausted, DeliveryState::Owed);
-            self.settlement.waits(job.key.clone(), job.bucket, attempts, state);
-        } else if had_row {
             self.settlement.delivered(job.key.clone());
         }
-        self.answered(&job.key);
+        if let Some(line) = &job.line {
+            self.line_moved |= had_row;
+            if let Some(next) = self.lines.advance(&job.key.endpoint, line) {
+                self.firsts.push(next);
+            }
+        }
     }
 
     /// An endpoint of an event has answered, or has a row; the last one takes the event out of the outbox.
@@ -157,86 +314,18 @@ impl Flight {
         self.settlement.fanned_out(event);
     }
 
-    /// Hands over the events that have waited since before `limit`.
-    pub(crate) fn hand_over_late(&mut self, limit: Instant, attempt_timeout: Duration) {
-        let late =
-            self.pending.iter().filter(|(_, pending)| pending.since < limit).map(|(key, _)| *key).collect();
-        self.hand_over(&late, attempt_timeout);
-    }
-
-    /// Gives rows to what is queued for receivers that hang, so that it neither fills the memory nor keeps its events in the
-    /// outbox. Asked at a steady pace.
-    pub(crate) fn hand_over_stuck(&mut self) {
-        let stuck = self.firsts.stuck();
-        if stuck.is_empty() {
-            return;
-        }
-        for key in self.firsts.unqueue(|job| stuck.contains(&job.key.endpoint)) {
-            let Some(bucket) = self.pending.get(&key.event).map(|pending| pending.bucket) else { continue };
-            self.unsettled_deliveries.insert(key.clone());
-            self.settlement.waits(key.clone(), bucket, 0, DeliveryState::Owed(Duration::ZERO));
-            self.answered(&key);
-        }
-    }
-
-    /// Hands over whatever is of that bucket, because it is to go to another worker. What is in flight goes on.
-    pub(crate) fn hand_over_bucket(&mut self, bucket: i16, attempt_timeout: Duration) {
-        let of_bucket = self
-            .pending
-            .iter()
-            .filter(|(_, pending)| pending.bucket == bucket)
-            .map(|(key, _)| *key)
-            .collect();
-        self.hand_over(&of_bucket, attempt_timeout);
-        self.forget_retries(|job| job.bucket == bucket);
-    }
-
-    /// Stops sending: what is queued goes back to where it came from, what is in flight goes on.
-    pub(crate) fn wind_down(&mut self, attempt_timeout: Duration) {
-        self.hand_over(&self.pending.keys().copied().collect(), attempt_timeout);
-        self.forget_retries(|_| true);
-    }
-
-    /// Gives rows to whatever hasn't answered of these events, so that they leave the outbox. What is in flight is due again
-    /// when its attempt must have ended; what is only queued is due at once.
-    fn hand_over(&mut self, events: &HashSet<EventKey>, attempt_timeout: Duration) {
-        if events.is_empty() {
-            return;
-        }
-        let queued: HashSet<_> =
-            self.firsts.unqueue(|job| events.contains(&job.key.event)).into_iter().collect();
-        for event in events {
-            let Some(pending) = self.pending.remove(event) else { continue };
-            for endpoint in pending.waiting {
-                let key = DeliveryKey { event: *event, endpoint };
-                let wait = if queued.contains(&key) {
-                    self.unsettled_deliveries.insert(key.clone());
-                    Duration::ZERO
-                } else {
-                    self.owed.insert(key.clone());
-                    attempt_timeout.saturating_mul(2)
-                };
-                self.settlement.waits(key, pending.bucket, 0, DeliveryState::Owed(wait));
-            }
-            self.fanned_out(*event);
-        }
-    }
-
-    /// Takes retries out of the queues: their rows are still there, and due.
-    fn forget_retries(&mut self, which: impl Fn(&Job) -> bool) {
-        for key in self.retries.unqueue(which) {
-            self.owed.remove(&key);
-        }
-    }
-
-    /// What was to be written has been written.
-    pub(crate) fn settled(&mut self, written: &Settlement) {
+    /// What was to be written has been written. Returns whether something in line may be due now.
+    pub(crate) fn settled(&mut self, written: &Settlement) -> bool {
         for event in written.events() {
             self.unsettled_events.remove(event);
         }
         for delivery in written.deliveries() {
             self.unsettled_deliveries.remove(delivery);
         }
+        for (key, line) in written.lines() {
+            self.lines.settled(&key.endpoint, line);
+        }
+        std::mem::take(&mut self.line_moved)
     }
 
     /// Whether a request of that bucket is in flight.
@@ -245,36 +334,22 @@ impl Flight {
     }
 }
 
-/// An event as it is sent: its id and its JSON, shared by the jobs of all its endpoints.
-struct Body {
-    event: Arc<str>,
-    json: Arc<str>,
-}
-
-impl Body {
-    fn of(event: &StoredEvent, pending_webhooks: i64) -> Option<Self> {
-        match event.render(pending_webhooks) {
-            Ok(json) => Some(Self { event: event.id.as_str().into(), json: json.into() }),
-            Err(error) => {
-                // PostgreSQL has checked that it is JSON. It stays in the outbox, in sight.
-                tracing::error!(event = event.id, %error, "a stored event can't be read");
-                None
-            }
-        }
+fn record(job: &Job, number: u32, report: Report) -> AttemptRecord {
+    let Report { started_at, duration, phases, status, error, response, truncated, retry_after: _ } = report;
+    let (key, early, order_gap) = (job.key.clone(), job.early, job.order_gap);
+    AttemptRecord {
+        key,
+        number,
+        started_at,
+        duration,
+        phases,
+        status,
+        error,
+        response,
+        truncated,
+        early,
+        order_gap,
     }
-
-    /// The job of one endpoint. `attempts`: how many there were, for a delivery that has a row of its own.
-    fn job(&self, event: EventKey, bucket: i16, attempts: Option<u32>, target: Target) -> Job {
-        let key = DeliveryKey { event, endpoint: target.endpoint };
-        let (event, body) = (self.event.clone(), self.json.clone());
-        let webhook = Webhook { event, body, url: target.url, secrets: target.secrets };
-        Job { key, bucket, attempts: attempts.unwrap_or(0), is_retry: attempts.is_some(), webhook }
-    }
-}
-
-fn record(key: DeliveryKey, number: u32, report: Report) -> AttemptRecord {
-    let Report { started_at, duration, status, error, response, truncated, retry_after: _ } = report;
-    AttemptRecord { key, number, started_at, duration, status, error, response, truncated }
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! What is in memory, without a clock, a socket or a database.
 
+use calmony_pay::domain::envelope::StoredEvent;
+use calmony_pay::outbox::{Phases, Target};
+
 use super::*;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -23,26 +26,71 @@ fn key(position: i64) -> EventKey {
 }
 
 fn target(endpoint: &str) -> Target {
-    Target { endpoint: endpoint.to_owned(), url: "http://127.0.0.1/".to_owned(), secrets: Vec::new() }
+    Target {
+        endpoint: endpoint.to_owned(),
+        version: 1,
+        url: "http://127.0.0.1/".to_owned(),
+        secrets: Vec::new(),
+        rate_limit: None,
+        order_gap: false,
+    }
 }
 
 fn fresh(position: i64, endpoints: &[&str]) -> Fresh {
-    let targets = endpoints.iter().map(|endpoint| target(endpoint)).collect();
-    Fresh { key: key(position), bucket: 7, event: event(), targets }
+    let fresh = |endpoint: &&str| FreshTarget {
+        target: target(endpoint),
+        paused: false,
+        ordered: endpoint.starts_with("ordered"),
+        behind: false,
+    };
+    let targets = endpoints.iter().map(fresh).collect();
+    Fresh { key: key(position), bucket: 7, stream: "cus_1".to_owned(), event: event(), targets }
 }
 
 fn due(position: i64, endpoint: &str) -> Due {
-    let (target, status) = (target(endpoint), EndpointStatus::Enabled);
-    Due { key: key(position), bucket: 7, attempts: 1, event: event(), status, target, pending_webhooks: 1 }
+    Due {
+        key: key(position),
+        bucket: 7,
+        attempts: 1,
+        event: event(),
+        status: EndpointStatus::Enabled,
+        target: target(endpoint),
+        pending_webhooks: 1,
+        behind: None,
+        early: false,
+        line: None,
+    }
 }
 
 fn answered(error: Option<&'static str>) -> Report {
-    let (started_at, duration) = (calmony_pay::clock::now(), Duration::ZERO);
-    Report { started_at, duration, status: None, error, response: None, truncated: false, retry_after: None }
+    Report {
+        started_at: calmony_pay::clock::now(),
+        duration: Duration::ZERO,
+        phases: Phases::default(),
+        status: None,
+        error,
+        response: None,
+        truncated: false,
+        retry_after: None,
+    }
 }
 
 fn flight() -> Flight {
-    Flight::new(RetrySchedule::default(), 4)
+    Flight::new(RetrySchedule::default(), 4, TIMEOUT)
+}
+
+fn landing(holds_bucket: bool, at: Instant) -> Landing {
+    Landing { jitter: 0.5, holds_bucket, at }
+}
+
+/// The next first attempt to send.
+fn first(flight: &mut Flight) -> Option<Job> {
+    flight.next_job(false, Instant::now())
+}
+
+/// The next retry to send, when there is no first attempt to send.
+fn retry(flight: &mut Flight) -> Option<Job> {
+    flight.next_job(true, Instant::now()).filter(|job| job.is_retry)
 }
 
 /// What has been decided is taken as written.
@@ -55,18 +103,18 @@ fn settle(flight: &mut Flight) {
 async fn a_retry_in_the_queue_outlives_the_hand_over_of_its_event() {
     let (mut flight, now) = (flight(), Instant::now());
     flight.admit(fresh(1, &["fails", "hangs"]), now);
-    let fails = flight.firsts.next().expect("one");
-    let hangs = flight.firsts.next().expect("the other");
+    let fails = first(&mut flight).expect("one");
+    let hangs = first(&mut flight).expect("the other");
     assert_eq!(hangs.key.endpoint, "hangs");
-    flight.attempted(&fails, answered(Some("status")), 0.5, true);
+    flight.attempted(&fails, answered(Some("status")), landing(true, Instant::now()));
     settle(&mut flight);
-    flight.admit_due(due(1, "fails"));
-    flight.hand_over_late(now + Duration::from_secs(2), TIMEOUT);
-    let retry = flight.retries.next().expect("it is still queued");
-    flight.attempted(&retry, answered(None), 0.5, true);
+    flight.admit_due(due(1, "fails"), ReadFor::Schedule, Instant::now());
+    flight.hand_over_late(now + Duration::from_secs(2));
+    let again = retry(&mut flight).expect("it is still queued");
+    flight.attempted(&again, answered(None), landing(true, Instant::now()));
     settle(&mut flight);
-    flight.admit_due(due(1, "fails"));
-    assert!(flight.retries.next().is_some(), "nothing remembers it for ever");
+    flight.admit_due(due(1, "fails"), ReadFor::Schedule, Instant::now());
+    assert!(retry(&mut flight).is_some(), "nothing remembers it for ever");
 }
 
 #[tokio::test]
@@ -74,37 +122,105 @@ async fn a_delivery_is_in_memory_once() {
     let (mut flight, now) = (flight(), Instant::now());
     flight.admit(fresh(1, &["a"]), now);
     flight.admit(fresh(1, &["a"]), now);
-    flight.admit_due(due(1, "a"));
-    let job = flight.firsts.next().expect("one");
-    assert!(flight.firsts.next().is_none() && flight.retries.next().is_none());
-    flight.attempted(&job, answered(None), 0.5, true);
+    flight.admit_due(due(1, "a"), ReadFor::Schedule, Instant::now());
+    let job = first(&mut flight).expect("one");
+    assert!(first(&mut flight).is_none() && retry(&mut flight).is_none());
+    flight.attempted(&job, answered(None), landing(true, Instant::now()));
     // A read that began before the outcome is written shows it once more.
     flight.admit(fresh(1, &["a"]), now);
-    assert!(flight.firsts.next().is_none());
+    assert!(first(&mut flight).is_none());
     settle(&mut flight);
     flight.admit(fresh(1, &["a"]), now);
-    assert!(flight.firsts.next().is_some(), "once it is written, a row that is read is a row that is owed");
-}
-
-#[tokio::test]
-async fn an_endpoint_takes_no_more_retries_than_its_share() {
-    let mut flight = flight();
-    for position in 0..100 {
-        flight.admit_due(due(position, "hangs"));
-    }
-    assert_eq!(flight.retries.queued(), 2, "half of the share of first attempts");
-    assert_eq!(flight.retries.full(), ["hangs"]);
+    assert!(first(&mut flight).is_some(), "once it is written, a row that is read is a row that is owed");
 }
 
 #[tokio::test]
 async fn of_a_bucket_that_was_let_go_only_the_attempt_is_recorded() {
     let (mut flight, now) = (flight(), Instant::now());
     flight.admit(fresh(1, &["slow"]), now);
-    let job = flight.firsts.next().expect("one");
-    flight.hand_over_bucket(7, TIMEOUT);
+    let job = first(&mut flight).expect("one");
+    flight.hand_over_bucket(7);
     assert_eq!(flight.settlement.deliveries().count(), 1, "it has a row");
     settle(&mut flight);
-    flight.attempted(&job, answered(None), 0.5, false);
+    flight.attempted(&job, answered(None), landing(false, Instant::now()));
     assert_eq!(flight.settlement.deliveries().count(), 0, "which is the new owner's");
     assert!(!flight.settlement.is_empty() && !flight.flies(7));
+}
+
+/// The positions of what may go now.
+fn positions(flight: &mut Flight) -> Vec<i64> {
+    std::iter::from_fn(|| flight.next_job(true, Instant::now())).map(|job| job.key.event.position).collect()
+}
+
+#[tokio::test]
+async fn where_order_is_asked_for_the_next_goes_when_the_last_was_taken() {
+    let (mut flight, now) = (flight(), Instant::now());
+    for position in 1..=3 {
+        flight.admit(fresh(position, &["ordered", "free"]), now);
+    }
+    let mut jobs: Vec<Job> = std::iter::from_fn(|| first(&mut flight)).collect();
+    jobs.retain(|job| job.key.endpoint == "ordered");
+    assert_eq!(jobs.len(), 1, "the other two stand behind it");
+    flight.attempted(&jobs[0], answered(None), landing(true, now));
+    assert_eq!(positions(&mut flight), [2]);
+}
+
+#[tokio::test]
+async fn what_stands_behind_a_failure_gets_rows_and_so_does_what_comes_before_they_are_written() {
+    let (mut flight, now) = (flight(), Instant::now());
+    for position in 1..=3 {
+        flight.admit(fresh(position, &["ordered"]), now);
+    }
+    let head = first(&mut flight).expect("the head");
+    flight.attempted(&head, answered(Some("status")), landing(true, now));
+    assert_eq!(flight.settlement.lines().count(), 3);
+    assert_eq!(flight.settlement.events().count(), 3, "all are fanned out");
+    flight.admit(fresh(4, &["ordered"]), now);
+    assert!(first(&mut flight).is_none());
+    settle(&mut flight);
+    flight.admit(fresh(5, &["ordered"]), now);
+    assert_eq!(positions(&mut flight), [5], "from here on the database knows who stands before whom");
+}
+
+#[tokio::test]
+async fn a_line_whose_head_is_handed_over_gets_rows() {
+    let (mut flight, now) = (flight(), Instant::now());
+    for position in 1..=3 {
+        flight.admit(fresh(position, &["ordered"]), now);
+    }
+    let head = first(&mut flight).expect("the head");
+    flight.hand_over_late(now + Duration::from_secs(2));
+    assert_eq!(flight.settlement.lines().count(), 3);
+    settle(&mut flight);
+    flight.attempted(&head, answered(None), landing(true, now));
+    assert!(first(&mut flight).is_none(), "the next comes from its row");
+    let settlement = std::mem::take(&mut flight.settlement);
+    assert!(flight.settled(&settlement), "which may be due now");
+}
+
+#[tokio::test]
+async fn when_a_breaker_opens_what_is_queued_gets_rows_and_what_comes_too() {
+    let (mut flight, now) = (flight(), Instant::now());
+    for position in 1..=20 {
+        flight.admit(fresh(position, &["fails"]), now);
+    }
+    for n in 0..6 {
+        let job = first(&mut flight).expect("one");
+        let at = now + Duration::from_millis(200) * n;
+        flight.attempted(&job, answered(Some("status")), landing(true, at));
+        if flight.endpoints.is_held("fails") {
+            break;
+        }
+    }
+    assert!(flight.endpoints.is_held("fails") && first(&mut flight).is_none());
+    assert_eq!(flight.settlement.events().count(), 20, "all have rows");
+    flight.admit(fresh(21, &["fails"]), now + Duration::from_millis(900));
+    assert!(first(&mut flight).is_none());
+    flight.admit_due(due(30, "fails"), ReadFor::Schedule, now);
+    assert!(retry(&mut flight).is_none(), "a read that began before");
+    flight.admit_due(Due { early: true, ..due(31, "fails") }, ReadFor::Endpoint, now);
+    let probe = retry(&mut flight).expect("the probe");
+    settle(&mut flight);
+    flight.attempted(&probe, answered(Some("timeout")), landing(true, now));
+    assert_eq!(flight.settlement.deliveries().count(), 0, "ahead of its time, it leaves its row as it is");
 }

@@ -21,6 +21,7 @@ use super::say;
 use crate::config::{ParentOptions, listen_address};
 use crate::database::migrate::migrate;
 use crate::log::accounts::create_key;
+use crate::log::secrets::reseal;
 use crate::retry::{Reconnect, RetrySchedule};
 use crate::stop::stop_token;
 use crate::telemetry::{self, LogOptions};
@@ -123,6 +124,7 @@ async fn start(
     cluster.url("postgres")?.create_database("calmony").await?;
     let url = cluster.url("calmony")?;
     migrate(&url).await?;
+    reseal(&url, &state.secret_key.parse()?).await?;
     if state.keys.is_none() {
         let keys = [create_key(&url, "dev", false).await?, create_key(&url, "other", false).await?];
         state.keys = Some(keys.map(|key| key.reveal().to_owned()));
@@ -132,6 +134,7 @@ async fn start(
         url: format!("http://{address}"),
         keys: state.keys.clone().unwrap_or_default(),
         database_url: cluster.url_text("calmony"),
+        secret_key: state.secret_key.clone(),
         ..Environment::default()
     };
     let worker_address = format!("127.0.0.1:{}", cluster::free_port()?);
@@ -157,6 +160,7 @@ fn api(address: SocketAddr, environment: &Environment) -> anyhow::Result<Program
         arguments: vec!["serve".to_owned()],
         environment: vec![
             ("CALMONY_DATABASE_URL", environment.database_url.clone()),
+            ("CALMONY_SECRET_KEY", environment.secret_key.clone()),
             ("CALMONY_LISTEN", address.to_string()),
             ("CALMONY_ALLOW_NETWORKS", LOOPBACK.to_owned()),
             ("CALMONY_LOG", child_log()),
@@ -175,6 +179,7 @@ fn worker(address: &str, environment: &Environment, schedule: &RetrySchedule) ->
         arguments: Vec::new(),
         environment: vec![
             ("CALMONY_DATABASE_URL", environment.database_url.clone()),
+            ("CALMONY_SECRET_KEY", environment.secret_key.clone()),
             ("CALMONY_WORKER_LISTEN", address.to_owned()),
             ("CALMONY_RETRY_SCHEDULE", schedule.to_string()),
             ("CALMONY_ALLOW_NETWORKS", LOOPBACK.to_owned()),

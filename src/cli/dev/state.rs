@@ -8,11 +8,16 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
+use crate::seal::generate_key;
+
 /// What is remembered.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct State {
     /// The database's password.
     pub(super) password: String,
+    /// What signing secrets are sealed with.
+    #[serde(default = "generate_key")]
+    pub(super) secret_key: String,
     /// The API keys of the two accounts, once they are made.
     pub(super) keys: Option<[String; 2]>,
     /// The inbox's endpoint, once it is made.
@@ -36,15 +41,18 @@ impl State {
         let path = folder.join("state.json");
         if !path.exists() {
             let password = format!("{:032x}", rand::random::<u128>());
-            let state = Self { password, keys: None, inbox: None };
+            let state = Self { password, secret_key: generate_key(), keys: None, inbox: None };
             state.save(folder)?;
             return Ok(state);
         }
         let text =
             std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
-        serde_json::from_str(&text).with_context(|| {
+        let state: Self = serde_json::from_str(&text).with_context(|| {
             format!("{} is damaged; remove {} to begin anew", path.display(), folder.display())
-        })
+        })?;
+        // An earlier version may not have had all of it.
+        state.save(folder)?;
+        Ok(state)
     }
 
     /// Remembers it.
@@ -59,6 +67,7 @@ pub(super) struct Environment {
     pub(super) url: String,
     pub(super) keys: [String; 2],
     pub(super) database_url: String,
+    pub(super) secret_key: String,
     pub(super) api_pid: u32,
     pub(super) worker_pid: u32,
 }
@@ -69,8 +78,8 @@ impl Environment {
         let [first, second] = &self.keys;
         let text = format!(
             "CALMONY_URL={}\nCALMONY_API_KEY={first}\nCALMONY_API_KEY_2={second}\nCALMONY_DATABASE_URL={}\n\
-             CALMONY_API_PID={}\nCALMONY_WORKER_PID={}\n",
-            self.url, self.database_url, self.api_pid, self.worker_pid
+             CALMONY_SECRET_KEY={}\nCALMONY_API_PID={}\nCALMONY_WORKER_PID={}\n",
+            self.url, self.database_url, self.secret_key, self.api_pid, self.worker_pid
         );
         write_private(&folder.join("env"), &text)
     }

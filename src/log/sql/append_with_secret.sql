@@ -1,5 +1,6 @@
 -- Appends one event of an endpoint and the signing secret it brings. $1 to $11 as in append.sql, not as arrays;
--- $12 secret. Touches a row unless another event had that version.
+-- $12 the key it is sealed with, $13 the sealed secret, $14 seconds for which the earlier secrets go on signing, null where
+-- there are none. Touches a row unless another event had that version.
 with appended as (
     insert into calmony.event
            (account, id, stream, version, type, deleted, data, previous, request_id, idempotency_key, created_at)
@@ -7,6 +8,6 @@ with appended as (
         on conflict (account, stream, version) do nothing
     returning account, stream, version, created_at
 )
-insert into calmony.endpoint_secret (account, endpoint, version, created_at, secret)
-select account, stream, version, created_at, $12
+insert into calmony.endpoint_secret (account, endpoint, version, created_at, key_id, sealed, previous_until)
+select account, stream, version, created_at, $12, $13, statement_timestamp() + $14::integer * interval '1 second'
   from appended

@@ -1,7 +1,8 @@
 -- Outbox rows after a cursor and within gaps, with the event and the endpoints that ask for it, all in one snapshot.
 -- Rows of other workers' buckets come without an event: their positions are needed to see gaps.
 -- $1 cursor, $2 rows, $3 own buckets, $4 and $5 first and last positions of the gaps, $6 false for own buckets only.
--- Indexes: outbox_position, event_positions_are_unique, endpoint_ids_are_unique, endpoint_secret_comes_with_one_event.
+-- Indexes: outbox_position, event_positions_are_unique, endpoint_ids_are_unique, endpoint_secret_comes_with_one_event,
+-- delivery_in_line.
 with next as materialized (
     select account, position, bucket
       from calmony.outbox
@@ -21,17 +22,25 @@ with next as materialized (
 )
 select c.account, c.position, c.bucket, c.is_late,
        e.id::text, e.type, e.created_at, e.version, e.data::text, e.previous::text, e.request_id, e.idempotency_key,
-       coalesce(a.livemode, false), f.endpoints, f.urls, f.secrets
+       coalesce(a.livemode, false), e.stream::text,
+       f.endpoints, f.urls, f.secrets, f.rate_limits, f.paused, f.ordered, f.behind, f.order_gaps, f.versions
   from claimed c
   left join calmony.event e on e.account = c.account and e.position = c.position and c.bucket = any ($3::smallint[])
   left join calmony.account a on a.id = e.account
   left join lateral (
-      select array_agg(p.id::text) as endpoints, array_agg(p.url) as urls, array_agg(s.secrets) as secrets
+      select array_agg(p.id::text) as endpoints, array_agg(p.url) as urls,
+             array_agg(calmony.live_secrets(p.account, p.id)) as secrets, array_agg(p.rate_limit) as rate_limits,
+             array_agg(p.version) as versions, array_agg(p.paused) as paused, array_agg(p.ordered) as ordered,
+             -- An earlier event of the object waits for this endpoint, or was given up.
+             array_agg(p.ordered and exists (
+                 select from calmony.delivery d
+                  where d.account = e.account and d.endpoint = p.id and d.stream = e.stream
+                    and d.position < e.position and d.state <> 'exhausted')) as behind,
+             array_agg(p.ordered and exists (
+                 select from calmony.delivery d
+                  where d.account = e.account and d.endpoint = p.id and d.stream = e.stream
+                    and d.position < e.position and d.state = 'exhausted')) as order_gaps
         from calmony.endpoint p
-       cross join lateral (
-             select string_agg(secret, ' ' order by version desc) as secrets
-               from calmony.endpoint_secret
-              where account = p.account and endpoint = p.id) s
        where p.account = e.account and p.status = 'enabled' and calmony.subscribes(p.enabled_events, e.type)
          -- After a crash some may have a row already: they are owed there.
          and not exists (select from calmony.delivery d

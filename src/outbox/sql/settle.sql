@@ -1,27 +1,50 @@
--- Writes down what became of many deliveries, in one statement: the attempts, what waits now, what waits no longer, and
--- the events that are fanned out.
--- Attempts: $1 account, $2 position, $3 endpoint, $4 number, $5 started, $6 milliseconds, $7 status, $8 error,
--- $9 response, $10 truncated. Waiting: $11 account, $12 position, $13 endpoint, $14 bucket, $15 attempts, $16 state,
--- $17 milliseconds until it is due, null unless it is owed. Delivered: $18 account, $19 position, $20 endpoint.
--- Fanned out: $21 account, $22 position. Indexes: delivery_is_owed_once, outbox_rows_are_unique.
+-- Writes down what became of many deliveries, in one statement: the attempts, what waits now, what waits no longer, who is
+-- next in line behind that, and the events that are fanned out.
+-- Attempts: $1 account, $2 position, $3 endpoint, $4 number, $5 started, $6 microseconds, $7 status, $8 error,
+-- $9 response, $10 truncated, $11 to $14 microseconds of the phases (name look-up, connection, TLS, until the first byte),
+-- $15 early, $16 after a gap. Waiting: $17 account, $18 position, $19 endpoint, $20 bucket, $21 attempts, $22 state,
+-- $23 milliseconds until it is due, null unless it is owed, $24 the object it stands in line for, if any.
+-- Delivered: $25 account, $26 position, $27 endpoint. Fanned out: $28 account, $29 position.
+-- Indexes: delivery_is_owed_once, delivery_in_line, outbox_rows_are_unique.
 with attempted as (
     insert into calmony.attempt
-           (account, position, endpoint, number, started_at, duration_ms, status, error, response, truncated)
+           (account, position, endpoint, number, started_at, duration_us, status, error, response, truncated,
+            dns_us, connect_us, tls_us, first_byte_us, early, order_gap)
     select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::integer[], $5::timestamptz[], $6::integer[],
-                         $7::smallint[], $8::text[], $9::text[], $10::boolean[])
+                         $7::smallint[], $8::text[], $9::text[], $10::boolean[], $11::integer[], $12::integer[],
+                         $13::integer[], $14::integer[], $15::boolean[], $16::boolean[])
 ), waiting as (
-    insert into calmony.delivery (account, position, endpoint, bucket, attempts, state, due_at)
+    insert into calmony.delivery (account, position, endpoint, bucket, attempts, state, due_at, stream)
     select account, position, endpoint, bucket, attempts, state,
-           statement_timestamp() + wait_ms * interval '1 millisecond'
-      from unnest($11::bigint[], $12::bigint[], $13::text[], $14::smallint[], $15::integer[], $16::text[], $17::bigint[])
-           as w (account, position, endpoint, bucket, attempts, state, wait_ms)
+           statement_timestamp() + wait_ms * interval '1 millisecond', stream
+      from unnest($17::bigint[], $18::bigint[], $19::text[], $20::smallint[], $21::integer[], $22::text[], $23::bigint[],
+                  $24::text[])
+           as w (account, position, endpoint, bucket, attempts, state, wait_ms, stream)
         on conflict (account, position, endpoint) do update
        set attempts = excluded.attempts, state = excluded.state, due_at = excluded.due_at
+    returning account, position, endpoint, stream, state
 ), delivered as (
     delete from calmony.delivery d
-     using unnest($18::bigint[], $19::bigint[], $20::text[]) as x (account, position, endpoint)
+     using unnest($25::bigint[], $26::bigint[], $27::text[]) as x (account, position, endpoint)
      where d.account = x.account and d.position = x.position and d.endpoint = x.endpoint
+    returning d.account, d.position, d.endpoint, d.stream
+), passed as (
+    select account, position, endpoint, stream from delivered where stream is not null
+    union all
+    select account, position, endpoint, stream from waiting where stream is not null and state = 'exhausted'
+), advanced as (
+    update calmony.delivery d
+       set due_at = statement_timestamp()
+      from passed p
+     cross join lateral (
+           select account, position, endpoint
+             from calmony.delivery
+            where account = p.account and endpoint = p.endpoint and stream = p.stream and position > p.position
+              and state = 'owed'
+            order by position
+            limit 1) next
+     where d.account = next.account and d.position = next.position and d.endpoint = next.endpoint
 )
 delete from calmony.outbox o
- using unnest($21::bigint[], $22::bigint[]) as x (account, position)
+ using unnest($28::bigint[], $29::bigint[]) as x (account, position)
  where o.account = x.account and o.position = x.position

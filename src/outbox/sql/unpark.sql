@@ -1,6 +1,6 @@
--- Makes parked deliveries due where the endpoint is no longer disabled (a deleted one's are dropped when they are read).
--- Endpoint by endpoint along the index, at most 1,000 of each and 5,000 in all. $1 own buckets.
--- Indexes: delivery_parked, endpoint_ids_are_unique, delivery_is_owed_once.
+-- Makes parked deliveries due, the oldest events first, where the endpoint is neither disabled nor paused any more (a deleted
+-- one's are dropped when they are read). Endpoint by endpoint along the index, at most 1,000 of each and 5,000 in all.
+-- $1 own buckets. Indexes: delivery_parked, endpoint_ids_are_unique, delivery_is_owed_once.
 with recursive parked as (
     (select account, endpoint
        from calmony.delivery
@@ -19,11 +19,13 @@ with recursive parked as (
 ), due as materialized (
     select d.account, d.position, d.endpoint
       from parked k
-      join calmony.endpoint p on p.account = k.account and p.id = k.endpoint and p.status <> 'disabled'
+      join calmony.endpoint p on p.account = k.account and p.id = k.endpoint
+       and (p.status = 'deleted' or p.status = 'enabled' and not p.paused)
      cross join lateral (
            select account, position, endpoint
              from calmony.delivery
             where state = 'parked' and account = k.account and endpoint = k.endpoint and bucket = any ($1::smallint[])
+            order by position
             limit 1000) d
      limit 5000
 )

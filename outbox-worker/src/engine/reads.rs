@@ -1,0 +1,210 @@
+//! Reading: new events after the cursor, a scan from the head now and again, what is due, and what is owed to an endpoint
+//! that is probed or back.
+
+use std::collections::HashMap;
+
+use calmony_pay::outbox::{Due, EndpointKey, EndpointStatus, Fetched};
+use tokio::time::Instant;
+
+use super::Engine;
+use super::operations::{Done, Operation};
+use crate::flight::ReadFor;
+
+/// How many first attempts may wait in memory before nothing more is read, and how many retries.
+const QUEUED_MAX: usize = 2_048;
+/// How many due deliveries of one endpoint are read at once; it is passed over while half as many are here.
+const DUE_OF_EACH: usize = 128;
+/// How many deliveries a walk reads at once; it goes on when half as many are here.
+const WALK_ROWS: usize = 256;
+/// Rows of one read.
+const ROWS: usize = 500;
+
+/// The scan of the worker's own buckets from the head of the outbox, for what the cursor and the gaps have missed.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    /// How far it has come; none when none is on.
+    at: Option<i64>,
+    /// It has to begin again: it is time, or buckets have come while it was on.
+    pub(super) again: bool,
+    /// The last read was one of it.
+    was_last: bool,
+}
+
+impl Scan {
+    /// Where to scan from, if it is the scan's turn. It takes turns with reads after the cursor.
+    fn turn(&mut self, others_wait: bool) -> Option<i64> {
+        if self.at.is_none() && std::mem::take(&mut self.again) {
+            self.at = Some(0);
+        }
+        let from = self.at.filter(|_| !(others_wait && self.was_last));
+        self.was_last = from.is_some();
+        from
+    }
+}
+
+/// What was read.
+pub(super) enum Read {
+    Fresh(Fetched),
+    Scanned(Fetched),
+    Due(Vec<Due>),
+    Probed(EndpointKey, Vec<Due>),
+    Walked(EndpointKey, Vec<Due>),
+}
+
+impl Engine {
+    /// Reads whatever there is room for.
+    pub(super) fn read_all(&mut self, own: &[i16]) {
+        let firsts = &self.flight.firsts;
+        if firsts.runnable() < self.in_flight_max && firsts.queued() < QUEUED_MAX {
+            self.read(own);
+        }
+        let retries = &self.flight.retries;
+        if retries.runnable() < self.in_flight_max && retries.queued() < QUEUED_MAX {
+            self.walk(own);
+            self.read_due(own);
+        }
+    }
+
+    fn read(&mut self, own: &[i16]) {
+        if self.busy.contains(&Operation::ReadFresh) {
+            return;
+        }
+        let own = own.to_vec();
+        if let Some(from) = self.scan.turn(self.want_fresh) {
+            self.busy.insert(Operation::ReadFresh);
+            self.perform(move |session| async move {
+                session.scan(from, rows(ROWS), &own).await.map(Read::Scanned).map(Done::Read)
+            });
+        } else if self.want_fresh {
+            self.busy.insert(Operation::ReadFresh);
+            self.want_fresh = false;
+            let (cursor, gaps) = (self.cursor, self.gaps.clone());
+            self.perform(move |session| async move {
+                session.fresh(cursor, rows(ROWS), &own, &gaps).await.map(Read::Fresh).map(Done::Read)
+            });
+        }
+    }
+
+    /// Reads what is due, but not of endpoints that have enough here, take nothing now, or are walked.
+    fn read_due(&mut self, own: &[i16]) {
+        if !self.want_due || !self.busy.insert(Operation::ReadDue) {
+            return;
+        }
+        self.want_due = false;
+        let full = self.flight.retries.with_at_least(DUE_OF_EACH / 2);
+        let but: Vec<String> = full.chain(self.flight.endpoints.held()).cloned().collect();
+        let own = own.to_vec();
+        self.perform(move |session| async move {
+            session.due(rows(ROWS), rows(DUE_OF_EACH), &own, &but).await.map(Read::Due).map(Done::Read)
+        });
+    }
+
+    /// Looks for more of an endpoint that has more than was read, once there is room.
+    pub(super) fn refill(&mut self, endpoint: &str) {
+        if self.have_more.contains(endpoint) && self.flight.retries.of(endpoint) < DUE_OF_EACH / 2 {
+            self.want_due = true;
+        }
+    }
+
+    /// Probes an endpoint whose time has come, or reads on for one that is back.
+    fn walk(&mut self, own: &[i16]) {
+        if self.busy.contains(&Operation::Walk) {
+            return;
+        }
+        let own = own.to_vec();
+        if let Some(key) = self.flight.endpoints.next_probe(Instant::now()) {
+            self.busy.insert(Operation::Walk);
+            self.perform(move |session| async move {
+                session.walk(1, &own, &key, 0).await.map(|due| Done::Read(Read::Probed(key, due)))
+            });
+            return;
+        }
+        let retries = &self.flight.retries;
+        let has_room = |(key, _): &(EndpointKey, i64)| retries.of(&key.endpoint) < WALK_ROWS / 2;
+        let next = self.flight.endpoints.walks().find(has_room);
+        if let Some((key, after)) = next {
+            self.busy.insert(Operation::Walk);
+            self.perform(move |session| async move {
+                session
+                    .walk(rows(WALK_ROWS), &own, &key, after)
+                    .await
+                    .map(|due| Done::Read(Read::Walked(key, due)))
+            });
+        }
+    }
+
+    pub(super) fn finish_read(&mut self, read: Read) {
+        match read {
+            Read::Fresh(fetched) => {
+                self.busy.remove(&Operation::ReadFresh);
+                if self.failing.is_none() {
+                    self.tools.progress.made();
+                }
+                self.want_fresh |= fetched.positions.len() >= ROWS;
+                self.gaps.note(self.cursor, &fetched.positions, Instant::now());
+                self.cursor = fetched.positions.last().copied().unwrap_or(self.cursor);
+                self.admit(fetched);
+            }
+            Read::Scanned(fetched) => {
+                self.busy.remove(&Operation::ReadFresh);
+                let full = fetched.positions.len() >= ROWS;
+                self.scan.at = fetched.positions.last().copied().filter(|last| full && *last < self.cursor);
+                self.admit(fetched);
+            }
+            Read::Due(due) => {
+                self.busy.remove(&Operation::ReadDue);
+                self.want_due |= due.len() >= ROWS;
+                self.note_more(&due);
+                self.admit_due(due, ReadFor::Schedule);
+            }
+            Read::Probed(key, due) => {
+                self.busy.remove(&Operation::Walk);
+                if !due.iter().any(|due| due.status == EndpointStatus::Enabled) {
+                    self.flight.endpoints.nothing_to_probe_with(&key.endpoint);
+                }
+                self.admit_due(due, ReadFor::Endpoint);
+            }
+            Read::Walked(key, due) => {
+                self.busy.remove(&Operation::Walk);
+                let last = due.last().map(|due| due.key.position).filter(|_| due.len() >= WALK_ROWS);
+                self.flight.endpoints.walked(&key.endpoint, last);
+                self.want_due |= last.is_none();
+                self.admit_due(due, ReadFor::Endpoint);
+            }
+        }
+    }
+
+    /// Remembers who has more due than was read.
+    fn note_more(&mut self, due: &[Due]) {
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for due in due {
+            *counts.entry(&due.target.endpoint).or_default() += 1;
+        }
+        let retries = &self.flight.retries;
+        self.have_more.retain(|endpoint| retries.of(endpoint) >= DUE_OF_EACH / 2);
+        let full = counts.into_iter().filter(|(_, count)| *count >= DUE_OF_EACH);
+        self.have_more.extend(full.map(|(endpoint, _)| endpoint.to_owned()));
+    }
+
+    fn admit_due(&mut self, due: Vec<Due>, read_for: ReadFor) {
+        let now = Instant::now();
+        for due in due {
+            if self.ownership.owns(due.bucket) {
+                self.flight.admit_due(due, read_for, now);
+            }
+        }
+    }
+
+    fn admit(&mut self, fetched: Fetched) {
+        let now = Instant::now();
+        for fresh in fetched.fresh {
+            if self.ownership.owns(fresh.bucket) {
+                self.flight.admit(fresh, now);
+            }
+        }
+    }
+}
+
+fn rows(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,78 @@
+//! An event as it is sent, shared by the jobs of all its endpoints.
+
+use std::sync::Arc;
+
+use calmony_pay::domain::envelope::StoredEvent;
+use calmony_pay::outbox::{DeliveryKey, Due, EventKey, Fresh, Target};
+
+use crate::attempt::Webhook;
+use crate::lanes::Job;
+
+/// An event: where it stands, its id, its object's and its JSON.
+pub(super) struct Body {
+    key: EventKey,
+    bucket: i16,
+    pub(super) object: Arc<str>,
+    event: Arc<str>,
+    json: Arc<str>,
+}
+
+impl Body {
+    pub(super) fn of_fresh(fresh: &Fresh) -> Option<Self> {
+        let count = i64::try_from(fresh.targets.len()).unwrap_or(i64::MAX);
+        Self::of((fresh.key, fresh.bucket), &fresh.stream, &fresh.event, count)
+    }
+
+    pub(super) fn of_due(due: &Due) -> Option<Self> {
+        Self::of(
+            (due.key, due.bucket),
+            due.line.as_deref().unwrap_or_default(),
+            &due.event,
+            due.pending_webhooks,
+        )
+    }
+
+    fn of(
+        (key, bucket): (EventKey, i16),
+        object: &str,
+        event: &StoredEvent,
+        pending_webhooks: i64,
+    ) -> Option<Self> {
+        match event.render(pending_webhooks) {
+            Ok(json) => Some(Self {
+                key,
+                bucket,
+                object: object.into(),
+                event: event.id.as_str().into(),
+                json: json.into(),
+            }),
+            Err(error) => {
+                // PostgreSQL has checked that it is JSON. It stays in the outbox, in sight.
+                tracing::error!(event = event.id, %error, "a stored event can't be read");
+                None
+            }
+        }
+    }
+
+    /// Whose event it is.
+    pub(super) const fn account(&self) -> i64 {
+        self.key.account
+    }
+
+    /// The first attempt for one endpoint.
+    pub(super) fn job(&self, target: Target) -> Job {
+        let key = DeliveryKey { event: self.key, endpoint: target.endpoint };
+        let (event, body) = (self.event.clone(), self.json.clone());
+        let webhook = Webhook { event, body, url: target.url, secrets: target.secrets };
+        Job {
+            key,
+            bucket: self.bucket,
+            attempts: 0,
+            is_retry: false,
+            early: false,
+            order_gap: target.order_gap,
+            line: None,
+            webhook,
+        }
+    }
+}

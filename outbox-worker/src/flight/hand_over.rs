@@ -1,0 +1,144 @@
+//! Giving rows to deliveries that can't be attempted now, or whose outcome can't be waited for: from then on they are owed
+//! there, and their events can leave the outbox.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use calmony_pay::outbox::{DeliveryKey, DeliveryState, EventKey, Waiting};
+use tokio::time::Instant;
+
+use super::{BEHIND, Flight};
+use crate::lanes::Job;
+
+impl Flight {
+    /// This delivery's row is to say that it waits.
+    pub(super) fn waits(&mut self, key: DeliveryKey, waiting: Waiting) {
+        self.unsettled_deliveries.insert(key.clone());
+        self.settlement.waits(key, waiting);
+    }
+
+    /// Gives a row to a delivery that isn't on its way, and to all that stand in line behind it.
+    pub(super) fn give_row(&mut self, job: Job, state: DeliveryState) {
+        let Job { key, bucket, attempts, line, .. } = job;
+        let endpoint = key.endpoint.clone();
+        self.waits(key, Waiting { bucket, attempts, state, line: line.clone() });
+        if let Some(line) = line {
+            for behind in self.lines.close(&endpoint, &line) {
+                self.give_row_behind(behind);
+            }
+        }
+    }
+
+    /// Gives a row to a delivery that stood in line, and takes it from what its event waits for.
+    fn give_row_behind(&mut self, job: Job) {
+        let Job { key, bucket, attempts, line, .. } = job;
+        self.waits(key.clone(), Waiting { bucket, attempts, state: DeliveryState::Owed(BEHIND), line });
+        self.answered(&key);
+    }
+
+    /// Hands over the events that have waited since before `limit`.
+    pub(crate) fn hand_over_late(&mut self, limit: Instant) {
+        let late =
+            self.pending.iter().filter(|(_, pending)| pending.since < limit).map(|(key, _)| *key).collect();
+        self.hand_over(&late);
+    }
+
+    /// Gives rows to what is queued for receivers that hang, so that it neither fills the memory nor keeps its events in the
+    /// outbox. Asked at a steady pace.
+    pub(crate) fn hand_over_hanging(&mut self) {
+        self.retries.find_hanging();
+        for endpoint in self.firsts.find_hanging() {
+            self.hand_over_firsts(&endpoint);
+        }
+    }
+
+    /// Gives rows to what is queued for an endpoint that takes nothing. What is in flight goes on.
+    pub(super) fn hand_over_endpoint(&mut self, endpoint: &str) {
+        self.hand_over_firsts(endpoint);
+        self.forget_retries(|job| job.key.endpoint == endpoint);
+    }
+
+    fn hand_over_firsts(&mut self, endpoint: &str) {
+        for job in self.firsts.unqueue(|job| job.key.endpoint == endpoint) {
+            let key = job.key.clone();
+            self.give_row(job, DeliveryState::Owed(Duration::ZERO));
+            self.answered(&key);
+        }
+    }
+
+    /// Hands over whatever is of that bucket, because it is to go to another worker. What is in flight goes on.
+    pub(crate) fn hand_over_bucket(&mut self, bucket: i16) {
+        let of_bucket = self
+            .pending
+            .iter()
+            .filter(|(_, pending)| pending.bucket == bucket)
+            .map(|(key, _)| *key)
+            .collect();
+        self.hand_over(&of_bucket);
+        self.forget_retries(|job| job.bucket == bucket);
+    }
+
+    /// Stops sending: what is queued goes back to where it came from, what is in flight goes on.
+    pub(crate) fn wind_down(&mut self) {
+        self.hand_over(&self.pending.keys().copied().collect());
+        self.forget_retries(|_| true);
+    }
+
+    /// Gives rows to whatever hasn't answered of these events, so that they leave the outbox. What is in flight is due again
+    /// when its attempt must have ended; what is only queued is due at once.
+    fn hand_over(&mut self, events: &HashSet<EventKey>) {
+        if events.is_empty() {
+            return;
+        }
+        let is_of = |job: &Job| events.contains(&job.key.event);
+        let in_line: HashSet<_> = self.lines.unqueue(is_of).into_iter().map(|job| job.key).collect();
+        let queued: HashSet<_> = self.firsts.unqueue(is_of).into_iter().map(|job| job.key).collect();
+        let mut pending: Vec<_> =
+            events.iter().filter_map(|event| Some((*event, self.pending.remove(event)?))).collect();
+        // Of one line the earlier event comes first.
+        pending.sort_by_key(|(event, _)| event.position);
+        for (event, pending) in pending {
+            for (endpoint, line) in pending.waiting {
+                let key = DeliveryKey { event, endpoint };
+                let wait = if in_line.contains(&key) {
+                    BEHIND
+                } else if queued.contains(&key) {
+                    Duration::ZERO
+                } else {
+                    // Its outcome is still to come, and will find the row.
+                    self.owed.insert(key.clone());
+                    self.attempt_timeout.saturating_mul(2)
+                };
+                self.hand_over_one(key, pending.bucket, line, wait);
+            }
+            self.fanned_out(event);
+        }
+    }
+
+    fn hand_over_one(
+        &mut self,
+        key: DeliveryKey,
+        bucket: i16,
+        line: Option<std::sync::Arc<str>>,
+        wait: Duration,
+    ) {
+        let behind = line.as_ref().map(|line| self.lines.close(&key.endpoint, line)).unwrap_or_default();
+        let is_owed = self.owed.contains(&key);
+        let waiting = Waiting { bucket, attempts: 0, state: DeliveryState::Owed(wait), line };
+        if is_owed {
+            self.settlement.waits(key, waiting);
+        } else {
+            self.waits(key, waiting);
+        }
+        for job in behind {
+            self.give_row_behind(job);
+        }
+    }
+
+    /// Takes retries out of the queues: their rows are still there, and due.
+    fn forget_retries(&mut self, which: impl Fn(&Job) -> bool) {
+        for job in self.retries.unqueue(which) {
+            self.owed.remove(&job.key);
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! How each endpoint is doing, in this worker's eyes: how many requests it bears at once and how fast they may follow each
+//! other, and whether to send at all.
+//!
+//! *The window* grows by one with each success while it is used, up to the endpoint's share, and halves when the receiver
+//! is overloaded or doesn't answer. *The breaker* opens when an endpoint takes nothing any more: then one request probes
+//! it now and again, at an eighth of the time that it has been away, and everything else waits without being attempted.
+//! When a probe succeeds, all that it is owed goes out in the order of the log, due or not.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use calmony_pay::outbox::{EndpointKey, Target};
+use tokio::time::Instant;
+
+/// How many requests to an endpoint that nothing is known of may be in flight.
+const WINDOW_FIRST: usize = 8;
+/// So many failures in a row open the breaker …
+const FAILURES: u32 = 5;
+/// … when the first of them is so long ago.
+const FAILING: Duration = Duration::from_millis(500);
+/// The shortest and the longest time between two probes.
+const PROBE_EVERY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
+/// How long what isn't used is remembered.
+const REMEMBERED: Duration = Duration::from_mins(10);
+/// A rate limit lets through at once what has been saved up in so long.
+const BURST: Duration = Duration::from_millis(100);
+
+/// Whether a request may go now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// It may.
+    Open,
+    /// Not before another one has landed.
+    Full,
+    /// Not before then.
+    Until(Instant),
+}
+
+/// A request that asks whether it may go, and what is in flight to its endpoint.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asking {
+    pub(crate) kind: Kind,
+    pub(crate) firsts: usize,
+    pub(crate) retries: usize,
+}
+
+/// Whether it is a first attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It is; retries may wait, too.
+    First { retries_wait: bool },
+    /// It is not.
+    Retry,
+}
+
+/// How a request was not taken.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Failure {
+    /// Sending less may help.
+    pub(crate) overload: bool,
+    /// The receiver asks to be left alone for so long.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// Where a new event's delivery goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// To the endpoint.
+    Send,
+    /// Into a row: the breaker is open.
+    Wait,
+}
+
+/// What an outcome has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Nothing.
+    None,
+    /// The breaker has opened.
+    Broken,
+    /// The endpoint is back.
+    Back,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Breaker {
+    /// Requests go through.
+    Closed,
+    /// None does; a probe may go at that instant. `since` the first failure.
+    Open { since: Instant, probe_at: Instant },
+    /// One is on its way, and is given up for lost at that instant.
+    Probing { since: Instant, until: Instant },
+}
+
+/// One endpoint.
+#[derive(Debug)]
+struct Health {
+    account: i64,
+    /// How often the endpoint had been changed when a delivery last came.
+    version: i64,
+    window: usize,
+    failures: u32,
+    first_failure: Instant,
+    breaker: Breaker,
+    /// Requests a second, of this worker.
+    rate: Option<f64>,
+    /// When the next request may go, by the rate.
+    next_at: Instant,
+    /// How far the walk through all that it is owed has come; none when none is on.
+    walk: Option<i64>,
+    used: Instant,
+    /// Outcomes since they were last written down.
+    failed: bool,
+    succeeded: bool,
+}
+
+/// All endpoints.
+#[derive(Debug)]
+pub(crate) struct Endpoints {
+    /// The largest window.
+    share: usize,
+    /// How long a probe may take.
+    patience: Duration,
+    known: HashMap<String, Health>,
+}
+
+impl Health {
+    fn new(account: i64, share: usize, now: Instant) -> Self {
+        Self {
+            account,
+            version: 0,
+            window: WINDOW_FIRST.min(share),
+            failures: 0,
+            first_failure: now,
+            breaker: Breaker::Closed,
+            rate: None,
+            next_at: now,
+            walk: None,
+            used: now,
+            failed: false,
+            succeeded: false,
+        }
+    }
+
+    /// Whether a request may go by the rate; takes its turn if so.
+    fn pace(&mut self, now: Instant) -> Gate {
+        let Some(rate) = self.rate else { return Gate::Open };
+        if now < self.next_at {
+            return Gate::Until(self.next_at);
+        }
+        let saved = now.checked_sub(BURST).unwrap_or(now);
+        self.next_at = self.next_at.max(saved) + Duration::from_secs_f64(1.0 / rate);
+        Gate::Open
+    }
+
+    /// Whether its breaker is open, or a walk reads for it.
+    const fn is_held(&self) -> bool {
+        self.walk.is_some() || !matches!(self.breaker, Breaker::Closed)
+    }
+
+    fn break_open(&mut self, since: Instant, now: Instant, retry_after: Option<Duration>) {
+        let away = now.duration_since(since);
+        let pause = (away / 8).clamp(PROBE_EVERY.0, PROBE_EVERY.1).max(retry_after.unwrap_or_default());
+        self.breaker = Breaker::Open { since, probe_at: now + pause };
+        self.window = 1;
+        self.walk = None;
+    }
+}
+
+impl Endpoints {
+    /// `share`: the largest window. `timeout`: how long an attempt may take.
+    pub(crate) fn new(share: usize, timeout: Duration) -> Self {
+        Self { share, patience: timeout * 2, known: HashMap::new() }
+    }
+
+    fn health(&mut self, account: i64, endpoint: &str, now: Instant) -> &mut Health {
+        if !self.known.contains_key(endpoint) {
+            self.known.insert(endpoint.to_owned(), Health::new(account, self.share, now));
+        }
+        let share = self.share;
+        let health =
+            self.known.entry(endpoint.to_owned()).or_insert_with(|| Health::new(account, share, now));
+        health.used = now;
+        health
+    }
+
+    /// A delivery for this endpoint has come, which says how many requests a second it takes of so many workers. One that
+    /// was changed may work again: it is probed at once.
+    pub(crate) fn seen(&mut self, account: i64, target: &Target, workers: usize, now: Instant) {
+        let workers = u32::try_from(workers.max(1)).unwrap_or(1);
+        let health = self.health(account, &target.endpoint, now);
+        health.rate = target.rate_limit.map(|rate| f64::from(rate) / f64::from(workers));
+        if health.version < target.version {
+            health.version = target.version;
+            if let Breaker::Open { since, .. } = health.breaker {
+                health.breaker = Breaker::Open { since, probe_at: now };
+            }
+        }
+    }
+
+    /// Where a new delivery goes. The first one after a pause may be the probe.
+    pub(crate) fn route(&mut self, endpoint: &str, now: Instant) -> Route {
+        let patience = self.patience;
+        let Some(health) = self.known.get_mut(endpoint) else { return Route::Send };
+        match health.breaker {
+            Breaker::Closed => Route::Send,
+            Breaker::Open { since, probe_at: at } | Breaker::Probing { since, until: at } if at <= now => {
+                health.breaker = Breaker::Probing { since, until: now + patience };
+                Route::Send
+            }
+            Breaker::Open { .. } | Breaker::Probing { .. } => Route::Wait,
+        }
+    }
+
+    /// Whether another request may go to an endpoint. Retries get at most half of its window, and a quarter where they wait.
+    pub(crate) fn gate(&mut self, endpoint: &str, asking: &Asking, now: Instant) -> Gate {
+        let Some(health) = self.known.get_mut(endpoint) else { return Gate::Open };
+        let window = health.window;
+        let reserved = match asking.kind {
+            Kind::First { retries_wait: true } if window > 1 => {
+                window.div_ceil(4).saturating_sub(asking.retries)
+            }
+            Kind::Retry if asking.retries >= window.div_ceil(2) => return Gate::Full,
+            _ => 0,
+        };
+        if asking.firsts + asking.retries + reserved < window { health.pace(now) } else { Gate::Full }
+    }
+
+    /// A request was taken. `in_flight`: how many were, that one included.
+    pub(crate) fn succeeded(
+        &mut self,
+        account: i64,
+        endpoint: &str,
+        in_flight: usize,
+        now: Instant,
+    ) -> Change {
+        let share = self.share;
+        let health = self.health(account, endpoint, now);
+        health.failures = 0;
+        health.succeeded = true;
+        if in_flight * 2 >= health.window {
+            health.window = (health.window + 1).min(share);
+        }
+        if matches!(health.breaker, Breaker::Closed) {
+            return Change::None;
+        }
+        health.breaker = Breaker::Closed;
+        health.walk = Some(0);
+        Change::Back
+    }
+
+    /// A request was not taken.
+    pub(crate) fn failed(&mut self, account: i64, endpoint: &str, failure: Failure, now: Instant) -> Change {
+        let Failure { overload, retry_after } = failure;
+        let health = self.health(account, endpoint, now);
+        health.failed = true;
+        if health.failures == 0 {
+            health.first_failure = now;
+        }
+        health.failures = health.failures.saturating_add(1);
+        if overload {
+            health.window = (health.window / 2).max(1);
+        }
+        match health.breaker {
+            Breaker::Closed
+                if health.failures >= FAILURES && now.duration_since(health.first_failure) >= FAILING =>
+            {
+                health.break_open(health.first_failure, now, retry_after);
+                Change::Broken
+            }
+            Breaker::Probing { since, .. } => {
+                health.break_open(since, now, retry_after);
+                Change::None
+            }
+            // One of those that were in flight when it opened.
+            Breaker::Open { .. } | Breaker::Closed => Change::None,
+        }
+    }
+
+    /// Whether nothing is to be read for that endpoint by the schedule.
+    pub(crate) fn is_held(&self, endpoint: &str) -> bool {
+        self.known.get(endpoint).is_some_and(Health::is_held)
+    }
+
+    /// The endpoints that nothing is to be read for by the schedule: their breaker is open, or a walk reads for them.
+    pub(crate) fn held(&self) -> impl Iterator<Item = &String> {
+        self.known.iter().filter(|(_, health)| health.is_held()).map(|(endpoint, _)| endpoint)
+    }
+
+    /// An endpoint whose time for a probe has come. It counts as being probed from now on.
+    pub(crate) fn next_probe(&mut self, now: Instant) -> Option<EndpointKey> {
+        let patience = self.patience;
+        let due = |health: &Health| match health.breaker {
+            Breaker::Open { probe_at: at, .. } | Breaker::Probing { until: at, .. } => at <= now,
+            Breaker::Closed => false,
+        };
+        let (endpoint, health) = self.known.iter_mut().find(|(_, health)| due(health))?;
+        if let Breaker::Open { since, .. } | Breaker::Probing { since, .. } = health.breaker {
+            health.breaker = Breaker::Probing { since, until: now + patience };
+        }
+        Some(EndpointKey { account: health.account, endpoint: endpoint.clone() })
+    }
+
+    /// There was nothing to probe it with, so nothing waits for it: whatever comes next tries it, and one more failure opens
+    /// the breaker again.
+    pub(crate) fn nothing_to_probe_with(&mut self, endpoint: &str) {
+        if let Some(health) = self.known.get_mut(endpoint)
+            && let Breaker::Probing { since, .. } = health.breaker
+        {
+            health.breaker = Breaker::Closed;
+            health.failures = FAILURES;
+            health.first_failure = since;
+        }
+    }
+
+    /// An endpoint that a walk is on for, and after which position.
+    pub(crate) fn walks(&self) -> impl Iterator<Item = (EndpointKey, i64)> {
+        self.known.iter().filter_map(|(endpoint, health)| {
+            let key = || EndpointKey { account: health.account, endpoint: endpoint.clone() };
+            health.walk.map(|after| (key(), after))
+        })
+    }
+
+    /// The walk has come so far, or to its end.
+    pub(crate) fn walked(&mut self, endpoint: &str, to: Option<i64>) {
+        if let Some(health) = self.known.get_mut(endpoint)
+            && health.walk.is_some()
+        {
+            health.walk = to;
+        }
+    }
+
+    /// The endpoints that have only failed since this was last asked, and those that have succeeded.
+    pub(crate) fn take_outcomes(&mut self) -> (Vec<EndpointKey>, Vec<EndpointKey>) {
+        let (mut failing, mut succeeded) = (Vec::new(), Vec::new());
+        for (endpoint, health) in &mut self.known {
+            let key = || EndpointKey { account: health.account, endpoint: endpoint.clone() };
+            if std::mem::take(&mut health.succeeded) {
+                succeeded.push(key());
+            } else if health.failed {
+                failing.push(key());
+            }
+            health.failed = false;
+        }
+        (failing, succeeded)
+    }
+
+    /// Forgets what wasn't used for long and is in no special state.
+    pub(crate) fn forget_unused(&mut self, now: Instant) {
+        self.known.retain(|_, health| health.is_held() || now.duration_since(health.used) < REMEMBERED);
+    }
+}
+
+#[cfg(test)]
+mod tests;

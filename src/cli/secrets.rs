@@ -1,0 +1,36 @@
+//! `calmony secrets`: the key that signing secrets are sealed with.
+
+use clap::Subcommand;
+
+use super::say;
+use crate::config::{DatabaseOptions, SecretKeyOptions};
+use crate::log::secrets::reseal;
+use crate::seal;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SecretsCommand {
+    /// Print a new key, for `CALMONY_SECRET_KEY`
+    GenerateKey,
+    /// Seal every stored signing secret with the first of the given keys; safe to repeat, and beside running processes
+    Reseal(Box<ResealOptions>),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ResealOptions {
+    #[command(flatten)]
+    database: DatabaseOptions,
+    #[command(flatten)]
+    secret_key: SecretKeyOptions,
+}
+
+pub(super) async fn run(command: SecretsCommand) -> anyhow::Result<()> {
+    match command {
+        SecretsCommand::GenerateKey => say(seal::generate_key()),
+        SecretsCommand::Reseal(options) => {
+            let keyring = options.secret_key.keyring()?;
+            let count = reseal(&options.database.database_url, &keyring).await?;
+            say(format_args!("{count} secrets are sealed anew with the key {}", keyring.current()));
+        }
+    }
+    Ok(())
+}
