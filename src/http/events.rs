@@ -22,6 +22,7 @@ const TYPES_MAX: usize = 20;
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ListParams {
     created: Option<TimeRange>,
+    delivery_success: Option<bool>,
     ending_before: Option<String>,
     limit: Option<i64>,
     starting_after: Option<String>,
@@ -51,7 +52,12 @@ pub(super) async fn list(
     let types = wanted(params.r#type, &params.types)?;
     let page = lists::page(params.limit, params.starting_after, params.ending_before)?;
     let created = params.created.unwrap_or_default();
-    let filter = EventFilter { types, created_from: created.from, created_until: created.until };
+    let filter = EventFilter {
+        types,
+        created_from: created.from,
+        created_until: created.until,
+        delivered: params.delivery_success,
+    };
     let listed = app.reader.events(caller.account.id, caller.account.livemode, &filter, &page).await?;
     let listed = listed.ok_or_else(|| lists::no_such_cursor::<Event>(&page))?;
     let entries = listed.entries.iter().map(rendered).collect::<Result<_, _>>()?;

@@ -2,6 +2,7 @@
 
 mod caller;
 mod customers;
+mod deliveries;
 mod error;
 mod events;
 mod lists;

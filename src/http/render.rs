@@ -42,13 +42,13 @@ pub(super) fn deleted(resource: Resource, id: &str) -> Result<Rendered, ApiError
 #[derive(Serialize)]
 struct List<'a> {
     object: &'static str,
-    url: &'static str,
+    url: &'a str,
     has_more: bool,
     data: Vec<&'a RawValue>,
 }
 
 /// A list envelope around objects that are JSON already.
-pub(super) fn list(url: &'static str, page: &Listed<String>) -> Result<Rendered, ApiError> {
+pub(super) fn list(url: &str, page: &Listed<String>) -> Result<Rendered, ApiError> {
     let data = page.entries.iter().map(|entry| serde_json::from_str(entry)).collect::<Result<_, _>>()?;
     Ok(Rendered(serde_json::to_string(&List { object: "list", url, has_more: page.has_more, data })?))
 }

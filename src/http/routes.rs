@@ -5,7 +5,7 @@ use axum::http::Method;
 use axum::routing::{MethodRouter, on};
 use axum::{handler::Handler, routing::MethodFilter};
 
-use super::{App, customers, events, webhook_endpoints};
+use super::{App, customers, deliveries, events, webhook_endpoints};
 use crate::contract::EventType;
 
 /// A route of the API.
@@ -71,7 +71,9 @@ pub fn routes() -> Vec<Route> {
             &[E::WebhookEndpointSecretRolled],
             webhook_endpoints::roll_secret,
         ),
+        get("/v1/webhook_endpoints/{id}/deliveries", deliveries::of_endpoint),
         get("/v1/events", events::list),
         get("/v1/events/{id}", events::retrieve),
+        get("/v1/events/{id}/deliveries", deliveries::of_event),
     ]
 }

@@ -3,9 +3,10 @@
 use std::time::SystemTime;
 
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::page::Listed;
-use super::{Direction, Page, Reader};
+use super::{Page, Reader};
 use crate::clock::Timestamp;
 use crate::contract::Event;
 use crate::database::DatabaseError;
@@ -21,6 +22,8 @@ pub struct EventFilter {
     pub created_from: Option<Timestamp>,
     /// Before this instant.
     pub created_until: Option<Timestamp>,
+    /// That every endpoint has taken, or that not every one has.
+    pub delivered: Option<bool>,
 }
 
 /// An event, and to how many endpoints it is still owed.
@@ -54,30 +57,29 @@ impl Reader {
         filter: &EventFilter,
         page: &Page,
     ) -> Result<Option<Listed<ListedEvent>>, DatabaseError> {
-        let (mut after, mut before) = (0, i64::MAX);
-        if let Direction::After(cursor) | Direction::Before(cursor) = &page.direction {
-            let Some(position) = self.position(account, cursor).await? else {
-                return Ok(None);
-            };
-            *(if page.reads_forwards() { &mut after } else { &mut before }) = position;
-        }
-        let sql = if page.reads_forwards() {
-            include_str!("sql/events_newer.sql")
-        } else {
-            include_str!("sql/events_older.sql")
+        let Some((after, before)) = self.range(account, page).await? else { return Ok(None) };
+        let sql = match (filter.delivered, page.reads_forwards()) {
+            (Some(false), true) => include_str!("sql/events_undelivered_newer.sql"),
+            (Some(false), false) => include_str!("sql/events_undelivered_older.sql"),
+            (_, true) => include_str!("sql/events_newer.sql"),
+            (_, false) => include_str!("sql/events_older.sql"),
         };
         let time = |at: Option<Timestamp>| at.map(Timestamp::system_time);
         let (from, until) = (time(filter.created_from), time(filter.created_until));
         let client = self.client().await?;
         let statement = client.prepare_cached(sql).await?;
-        let rows = client
-            .query(&statement, &[&account, &after, &before, &page.rows(), &filter.types, &from, &until])
-            .await?;
+        let (rows, delivered) = (page.rows(), filter.delivered == Some(true));
+        let mut parameters: Vec<&(dyn ToSql + Sync)> =
+            vec![&account, &after, &before, &rows, &filter.types, &from, &until];
+        if filter.delivered != Some(false) {
+            parameters.push(&delivered);
+        }
+        let rows = client.query(&statement, &parameters).await?;
         Ok(Some(page.listed(rows.iter().map(|row| listed(row, livemode)).collect())))
     }
 
     /// Where an event stands in the log.
-    async fn position(&self, account: i64, id: &str) -> Result<Option<i64>, DatabaseError> {
+    pub(super) async fn position(&self, account: i64, id: &str) -> Result<Option<i64>, DatabaseError> {
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("sql/event_position.sql")).await?;
         Ok(client.query_opt(&statement, &[&account, &id]).await?.map(|row| row.get(0)))

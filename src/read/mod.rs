@@ -1,5 +1,6 @@
 //! The only reader for the API, under a role that can do nothing else.
 
+pub mod deliveries;
 pub mod events;
 pub mod keys;
 pub mod objects;

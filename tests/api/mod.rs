@@ -3,6 +3,7 @@
 mod auth;
 mod bad_input;
 mod customers;
+mod deliveries;
 mod events;
 mod lists;
 mod races;

@@ -1,0 +1,146 @@
+//! `/v1/events/:id/deliveries` and `/v1/webhook_endpoints/:id/deliveries`: who has got what, who hasn't, and why not.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+
+use super::App;
+use super::caller::Caller;
+use super::error::ApiError;
+use super::lists::{self, PathId};
+use super::params::{NoParams, Params};
+use super::render::{self, Rendered};
+use crate::contract::{Event, Kind as _, WebhookEndpoint};
+use crate::domain::{ParameterError, Problem, Rejection, webhook_endpoint};
+use crate::read::deliveries::{Attempt, Delivery};
+use crate::read::page::Listed;
+
+/// What a list of an endpoint's deliveries can be narrowed to.
+const STATES: &[&str] = &["delivered", "exhausted", "owed", "parked"];
+
+/// The parameters of a list of an endpoint's deliveries.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ListParams {
+    ending_before: Option<String>,
+    limit: Option<i64>,
+    starting_after: Option<String>,
+    state: Option<String>,
+}
+
+/// List the deliveries of an event, one an endpoint.
+pub(super) async fn of_event(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<Event>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<Rendered, ApiError> {
+    let (account, livemode) = (caller.account.id, caller.account.livemode);
+    let missing = || Rejection::NoSuchObject { noun: Event::RESOURCE.noun, id: id.to_string() };
+    app.reader.event(account, livemode, id).await?.ok_or_else(missing)?;
+    let entries = app.reader.deliveries_of_event(account, id).await?;
+    list(&format!("/v1/events/{id}/deliveries"), &Listed { entries, has_more: false })
+}
+
+/// List the deliveries of an endpoint, those of the newest events first. Cursors are ids of events.
+pub(super) async fn of_endpoint(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<WebhookEndpoint>,
+    Params(params): Params<ListParams>,
+) -> Result<Rendered, ApiError> {
+    let account = caller.account.id;
+    let page = lists::page(params.limit, params.starting_after, params.ending_before)?;
+    if params.state.as_deref().is_some_and(|state| !STATES.contains(&state)) {
+        return Err(ParameterError::new("state", Problem::NotOneOf(STATES.to_vec())).into());
+    }
+    // A deleted endpoint's history stays.
+    app.reader.object(account, id).await?.ok_or_else(|| webhook_endpoint::missing(&id))?;
+    let listed = app.reader.deliveries_of_endpoint(account, id, params.state.as_deref(), &page).await?;
+    let listed = listed.ok_or_else(|| lists::no_such_cursor::<Event>(&page))?;
+    list(&format!("/v1/webhook_endpoints/{id}/deliveries"), &listed)
+}
+
+fn list(url: &str, listed: &Listed<Delivery>) -> Result<Rendered, ApiError> {
+    let shown = |delivery| serde_json::to_string(&Shown::of(delivery, url));
+    let entries = listed.entries.iter().map(shown).collect::<Result<_, _>>()?;
+    render::list(url, &Listed { entries, has_more: listed.has_more })
+}
+
+/// A delivery as it is sent.
+#[derive(Serialize)]
+struct Shown<'a> {
+    object: &'static str,
+    attempts: Attempts<'a>,
+    event: &'a str,
+    next_attempt: Option<u64>,
+    state: &'a str,
+    webhook_endpoint: &'a str,
+}
+
+/// The last attempts of a delivery, newest first.
+#[derive(Serialize)]
+struct Attempts<'a> {
+    object: &'static str,
+    data: Vec<ShownAttempt<'a>>,
+    has_more: bool,
+    url: &'a str,
+}
+
+/// An attempt as it is sent. Times of phases are milliseconds.
+#[derive(Serialize)]
+struct ShownAttempt<'a> {
+    object: &'static str,
+    created: u64,
+    early: bool,
+    error: Option<&'a str>,
+    number: i32,
+    order_gap: bool,
+    phases: Phases,
+    response: Option<&'a str>,
+    response_truncated: bool,
+    signature_timestamp: u64,
+    status: Option<i16>,
+}
+
+#[derive(Serialize)]
+struct Phases {
+    dns: Option<f64>,
+    connect: Option<f64>,
+    tls: Option<f64>,
+    first_byte: Option<f64>,
+    total: f64,
+}
+
+impl<'a> Shown<'a> {
+    fn of(delivery: &'a Delivery, url: &'a str) -> Self {
+        let data = delivery.attempts.iter().map(ShownAttempt::of).collect();
+        Self {
+            object: "delivery",
+            attempts: Attempts { object: "list", data, has_more: delivery.has_more_attempts, url },
+            event: &delivery.event,
+            next_attempt: delivery.due_at.map(crate::clock::Timestamp::seconds),
+            state: &delivery.state,
+            webhook_endpoint: &delivery.endpoint,
+        }
+    }
+}
+
+impl<'a> ShownAttempt<'a> {
+    fn of(attempt: &'a Attempt) -> Self {
+        let ms = |us: i32| f64::from(us) / 1000.0;
+        let [dns, connect, tls, first_byte] = attempt.phases_us.map(|phase| phase.map(ms));
+        Self {
+            object: "delivery_attempt",
+            created: attempt.started_at.seconds(),
+            early: attempt.early,
+            error: attempt.error.as_deref(),
+            number: attempt.number,
+            order_gap: attempt.order_gap,
+            phases: Phases { dns, connect, tls, first_byte, total: ms(attempt.duration_us) },
+            response: attempt.response.as_deref(),
+            response_truncated: attempt.truncated,
+            signature_timestamp: attempt.started_at.seconds(),
+            status: attempt.status,
+        }
+    }
+}

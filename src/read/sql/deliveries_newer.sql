@@ -1,0 +1,27 @@
+-- The deliveries of one endpoint between two positions of the log, oldest events first. $1 account, $2 and $3 the range without its
+-- ends, $4 rows, $5 endpoint, $6 state or null for all. Indexes: delivery_of_endpoint, attempt_of_endpoint,
+-- event_positions_are_unique.
+with rows as (
+    select position, state, attempts, due_at
+      from calmony.delivery
+     where account = $1 and endpoint = $5::text and position > $2 and position < $3
+       and ($6::text is null or state = $6)
+     order by position
+     limit $4
+), done as (
+    select distinct a.position
+      from calmony.attempt a
+     where a.account = $1 and a.endpoint = $5::text and a.position > $2 and a.position < $3
+       and coalesce($6, 'delivered') = 'delivered' and a.error is null
+       and not exists (select from calmony.delivery d
+                        where d.account = $1 and d.endpoint = $5::text and d.position = a.position)
+     order by a.position
+     limit $4
+)
+select l.position, e.id::text, $5::text, l.state, l.attempts, l.due_at
+  from (select position, state, attempts, due_at from rows
+        union all
+        select position, 'delivered', null::integer, null::timestamptz from done) l
+  join calmony.event e on e.account = $1 and e.position = l.position
+ order by l.position
+ limit $4
