@@ -46,6 +46,7 @@ resources! {
     CheckoutSession: "cs", "checkout.session", "checkout.session";
     Event: "evt", "event", "event";
     WebhookEndpoint: "we", "webhook_endpoint", "webhook endpoint";
+    Replay: "rpl", "replay", "replay";
 }
 
 /// What the secret API keys of an account's test mode begin with. No resource's prefix, like the three that follow.
@@ -86,6 +87,9 @@ event_types! {
     WebhookEndpointDisabled = "webhook_endpoint.disabled";
     WebhookEndpointSecretRolled = "webhook_endpoint.secret_rolled";
     WebhookEndpointDeleted = "webhook_endpoint.deleted";
+    ReplayCreated = "replay.created";
+    ReplayCanceled = "replay.canceled";
+    ReplayCompleted = "replay.completed";
 }
 
 impl EventType {
@@ -133,9 +137,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_resources_are_exactly_the_eight_of_the_contract() {
+    fn the_resources_are_exactly_the_nine_of_the_contract() {
         let prefixes: Vec<_> = RESOURCES.iter().map(|resource| resource.prefix).collect();
-        assert_eq!(prefixes, ["cus", "pm", "pi", "sub", "inv", "cs", "evt", "we"]);
+        assert_eq!(prefixes, ["cus", "pm", "pi", "sub", "inv", "cs", "evt", "we", "rpl"]);
     }
 
     #[test]

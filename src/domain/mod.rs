@@ -10,6 +10,7 @@ pub mod field;
 pub mod metadata;
 pub mod object_tag;
 pub mod rejection;
+pub mod replay;
 pub mod text;
 pub mod webhook_endpoint;
 

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::App;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::events;
 use super::lists::{self, PathId};
 use super::params::{NoParams, Params};
 use super::render::{self, Rendered};
-use crate::contract::{Event, Kind as _, WebhookEndpoint};
-use crate::domain::{ParameterError, Problem, Rejection, webhook_endpoint};
+use crate::contract::{Event, WebhookEndpoint};
+use crate::domain::{ParameterError, Problem, webhook_endpoint};
 use crate::read::deliveries::{Attempt, Delivery};
 use crate::read::page::Listed;
 
@@ -34,10 +35,8 @@ pub(super) async fn of_event(
     PathId(id): PathId<Event>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<Rendered, ApiError> {
-    let (account, livemode) = (caller.account.id, caller.account.livemode);
-    let missing = || Rejection::NoSuchObject { noun: Event::RESOURCE.noun, id: id.to_string() };
-    app.reader.event(account, livemode, id).await?.ok_or_else(missing)?;
-    let entries = app.reader.deliveries_of_event(account, id).await?;
+    events::rendered_one(&app, &caller, id).await?;
+    let entries = app.reader.deliveries_of_event(caller.account.id, id).await?;
     list(&format!("/v1/events/{id}/deliveries"), &Listed { entries, has_more: false })
 }
 

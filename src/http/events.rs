@@ -11,6 +11,7 @@ use super::params::{NoParams, Params};
 use super::render::{self, Rendered};
 use crate::contract::{Event, EventType, Kind as _};
 use crate::domain::{ParameterError, Problem, Rejection};
+use crate::id::Id;
 use crate::read::events::{EventFilter, ListedEvent};
 use crate::read::page::Listed;
 
@@ -37,6 +38,11 @@ pub(super) async fn retrieve(
     PathId(id): PathId<Event>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<Rendered, ApiError> {
+    rendered_one(&app, &caller, id).await
+}
+
+/// The event of that id, as it is sent.
+pub(super) async fn rendered_one(app: &App, caller: &Caller, id: Id<Event>) -> Result<Rendered, ApiError> {
     let missing = || Rejection::NoSuchObject { noun: Event::RESOURCE.noun, id: id.to_string() };
     let event =
         app.reader.event(caller.account.id, caller.account.livemode, id).await?.ok_or_else(missing)?;
@@ -81,7 +87,8 @@ fn wanted(one: Option<String>, several: &[String]) -> Result<Option<Vec<&'static
     }
 }
 
-fn matching(name: &str) -> impl Iterator<Item = &'static str> {
+/// The types that a name or a group such as `customer.*` stands for.
+pub(super) fn matching(name: &str) -> impl Iterator<Item = &'static str> {
     let known = EventType::ALL.iter().map(|known| known.as_str());
     known.filter(move |known| match name.strip_suffix('*') {
         Some(group) => known.starts_with(group),

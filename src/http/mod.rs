@@ -8,6 +8,7 @@ mod events;
 mod lists;
 mod params;
 mod render;
+mod replays;
 mod request;
 mod routes;
 mod targets;

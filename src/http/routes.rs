@@ -5,7 +5,7 @@ use axum::http::Method;
 use axum::routing::{MethodRouter, on};
 use axum::{handler::Handler, routing::MethodFilter};
 
-use super::{App, customers, deliveries, events, webhook_endpoints};
+use super::{App, customers, deliveries, events, replays, webhook_endpoints};
 use crate::contract::EventType;
 
 /// A route of the API.
@@ -72,8 +72,13 @@ pub fn routes() -> Vec<Route> {
             webhook_endpoints::roll_secret,
         ),
         get("/v1/webhook_endpoints/{id}/deliveries", deliveries::of_endpoint),
+        post("/v1/webhook_endpoints/{id}/replay", &[E::ReplayCreated], replays::start),
+        get("/v1/replays", replays::list),
+        get("/v1/replays/{id}", replays::retrieve),
+        post("/v1/replays/{id}/cancel", &[E::ReplayCanceled], replays::cancel),
         get("/v1/events", events::list),
         get("/v1/events/{id}", events::retrieve),
+        post("/v1/events/{id}/retry", &[E::ReplayCreated], replays::retry_event),
         get("/v1/events/{id}/deliveries", deliveries::of_event),
     ]
 }

@@ -17,7 +17,7 @@ use crate::domain::webhook_endpoint::{self, Changes, CreateParams};
 use crate::domain::{ParameterError, Problem, Snapshot};
 use crate::id::Id;
 use crate::log::NewSecret;
-use crate::read::objects::ObjectFilter;
+use crate::read::objects::{ObjectFilter, StoredObject};
 use crate::secret::SigningSecret;
 
 /// How long the earlier secrets sign on, in seconds, where nothing is said: a day.
@@ -114,8 +114,17 @@ pub(super) async fn retrieve(
     PathId(id): PathId<WebhookEndpoint>,
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<Rendered, ApiError> {
+    Ok(Rendered(living(&app, &caller, id).await?.data))
+}
+
+/// The endpoint of that id, unless it was deleted.
+pub(super) async fn living(
+    app: &App,
+    caller: &Caller,
+    id: Id<WebhookEndpoint>,
+) -> Result<StoredObject, ApiError> {
     let stored = app.reader.object(caller.account.id, id).await?.filter(|stored| !stored.deleted);
-    Ok(Rendered(stored.ok_or_else(|| webhook_endpoint::missing(&id))?.data))
+    Ok(stored.ok_or_else(|| webhook_endpoint::missing(&id))?)
 }
 
 /// List endpoints, newest first.

@@ -13,6 +13,7 @@
 mod fetch;
 mod gaps;
 mod ownership;
+mod replay;
 mod secrets;
 mod session;
 mod settle;
@@ -20,6 +21,7 @@ mod settle;
 pub use fetch::{Due, EndpointStatus, Fetched, Fresh, FreshTarget, Target};
 pub use gaps::Gaps;
 pub use ownership::{BUCKETS, fair_share};
+pub use replay::{ReplayOver, ReplayStep};
 pub use session::Session;
 pub use settle::{AttemptRecord, DeliveryState, Phases, Settlement, Waiting};
 

@@ -33,6 +33,8 @@ pub(super) struct Statements {
     pub(super) walk: Statement,
     unpark: Statement,
     health: Statement,
+    pub(super) replay: Statement,
+    pub(super) replays_over: Statement,
 }
 
 impl Session {
@@ -58,6 +60,8 @@ impl Session {
             walk: client.prepare(include_str!("sql/walk.sql")).await?,
             unpark: client.prepare(include_str!("sql/unpark.sql")).await?,
             health: client.prepare(include_str!("sql/health.sql")).await?,
+            replay: client.prepare(include_str!("sql/replay.sql")).await?,
+            replays_over: client.prepare(include_str!("sql/replays_over.sql")).await?,
         };
         Ok(Self { client, statements, secrets: SecretCache::new(keyring), wake, ended })
     }

@@ -5,6 +5,7 @@ pub mod events;
 pub mod keys;
 pub mod objects;
 pub mod page;
+pub mod replays;
 
 use deadpool_postgres::{Client, Pool};
 

@@ -59,8 +59,9 @@ async fn no_hot_statement_scans_a_table() {
         }
         let parameters = admin.prepare(&sql).await.unwrap().params().len();
         let nulls = vec!["null"; parameters].join(", ");
+        let arguments = if parameters == 0 { String::new() } else { format!("({nulls})") };
         admin.batch_execute(&format!("prepare s as {sql}")).await.unwrap();
-        let rows = admin.query(&format!("explain execute s({nulls})"), &[]).await.unwrap();
+        let rows = admin.query(&format!("explain execute s{arguments}"), &[]).await.unwrap();
         let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         for table in
             ["event", "object", "outbox", "delivery", "attempt", "api_key", "endpoint", "endpoint_secret"]

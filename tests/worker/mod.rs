@@ -6,6 +6,7 @@ mod guards;
 mod isolation;
 mod late;
 mod order;
+mod replay;
 mod retries;
 mod secrets;
 mod shares;

@@ -6,6 +6,7 @@
 
 mod operations;
 mod reads;
+mod replays;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -52,7 +53,7 @@ const HEALTH: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone)]
 pub(crate) struct Tools {
     pub(crate) sender: Sender,
-    /// For the one thing that the worker changes: an endpoint that takes nothing any more.
+    /// For what the worker changes: endpoints that take nothing any more, and replays that are over.
     pub(crate) log: Log,
     pub(crate) progress: Progress,
 }

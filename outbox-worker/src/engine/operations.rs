@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use calmony_pay::database::DatabaseError;
 use calmony_pay::domain::webhook_endpoint::DisabledReason;
-use calmony_pay::outbox::{EndpointKey, Session, Settlement};
+use calmony_pay::outbox::{EndpointKey, ReplayOver, ReplayStep, Session, Settlement};
 use calmony_pay::retry::Reconnect;
 use tokio::time::Instant;
 
@@ -32,6 +32,7 @@ pub(super) enum Operation {
     Unpark,
     Walk,
     Health,
+    Replay,
 }
 
 /// What an operation on the session brought.
@@ -41,6 +42,8 @@ pub(super) enum Done {
     Unsettled(Settlement, DatabaseError),
     Unparked(u64),
     Judged(Vec<EndpointKey>),
+    Replayed(ReplayStep),
+    ReplaysOver(Vec<ReplayOver>),
     Shared(usize),
     Took(Vec<i16>),
     Partitioned,
@@ -114,6 +117,7 @@ impl Engine {
             self.perform(|session| async move { session.workers().await.map(Done::Shared) });
         }
         let own = self.ownership.own();
+        self.replay();
         if !own.is_empty() && self.busy.insert(Operation::Unpark) {
             self.perform(move |session| async move { session.unpark(&own).await.map(Done::Unparked) });
         }
@@ -158,6 +162,8 @@ impl Engine {
                     self.disable(key.account, &key.endpoint, DisabledReason::Failing);
                 }
             }
+            Done::Replayed(step) => self.replayed(step),
+            Done::ReplaysOver(over) => self.replays_over(over),
             Done::Partitioned => {}
         }
         Ok(())

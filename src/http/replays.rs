@@ -1,0 +1,195 @@
+//! `/v1/replays`, `/v1/webhook_endpoints/:id/replay` and `/v1/events/:id/retry`: owing events to an endpoint once more.
+
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::App;
+use super::caller::Caller;
+use super::error::ApiError;
+use super::lists::{self, PathId, TimeRange};
+use super::params::{NoParams, Params};
+use super::render::Rendered;
+use super::{events, webhook_endpoints};
+use crate::clock::{self, Timestamp};
+use crate::contract::{Event, Kind as _, Replay, WebhookEndpoint};
+use crate::domain::replay::{self, End, ReplayFilter, Start, Status};
+use crate::domain::{ParameterError, Problem, Rejection, Snapshot};
+use crate::id::Id;
+use crate::read::objects::ObjectFilter;
+use crate::read::replays::Matching;
+
+/// The parameters of a replay.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct StartParams {
+    created: Option<TimeRange>,
+    dry_run: bool,
+    only_failed: bool,
+    rate_limit: Option<i64>,
+    related_object: Option<String>,
+    types: Vec<String>,
+}
+
+/// The parameters of a resend, as the Stripe CLI sends them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RetryParams {
+    webhook_endpoint: String,
+}
+
+/// The parameters of a list of replays.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ListParams {
+    ending_before: Option<String>,
+    limit: Option<i64>,
+    starting_after: Option<String>,
+}
+
+/// What a replay would come to.
+#[derive(Serialize)]
+struct Preview {
+    object: &'static str,
+    dry_run: bool,
+    matching_events: i64,
+    webhook_endpoint: Id<WebhookEndpoint>,
+}
+
+/// Owe events of the log to an endpoint once more, or only count them.
+pub(super) async fn start(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(endpoint): PathId<WebhookEndpoint>,
+    Params(params): Params<StartParams>,
+) -> Result<Rendered, ApiError> {
+    webhook_endpoints::living(&app, &caller, endpoint).await?;
+    let created = params.created.unwrap_or_default();
+    let types = types(&params.types)?;
+    let rate_limit = params.rate_limit.map(rate).transpose()?;
+    if params.dry_run {
+        let matching = Matching {
+            types,
+            object: params.related_object,
+            created_from: created.from,
+            created_until: created.until,
+            only_failed: params.only_failed,
+        };
+        let matching_events = app.reader.replay_dry_run(caller.account.id, endpoint, &matching).await?;
+        let told = Preview { object: "replay", dry_run: true, matching_events, webhook_endpoint: endpoint };
+        return Ok(Rendered(serde_json::to_string(&told)?));
+    }
+    let filter = ReplayFilter {
+        created_from: created.from.map(Timestamp::seconds),
+        created_until: created.until.map(Timestamp::seconds),
+        event: None,
+        only_failed: params.only_failed,
+        related_object: params.related_object,
+        types,
+    };
+    Ok(begin(&app, &caller, endpoint, filter, rate_limit).await?.into())
+}
+
+/// Owe one event to an endpoint once more. Answers with the event, as Stripe does.
+pub(super) async fn retry_event(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(event): PathId<Event>,
+    Params(params): Params<RetryParams>,
+) -> Result<Rendered, ApiError> {
+    let rendered = events::rendered_one(&app, &caller, event).await?;
+    let given = params.webhook_endpoint;
+    let missing = || {
+        let problem = Problem::NoSuchObject {
+            noun: WebhookEndpoint::RESOURCE.noun,
+            id: given.chars().take(64).collect(),
+        };
+        ApiError::from(ParameterError::new("webhook_endpoint", problem))
+    };
+    let endpoint = given.parse::<Id<WebhookEndpoint>>().map_err(|_| missing())?;
+    webhook_endpoints::living(&app, &caller, endpoint).await.map_err(|error| match error {
+        ApiError::Rejected(Rejection::NoSuchObject { .. }) => missing(),
+        other => other,
+    })?;
+    let filter = ReplayFilter { event: Some(event), ..ReplayFilter::default() };
+    begin(&app, &caller, endpoint, filter, None).await?;
+    Ok(rendered)
+}
+
+async fn begin(
+    app: &App,
+    caller: &Caller,
+    endpoint: Id<WebhookEndpoint>,
+    filter: ReplayFilter,
+    rate_limit: Option<u32>,
+) -> Result<Snapshot, ApiError> {
+    // Single events are over in a moment; a hundred resends in a row are nobody's mistake.
+    if filter.event.is_none() {
+        replay::check_count(app.reader.replay_count(caller.account.id).await?)?;
+    }
+    let (id, livemode) = (Id::generate(clock::now()), caller.account.livemode);
+    let command = Start { id, livemode, endpoint, filter, rate_limit };
+    Ok(app.log.append(caller.cause(), &command).await?)
+}
+
+/// Retrieve a replay, with how far it is.
+pub(super) async fn retrieve(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<Replay>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<Rendered, ApiError> {
+    let account = caller.account.id;
+    let stored = app.reader.object(account, id).await?.ok_or_else(|| replay::missing(&id))?;
+    let mut shown: Map<String, Value> = serde_json::from_str(&stored.data)?;
+    let progress = app.reader.replay_progress(account, id).await?;
+    shown.insert(
+        "progress".to_owned(),
+        progress.map_or(Value::Null, |progress| {
+            json!({ "fraction": progress.fraction, "owed": progress.owed, "waiting": progress.waiting })
+        }),
+    );
+    Ok(Rendered(serde_json::to_string(&shown)?))
+}
+
+/// List replays, newest first.
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Params(params): Params<ListParams>,
+) -> Result<Rendered, ApiError> {
+    let page = lists::page(params.limit, params.starting_after, params.ending_before)?;
+    lists::objects::<Replay>(&app, &caller, "/v1/replays", &ObjectFilter::default(), &page).await
+}
+
+/// Cancel a replay. What it has owed already stays owed.
+pub(super) async fn cancel(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<Replay>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<Rendered, ApiError> {
+    Ok(app.log.append(caller.cause(), &End { id, status: Status::Canceled }).await?.into())
+}
+
+/// The types that names and groups such as `customer.*` stand for; none for all.
+fn types(names: &[String]) -> Result<Option<Vec<String>>, ParameterError> {
+    if names.is_empty() {
+        return Ok(None);
+    }
+    let mut types = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        let before = types.len();
+        types.extend(events::matching(name).map(str::to_owned));
+        if types.len() == before {
+            let known = events::matching("*").collect();
+            return Err(ParameterError::new(format!("types[{index}]"), Problem::NotOneOf(known)));
+        }
+    }
+    Ok(Some(types))
+}
+
+fn rate(given: i64) -> Result<u32, ParameterError> {
+    let rate = u32::try_from(given).ok().filter(|rate| (1..=replay::RATE_MAX).contains(rate));
+    rate.ok_or_else(|| ParameterError::new("rate_limit", Problem::OutOfRange(1, i64::from(replay::RATE_MAX))))
+}

@@ -1,0 +1,50 @@
+//! Replays: going through the log once more for one endpoint.
+
+use super::Session;
+use crate::database::DatabaseError;
+
+/// What a step has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplayStep {
+    /// There was nothing to do.
+    Idle,
+    /// Something was owed; the rest has time.
+    Paced,
+    /// There may be more to do at once.
+    GoesOn,
+}
+
+/// A replay that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplayOver {
+    /// Whose replay it is.
+    pub account: i64,
+    /// Its id.
+    pub id: String,
+    /// Whether it has come to its end; otherwise its endpoint is gone.
+    pub completed: bool,
+}
+
+impl Session {
+    /// Does a step of one replay in the session's own buckets.
+    pub async fn replay(&self, own: &[i16], workers: usize) -> Result<ReplayStep, DatabaseError> {
+        let workers = i32::try_from(workers.max(1)).unwrap_or(1);
+        let row = self.client.query_opt(&self.statements.replay, &[&own, &workers]).await?;
+        Ok(match row.map(|row| row.get::<_, bool>(0)) {
+            None => ReplayStep::Idle,
+            Some(false) => ReplayStep::Paced,
+            Some(true) => ReplayStep::GoesOn,
+        })
+    }
+
+    /// The replays that are over and not yet said to be.
+    pub async fn replays_over(&self) -> Result<Vec<ReplayOver>, DatabaseError> {
+        let rows = self.client.query(&self.statements.replays_over, &[]).await?;
+        let over = |row: &tokio_postgres::Row| ReplayOver {
+            account: row.get(0),
+            id: row.get(1),
+            completed: row.get(2),
+        };
+        Ok(rows.iter().map(over).collect())
+    }
+}

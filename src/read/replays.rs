@@ -1,0 +1,77 @@
+//! Replays: how far they are, and how much one would be.
+
+use super::Reader;
+use crate::clock::Timestamp;
+use crate::contract::{Replay, WebhookEndpoint};
+use crate::database::DatabaseError;
+use crate::id::Id;
+
+/// How far a replay is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progress {
+    /// Deliveries it has owed to the endpoint so far.
+    pub owed: i64,
+    /// Deliveries that wait for the endpoint, whatever for; at most 100,000 are counted.
+    pub waiting: i64,
+    /// How much of its part of the log it has gone through, 0 to 1.
+    pub fraction: f64,
+}
+
+/// Which events a replay would be for.
+#[derive(Debug, Clone, Default)]
+pub struct Matching {
+    /// Of one of these types.
+    pub types: Option<Vec<String>>,
+    /// Of this object.
+    pub object: Option<String>,
+    /// From this instant on.
+    pub created_from: Option<Timestamp>,
+    /// Before this instant.
+    pub created_until: Option<Timestamp>,
+    /// That were given up.
+    pub only_failed: bool,
+}
+
+impl Reader {
+    /// How many replays of the account run.
+    pub async fn replay_count(&self, account: i64) -> Result<i64, DatabaseError> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached(include_str!("sql/replay_count.sql")).await?;
+        Ok(client.query_one(&statement, &[&account]).await?.get(0))
+    }
+
+    /// How far a replay is.
+    pub async fn replay_progress(
+        &self,
+        account: i64,
+        id: Id<Replay>,
+    ) -> Result<Option<Progress>, DatabaseError> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached(include_str!("sql/replay_progress.sql")).await?;
+        let row = client.query_opt(&statement, &[&account, &id.to_string()]).await?;
+        Ok(row.map(|row| Progress { owed: row.get(0), waiting: row.get(1), fraction: row.get(2) }))
+    }
+
+    /// How many events a replay would be for; of more than a million, a million.
+    pub async fn replay_dry_run(
+        &self,
+        account: i64,
+        endpoint: Id<WebhookEndpoint>,
+        matching: &Matching,
+    ) -> Result<i64, DatabaseError> {
+        let time = |at: Option<Timestamp>| at.map(Timestamp::system_time);
+        let (from, until) = (time(matching.created_from), time(matching.created_until));
+        let client = self.client().await?;
+        let statement = client.prepare_cached(include_str!("sql/replay_dry_run.sql")).await?;
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 7] = [
+            &account,
+            &endpoint.to_string(),
+            &matching.types,
+            &matching.object,
+            &from,
+            &until,
+            &matching.only_failed,
+        ];
+        Ok(client.query_one(&statement, &parameters).await?.get(0))
+    }
+}
