@@ -5,6 +5,7 @@ mod keys;
 mod migrate;
 mod secrets;
 mod serve;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,9 @@ enum Command {
     /// Manage the key that signing secrets are sealed with
     #[command(subcommand)]
     Secrets(secrets::SecretsCommand),
+    /// Prove that nothing was lost: the state is the fold of the log, and every event has reached or is owed to every endpoint
+    /// that asked for it. Exit code 1 if anything is wrong
+    Verify(verify::VerifyOptions),
 }
 
 /// Runs a command. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
@@ -42,6 +46,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Migrate(options) => migrate::run(options).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Secrets(command) => secrets::run(command).await,
+        Command::Verify(options) => verify::run(options).await,
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,6 +6,7 @@
 pub mod accounts;
 mod appender;
 pub mod secrets;
+pub mod verify;
 mod wake;
 
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};

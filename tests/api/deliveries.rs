@@ -34,7 +34,7 @@ async fn an_event_tells_of_every_delivery_and_attempt() {
     })
     .await;
     let mut expected = vec![(good.as_str(), "delivered"), (bad.as_str(), "owed")];
-    expected.sort();
+    expected.sort_unstable();
     assert_eq!(states(&list), expected);
     let of = |endpoint: &str| {
         list["data"]

@@ -2,6 +2,7 @@
 
 mod dev;
 mod production;
+mod verify;
 
 use std::collections::HashMap;
 use std::process::Stdio;

@@ -13,6 +13,7 @@ fn role(path: &str) -> &'static str {
         {
             "calmony_owner"
         }
+        path if path.starts_with("src/log/sql/verify_") => "calmony_reader",
         path if path.starts_with("src/log/") => "calmony_api",
         path if path.starts_with("src/read/") => "calmony_reader",
         path if path.starts_with("src/outbox/") => "calmony_worker",
@@ -49,6 +50,10 @@ async fn no_hot_statement_scans_a_table() {
             "partitions",
             "stale_secrets",
             "reseal",
+            "verify_derived",
+            "verify_history",
+            "verify_horizon",
+            "verify_fanned_out",
             "wake",
             "create_key",
         ]

@@ -21,10 +21,8 @@ async fn scenario(route: &Route, client: &Client) -> (String, Value) {
         ("POST" | "PATCH", "/v1/webhook_endpoints/{id}") => {
             (path(client.endpoint("https://example.com/", &["*"]).await.0), json!({ "disabled": true }))
         }
-        ("POST", "/v1/webhook_endpoints/{id}/roll_secret") | ("DELETE", "/v1/webhook_endpoints/{id}") => {
-            (path(client.endpoint("https://example.com/", &["*"]).await.0), json!({}))
-        }
-        ("POST", "/v1/webhook_endpoints/{id}/replay") => {
+        ("DELETE", "/v1/webhook_endpoints/{id}")
+        | ("POST", "/v1/webhook_endpoints/{id}/replay" | "/v1/webhook_endpoints/{id}/roll_secret") => {
             (path(client.endpoint("https://example.com/", &["*"]).await.0), json!({}))
         }
         ("POST", "/v1/replays/{id}/cancel") => (path(replay(client).await), json!({})),

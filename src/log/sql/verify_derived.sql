@@ -1,0 +1,26 @@
+-- Rows derived from endpoints' and replays' events that don't stand as their objects do, and work without an event or an
+-- endpoint; a hundred at the most.
+select * from (
+    select 'endpoint ' || coalesce(p.id, o.id)
+      from calmony.endpoint p
+      full join (select * from calmony.object where id like 'we\_%') o on o.account = p.account and o.id = p.id
+     where p.id is null or o.id is null or p.version <> o.version or p.url is distinct from o.data ->> 'url'
+        or p.status <> case when o.deleted then 'deleted' else o.data ->> 'status' end
+        or p.enabled_events <> array(select json_array_elements_text(o.data -> 'enabled_events'))
+    union all
+    select 'replay ' || coalesce(r.id, o.id)
+      from calmony.replay r
+      full join (select * from calmony.object where id like 'rpl\_%') o on o.account = r.account and o.id = r.id
+     where r.id is null or o.id is null or r.status <> o.data ->> 'status'
+    union all
+    select 'outbox row ' || x.position from calmony.outbox x
+     where not exists (select from calmony.event e where e.account = x.account and e.position = x.position)
+    union all
+    select 'delivery ' || d.position || ' ' || d.endpoint from calmony.delivery d
+     where not exists (select from calmony.event e where e.account = d.account and e.position = d.position)
+        or not exists (select from calmony.endpoint p where p.account = d.account and p.id = d.endpoint)
+    union all
+    select 'delivery ' || d.position || ' ' || d.endpoint || ' in bucket ' || d.bucket from calmony.delivery d
+      join calmony.event e on e.account = d.account and e.position = d.position
+     where d.bucket <> calmony.bucket_of(e.stream)) wrong (what)
+ limit 100

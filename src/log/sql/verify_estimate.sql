@@ -1,0 +1,4 @@
+-- About how many rows a table has. $1 its name.
+select greatest(0, reltuples)::bigint
+  from pg_class
+ where oid = ('calmony.' || $1::text)::regclass

@@ -1,0 +1,113 @@
+//! Every event was delivered, or is owed, parked or exhausted, for every endpoint that asked for it from before the commit
+//! until the fan-out.
+//!
+//! When an event was fanned out isn't on record. Where an endpoint was changed around the time of an event that left no
+//! trace, it is lost only if attempts prove that its bucket had been fanned out beyond it before the change.
+
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
+
+use tokio_postgres::{Client, Row, Statement};
+
+use super::history::{Interval, intervals};
+use super::{Report, Watch};
+use crate::database::{DatabaseError, STATEMENT_TIMEOUT_MS};
+
+/// Positions of one portion.
+const PORTION: i64 = 5_000;
+
+/// An event that an endpoint asked for and of which there is no trace.
+struct Missing {
+    event: String,
+    position: i64,
+    created_at: SystemTime,
+    bucket: i16,
+}
+
+/// Looks at every event for every endpoint.
+pub(super) async fn check(
+    client: &Client,
+    report: &mut Report,
+    watch: &mut impl Watch,
+) -> Result<(), DatabaseError> {
+    let row = client.query_one(include_str!("../sql/verify_horizon.sql"), &[]).await?;
+    let (head, horizon): (i64, SystemTime) = (row.get(0), row.get(1));
+    let statement = client.prepare(include_str!("../sql/verify_deliveries.sql")).await?;
+    let intervals = intervals(client).await?;
+    let end = |interval: &Interval| interval.end.map_or(head, |(position, _)| position - 1);
+    let length = |interval: &Interval| u64::try_from(end(interval) - interval.after).unwrap_or(0);
+    watch.stage("deliveries", intervals.iter().map(length).sum());
+    for interval in &intervals {
+        let mut after = interval.after;
+        while after < end(interval) {
+            let until = end(interval).min(after + PORTION);
+            let missing = portion(client, &statement, interval, (after, until, horizon), report).await?;
+            judge(client, interval, missing, report).await?;
+            watch.done(u64::try_from(until - after).unwrap_or(0));
+            after = until;
+        }
+    }
+    Ok(())
+}
+
+/// Counts what became of the events of a part of the log; returns those that left no trace.
+async fn portion(
+    client: &Client,
+    statement: &Statement,
+    interval: &Interval,
+    (after, until, horizon): (i64, i64, SystemTime),
+    report: &mut Report,
+) -> Result<Vec<Missing>, DatabaseError> {
+    let Interval { account, endpoint, enabled_events, .. } = interval;
+    let row =
+        client.query_one(statement, &[account, endpoint, &after, &until, enabled_events, &horizon]).await?;
+    let count = |column: usize| u64::try_from(row.get::<_, i64>(column)).unwrap_or(0);
+    let found = &mut report.deliveries;
+    found.delivered += count(0);
+    found.owed += count(1);
+    found.parked += count(2);
+    found.exhausted += count(3);
+    found.pending += count(4);
+    Ok(missing(&row))
+}
+
+fn missing(row: &Row) -> Vec<Missing> {
+    let (events, positions): (Vec<String>, Vec<i64>) = (row.get(5), row.get(6));
+    let (times, buckets): (Vec<SystemTime>, Vec<i16>) = (row.get(7), row.get(8));
+    let missing = events.into_iter().zip(positions).zip(times.into_iter().zip(buckets));
+    missing
+        .map(|((event, position), (created_at, bucket))| Missing { event, position, created_at, bucket })
+        .collect()
+}
+
+/// Tells what is lost from what the endpoint may not have asked for when it was fanned out.
+async fn judge(
+    client: &Client,
+    interval: &Interval,
+    missing: Vec<Missing>,
+    report: &mut Report,
+) -> Result<(), DatabaseError> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let fanned_out: Option<HashMap<i16, i64>> = match interval.end {
+        None => None,
+        Some((_, at)) => {
+            let rows = client.query(include_str!("../sql/verify_fanned_out.sql"), &[&at]).await?;
+            Some(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+        }
+    };
+    for missing in missing {
+        // A later position may have been committed before the endpoint's own event was.
+        let edge = interval.since + Duration::from_millis(u64::from(STATEMENT_TIMEOUT_MS));
+        let was_fanned_out = fanned_out.as_ref().is_none_or(|reached| {
+            reached.get(&missing.bucket).is_some_and(|reached| *reached >= missing.position)
+        });
+        if missing.created_at > edge && was_fanned_out {
+            report.lost_delivery(&missing.event, &interval.endpoint);
+        } else {
+            report.deliveries.undecided += 1;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! The state is the fold of the log: versions count 1, 2, 3 … without gaps, each event says truly what it changed, nothing
+//! follows a deletion, and the object stands as its last event left it.
+
+use serde_json::{Map, Value};
+use tokio_postgres::{Client, Row};
+
+use super::{Report, Watch, estimate};
+use crate::database::DatabaseError;
+use crate::domain::diff::previous_attributes;
+
+/// Events of one portion.
+const PORTION: i64 = 5_000;
+
+/// The last event of an object that was read.
+struct Last {
+    account: i64,
+    stream: String,
+    version: i64,
+    deleted: bool,
+    data: String,
+    /// Whether the object stood as after this event when it was read.
+    is_state: bool,
+}
+
+/// Folds the log, object by object.
+pub(super) async fn check(
+    client: &Client,
+    report: &mut Report,
+    watch: &mut impl Watch,
+) -> Result<(), DatabaseError> {
+    watch.stage("events", estimate(client, "event").await?);
+    let statement = client.prepare(include_str!("../sql/verify_fold.sql")).await?;
+    let mut last: Option<Last> = None;
+    loop {
+        let (account, stream, version) = last
+            .as_ref()
+            .map_or((i64::MIN, "", 0), |last| (last.account, last.stream.as_str(), last.version));
+        let rows = client.query(&statement, &[&account, &stream, &version, &PORTION]).await?;
+        for row in &rows {
+            last = Some(fold(last.take(), row, report));
+        }
+        let count = u64::try_from(rows.len()).unwrap_or(0);
+        report.events += count;
+        watch.done(count);
+        if rows.is_empty() {
+            if let Some(last) = last {
+                check_state(&last, report);
+            }
+            return Ok(());
+        }
+    }
+}
+
+fn fold(last: Option<Last>, row: &Row, report: &mut Report) -> Last {
+    let now = Last {
+        account: row.get(0),
+        stream: row.get(1),
+        version: row.get(2),
+        deleted: row.get(4),
+        data: row.get(5),
+        is_state: row.get::<_, Option<bool>>(7).unwrap_or(false),
+    };
+    let event: &str = row.get(3);
+    let before = match last {
+        Some(last) if last.account == now.account && last.stream == now.stream => Some(last),
+        Some(last) => {
+            check_state(&last, report);
+            None
+        }
+        None => None,
+    };
+    let expected = before.as_ref().map_or(1, |before| before.version + 1);
+    if now.version != expected {
+        report.state_problem(format!("{} lacks version {expected} (before {event})", now.stream));
+    }
+    if before.as_ref().is_some_and(|before| before.deleted) {
+        report.state_problem(format!("{event} follows the deletion of {}", now.stream));
+    }
+    if !says_what_changed(before.as_ref(), &now, row.get(6)) {
+        report.state_problem(format!("{event} doesn't say what it changed"));
+    }
+    now
+}
+
+/// Whether `previous_attributes` is what the event changed: of an update, and of nothing else.
+fn says_what_changed(before: Option<&Last>, now: &Last, previous: Option<&str>) -> bool {
+    let stored = previous.map(serde_json::from_str::<Map<String, Value>>).transpose();
+    let expected = match before {
+        Some(before) if !now.deleted => previous_attributes(&before.data, &now.data),
+        _ => Ok(None),
+    };
+    matches!((stored, expected), (Ok(stored), Ok(expected)) if stored == expected)
+}
+
+fn check_state(last: &Last, report: &mut Report) {
+    report.objects += 1;
+    if !last.is_state {
+        report.state_problem(format!("{} doesn't stand as its last event left it", last.stream));
+    }
+}
+
+/// Objects that no event speaks of, and derived rows that don't stand as their objects do.
+pub(super) async fn check_orphans(
+    client: &Client,
+    report: &mut Report,
+    watch: &mut impl Watch,
+) -> Result<(), DatabaseError> {
+    watch.stage("objects", report.objects);
+    let statement = client.prepare(include_str!("../sql/verify_orphans.sql")).await?;
+    let (mut account, mut object) = (i64::MIN, String::new());
+    loop {
+        let rows = client.query(&statement, &[&account, &object, &PORTION]).await?;
+        for row in &rows {
+            if row.get(2) {
+                report.state_problem(format!("{} is an object without an event", row.get::<_, &str>(1)));
+            }
+        }
+        watch.done(u64::try_from(rows.len()).unwrap_or(0));
+        let Some(last) = rows.last() else { break };
+        (account, object) = (last.get(0), last.get(1));
+    }
+    for row in client.query(include_str!("../sql/verify_derived.sql"), &[]).await? {
+        report.state_problem(format!("{} is not as the log says", row.get::<_, &str>(0)));
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Proving that nothing was lost: the state is the fold of the log, and every event has reached, or is owed to, every endpoint
+//! that asked for it.
+//!
+//! It reads portion by portion, each in one snapshot, under the reader's role, and can run beside everything else. What
+//! it can't decide it says: deliveries from before the oldest attempt on record, and events at the edge of a change of
+//! their endpoint.
+
+mod deliveries;
+mod fold;
+mod history;
+
+use tokio_postgres::Client;
+
+use crate::database::{DatabaseError, DatabaseUrl, Role};
+
+/// The most findings that are kept of one kind.
+const FINDINGS_MAX: usize = 100;
+
+/// What was looked at and what was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Report {
+    /// Events that were read.
+    pub events: u64,
+    /// Objects that were read.
+    pub objects: u64,
+    /// Whatever the state and the log disagree about: the object or the event, and how.
+    pub state: Vec<String>,
+    /// Deliveries, by what became of them.
+    pub deliveries: Deliveries,
+    /// Events that an endpoint asked for and of which there is no trace: `evt_… for we_…`.
+    pub lost: Vec<String>,
+    /// How many problems there are in all, those included that are not listed.
+    pub problems: u64,
+}
+
+/// How many deliveries are in which state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Deliveries {
+    /// Taken by the endpoint.
+    pub delivered: u64,
+    /// To be attempted.
+    pub owed: u64,
+    /// Waiting for their endpoint to be enabled or resumed.
+    pub parked: u64,
+    /// Given up after the last attempt.
+    pub exhausted: u64,
+    /// Not fanned out yet.
+    pub pending: u64,
+    /// Without a trace, where the endpoint was changed at about that time, so that it may not have asked for them.
+    pub undecided: u64,
+}
+
+/// How far it is, for whoever watches.
+pub trait Watch: Send {
+    /// A stage has begun, with so many steps.
+    fn stage(&mut self, name: &'static str, steps: u64);
+    /// So many steps of it are done.
+    fn done(&mut self, steps: u64);
+}
+
+impl Report {
+    fn state_problem(&mut self, what: String) {
+        self.problems += 1;
+        if self.state.len() < FINDINGS_MAX {
+            self.state.push(what);
+        }
+    }
+
+    fn lost_delivery(&mut self, event: &str, endpoint: &str) {
+        self.problems += 1;
+        if self.lost.len() < FINDINGS_MAX {
+            self.lost.push(format!("{event} for {endpoint}"));
+        }
+    }
+}
+
+/// Looks at everything.
+pub async fn verify(url: &DatabaseUrl, watch: &mut impl Watch) -> Result<Report, DatabaseError> {
+    let client = url.client(Role::Reader).await?;
+    let mut report = Report::default();
+    fold::check(&client, &mut report, watch).await?;
+    fold::check_orphans(&client, &mut report, watch).await?;
+    deliveries::check(&client, &mut report, watch).await?;
+    Ok(report)
+}
+
+/// About how many rows a table has, for a progress bar.
+async fn estimate(client: &Client, table: &str) -> Result<u64, DatabaseError> {
+    let row = client.query_one(include_str!("../sql/verify_estimate.sql"), &[&table]).await?;
+    Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+}
