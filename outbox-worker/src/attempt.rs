@@ -190,6 +190,22 @@ const fn class_of(forbidden: Forbidden) -> &'static str {
     }
 }
 
+/// Whether an error is of TLS, in however many I/O errors it is wrapped: those don't tell of it as their source.
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    let mut wrapped = Some(error);
+    while let Some(error) = wrapped {
+        if error.is::<rustls::Error>() {
+            return true;
+        }
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        wrapped = match inner {
+            Some(inner) => Some(inner),
+            None => None,
+        };
+    }
+    false
+}
+
 /// The class of a failure that left no answer, by the types of its causes.
 fn class(error: &reqwest::Error) -> &'static str {
     let mut cause: Option<&dyn Error> = error.source();
@@ -197,13 +213,7 @@ fn class(error: &reqwest::Error) -> &'static str {
         if let Some(forbidden) = inner.downcast_ref::<Forbidden>() {
             return class_of(*forbidden);
         }
-        if inner.is::<rustls::Error>() {
-            return "tls";
-        }
-        if let Some(io) = inner.downcast_ref::<std::io::Error>()
-            && let Some(tls) = io.get_ref()
-            && tls.is::<rustls::Error>()
-        {
+        if is_tls(inner) {
             return "tls";
         }
         cause = inner.source();

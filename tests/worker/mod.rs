@@ -3,6 +3,8 @@
 mod delivers;
 mod endpoints;
 mod guards;
+mod history;
+mod hostile;
 mod isolation;
 mod late;
 mod order;
