@@ -17,6 +17,12 @@ test: postgres ## Run every test, against a private PostgreSQL
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --no-fail-fast
 
+.PHONY: torture
+torture: postgres ## Run the fault suite for long: 200 faults (FAULTS=…), repeatable by SEED=…
+	$(CARGO) build --workspace --bins
+	CALMONY_FAULTS=$(or $(FAULTS),200) $(if $(SEED),CALMONY_SEED=$(SEED)) \
+		$(CARGO) test --package calmony-tests --test calmony -- --nocapture faults::torture
+
 .PHONY: lint
 lint: ## Check format, lints and documentation; every warning fails
 	$(CARGO) fmt --all --check

@@ -103,7 +103,8 @@ pub struct Fetched {
 }
 
 impl Session {
-    /// Reads up to that many rows of the outbox after the cursor, and those that have turned up in the gaps.
+    /// Reads up to that many rows of the outbox after the cursor, and those that have turned up in the gaps. Of events that were
+    /// there before this session, whoever has taken them isn't asked again.
     pub async fn fresh(
         &self,
         cursor: i64,
@@ -112,15 +113,16 @@ impl Session {
         gaps: &Gaps,
     ) -> Result<Fetched, DatabaseError> {
         let (first, last) = gaps.bounds();
-        let parameters: [&(dyn ToSql + Sync); 6] = [&cursor, &rows, &own, &first, &last, &true];
+        let old = cursor < self.head;
+        let parameters: [&(dyn ToSql + Sync); 7] = [&cursor, &rows, &own, &first, &last, &true, &old];
         Ok(self.fetched(&self.client.query(&self.statements.fresh, &parameters).await?))
     }
 
     /// Reads up to that many rows of the session's own buckets after a position, and none of the others'.
     pub async fn scan(&self, from: i64, rows: i64, own: &[i16]) -> Result<Fetched, DatabaseError> {
         let none: [i64; 0] = [];
-        let parameters: [&(dyn ToSql + Sync); 6] =
-            [&from, &rows, &own, &none.as_slice(), &none.as_slice(), &false];
+        let parameters: [&(dyn ToSql + Sync); 7] =
+            [&from, &rows, &own, &none.as_slice(), &none.as_slice(), &false, &true];
         Ok(self.fetched(&self.client.query(&self.statements.fresh, &parameters).await?))
     }
 

@@ -20,6 +20,8 @@ pub struct Session {
     pub(super) client: Client,
     pub(super) statements: Statements,
     pub(super) secrets: SecretCache,
+    /// The last position of the outbox when the session began.
+    pub(super) head: i64,
     wake: Arc<Notify>,
     ended: CancellationToken,
 }
@@ -63,7 +65,8 @@ impl Session {
             replay: client.prepare(include_str!("sql/replay.sql")).await?,
             replays_over: client.prepare(include_str!("sql/replays_over.sql")).await?,
         };
-        Ok(Self { client, statements, secrets: SecretCache::new(keyring), wake, ended })
+        let head = client.query_one(include_str!("sql/head.sql"), &[]).await?.get(0);
+        Ok(Self { client, statements, secrets: SecretCache::new(keyring), head, wake, ended })
     }
 
     /// Waits until somebody appended.

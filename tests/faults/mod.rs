@@ -1,3 +1,4 @@
 //! Crashes: nothing that was acknowledged is lost, and what comes twice has the same id.
 
 mod kills;
+mod torture;

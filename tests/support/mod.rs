@@ -9,6 +9,8 @@
 
 pub mod client;
 pub mod database;
+pub mod proxy;
+pub mod random;
 pub mod raw;
 pub mod receiver;
 pub mod system;

@@ -40,18 +40,18 @@ impl RawReceiver {
     }
 }
 
-/// Reads one request with its body; false when the connection has ended.
-pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> bool {
+/// Reads one request; its body, or none when the connection has ended.
+pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read(&mut byte).await {
             Ok(1) => head.push(byte[0]),
-            _ => return false,
+            _ => return None,
         }
     }
     let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
     let mut body = vec![0; length.trim().parse().unwrap()];
-    stream.read_exact(&mut body).await.is_ok()
+    stream.read_exact(&mut body).await.ok().map(|_| body)
 }

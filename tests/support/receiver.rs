@@ -1,6 +1,7 @@
 //! Webhook receivers that behave as they are told.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -59,6 +60,8 @@ pub enum Reply {
     Endless,
     /// With 200, once it is told to.
     When(Arc<Notify>),
+    /// With 200, after a while.
+    After(Duration),
     /// Not at all.
     Never,
 }
@@ -130,6 +133,10 @@ async fn receive(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
         }
         Reply::When(told) => {
             told.notified().await;
+            status(200).into_response()
+        }
+        Reply::After(time) => {
+            tokio::time::sleep(time).await;
             status(200).into_response()
         }
         Reply::Never => std::future::pending().await,

@@ -11,4 +11,5 @@ mod order;
 mod replay;
 mod retries;
 mod secrets;
+mod settles;
 mod shares;

@@ -147,7 +147,10 @@ impl Engine {
                 if !buckets.is_empty() {
                     tracing::info!(count = buckets.len(), "took buckets");
                     self.ownership.took(&buckets);
-                    self.scan.again = true;
+                    // The first read of all begins at the head anyway.
+                    if self.cursor > 0 || self.busy.contains(&Operation::ReadFresh) {
+                        self.scan.took(&buckets);
+                    }
                     self.want_fresh = true;
                     self.want_due = true;
                 }

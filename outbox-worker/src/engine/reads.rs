@@ -1,9 +1,9 @@
 //! Reading: new events after the cursor, a scan from the head now and again, what is due, and what is owed to an endpoint
 //! that is probed or back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use calmony_pay::outbox::{Due, EndpointKey, EndpointStatus, Fetched};
+use calmony_pay::outbox::{Due, EndpointKey, EndpointStatus, Fetched, Fresh};
 use tokio::time::Instant;
 
 use super::Engine;
@@ -19,11 +19,17 @@ const WALK_ROWS: usize = 256;
 /// Rows of one read.
 const ROWS: usize = 500;
 
-/// The scan of the worker's own buckets from the head of the outbox, for what the cursor and the gaps have missed.
+/// The scan of the worker's own buckets from the head of the outbox: for what another worker has left in them, and for what
+/// the cursor and the gaps have missed.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
     /// How far it has come; none when none is on.
     at: Option<i64>,
+    /// The buckets that were there when it began.
+    covers: Vec<i16>,
+    /// Buckets that were taken and not scanned since. What is new in them waits, because what another worker has left there
+    /// comes first.
+    unscanned: BTreeSet<i16>,
     /// It has to begin again: it is time, or buckets have come while it was on.
     pub(super) again: bool,
     /// The last read was one of it.
@@ -32,13 +38,30 @@ pub(super) struct Scan {
 
 impl Scan {
     /// Where to scan from, if it is the scan's turn. It takes turns with reads after the cursor.
-    fn turn(&mut self, others_wait: bool) -> Option<i64> {
+    fn turn(&mut self, own: &[i16], others_wait: bool) -> Option<i64> {
         if self.at.is_none() && std::mem::take(&mut self.again) {
             self.at = Some(0);
+            self.covers = own.to_vec();
         }
         let from = self.at.filter(|_| !(others_wait && self.was_last));
         self.was_last = from.is_some();
         from
+    }
+
+    /// These buckets were taken.
+    pub(super) fn took(&mut self, buckets: &[i16]) {
+        self.unscanned.extend(buckets);
+        self.again = true;
+    }
+
+    /// It has come so far, or to its end.
+    fn reached(&mut self, at: Option<i64>) {
+        self.at = at;
+        if at.is_none() {
+            for bucket in self.covers.drain(..) {
+                self.unscanned.remove(&bucket);
+            }
+        }
     }
 }
 
@@ -70,7 +93,7 @@ impl Engine {
             return;
         }
         let own = own.to_vec();
-        if let Some(from) = self.scan.turn(self.want_fresh) {
+        if let Some(from) = self.scan.turn(&own, self.want_fresh) {
             self.busy.insert(Operation::ReadFresh);
             self.perform(move |session| async move {
                 session.scan(from, rows(ROWS), &own).await.map(Read::Scanned).map(Done::Read)
@@ -143,13 +166,16 @@ impl Engine {
                 self.want_fresh |= fetched.positions.len() >= ROWS;
                 self.gaps.note(self.cursor, &fetched.positions, Instant::now());
                 self.cursor = fetched.positions.last().copied().unwrap_or(self.cursor);
-                self.admit(fetched);
+                let Fetched { mut fresh, .. } = fetched;
+                fresh.retain(|fresh| !self.scan.unscanned.contains(&fresh.bucket));
+                self.admit(fresh);
             }
             Read::Scanned(fetched) => {
                 self.busy.remove(&Operation::ReadFresh);
                 let full = fetched.positions.len() >= ROWS;
-                self.scan.at = fetched.positions.last().copied().filter(|last| full && *last < self.cursor);
-                self.admit(fetched);
+                let last = fetched.positions.last().copied();
+                self.admit(fetched.fresh);
+                self.scan.reached(last.filter(|last| full && *last < self.cursor));
             }
             Read::Due(due) => {
                 self.busy.remove(&Operation::ReadDue);
@@ -195,9 +221,9 @@ impl Engine {
         }
     }
 
-    fn admit(&mut self, fetched: Fetched) {
+    fn admit(&mut self, fetched: Vec<Fresh>) {
         let now = Instant::now();
-        for fresh in fetched.fresh {
+        for fresh in fetched {
             if self.ownership.owns(fresh.bucket) {
                 self.flight.admit(fresh, now);
             }

@@ -186,13 +186,13 @@ impl Flight {
             return false;
         }
         match (found, line) {
-            (Found::Busy, Some(line)) => {
-                self.lines.join(&line, job);
-                return true;
-            }
             _ if behind || found == Found::Closed => {
                 self.give_row(job, DeliveryState::Owed(BEHIND));
                 return false;
+            }
+            (Found::Busy, Some(line)) => {
+                self.lines.join(&line, job);
+                return true;
             }
             _ if self.firsts.hangs(&endpoint) || self.endpoints.route(&endpoint, now) == Route::Wait => {
                 self.give_row(job, DeliveryState::Owed(Duration::ZERO));

@@ -224,3 +224,15 @@ async fn when_a_breaker_opens_what_is_queued_gets_rows_and_what_comes_too() {
     flight.attempted(&probe, answered(Some("timeout")), landing(true, now));
     assert_eq!(flight.settlement.deliveries().count(), 0, "ahead of its time, it leaves its row as it is");
 }
+
+/// After a takeover: the first event is still in the outbox, the second has a row, the third is new.
+#[tokio::test]
+async fn nobody_joins_a_line_past_an_event_that_has_a_row() {
+    let (mut flight, now) = (flight(), Instant::now());
+    flight.admit(fresh(1, &["ordered"]), now);
+    let mut third = fresh(3, &["ordered"]);
+    third.targets.iter_mut().for_each(|target| target.behind = true);
+    flight.admit(third, now);
+    assert_eq!(flight.settlement.lines().count(), 1, "it gets a row, behind the other");
+    assert_eq!(positions(&mut flight), [1]);
+}

@@ -43,7 +43,12 @@ with attempted as (
               and state = 'owed'
             order by position
             limit 1) next
-     where d.account = next.account and d.position = next.position and d.endpoint = next.endpoint
+     -- A row is touched once in a statement.
+     where (next.account, next.position, next.endpoint::text) not in (
+               select * from unnest($17::bigint[], $18::bigint[], $19::text[])
+               union all
+               select * from unnest($25::bigint[], $26::bigint[], $27::text[]))
+       and d.account = next.account and d.position = next.position and d.endpoint = next.endpoint
 )
 delete from calmony.outbox o
  using unnest($28::bigint[], $29::bigint[]) as x (account, position)
