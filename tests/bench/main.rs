@@ -1,9 +1,14 @@
-//! First figures, for anyone to repeat: `make bench`. Everything is on one machine, so read the ratios of one run and not the
+//! Figures, for anyone to repeat: `make bench`, or `target/release/bench isolation` and so on for some of them. Everything is on one machine, so read the ratios of one run and not the
 //! absolute numbers. The load generator and the receiver are in this process; the product is the release build.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that can't go on stops")]
 
+mod backlog;
 mod create;
 mod drain;
+mod isolation;
+mod pinned;
+mod recovery;
+mod sink;
 
 use std::time::Duration;
 
@@ -31,10 +36,26 @@ async fn main() {
     migrate(&cluster.url("calmony").unwrap()).await.unwrap();
     let system = System::on(Database { url: cluster.url_text("calmony") }).await;
 
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |name: &str| asked.is_empty() || asked.iter().any(|asked| asked == name);
     println!("| scenario | median | min | max | ratio to the first row of its group, median of paired |");
     println!("| --- | --- | --- | --- | --- |");
-    create::measure(&system).await;
-    drain::measure(&system).await;
+    system.client.customer("n0").await;
+    if wanted("create") {
+        create::measure(&system).await;
+    }
+    if wanted("drain") {
+        drain::measure(&system).await;
+    }
+    if wanted("isolation") {
+        isolation::measure(&system).await;
+    }
+    if wanted("recovery") {
+        recovery::measure(&system).await;
+    }
+    if wanted("pinned") {
+        pinned::measure(&system).await;
+    }
     cluster.stop().await.unwrap();
 }
 

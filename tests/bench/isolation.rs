@@ -1,0 +1,121 @@
+//! Ten endpoints, of which one hangs and one answers 500, beside the eight others alone: how long the eight wait.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use support::System;
+
+use super::sink::{Mode, Sink};
+use super::{backlog, median};
+
+const ROUNDS: usize = 3;
+const SLICE: Duration = Duration::from_secs(20);
+const GOOD: usize = 8;
+
+/// What the eight others have seen.
+struct Seen {
+    p50: f64,
+    p99: f64,
+    events: u64,
+    duplicates: usize,
+    missing: usize,
+}
+
+pub(super) async fn measure(system: &System) {
+    println!("\n| isolation | p50 | p99 | events/s | duplicates | missing |");
+    println!("| --- | --- | --- | --- | --- | --- |");
+    for (name, pace) in
+        [("50 events/s", Some(Duration::from_millis(20))), ("8 connections at full load", None)]
+    {
+        let (mut p50, mut p99) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let alone = run(system, pace, false).await;
+            let beside = run(system, pace, true).await;
+            for (what, seen) in [("alone", &alone), ("beside two bad ones", &beside)] {
+                println!(
+                    "| {name}, eight {what} | {:.2} ms | {:.2} ms | {} | {} | {} |",
+                    seen.p50,
+                    seen.p99,
+                    seen.events / SLICE.as_secs(),
+                    seen.duplicates,
+                    seen.missing
+                );
+            }
+            p50.push(beside.p50 / alone.p50);
+            p99.push(beside.p99 / alone.p99);
+        }
+        println!("| {name}: ratio, median of {ROUNDS} | {:.2} | {:.2} | | | |", median(p50), median(p99));
+    }
+}
+
+async fn run(system: &System, pace: Option<Duration>, with_bad: bool) -> Seen {
+    let sink = Sink::start().await;
+    sink.set(GOOD, Mode::Hangs);
+    sink.set(GOOD + 1, Mode::Fails);
+    let count = if with_bad { GOOD + 2 } else { GOOD };
+    let mut endpoints = Vec::new();
+    for n in 0..count {
+        endpoints.push(system.client.endpoint(&format!("{}/{n}", sink.url), &["customer.created"]).await.0);
+    }
+    let worker = system
+        .worker_with(&[("CALMONY_ATTEMPT_TIMEOUT", "5s"), ("CALMONY_RETRY_SCHEDULE", "5s,5m,30m")])
+        .await;
+    let sent = Arc::new(std::sync::Mutex::new(HashMap::new()));
+    let next = Arc::new(AtomicU64::new(0));
+    let started = Instant::now();
+    let clients: Vec<_> = (0..8)
+        .map(|_| {
+            let (client, sent, next) = (system.client.clone(), sent.clone(), next.clone());
+            tokio::spawn(async move {
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if let Some(pace) = pace {
+                        tokio::time::sleep_until((started + pace * u32::try_from(n).unwrap()).into()).await;
+                    }
+                    if started.elapsed() >= SLICE {
+                        return;
+                    }
+                    sent.lock().unwrap().insert(n, Instant::now());
+                    client.post("/v1/customers", &format!("name=n{n}")).await.ok();
+                }
+            })
+        })
+        .collect();
+    for client in clients {
+        client.await.unwrap();
+    }
+    backlog::emptied(system, "select exists (select from calmony.outbox)").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for endpoint in endpoints {
+        system.client.delete(&format!("/v1/webhook_endpoints/{endpoint}")).await.ok();
+    }
+    drop(worker);
+    let admin = system.database.admin().await;
+    admin.batch_execute("truncate calmony.outbox, calmony.delivery").await.unwrap();
+    let sent = std::mem::take(&mut *sent.lock().unwrap());
+    seen(&sent, &sink)
+}
+
+fn seen(sent: &HashMap<u64, Instant>, sink: &Sink) -> Seen {
+    let mut first: HashMap<(usize, u64), f64> = HashMap::new();
+    let mut duplicates = 0;
+    for (endpoint, n, at) in sink.take_arrivals() {
+        let Some(began) = sent.get(&n) else { continue };
+        let ms = at.duration_since(*began).as_secs_f64() * 1000.0;
+        if first.insert((endpoint, n), ms).is_some() {
+            duplicates += 1;
+        }
+    }
+    let mut latencies: Vec<f64> = first.into_values().collect();
+    latencies.sort_by(f64::total_cmp);
+    let at = |share: usize| latencies.get(latencies.len() * share / 100).copied().unwrap_or(f64::NAN);
+    Seen {
+        p50: at(50),
+        p99: at(99),
+        events: u64::try_from(sent.len()).unwrap(),
+        duplicates,
+        missing: sent.len() * GOOD - latencies.len(),
+    }
+}
