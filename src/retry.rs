@@ -93,20 +93,21 @@ impl RetrySchedule {
 /// The longest that a receiver may put an attempt off by `Retry-After`.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * HOUR);
 
-/// The schedule's delay, or what the receiver asked for where that is longer, but never longer than a day for its sake.
+/// The schedule's delay, or what the receiver asked for where that is longer.
 #[must_use]
 pub fn at_least(delay: Duration, retry_after: Option<Duration>) -> Duration {
-    delay.max(retry_after.unwrap_or_default().min(RETRY_AFTER_MAX))
+    delay.max(retry_after.unwrap_or_default())
 }
 
-/// What a `Retry-After` header asks for (RFC 9110, 10.2.3): seconds, or the time until a date.
+/// What a `Retry-After` header asks for (RFC 9110, 10.2.3): seconds, or the time until a date; a day at the most.
 #[must_use]
 pub fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    httpdate::parse_http_date(value).ok().map(|date| date.duration_since(now).unwrap_or_default())
+    let asked = match value.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default(),
+    };
+    Some(asked.min(RETRY_AFTER_MAX))
 }
 
 /// A random place within the band of [`RetrySchedule::delay_after`].
@@ -194,7 +195,9 @@ mod tests {
         assert_eq!(at_least(minute, None), minute);
         assert_eq!(at_least(minute, Some(Duration::from_secs(5))), minute);
         assert_eq!(at_least(minute, Some(minute * 2)), minute * 2);
-        assert_eq!(at_least(minute, Some(minute * 100_000)), RETRY_AFTER_MAX);
+        for value in ["86401", "18446744073709551615", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+            assert_eq!(parse(value), Some(RETRY_AFTER_MAX.as_secs()), "{value}");
+        }
     }
 
     #[test]

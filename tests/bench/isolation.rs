@@ -1,8 +1,8 @@
 //! Ten endpoints, of which one hangs and one answers 500, beside the eight others alone: how long the eight wait.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use support::System;
@@ -23,16 +23,26 @@ struct Seen {
     missing: usize,
 }
 
+/// How events are offered.
+#[derive(Debug, Clone, Copy)]
+enum Load {
+    /// One after so long, whatever becomes of the others.
+    Every(Duration),
+    /// As fast as the machine delivers them: the next when one has arrived everywhere, with so many on their way.
+    Outstanding(usize),
+}
+
 pub(super) async fn measure(system: &System) {
     println!("\n| isolation | p50 | p99 | events/s | duplicates | missing |");
     println!("| --- | --- | --- | --- | --- | --- |");
-    for (name, pace) in
-        [("50 events/s", Some(Duration::from_millis(20))), ("8 connections at full load", None)]
-    {
+    for (name, load) in [
+        ("50 events/s", Load::Every(Duration::from_millis(20))),
+        ("the machine's limit, 32 events on their way", Load::Outstanding(32)),
+    ] {
         let (mut p50, mut p99) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            let alone = run(system, pace, false).await;
-            let beside = run(system, pace, true).await;
+            let alone = run(system, load, false).await;
+            let beside = run(system, load, true).await;
             for (what, seen) in [("alone", &alone), ("beside two bad ones", &beside)] {
                 println!(
                     "| {name}, eight {what} | {:.2} ms | {:.2} ms | {} | {} | {} |",
@@ -50,7 +60,7 @@ pub(super) async fn measure(system: &System) {
     }
 }
 
-async fn run(system: &System, pace: Option<Duration>, with_bad: bool) -> Seen {
+async fn run(system: &System, load: Load, with_bad: bool) -> Seen {
     let sink = Sink::start().await;
     sink.set(GOOD, Mode::Hangs);
     sink.set(GOOD + 1, Mode::Fails);
@@ -62,30 +72,7 @@ async fn run(system: &System, pace: Option<Duration>, with_bad: bool) -> Seen {
     let worker = system
         .worker_with(&[("CALMONY_ATTEMPT_TIMEOUT", "5s"), ("CALMONY_RETRY_SCHEDULE", "5s,5m,30m")])
         .await;
-    let sent = Arc::new(std::sync::Mutex::new(HashMap::new()));
-    let next = Arc::new(AtomicU64::new(0));
-    let started = Instant::now();
-    let clients: Vec<_> = (0..8)
-        .map(|_| {
-            let (client, sent, next) = (system.client.clone(), sent.clone(), next.clone());
-            tokio::spawn(async move {
-                loop {
-                    let n = next.fetch_add(1, Ordering::Relaxed);
-                    if let Some(pace) = pace {
-                        tokio::time::sleep_until((started + pace * u32::try_from(n).unwrap()).into()).await;
-                    }
-                    if started.elapsed() >= SLICE {
-                        return;
-                    }
-                    sent.lock().unwrap().insert(n, Instant::now());
-                    client.post("/v1/customers", &format!("name=n{n}")).await.ok();
-                }
-            })
-        })
-        .collect();
-    for client in clients {
-        client.await.unwrap();
-    }
+    let sent = offer(system, &sink, load).await;
     backlog::emptied(system, "select exists (select from calmony.outbox)").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     for endpoint in endpoints {
@@ -94,8 +81,45 @@ async fn run(system: &System, pace: Option<Duration>, with_bad: bool) -> Seen {
     drop(worker);
     let admin = system.database.admin().await;
     admin.batch_execute("truncate calmony.outbox, calmony.delivery").await.unwrap();
-    let sent = std::mem::take(&mut *sent.lock().unwrap());
     seen(&sent, &sink)
+}
+
+/// Creates numbered customers; returns when each was sent.
+async fn offer(system: &System, sink: &Sink, load: Load) -> HashMap<u64, Instant> {
+    let sent = Arc::new(Mutex::new(HashMap::new()));
+    let next = Arc::new(AtomicU64::new(0));
+    let started = Instant::now();
+    let clients = match load {
+        Load::Every(_) => 8,
+        Load::Outstanding(count) => count,
+    };
+    let clients: Vec<_> = (0..clients)
+        .map(|_| {
+            let (client, sink) = (system.client.clone(), sink.clone());
+            let (sent, next) = (sent.clone(), next.clone());
+            tokio::spawn(async move {
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    if let Load::Every(pace) = load {
+                        tokio::time::sleep_until((started + pace * u32::try_from(n).unwrap()).into()).await;
+                    }
+                    if started.elapsed() >= SLICE {
+                        return;
+                    }
+                    let arrived = sink.arrived_at(n, GOOD);
+                    sent.lock().unwrap().insert(n, Instant::now());
+                    client.post("/v1/customers", &format!("name=n{n}")).await.ok();
+                    if let Load::Outstanding(_) = load {
+                        arrived.await.unwrap();
+                    }
+                }
+            })
+        })
+        .collect();
+    for client in clients {
+        client.await.unwrap();
+    }
+    std::mem::take(&mut *sent.lock().unwrap())
 }
 
 fn seen(sent: &HashMap<u64, Instant>, sink: &Sink) -> Seen {

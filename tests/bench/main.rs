@@ -40,7 +40,7 @@ async fn main() {
     let wanted = |name: &str| asked.is_empty() || asked.iter().any(|asked| asked == name);
     println!("| scenario | median | min | max | ratio to the first row of its group, median of paired |");
     println!("| --- | --- | --- | --- | --- |");
-    system.client.customer("n0").await;
+    system.client.customer("template").await;
     if wanted("create") {
         create::measure(&system).await;
     }
@@ -56,7 +56,25 @@ async fn main() {
     if wanted("pinned") {
         pinned::measure(&system).await;
     }
+    if wanted("verify") {
+        verify(&system).await;
+    }
     cluster.stop().await.unwrap();
+}
+
+/// How long `calmony verify` takes over all that the other measurements have left.
+async fn verify(system: &System) {
+    let started = std::time::Instant::now();
+    let said = tokio::process::Command::new(support::system::program("calmony"))
+        .args(["verify", "--database-url", &system.database.url])
+        .output()
+        .await
+        .unwrap();
+    println!(
+        "\n`calmony verify` took {:.1} s:\n{}",
+        started.elapsed().as_secs_f64(),
+        String::from_utf8_lossy(&said.stdout)
+    );
 }
 
 /// A series of measurements of one thing, in one unit a second.

@@ -10,6 +10,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 /// How it answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -36,6 +37,8 @@ struct Shared {
     requests: AtomicU64,
     /// Endpoint, number of the customer and time, of what was taken.
     arrivals: Mutex<Vec<(usize, u64, Instant)>>,
+    /// Who waits for a customer to arrive at so many more endpoints.
+    waiting: Mutex<HashMap<u64, (usize, oneshot::Sender<()>)>>,
 }
 
 impl Sink {
@@ -59,9 +62,31 @@ impl Sink {
         self.shared.requests.load(Ordering::Relaxed)
     }
 
+    /// Resolves when that customer has arrived at so many endpoints from now on.
+    pub(super) fn arrived_at(&self, number: u64, endpoints: usize) -> oneshot::Receiver<()> {
+        let (tell, told) = oneshot::channel();
+        self.shared.waiting.lock().unwrap().insert(number, (endpoints, tell));
+        told
+    }
+
     /// What was taken since the last time.
     pub(super) fn take_arrivals(&self) -> Vec<(usize, u64, Instant)> {
         std::mem::take(&mut self.shared.arrivals.lock().unwrap())
+    }
+}
+
+impl Shared {
+    fn arrived(&self, number: u64) {
+        let mut waiting = self.waiting.lock().unwrap();
+        if let Some((left, _)) = waiting.get_mut(&number) {
+            *left -= 1;
+            if *left == 0
+                && let Some((_, tell)) = waiting.remove(&number)
+            {
+                // Nobody may wait for it.
+                let _ = tell.send(());
+            }
+        }
     }
 }
 
@@ -76,6 +101,7 @@ async fn receive(State(shared): State<Arc<Shared>>, Path(endpoint): Path<usize>,
     }
     if let Some(number) = number(&body) {
         shared.arrivals.lock().unwrap().push((endpoint, number, now));
+        shared.arrived(number);
     }
     StatusCode::OK
 }

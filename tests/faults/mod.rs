@@ -1,4 +1,5 @@
 //! Crashes: nothing that was acknowledged is lost, and what comes twice has the same id.
 
+mod exhausted;
 mod kills;
 mod torture;

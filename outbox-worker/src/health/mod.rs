@@ -16,8 +16,9 @@ use tokio::time::Instant;
 const WINDOW_FIRST: usize = 8;
 /// So many failures in a row open the breaker …
 const FAILURES: u32 = 5;
-/// … when the first of them is so long ago.
+/// … when the first of them is so long ago, or when they are so many.
 const FAILING: Duration = Duration::from_millis(500);
+const FAILURES_MANY: u32 = 50;
 /// The shortest and the longest time between two probes.
 const PROBE_EVERY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 /// How long what isn't used is remembered.
@@ -158,6 +159,12 @@ impl Health {
         self.walk.is_some() || !matches!(self.breaker, Breaker::Closed)
     }
 
+    /// Whether it has failed so often, and so long or so much, that it is taken for dead.
+    fn is_failing(&self, now: Instant) -> bool {
+        let for_long = now.duration_since(self.first_failure) >= FAILING;
+        self.failures >= FAILURES_MANY || self.failures >= FAILURES && for_long
+    }
+
     fn break_open(&mut self, since: Instant, now: Instant, retry_after: Option<Duration>) {
         let away = now.duration_since(since);
         let pause = (away / 8).clamp(PROBE_EVERY.0, PROBE_EVERY.1).max(retry_after.unwrap_or_default());
@@ -174,9 +181,6 @@ impl Endpoints {
     }
 
     fn health(&mut self, account: i64, endpoint: &str, now: Instant) -> &mut Health {
-        if !self.known.contains_key(endpoint) {
-            self.known.insert(endpoint.to_owned(), Health::new(account, self.share, now));
-        }
         let share = self.share;
         let health =
             self.known.entry(endpoint.to_owned()).or_insert_with(|| Health::new(account, share, now));
@@ -262,9 +266,7 @@ impl Endpoints {
             health.window = (health.window / 2).max(1);
         }
         match health.breaker {
-            Breaker::Closed
-                if health.failures >= FAILURES && now.duration_since(health.first_failure) >= FAILING =>
-            {
+            Breaker::Closed if health.is_failing(now) => {
                 health.break_open(health.first_failure, now, retry_after);
                 Change::Broken
             }

@@ -35,7 +35,7 @@ fn broken(now: Instant) -> (Endpoints, Instant) {
 async fn a_breaker_opens_after_failures_in_a_row_and_a_while() {
     let now = Instant::now();
     let mut endpoints = Endpoints::new(64, TIMEOUT);
-    for _ in 0..100 {
+    for _ in 1..FAILURES_MANY {
         assert_eq!(endpoints.failed(1, "e", ERROR, now), Change::None, "they may be of one instant");
     }
     endpoints.succeeded(1, "e", 1, now);

@@ -1,0 +1,52 @@
+//! A database that has no connection free.
+
+use support::database::own_cluster_with;
+use support::{Database, Receiver, System, eventually};
+
+#[tokio::test]
+async fn a_database_without_a_free_connection_is_waited_for() {
+    let (mut cluster, _folder) = own_cluster_with(
+        "exhausted",
+        &["fsync=off", "max_connections=30", "superuser_reserved_connections=0"],
+    )
+    .await;
+    cluster.url("postgres").unwrap().create_database("calmony").await.unwrap();
+    calmony_pay::database::migrate::migrate(&cluster.url("calmony").unwrap()).await.unwrap();
+    let system = System::on(Database { url: cluster.url_text("calmony") }).await;
+    let receiver = Receiver::start().await;
+    system.client.endpoint(&receiver.url, &["customer.created"]).await;
+    let worker = system.worker().await;
+    system.client.customer("before").await;
+    receiver.next().await;
+
+    let admin = system.database.admin().await;
+    let ours =
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'calmony%'";
+    let mut taken = Vec::new();
+    for round in 0..2 {
+        admin.batch_execute(ours).await.unwrap();
+        while let Ok((client, connection)) =
+            tokio_postgres::connect(&system.database.url, tokio_postgres::NoTls).await
+        {
+            tokio::spawn(connection);
+            taken.push(client);
+        }
+        assert!(round == 1 || taken.len() > 10, "{}", taken.len());
+    }
+    let answer = system.client.post("/v1/customers", "name=while").await;
+    assert_eq!(answer.error().0, 503, "{}", answer.text);
+    let ready = async |status: u16| {
+        eventually("readiness", async || {
+            let answer = support::client::http().get(format!("{}/readyz", worker.url)).send().await.unwrap();
+            (answer.status().as_u16() == status).then_some(())
+        })
+        .await;
+    };
+    ready(503).await;
+    drop(taken);
+    ready(200).await;
+    system.client.customer("after").await;
+    assert_eq!(receiver.next().await.event["data"]["object"]["name"], "after");
+    drop(worker);
+    cluster.stop().await.unwrap();
+}
