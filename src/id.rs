@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ulid::Ulid;
 
 use crate::clock::Timestamp;
-use crate::contract::{Kind, REQUEST_ID_PREFIX};
+use crate::contract::{Kind, REQUEST_ID_PREFIX, RESOURCES};
 
 /// The id of a `K`: `cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX`.
 pub struct Id<K>(Ulid, PhantomData<fn() -> K>);
@@ -71,6 +71,13 @@ pub(crate) fn next_ulid(at: Timestamp) -> Ulid {
 fn canonical_ulid(text: &str) -> Option<Ulid> {
     let ulid = Ulid::from_string(text).ok()?;
     (ulid.to_string() == text).then_some(ulid)
+}
+
+/// Whether a text is an id of some resource.
+#[must_use]
+pub fn is_object_id(text: &str) -> bool {
+    let known = |prefix: &str| RESOURCES.iter().any(|resource| resource.prefix == prefix);
+    text.split_once('_').is_some_and(|(prefix, ulid)| known(prefix) && canonical_ulid(ulid).is_some())
 }
 
 impl<K: Kind> FromStr for Id<K> {

@@ -24,7 +24,7 @@ pub struct Keyring(Vec<(String, XChaCha20Poly1305)>);
 /// A text is no list of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected 32 bytes in standard base64, or several with commas between; `calmony secrets generate-key` makes one"
+    "expected 32 bytes in standard base64, or several with commas or line ends between; `calmony secrets generate-key` makes one"
 )]
 pub struct KeyringError;
 
@@ -59,11 +59,13 @@ impl FromStr for Keyring {
 
     fn from_str(text: &str) -> Result<Self, KeyringError> {
         let key = |part: &str| {
-            let bytes = STANDARD.decode(part.trim()).map_err(|_| KeyringError)?;
+            let bytes = STANDARD.decode(part).map_err(|_| KeyringError)?;
             let cipher = XChaCha20Poly1305::new_from_slice(&bytes).map_err(|_| KeyringError)?;
             Ok((key_id(&bytes), cipher))
         };
-        Ok(Self(text.trim().split(',').map(key).collect::<Result<_, _>>()?))
+        let parts = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|part| !part.is_empty());
+        let keys = parts.map(key).collect::<Result<Vec<_>, _>>()?;
+        if keys.is_empty() { Err(KeyringError) } else { Ok(Self(keys)) }
     }
 }
 
@@ -182,7 +184,7 @@ mod tests {
 
     #[test]
     fn what_is_no_key_is_refused() {
-        for text in ["", "short", "AAAA", &generate_key()[1..], &format!("{},", generate_key())] {
+        for text in ["", "short", "AAAA", &generate_key()[1..], ",", " "] {
             assert_eq!(text.parse::<Keyring>().map(|_| ()), Err(KeyringError), "{text}");
         }
     }

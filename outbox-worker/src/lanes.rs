@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use calmony_pay::outbox::DeliveryKey;
+use calmony_pay::outbox::{DeliveryKey, EndpointKey};
 
 use crate::attempt::Webhook;
 
@@ -109,6 +109,14 @@ impl Lanes {
     pub(crate) fn with_at_least(&self, count: usize) -> impl Iterator<Item = &String> {
         let full = move |lane: &Lane| lane.queued.len() + lane.sent >= count;
         self.endpoints.iter().filter(move |(_, lane)| full(lane)).map(|(endpoint, _)| endpoint)
+    }
+
+    /// The endpoints that have something queued.
+    pub(crate) fn queued_endpoints(&self) -> impl Iterator<Item = EndpointKey> {
+        self.endpoints.iter().filter_map(|(endpoint, lane)| {
+            let account = lane.queued.front()?.key.event.account;
+            Some(EndpointKey { account, endpoint: endpoint.clone() })
+        })
     }
 
     /// Whether that endpoint has as many requests in flight as it may, and none lands.

@@ -44,10 +44,14 @@ select d.account, d.position, d.endpoint, d.bucket, d.attempts, d.state, d.due_a
                and x.position < d.position and x.state <> 'exhausted'
              order by x.position
              limit 1),
+           -- From the object's last events to the outbox, never the other way: that may be long.
            (select 0::bigint
-              from calmony.outbox o
-              join calmony.event earlier on earlier.account = o.account and earlier.position = o.position
-             where o.account = d.account and o.position < d.position and earlier.stream = d.stream
+              from (select earlier.position
+                      from calmony.event earlier
+                     where earlier.account = d.account and earlier.stream = d.stream and earlier.version < e.version
+                     order by earlier.version desc
+                     limit 32) last
+             where exists (select from calmony.outbox o where o.account = d.account and o.position = last.position)
              limit 1)) end as behind_ms,
        d.stream is not null and exists (
            select from calmony.delivery x

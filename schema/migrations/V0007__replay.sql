@@ -14,6 +14,7 @@ create table calmony.replay (
     rate_limit     integer,         -- deliveries a second
     only_failed    boolean not null,
     single         boolean not null, -- one event that somebody picked, whether the endpoint asks for its type or not
+    bucket         smallint,         -- of that event
     id             calmony.object_id not null,
     endpoint       calmony.object_id not null,
     status         text not null,
@@ -42,16 +43,21 @@ create function calmony.derive_replay() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    picked bigint;
+    picked record;
 begin
-    select e.position into picked from calmony.event e
+    select e.position, calmony.bucket_of(e.stream) as bucket into picked from calmony.event e
      where e.account = new.account and e.id = new.data ->> 'event';
+    if not found and new.data ->> 'event' is not null then
+        raise exception 'a replay is for an event of its account'
+            using errcode = 'integrity_constraint_violation', constraint = 'replay_event_is_there';
+    end if;
     insert into calmony.replay (account, id, endpoint, status, started_at, after_position, until_position, created_from,
-                                created_until, rate_limit, only_failed, single, stream, types)
+                                created_until, rate_limit, only_failed, single, bucket, stream, types)
     values (new.account, new.stream, new.data ->> 'webhook_endpoint', new.data ->> 'status', statement_timestamp(),
-            coalesce(picked - 1, 0), coalesce(picked, new.position),
+            coalesce(picked.position - 1, 0), coalesce(picked.position, new.position),
             to_timestamp((new.data ->> 'created_from')::bigint), to_timestamp((new.data ->> 'created_until')::bigint),
-            (new.data ->> 'rate_limit')::integer, (new.data ->> 'only_failed')::boolean, picked is not null,
+            (new.data ->> 'rate_limit')::integer, (new.data ->> 'only_failed')::boolean, picked.position is not null,
+            picked.bucket,
             new.data ->> 'related_object',
             case when json_typeof(new.data -> 'types') = 'array'
                  then array(select json_array_elements_text(new.data -> 'types')) end)

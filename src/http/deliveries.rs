@@ -16,7 +16,7 @@ use crate::read::deliveries::{Attempt, Delivery};
 use crate::read::page::Listed;
 
 /// What a list of an endpoint's deliveries can be narrowed to.
-const STATES: &[&str] = &["delivered", "exhausted", "owed", "parked"];
+const STATES: &[&str] = &["delivered", "dropped", "exhausted", "owed", "parked"];
 
 /// The parameters of a list of an endpoint's deliveries.
 #[derive(Debug, Default, Deserialize)]
@@ -60,7 +60,7 @@ pub(super) async fn of_endpoint(
 }
 
 fn list(url: &str, listed: &Listed<Delivery>) -> Result<Rendered, ApiError> {
-    let shown = |delivery| serde_json::to_string(&Shown::of(delivery, url));
+    let shown = |delivery| serde_json::to_string(&Shown::of(delivery));
     let entries = listed.entries.iter().map(shown).collect::<Result<_, _>>()?;
     render::list(url, &Listed { entries, has_more: listed.has_more })
 }
@@ -82,7 +82,7 @@ struct Attempts<'a> {
     object: &'static str,
     data: Vec<ShownAttempt<'a>>,
     has_more: bool,
-    url: &'a str,
+    url: String,
 }
 
 /// An attempt as it is sent. Times of phases are milliseconds.
@@ -111,7 +111,8 @@ struct Phases {
 }
 
 impl<'a> Shown<'a> {
-    fn of(delivery: &'a Delivery, url: &'a str) -> Self {
+    fn of(delivery: &'a Delivery) -> Self {
+        let url = format!("/v1/events/{}/deliveries", delivery.event);
         let data = delivery.attempts.iter().map(ShownAttempt::of).collect();
         Self {
             object: "delivery",

@@ -16,7 +16,7 @@ use crate::read::events::{EventFilter, ListedEvent};
 use crate::read::page::Listed;
 
 /// The most names in `types`.
-const TYPES_MAX: usize = 20;
+pub(super) const TYPES_MAX: usize = 20;
 
 /// The parameters of a list of events.
 #[derive(Debug, Default, Deserialize)]

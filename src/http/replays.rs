@@ -14,8 +14,8 @@ use super::{events, webhook_endpoints};
 use crate::clock::{self, Timestamp};
 use crate::contract::{Event, Kind as _, Replay, WebhookEndpoint};
 use crate::domain::replay::{self, End, ReplayFilter, Start, Status};
-use crate::domain::{ParameterError, Problem, Rejection, Snapshot};
-use crate::id::Id;
+use crate::domain::{Field, ParameterError, Problem, Rejection, Snapshot};
+use crate::id::{self, Id};
 use crate::read::objects::ObjectFilter;
 use crate::read::replays::Matching;
 
@@ -27,7 +27,7 @@ pub(super) struct StartParams {
     dry_run: bool,
     only_failed: bool,
     rate_limit: Option<i64>,
-    related_object: Option<String>,
+    related_object: Field<String>,
     types: Vec<String>,
 }
 
@@ -52,6 +52,8 @@ pub(super) struct ListParams {
 struct Preview {
     object: &'static str,
     dry_run: bool,
+    /// Whether all events were looked at, and not only the newest.
+    complete: bool,
     matching_events: i64,
     webhook_endpoint: Id<WebhookEndpoint>,
 }
@@ -64,19 +66,27 @@ pub(super) async fn start(
     Params(params): Params<StartParams>,
 ) -> Result<Rendered, ApiError> {
     webhook_endpoints::living(&app, &caller, endpoint).await?;
+    let related_object = related_object(params.related_object)?;
     let created = params.created.unwrap_or_default();
     let types = types(&params.types)?;
     let rate_limit = params.rate_limit.map(rate).transpose()?;
     if params.dry_run {
         let matching = Matching {
             types,
-            object: params.related_object,
+            object: related_object,
             created_from: created.from,
             created_until: created.until,
             only_failed: params.only_failed,
         };
-        let matching_events = app.reader.replay_dry_run(caller.account.id, endpoint, &matching).await?;
-        let told = Preview { object: "replay", dry_run: true, matching_events, webhook_endpoint: endpoint };
+        let (matching_events, complete) =
+            app.reader.replay_dry_run(caller.account.id, endpoint, &matching).await?;
+        let told = Preview {
+            object: "replay",
+            dry_run: true,
+            complete,
+            matching_events,
+            webhook_endpoint: endpoint,
+        };
         return Ok(Rendered(serde_json::to_string(&told)?));
     }
     let filter = ReplayFilter {
@@ -84,7 +94,7 @@ pub(super) async fn start(
         created_until: created.until.map(Timestamp::seconds),
         event: None,
         only_failed: params.only_failed,
-        related_object: params.related_object,
+        related_object,
         types,
     };
     Ok(begin(&app, &caller, endpoint, filter, rate_limit).await?.into())
@@ -177,6 +187,9 @@ fn types(names: &[String]) -> Result<Option<Vec<String>>, ParameterError> {
     if names.is_empty() {
         return Ok(None);
     }
+    if names.len() > events::TYPES_MAX {
+        return Err(ParameterError::new("types", Problem::TooMany(events::TYPES_MAX)));
+    }
     let mut types = Vec::new();
     for (index, name) in names.iter().enumerate() {
         let before = types.len();
@@ -187,6 +200,17 @@ fn types(names: &[String]) -> Result<Option<Vec<String>>, ParameterError> {
         }
     }
     Ok(Some(types))
+}
+
+/// The id of an object. An empty one is a mistake, and not a wish for all.
+fn related_object(given: Field<String>) -> Result<Option<String>, ParameterError> {
+    let refuse = |problem| Err(ParameterError::new("related_object", problem));
+    match given {
+        Field::Keep => Ok(None),
+        Field::Unset => refuse(Problem::Empty),
+        Field::Set(id) if id::is_object_id(&id) => Ok(Some(id)),
+        Field::Set(_) => refuse(Problem::Malformed("expected the id of an object, such as cus_…".to_owned())),
+    }
 }
 
 fn rate(given: i64) -> Result<u32, ParameterError> {

@@ -1,6 +1,8 @@
 //! Sealing stored signing secrets anew, under the owner's role: after a change of the key, or where they were stored before
 //! secrets were sealed.
 
+use tokio_postgres::types::ToSql;
+
 use crate::database::{DatabaseError, DatabaseUrl, Role};
 use crate::seal::{Keyring, OpenError};
 use crate::secret::{SigningSecret, SigningSecretError};
@@ -32,28 +34,32 @@ pub enum ResealError {
     },
 }
 
-/// Seals every secret that isn't sealed with the ring's first key. Returns how many there were.
+/// Seals every secret that isn't sealed with the ring's first key. Returns how many there were. One that can't be opened stays
+/// as it is; the first of those is the error, once all the others are done.
 pub async fn reseal(url: &DatabaseUrl, keyring: &Keyring) -> Result<u64, ResealError> {
     let client = url.client(Role::Owner).await?;
-    let mut count = 0;
+    let (mut count, mut problem) = (0, None);
+    let (mut account, mut endpoint, mut version) = (i64::MIN, String::new(), 0_i64);
     loop {
-        let stale =
-            client.query(include_str!("sql/stale_secrets.sql"), &[&keyring.current(), &PORTION]).await;
+        let parameters: [&(dyn ToSql + Sync); 5] =
+            [&keyring.current(), &account, &endpoint, &version, &PORTION];
+        let stale = client.query(include_str!("sql/stale_secrets.sql"), &parameters).await;
         let stale = stale.map_err(DatabaseError::from)?;
         if stale.is_empty() {
-            return Ok(count);
+            return problem.map_or(Ok(count), Err);
         }
         for row in stale {
-            let (account, endpoint, version) =
-                (row.get::<_, i64>(0), row.get::<_, String>(1), row.get::<_, i64>(2));
-            let secret = open(keyring, &endpoint, row.get(3), row.get(4))?;
-            let sealed = keyring.seal(&secret, &endpoint);
-            let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
-                [&account, &endpoint, &version, &sealed.key_id, &sealed.text];
-            count += client
-                .execute(include_str!("sql/reseal.sql"), &parameters)
-                .await
-                .map_err(DatabaseError::from)?;
+            (account, endpoint, version) = (row.get(0), row.get(1), row.get(2));
+            match open(keyring, &endpoint, row.get(3), row.get(4)) {
+                Ok(secret) => {
+                    let sealed = keyring.seal(&secret, &endpoint);
+                    let parameters: [&(dyn ToSql + Sync); 5] =
+                        [&account, &endpoint, &version, &sealed.key_id, &sealed.text];
+                    let changed = client.execute(include_str!("sql/reseal.sql"), &parameters).await;
+                    count += changed.map_err(DatabaseError::from)?;
+                }
+                Err(error) => problem = problem.or(Some(error)),
+            }
         }
     }
 }

@@ -21,7 +21,7 @@ pub struct Target {
     pub version: i64,
     /// Where to.
     pub url: String,
-    /// Its live signing secrets, the newest first.
+    /// Its live signing secrets, the newest first. None when they can't be opened: then nothing can be sent.
     pub secrets: Vec<SigningSecret>,
     /// How many requests a second it takes, where it says so.
     pub rate_limit: Option<u32>,

@@ -26,6 +26,11 @@ pub struct ReplayOver {
 }
 
 impl Session {
+    /// Owes the single events of the session's own buckets that somebody has picked. Returns how many.
+    pub async fn resend(&self, own: &[i16]) -> Result<u64, DatabaseError> {
+        Ok(self.client.execute(&self.statements.resend, &[&own]).await?)
+    }
+
     /// Does a step of one replay in the session's own buckets.
     pub async fn replay(&self, own: &[i16], workers: usize) -> Result<ReplayStep, DatabaseError> {
         let workers = i32::try_from(workers.max(1)).unwrap_or(1);

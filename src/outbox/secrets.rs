@@ -2,34 +2,43 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::seal::Keyring;
 use crate::secret::SigningSecret;
 
 /// The most secrets that are kept open.
 const OPEN_MAX: usize = 10_000;
+/// How often the log says that secrets can't be opened.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
-/// The secrets that have been opened, by what is stored of them.
+/// The secrets that have been opened, by their endpoint and what is stored of them.
 #[derive(Debug)]
 pub(super) struct SecretCache {
     keyring: Keyring,
-    open: Mutex<HashMap<String, SigningSecret>>,
+    open: Mutex<HashMap<(String, String), SigningSecret>>,
+    complained: Mutex<Option<Instant>>,
 }
 
 impl SecretCache {
     pub(super) fn new(keyring: Keyring) -> Self {
-        Self { keyring, open: Mutex::default() }
+        Self { keyring, open: Mutex::default(), complained: Mutex::default() }
     }
 
-    /// The secrets of an endpoint, as `calmony.live_secrets` lists them. One that can't be opened doesn't sign; the receiver
-    /// refuses what is unsigned, and the log says why.
+    /// The secrets of an endpoint, as `calmony.live_secrets` lists them. None when any of them can't be opened: a receiver that
+    /// waits for just that signature would refuse the rest.
     pub(super) fn open(&self, endpoint: &str, stored: &str) -> Vec<SigningSecret> {
-        stored.split_whitespace().filter_map(|stored| self.open_one(endpoint, stored)).collect()
+        let opened: Option<Vec<_>> =
+            stored.split_whitespace().map(|stored| self.open_one(endpoint, stored)).collect();
+        opened.unwrap_or_default()
     }
 
     fn open_one(&self, endpoint: &str, stored: &str) -> Option<SigningSecret> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(secret) = open.get(stored) {
+        let key = (endpoint.to_owned(), stored.to_owned());
+        if let Some(secret) = open.get(&key) {
             return Some(secret.clone());
         }
         let opened = match stored.split_once(':') {
@@ -43,17 +52,26 @@ impl SecretCache {
                 if open.len() >= OPEN_MAX {
                     open.clear();
                 }
-                open.insert(stored.to_owned(), secret.clone());
+                open.insert(key, secret.clone());
                 Some(secret)
             }
             Err(error) => {
-                tracing::error!(
-                    endpoint,
-                    error,
-                    "a signing secret can't be opened; is CALMONY_SECRET_KEY complete?"
-                );
+                self.complain(endpoint, &error);
                 None
             }
+        }
+    }
+
+    /// Says that nothing can be signed for an endpoint, at most once in a while.
+    fn complain(&self, endpoint: &str, error: &str) {
+        let mut complained = self.complained.lock().unwrap_or_else(PoisonError::into_inner);
+        if complained.is_none_or(|last| last.elapsed() > COMPLAIN_EVERY) {
+            *complained = Some(Instant::now());
+            tracing::error!(
+                endpoint,
+                error,
+                "a signing secret can't be opened, so nothing is sent to its endpoint; is CALMONY_SECRET_KEY complete?"
+            );
         }
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Statements {
     pub(super) walk: Statement,
     unpark: Statement,
     health: Statement,
+    versions: Statement,
+    pub(super) resend: Statement,
     pub(super) replay: Statement,
     pub(super) replays_over: Statement,
 }
@@ -62,6 +64,8 @@ impl Session {
             walk: client.prepare(include_str!("sql/walk.sql")).await?,
             unpark: client.prepare(include_str!("sql/unpark.sql")).await?,
             health: client.prepare(include_str!("sql/health.sql")).await?,
+            versions: client.prepare(include_str!("sql/versions.sql")).await?,
+            resend: client.prepare(include_str!("sql/resend.sql")).await?,
             replay: client.prepare(include_str!("sql/replay.sql")).await?,
             replays_over: client.prepare(include_str!("sql/replays_over.sql")).await?,
         };
@@ -74,6 +78,11 @@ impl Session {
         self.wake.notified().await;
     }
 
+    /// Whether the session has ended.
+    pub fn has_ended(&self) -> bool {
+        self.client.is_closed()
+    }
+
     /// Waits until the session has ended.
     pub async fn ended(&self) {
         self.ended.cancelled().await;
@@ -83,8 +92,9 @@ impl Session {
     /// ago. What can't be done now, because somebody reads the table, is done another time: a week is in stock, and there
     /// is a default partition.
     pub async fn keep_partitions(&self, retention_days: i32) {
-        if let Err(error) = self.client.execute(include_str!("sql/partitions.sql"), &[&retention_days]).await
-        {
+        let make = self.client.execute(include_str!("sql/make_partitions.sql"), &[]).await;
+        let drop = self.client.execute(include_str!("sql/drop_partitions.sql"), &[&retention_days]).await;
+        for error in [make, drop].into_iter().filter_map(Result::err) {
             let error = DatabaseError::from(error);
             tracing::warn!(%error, "the partitions of the attempts can't be looked after now");
         }
@@ -98,17 +108,29 @@ impl Session {
         succeeded: &[EndpointKey],
         too_long: Duration,
     ) -> Result<Vec<EndpointKey>, DatabaseError> {
-        let columns = |keys: &[EndpointKey]| -> (Vec<i64>, Vec<String>) {
-            keys.iter().map(|key| (key.account, key.endpoint.clone())).unzip()
-        };
         let ((a, b), (c, d)) = (columns(failing), columns(succeeded));
         let too_long = i64::try_from(too_long.as_millis()).unwrap_or(i64::MAX);
         let rows = self.client.query(&self.statements.health, &[&a, &b, &c, &d, &too_long]).await?;
         Ok(rows.iter().map(|row| EndpointKey { account: row.get(0), endpoint: row.get(1) }).collect())
     }
 
+    /// The versions of these endpoints.
+    pub async fn endpoint_versions(
+        &self,
+        endpoints: &[EndpointKey],
+    ) -> Result<Vec<(String, i64)>, DatabaseError> {
+        let (accounts, ids) = columns(endpoints);
+        let rows = self.client.query(&self.statements.versions, &[&accounts, &ids]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
     /// Makes what is parked due again where its endpoint has been enabled or resumed, or deleted; returns how many deliveries.
     pub async fn unpark(&self, own: &[i16]) -> Result<u64, DatabaseError> {
         Ok(self.client.execute(&self.statements.unpark, &[&own]).await?)
     }
+}
+
+/// Accounts and ids of endpoints, as parameters.
+fn columns(keys: &[EndpointKey]) -> (Vec<i64>, Vec<String>) {
+    keys.iter().map(|key| (key.account, key.endpoint.clone())).unzip()
 }

@@ -55,6 +55,8 @@ pub struct Phases {
 pub enum DeliveryState {
     /// Another attempt, after this time.
     Owed(Duration),
+    /// Those before it in line; they are looked at again after this time, unless the last of them goes before.
+    Behind(Duration),
     /// Its endpoint to be enabled.
     Parked,
     /// Nothing: it was the last attempt.
@@ -101,6 +103,18 @@ impl Settlement {
     /// The deliveries whose rows change.
     pub fn deliveries(&self) -> impl Iterator<Item = &DeliveryKey> {
         self.waiting.keys().chain(&self.delivered)
+    }
+
+    /// Whether something is to be written about that event's place in the outbox.
+    #[must_use]
+    pub fn has_event(&self, event: &EventKey) -> bool {
+        self.fanned_out.contains(event)
+    }
+
+    /// Whether something is to be written about that delivery's row.
+    #[must_use]
+    pub fn has_delivery(&self, delivery: &DeliveryKey) -> bool {
+        self.waiting.contains_key(delivery) || self.delivered.contains(delivery)
     }
 
     /// Adds later outcomes to these.
@@ -151,7 +165,7 @@ impl Session {
         let delivered = KeyColumns::of(settlement.delivered.iter());
         let fanned_out: (Vec<i64>, Vec<i64>) =
             settlement.fanned_out.iter().map(|event| (event.account, event.position)).unzip();
-        let mut parameters: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(29);
+        let mut parameters: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(30);
         parameters.extend(attempts.keys.columns());
         parameters.extend(attempts.columns());
         parameters.extend(waiting.keys.columns());
@@ -254,6 +268,7 @@ struct WaitingColumns<'a> {
     state: Vec<&'static str>,
     wait_ms: Vec<Option<i64>>,
     line: Vec<Option<&'a str>>,
+    behind: Vec<bool>,
 }
 
 impl<'a> WaitingColumns<'a> {
@@ -261,7 +276,7 @@ impl<'a> WaitingColumns<'a> {
         let (state, wait_ms) = waiting
             .values()
             .map(|waiting| match waiting.state {
-                DeliveryState::Owed(wait) => {
+                DeliveryState::Owed(wait) | DeliveryState::Behind(wait) => {
                     ("owed", Some(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)))
                 }
                 DeliveryState::Parked => ("parked", None),
@@ -275,12 +290,16 @@ impl<'a> WaitingColumns<'a> {
             state,
             wait_ms,
             line: waiting.values().map(|waiting| waiting.line.as_deref()).collect(),
+            behind: waiting
+                .values()
+                .map(|waiting| matches!(waiting.state, DeliveryState::Behind(_)))
+                .collect(),
         }
     }
 
     /// The columns after those of the keys.
-    fn columns(&self) -> [&(dyn ToSql + Sync); 5] {
-        [&self.bucket, &self.attempts, &self.state, &self.wait_ms, &self.line]
+    fn columns(&self) -> [&(dyn ToSql + Sync); 6] {
+        [&self.bucket, &self.attempts, &self.state, &self.wait_ms, &self.line, &self.behind]
     }
 }
 

@@ -52,13 +52,13 @@ impl Reader {
         Ok(row.map(|row| Progress { owed: row.get(0), waiting: row.get(1), fraction: row.get(2) }))
     }
 
-    /// How many events a replay would be for; of more than a million, a million.
+    /// How many of the account's newest 250,000 events a replay would be for, and whether these are all.
     pub async fn replay_dry_run(
         &self,
         account: i64,
         endpoint: Id<WebhookEndpoint>,
         matching: &Matching,
-    ) -> Result<i64, DatabaseError> {
+    ) -> Result<(i64, bool), DatabaseError> {
         let time = |at: Option<Timestamp>| at.map(Timestamp::system_time);
         let (from, until) = (time(matching.created_from), time(matching.created_until));
         let client = self.client().await?;
@@ -72,6 +72,7 @@ impl Reader {
             &until,
             &matching.only_failed,
         ];
-        Ok(client.query_one(&statement, &parameters).await?.get(0))
+        let row = client.query_one(&statement, &parameters).await?;
+        Ok((row.get(0), row.get(1)))
     }
 }

@@ -127,6 +127,12 @@ async fn an_endpoint_lists_its_deliveries_by_state_and_in_pages() {
     assert_eq!(cursor.error().3, "starting_after");
     system.client.delete(&format!("/v1/webhook_endpoints/{endpoint}")).await.ok();
     assert!(events("state=delivered").await.len() == 7, "history outlives its endpoint");
+    let dropped = "select count(*) from calmony.delivery";
+    eventually("what was given up goes with it", async || {
+        // Given up, it stays listed; only what is owed goes.
+        (system.database.number(dropped).await == 2).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

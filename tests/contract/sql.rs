@@ -48,6 +48,7 @@ async fn no_hot_statement_scans_a_table() {
             "release_buckets",
             "announce",
             "partitions",
+            "replays_over",
             "stale_secrets",
             "reseal",
             "verify_derived",

@@ -169,6 +169,8 @@ async fn a_replay_keeps_to_its_rate_and_can_be_canceled() {
         (json!({ "rate_limit": 0 }), "rate_limit"),
         (json!({ "types": ["no.such"] }), "types[0]"),
         (json!({ "until": 5 }), "until"),
+        (json!({ "related_object": "" }), "related_object"),
+        (json!({ "related_object": "cus_1" }), "related_object"),
         (json!({ "created": { "gte": "soon" } }), "created[gte]"),
     ] {
         let path = format!("/v1/webhook_endpoints/{endpoint}/replay");

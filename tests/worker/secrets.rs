@@ -96,3 +96,21 @@ async fn secrets_are_sealed_at_rest_and_can_be_sealed_anew_while_everything_runs
     let said = crate::cli::run("calmony", &["secrets", "reseal"], &environment).await;
     assert!(said.code == Some(1) && said.stderr.contains(&endpoint), "{said:?}");
 }
+
+#[tokio::test]
+async fn nothing_is_sent_unsigned_when_a_worker_lacks_the_key() {
+    let system = System::start().await;
+    let receiver = Receiver::start().await;
+    let (endpoint, secret) = system.client.endpoint(&receiver.url, &["customer.created"]).await;
+    let wrong = system.worker_with(&[("CALMONY_SECRET_KEY", &generate_key())]).await;
+    system.client.customer("Ada").await;
+    system.drained().await;
+    assert_eq!(receiver.all().len(), 0);
+    assert_eq!(system.database.number("select count(*) from calmony.attempt").await, 0, "it is no attempt");
+    assert_eq!(system.database.number("select count(*) from calmony.delivery where state = 'owed'").await, 1);
+    drop(wrong);
+    let _right = system.worker().await;
+    assert!(verifies(&receiver.next().await, &secret));
+    let path = format!("/v1/webhook_endpoints/{endpoint}");
+    assert_eq!(system.client.get(&path).await.ok()["status"], "enabled");
+}

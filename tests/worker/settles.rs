@@ -49,4 +49,21 @@ async fn a_line_moves_on_whatever_is_written_about_those_behind() {
         "both are gone"
     );
     assert_eq!(system.database.number(due).await, 4, "and the next is due at once");
+
+    // The fifth was read while the fourth stood before it, and that is written when it no longer does, or no longer will.
+    let mut rows = Settlement::default();
+    waits(&mut rows, 5, 1_000);
+    waits(&mut rows, 6, 1_000);
+    session.settle(&rows).await.unwrap();
+    let mut outcomes = Settlement::default();
+    outcomes.delivered(key(4));
+    let behind = |position| {
+        let (state, line) = (DeliveryState::Behind(Duration::from_secs(1_000)), Some(Arc::from("cus_1")));
+        (key(position), Waiting { bucket: 1, attempts: 0, state, line })
+    };
+    for (key, waiting) in [behind(5), behind(6)] {
+        outcomes.waits(key, waiting);
+    }
+    session.settle(&outcomes).await.unwrap();
+    assert_eq!(system.database.number(due).await, 5, "the fifth goes on at once, the sixth stands behind it");
 }

@@ -140,7 +140,10 @@ impl Engine {
                 _ = share.tick() => self.share(),
                 _ = scan.tick() => self.scan.again = true,
                 () = sleep_until(paced.unwrap_or_else(Instant::now)), if paced.is_some() => {}
-                _ = health.tick() => self.record_health(Instant::now()),
+                _ = health.tick() => {
+                    self.record_health(Instant::now());
+                    self.ask_versions();
+                }
                 _ = partitions.tick() => self.keep_partitions(),
             }
         }
@@ -212,6 +215,7 @@ impl Engine {
         self.want_fresh = true;
         self.want_due = true;
         self.gaps.expire(now);
+        self.replay();
         self.flight.hand_over_hanging();
         if let Some(limit) = now.checked_sub(HAND_OVER) {
             self.flight.hand_over_late(limit);

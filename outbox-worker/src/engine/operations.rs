@@ -33,6 +33,7 @@ pub(super) enum Operation {
     Walk,
     Health,
     Replay,
+    Versions,
 }
 
 /// What an operation on the session brought.
@@ -42,8 +43,14 @@ pub(super) enum Done {
     Unsettled(Settlement, DatabaseError),
     Unparked(u64),
     Judged(Vec<EndpointKey>),
-    Replayed(ReplayStep),
-    ReplaysOver(Vec<ReplayOver>),
+    Replayed {
+        owes: bool,
+        step: ReplayStep,
+        over: Vec<ReplayOver>,
+    },
+    Versions(Vec<(String, i64)>),
+    /// Something that isn't a delivery's failed; it is tried again another time.
+    Aside(Operation, DatabaseError),
     Shared(usize),
     Took(Vec<i16>),
     Partitioned,
@@ -72,9 +79,30 @@ impl Engine {
             return;
         }
         let too_long = self.disable_after;
-        self.perform(move |session| async move {
+        self.perform_aside(Operation::Health, move |session| async move {
             session.record_health(&failing, &succeeded, too_long).await.map(Done::Judged)
         });
+    }
+
+    /// Asks whether endpoints that have something queued were changed: what is queued was read for them as they were.
+    pub(super) fn ask_versions(&mut self) {
+        let queued = self.flight.queued_endpoints();
+        if queued.is_empty() || self.failing.is_some() || !self.busy.insert(Operation::Versions) {
+            return;
+        }
+        self.perform_aside(Operation::Versions, move |session| async move {
+            session.endpoint_versions(&queued).await.map(Done::Versions)
+        });
+    }
+
+    fn note_versions(&mut self, versions: &[(String, i64)]) {
+        self.busy.remove(&Operation::Versions);
+        for (endpoint, version) in versions {
+            if self.flight.endpoints.has_version(endpoint, *version, Instant::now()) {
+                self.flight.hand_over_endpoint(endpoint);
+                self.want_due = true;
+            }
+        }
     }
 
     pub(super) fn keep_partitions(&mut self) {
@@ -117,9 +145,10 @@ impl Engine {
             self.perform(|session| async move { session.workers().await.map(Done::Shared) });
         }
         let own = self.ownership.own();
-        self.replay();
         if !own.is_empty() && self.busy.insert(Operation::Unpark) {
-            self.perform(move |session| async move { session.unpark(&own).await.map(Done::Unparked) });
+            self.perform_aside(Operation::Unpark, move |session| async move {
+                session.unpark(&own).await.map(Done::Unparked)
+            });
         }
     }
 
@@ -128,6 +157,22 @@ impl Engine {
         F: Future<Output = Result<Done, DatabaseError>> + Send + 'static,
     {
         self.operations.push(Box::pin(operation(self.session.clone())));
+    }
+
+    /// Performs what may fail without ending the session, unless that has ended anyway.
+    pub(super) fn perform_aside<F>(
+        &mut self,
+        operation: Operation,
+        perform: impl FnOnce(Arc<Session>) -> F + Send + 'static,
+    ) where
+        F: Future<Output = Result<Done, DatabaseError>> + Send + 'static,
+    {
+        self.perform(move |session| async move {
+            match perform(session.clone()).await {
+                Err(error) if !session.has_ended() => Ok(Done::Aside(operation, error)),
+                result => result,
+            }
+        });
     }
 
     pub(super) fn finish(&mut self, done: Done, reconnect: &mut Reconnect) -> Result<(), DatabaseError> {
@@ -165,8 +210,12 @@ impl Engine {
                     self.disable(key.account, &key.endpoint, DisabledReason::Failing);
                 }
             }
-            Done::Replayed(step) => self.replayed(step),
-            Done::ReplaysOver(over) => self.replays_over(over),
+            Done::Replayed { owes, step, over } => self.replayed(owes, step, over),
+            Done::Versions(versions) => self.note_versions(&versions),
+            Done::Aside(operation, error) => {
+                self.busy.remove(&operation);
+                tracing::warn!(?operation, %error, "this has to wait");
+            }
             Done::Partitioned => {}
         }
         Ok(())

@@ -135,10 +135,10 @@ impl Engine {
             return;
         }
         let own = own.to_vec();
-        if let Some(key) = self.flight.endpoints.next_probe(Instant::now()) {
+        if let Some((key, after)) = self.flight.endpoints.next_probe(Instant::now()) {
             self.busy.insert(Operation::Walk);
             self.perform(move |session| async move {
-                session.walk(1, &own, &key, 0).await.map(|due| Done::Read(Read::Probed(key, due)))
+                session.walk(1, &own, &key, after).await.map(|due| Done::Read(Read::Probed(key, due)))
             });
             return;
         }
@@ -185,8 +185,9 @@ impl Engine {
             }
             Read::Probed(key, due) => {
                 self.busy.remove(&Operation::Walk);
-                if !due.iter().any(|due| due.status == EndpointStatus::Enabled) {
-                    self.flight.endpoints.nothing_to_probe_with(&key.endpoint);
+                match due.iter().find(|due| due.status == EndpointStatus::Enabled) {
+                    Some(due) => self.flight.endpoints.probed_with(&key.endpoint, due.key.position),
+                    None => self.flight.endpoints.nothing_to_probe_with(&key.endpoint, Instant::now()),
                 }
                 self.admit_due(due, ReadFor::Endpoint);
             }

@@ -10,29 +10,34 @@ use super::Engine;
 use super::operations::{Done, Operation};
 
 impl Engine {
-    /// Does a step of a replay, if there is one.
+    /// Owes what somebody has picked, and does a step of a replay, if there is one.
     pub(super) fn replay(&mut self) {
         let own = self.ownership.own();
         if own.is_empty() || self.failing.is_some() || !self.busy.insert(Operation::Replay) {
             return;
         }
         let workers = self.flight.workers;
-        self.perform(move |session| async move { session.replay(&own, workers).await.map(Done::Replayed) });
+        self.perform_aside(Operation::Replay, move |session| async move {
+            let resent = session.resend(&own).await?;
+            let step = session.replay(&own, workers).await?;
+            let over = session.replays_over().await?;
+            Ok(Done::Replayed { owes: resent > 0 || step != ReplayStep::Idle, step, over })
+        });
     }
 
-    pub(super) fn replayed(&mut self, step: ReplayStep) {
-        self.want_due |= step != ReplayStep::Idle;
+    /// Replays that keep to a rate go on until each has had its step; the others have one step at a time, so that they don't
+    /// keep the session from everything else.
+    pub(super) fn replayed(&mut self, owes: bool, step: ReplayStep, over: Vec<ReplayOver>) {
+        self.want_due |= owes;
         self.busy.remove(&Operation::Replay);
-        if step == ReplayStep::GoesOn {
+        self.replays_over(over);
+        if step == ReplayStep::Paced {
             self.replay();
-        } else if self.busy.insert(Operation::Replay) {
-            self.perform(|session| async move { session.replays_over().await.map(Done::ReplaysOver) });
         }
     }
 
     /// Says of replays that they are over, by an appended event. Several workers may say so; the first one is heard.
-    pub(super) fn replays_over(&mut self, over: Vec<ReplayOver>) {
-        self.busy.remove(&Operation::Replay);
+    fn replays_over(&self, over: Vec<ReplayOver>) {
         for ReplayOver { account, id, completed } in over {
             let Ok(id) = id.parse::<Id<Replay>>() else { continue };
             let status = if completed { Status::Completed } else { Status::Canceled };

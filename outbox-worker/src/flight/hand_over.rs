@@ -32,7 +32,7 @@ impl Flight {
     /// Gives a row to a delivery that stood in line, and takes it from what its event waits for.
     fn give_row_behind(&mut self, job: Job) {
         let Job { key, bucket, attempts, line, .. } = job;
-        self.waits(key.clone(), Waiting { bucket, attempts, state: DeliveryState::Owed(BEHIND), line });
+        self.waits(key.clone(), Waiting { bucket, attempts, state: DeliveryState::Behind(BEHIND), line });
         self.answered(&key);
     }
 
@@ -52,8 +52,8 @@ impl Flight {
         }
     }
 
-    /// Gives rows to what is queued for an endpoint that takes nothing. What is in flight goes on.
-    pub(super) fn hand_over_endpoint(&mut self, endpoint: &str) {
+    /// Gives rows to what is queued for an endpoint that takes nothing, or that was changed. What is in flight goes on.
+    pub(crate) fn hand_over_endpoint(&mut self, endpoint: &str) {
         self.hand_over_firsts(endpoint);
         self.forget_retries(|job| job.key.endpoint == endpoint);
     }
@@ -100,32 +100,25 @@ impl Flight {
         for (event, pending) in pending {
             for (endpoint, line) in pending.waiting {
                 let key = DeliveryKey { event, endpoint };
-                let wait = if in_line.contains(&key) {
-                    BEHIND
+                let state = if in_line.contains(&key) {
+                    DeliveryState::Behind(BEHIND)
                 } else if queued.contains(&key) {
-                    Duration::ZERO
+                    DeliveryState::Owed(Duration::ZERO)
                 } else {
                     // Its outcome is still to come, and will find the row.
                     self.owed.insert(key.clone());
-                    self.attempt_timeout.saturating_mul(2)
+                    DeliveryState::Owed(self.attempt_timeout.saturating_mul(2))
                 };
-                self.hand_over_one(key, pending.bucket, line, wait);
+                self.hand_over_one(key, Waiting { bucket: pending.bucket, attempts: 0, state, line });
             }
             self.fanned_out(event);
         }
     }
 
-    fn hand_over_one(
-        &mut self,
-        key: DeliveryKey,
-        bucket: i16,
-        line: Option<std::sync::Arc<str>>,
-        wait: Duration,
-    ) {
-        let behind = line.as_ref().map(|line| self.lines.close(&key.endpoint, line)).unwrap_or_default();
-        let is_owed = self.owed.contains(&key);
-        let waiting = Waiting { bucket, attempts: 0, state: DeliveryState::Owed(wait), line };
-        if is_owed {
+    fn hand_over_one(&mut self, key: DeliveryKey, waiting: Waiting) {
+        let line = waiting.line.as_ref();
+        let behind = line.map(|line| self.lines.close(&key.endpoint, line)).unwrap_or_default();
+        if self.owed.contains(&key) {
             self.settlement.waits(key, waiting);
         } else {
             self.waits(key, waiting);

@@ -67,12 +67,10 @@ impl Lines {
         std::mem::take(&mut line.queue).into()
     }
 
-    /// A row of this line is written: the database knows that it stands there.
-    pub(super) fn settled(&mut self, endpoint: &str, object: &Arc<str>) {
-        let key = (endpoint.to_owned(), object.clone());
-        if self.0.get(&key).is_some_and(|line| line.closed) {
-            self.0.remove(&key);
-        }
+    /// What was to be written is written: the database knows who stands where, and closed lines are forgotten but those that
+    /// have something unwritten.
+    pub(super) fn keep_closed(&mut self, has_unwritten: impl Fn(&str, &Arc<str>) -> bool) {
+        self.0.retain(|(endpoint, object), line| !line.closed || has_unwritten(endpoint, object));
     }
 
     /// Takes jobs out of the queues.

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use calmony_pay::outbox::{
-    AttemptRecord, DeliveryKey, DeliveryState, Due, EndpointStatus, EventKey, Fresh, FreshTarget, Settlement,
-    Waiting,
+    AttemptRecord, DeliveryKey, DeliveryState, Due, EndpointKey, EndpointStatus, EventKey, Fresh,
+    FreshTarget, Settlement, Waiting,
 };
 use calmony_pay::retry::{self, RetrySchedule};
 use tokio::time::Instant;
@@ -26,6 +26,12 @@ use lines::{Found, Lines};
 
 /// How long what stands in line in the database waits before it is looked at again, unless it is called before.
 const BEHIND: Duration = Duration::from_secs(5);
+
+/// How long a delivery waits whose signing secrets can't be opened. Nothing is sent unsigned, and it is no attempt.
+const UNSIGNABLE: Duration = Duration::from_secs(10);
+
+/// How many first attempts may queue for an endpoint that has a rate limit, so that they don't keep others from being read.
+const PACED_MAX: usize = 64;
 
 /// An event that came straight from the outbox and isn't fanned out yet.
 #[derive(Debug)]
@@ -137,6 +143,15 @@ impl Flight {
         })
     }
 
+    /// The endpoints that have something queued.
+    pub(crate) fn queued_endpoints(&self) -> Vec<EndpointKey> {
+        let mut queued: Vec<EndpointKey> =
+            self.firsts.queued_endpoints().chain(self.retries.queued_endpoints()).collect();
+        queued.sort_unstable();
+        queued.dedup();
+        queued
+    }
+
     /// When the next endpoint that has a rate limit may send again.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         self.paced.first().map(|(at, _)| *at)
@@ -177,7 +192,10 @@ impl Flight {
     fn place(&mut self, body: &Body, fresh: FreshTarget, now: Instant) -> bool {
         let FreshTarget { target, paused, ordered, behind } = fresh;
         let endpoint = target.endpoint.clone();
-        self.endpoints.seen(body.account(), &target, self.workers, now);
+        if self.endpoints.seen(body.account(), &target, self.workers, now) {
+            self.hand_over_endpoint(&endpoint);
+        }
+        let is_paced = target.rate_limit.is_some();
         let line = ordered.then(|| body.object.clone());
         let found = line.as_ref().map_or(Found::Empty, |line| self.lines.find(&endpoint, line));
         let job = Job { line: line.clone(), ..body.job(target) };
@@ -186,15 +204,22 @@ impl Flight {
             return false;
         }
         match (found, line) {
+            _ if job.webhook.secrets.is_empty() => {
+                self.give_row(job, DeliveryState::Owed(UNSIGNABLE));
+                return false;
+            }
             _ if behind || found == Found::Closed => {
-                self.give_row(job, DeliveryState::Owed(BEHIND));
+                self.give_row(job, DeliveryState::Behind(BEHIND));
                 return false;
             }
             (Found::Busy, Some(line)) => {
                 self.lines.join(&line, job);
                 return true;
             }
-            _ if self.firsts.hangs(&endpoint) || self.endpoints.route(&endpoint, now) == Route::Wait => {
+            _ if self.firsts.hangs(&endpoint)
+                || is_paced && self.firsts.queued_of(&endpoint) >= PACED_MAX
+                || self.endpoints.route(&endpoint, now) == Route::Wait =>
+            {
                 self.give_row(job, DeliveryState::Owed(Duration::ZERO));
                 return false;
             }
@@ -211,12 +236,17 @@ impl Flight {
         if self.owed.contains(&key) || self.unsettled_deliveries.contains(&key) || self.is_first(&key) {
             return;
         }
-        self.endpoints.seen(due.key.account, &due.target, self.workers, now);
+        if self.endpoints.seen(due.key.account, &due.target, self.workers, now) {
+            self.hand_over_endpoint(&key.endpoint);
+        }
         let waiting =
             |state| Waiting { bucket: due.bucket, attempts: due.attempts, state, line: due.line.clone() };
         match (due.status, due.behind) {
             (EndpointStatus::Enabled, Some(wait)) => {
-                self.waits(key, waiting(DeliveryState::Owed(wait.max(BEHIND))));
+                self.waits(key, waiting(DeliveryState::Behind(wait.max(BEHIND))));
+            }
+            (EndpointStatus::Enabled, None) if due.target.secrets.is_empty() => {
+                self.waits(key, waiting(DeliveryState::Owed(UNSIGNABLE)));
             }
             (EndpointStatus::Enabled, None) => {
                 if read_for == ReadFor::Schedule && self.endpoints.is_held(&key.endpoint) {
@@ -292,7 +322,10 @@ impl Flight {
         }
         if let Some(line) = &job.line {
             self.line_moved |= had_row;
-            if let Some(next) = self.lines.advance(&job.key.endpoint, line) {
+            // What comes from a row, an old event that is resent perhaps, was never the head of a line in memory.
+            if !job.is_retry
+                && let Some(next) = self.lines.advance(&job.key.endpoint, line)
+            {
                 self.firsts.push(next);
             }
         }
@@ -316,15 +349,17 @@ impl Flight {
 
     /// What was to be written has been written. Returns whether something in line may be due now.
     pub(crate) fn settled(&mut self, written: &Settlement) -> bool {
-        for event in written.events() {
+        // What is to be written next may be about the same.
+        let next = &self.settlement;
+        for event in written.events().filter(|event| !next.has_event(event)) {
             self.unsettled_events.remove(event);
         }
-        for delivery in written.deliveries() {
+        for delivery in written.deliveries().filter(|delivery| !next.has_delivery(delivery)) {
             self.unsettled_deliveries.remove(delivery);
         }
-        for (key, line) in written.lines() {
-            self.lines.settled(&key.endpoint, line);
-        }
+        let unwritten: HashSet<(&str, &Arc<str>)> =
+            next.lines().map(|(key, line)| (key.endpoint.as_str(), line)).collect();
+        self.lines.keep_closed(|endpoint, line| unwritten.contains(&(endpoint, line)));
         std::mem::take(&mut self.line_moved)
     }
 

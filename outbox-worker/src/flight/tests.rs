@@ -2,6 +2,7 @@
 
 use calmony_pay::domain::envelope::StoredEvent;
 use calmony_pay::outbox::{Phases, Target};
+use calmony_pay::secret::SigningSecret;
 
 use super::*;
 
@@ -30,7 +31,7 @@ fn target(endpoint: &str) -> Target {
         endpoint: endpoint.to_owned(),
         version: 1,
         url: "http://127.0.0.1/".to_owned(),
-        secrets: Vec::new(),
+        secrets: vec![SigningSecret::generate()],
         rate_limit: None,
         order_gap: false,
     }
@@ -235,4 +236,46 @@ async fn nobody_joins_a_line_past_an_event_that_has_a_row() {
     flight.admit(third, now);
     assert_eq!(flight.settlement.lines().count(), 1, "it gets a row, behind the other");
     assert_eq!(positions(&mut flight), [1]);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_unsigned() {
+    let (mut flight, now) = (flight(), Instant::now());
+    let mut first = fresh(1, &["a"]);
+    first.targets.iter_mut().for_each(|target| target.target.secrets.clear());
+    flight.admit(first, now);
+    let mut second = due(2, "a");
+    second.target.secrets.clear();
+    flight.admit_due(second, ReadFor::Schedule, now);
+    assert!(flight.next_job(true, now).is_none());
+    assert_eq!(flight.settlement.deliveries().count(), 2, "both wait in rows");
+}
+
+#[tokio::test]
+async fn an_old_event_that_is_resent_moves_no_line() {
+    let (mut flight, now) = (flight(), Instant::now());
+    for position in 5..=6 {
+        flight.admit(fresh(position, &["ordered"]), now);
+    }
+    assert_eq!(positions(&mut flight), [5]);
+    flight.admit_due(Due { line: Some("cus_1".into()), ..due(1, "ordered") }, ReadFor::Schedule, now);
+    let resent = retry(&mut flight).expect("the resend");
+    flight.attempted(&resent, answered(None), landing(true, now));
+    assert_eq!(positions(&mut flight), Vec::<i64>::new(), "the sixth stands behind the fifth");
+}
+
+#[tokio::test]
+async fn what_is_written_next_is_not_forgotten_when_the_last_is_written() {
+    let (mut flight, now) = (flight(), Instant::now());
+    flight.admit(fresh(1, &["ordered"]), now);
+    let job = first(&mut flight).expect("one");
+    flight.hand_over_late(now + Duration::from_secs(2));
+    let first_write = std::mem::take(&mut flight.settlement);
+    flight.attempted(&job, answered(None), landing(true, now));
+    flight.settled(&first_write);
+    flight.admit_due(due(1, "ordered"), ReadFor::Endpoint, now);
+    assert!(retry(&mut flight).is_none(), "a read between the two writes shows the row once more");
+    settle(&mut flight);
+    flight.admit(fresh(2, &["ordered"]), now);
+    assert_eq!(positions(&mut flight), [2], "and the line is open again");
 }

@@ -107,6 +107,8 @@ struct Health {
     rate: Option<f64>,
     /// When the next request may go, by the rate.
     next_at: Instant,
+    /// The position of the delivery that it was last probed with: one event that it refuses mustn't be the only judge.
+    probed: i64,
     /// How far the walk through all that it is owed has come; none when none is on.
     walk: Option<i64>,
     used: Instant,
@@ -136,6 +138,7 @@ impl Health {
             breaker: Breaker::Closed,
             rate: None,
             next_at: now,
+            probed: 0,
             walk: None,
             used: now,
             failed: false,
@@ -157,6 +160,21 @@ impl Health {
     /// Whether its breaker is open, or a walk reads for it.
     const fn is_held(&self) -> bool {
         self.walk.is_some() || !matches!(self.breaker, Breaker::Closed)
+    }
+
+    /// Notes the endpoint's version; returns whether it is another than before. What changed may work again: it is probed at
+    /// once, and a walk begins anew.
+    fn changed_to(&mut self, version: i64, now: Instant) -> bool {
+        let is_first = self.version == 0;
+        if version <= self.version {
+            return false;
+        }
+        self.version = version;
+        if let Breaker::Open { since, .. } = self.breaker {
+            self.breaker = Breaker::Open { since, probe_at: now };
+        }
+        self.walk = self.walk.map(|_| 0);
+        !is_first
     }
 
     /// Whether it has failed so often, and so long or so much, that it is taken for dead.
@@ -190,16 +208,17 @@ impl Endpoints {
 
     /// A delivery for this endpoint has come, which says how many requests a second it takes of so many workers. One that
     /// was changed may work again: it is probed at once.
-    pub(crate) fn seen(&mut self, account: i64, target: &Target, workers: usize, now: Instant) {
+    /// Returns whether it was changed.
+    pub(crate) fn seen(&mut self, account: i64, target: &Target, workers: usize, now: Instant) -> bool {
         let workers = u32::try_from(workers.max(1)).unwrap_or(1);
         let health = self.health(account, &target.endpoint, now);
         health.rate = target.rate_limit.map(|rate| f64::from(rate) / f64::from(workers));
-        if health.version < target.version {
-            health.version = target.version;
-            if let Breaker::Open { since, .. } = health.breaker {
-                health.breaker = Breaker::Open { since, probe_at: now };
-            }
-        }
+        health.changed_to(target.version, now)
+    }
+
+    /// The endpoint has that version now. Returns whether it was changed.
+    pub(crate) fn has_version(&mut self, endpoint: &str, version: i64, now: Instant) -> bool {
+        self.known.get_mut(endpoint).is_some_and(|health| health.changed_to(version, now))
     }
 
     /// Where a new delivery goes. The first one after a pause may be the probe.
@@ -289,8 +308,9 @@ impl Endpoints {
         self.known.iter().filter(|(_, health)| health.is_held()).map(|(endpoint, _)| endpoint)
     }
 
-    /// An endpoint whose time for a probe has come. It counts as being probed from now on.
-    pub(crate) fn next_probe(&mut self, now: Instant) -> Option<EndpointKey> {
+    /// An endpoint whose time for a probe has come, and after which position to look for what is owed. It counts as being probed
+    /// from now on.
+    pub(crate) fn next_probe(&mut self, now: Instant) -> Option<(EndpointKey, i64)> {
         let patience = self.patience;
         let due = |health: &Health| match health.breaker {
             Breaker::Open { probe_at: at, .. } | Breaker::Probing { until: at, .. } => at <= now,
@@ -300,15 +320,26 @@ impl Endpoints {
         if let Breaker::Open { since, .. } | Breaker::Probing { since, .. } = health.breaker {
             health.breaker = Breaker::Probing { since, until: now + patience };
         }
-        Some(EndpointKey { account: health.account, endpoint: endpoint.clone() })
+        Some((EndpointKey { account: health.account, endpoint: endpoint.clone() }, health.probed))
     }
 
-    /// There was nothing to probe it with, so nothing waits for it: whatever comes next tries it, and one more failure opens
-    /// the breaker again.
-    pub(crate) fn nothing_to_probe_with(&mut self, endpoint: &str) {
+    /// It is being probed with the delivery at that position.
+    pub(crate) fn probed_with(&mut self, endpoint: &str, position: i64) {
+        if let Some(health) = self.known.get_mut(endpoint) {
+            health.probed = position;
+        }
+    }
+
+    /// There was nothing to probe it with after the last position: the next probe begins at the oldest again. If there is
+    /// nothing at all, nothing waits for it: whatever comes next tries it, and one more failure opens the breaker again.
+    pub(crate) fn nothing_to_probe_with(&mut self, endpoint: &str, now: Instant) {
         if let Some(health) = self.known.get_mut(endpoint)
             && let Breaker::Probing { since, .. } = health.breaker
         {
+            if std::mem::take(&mut health.probed) > 0 {
+                health.breaker = Breaker::Open { since, probe_at: now };
+                return;
+            }
             health.breaker = Breaker::Closed;
             health.failures = FAILURES;
             health.first_failure = since;
@@ -344,6 +375,9 @@ impl Endpoints {
             }
             health.failed = false;
         }
+        // Two workers that write about the same endpoints do it in the same order.
+        failing.sort_unstable();
+        succeeded.sort_unstable();
         (failing, succeeded)
     }
 

@@ -51,7 +51,7 @@ async fn a_broken_endpoint_is_probed_by_one_request_at_an_eighth_of_its_absence(
     assert_eq!(endpoints.route("e", last), Route::Wait);
     assert_eq!(endpoints.next_probe(last), None);
     let probe = last + seconds(1);
-    assert_eq!(endpoints.next_probe(probe).expect("a probe").endpoint, "e");
+    assert_eq!(endpoints.next_probe(probe).expect("a probe").0.endpoint, "e");
     assert_eq!((endpoints.next_probe(probe), endpoints.route("e", probe)), (None, Route::Wait), "one");
     let much_later = now + seconds(80);
     assert_eq!(endpoints.failed(1, "e", OVERLOAD, much_later), Change::None);
@@ -179,4 +179,20 @@ async fn retries_that_wait_have_a_quarter_of_the_window() {
     assert_eq!(gate(Kind::Retry, 6, 0), Gate::Open);
     assert_eq!((gate(first, 5, 2), gate(first, 6, 2)), (Gate::Open, Gate::Full));
     assert_eq!(gate(Kind::Retry, 6, 2), Gate::Full);
+}
+
+#[tokio::test]
+async fn probes_go_round_so_that_one_event_that_is_refused_is_not_the_only_judge() {
+    let (mut endpoints, last) = broken(Instant::now());
+    let at = last + seconds(1);
+    assert_eq!(endpoints.next_probe(at).expect("a probe").1, 0);
+    endpoints.probed_with("e", 7);
+    endpoints.failed(1, "e", ERROR, at);
+    let at = at + seconds(1);
+    assert_eq!(endpoints.next_probe(at).expect("a probe").1, 7, "the next after that");
+    endpoints.nothing_to_probe_with("e", at);
+    assert_eq!(endpoints.next_probe(at).expect("a probe").1, 0, "from the oldest again");
+    endpoints.nothing_to_probe_with("e", at);
+    assert!(!endpoints.is_held("e"), "nothing waits for it at all");
+    assert_eq!(endpoints.failed(1, "e", ERROR, at), Change::Broken);
 }

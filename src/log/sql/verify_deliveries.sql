@@ -1,5 +1,4 @@
--- What became of the events of a part of the log that an endpoint asked for, and those of which there is no trace, a hundred at
--- the most. $1 account, $2 endpoint, $3 and $4 the part after and up to these positions, $5 enabled events, $6 not before
+-- What became of the events of a part of the log that an endpoint asked for, and those of which there is no trace. $1 account, $2 endpoint, $3 and $4 the part after and up to these positions, $5 enabled events, $6 not before
 -- this time. Indexes: event_positions_are_unique, delivery_is_owed_once, outbox_rows_are_unique, attempt_of_endpoint.
 with asked as materialized (
     select e.position, e.id, e.created_at, e.stream, d.state, o.position is not null as pending,
@@ -17,7 +16,6 @@ with asked as materialized (
       from asked
      where state is null and not pending and not delivered
      order by position
-     limit 100
 )
 select (select count(*) filter (where delivered) from asked), (select count(*) filter (where state = 'owed') from asked),
        (select count(*) filter (where state = 'parked') from asked),

@@ -6,6 +6,9 @@ select * from (
       full join (select * from calmony.object where id like 'we\_%') o on o.account = p.account and o.id = p.id
      where p.id is null or o.id is null or p.version <> o.version or p.url is distinct from o.data ->> 'url'
         or p.status <> case when o.deleted then 'deleted' else o.data ->> 'status' end
+        or p.paused <> coalesce((o.data ->> 'paused')::boolean, false)
+        or p.ordered <> (coalesce(o.data ->> 'ordering', 'none') = 'per_object')
+        or p.rate_limit is distinct from (o.data ->> 'rate_limit')::integer
         or p.enabled_events <> array(select json_array_elements_text(o.data -> 'enabled_events'))
     union all
     select 'replay ' || coalesce(r.id, o.id)

@@ -30,21 +30,50 @@ pub(super) async fn check(
     report: &mut Report,
     watch: &mut impl Watch,
 ) -> Result<(), DatabaseError> {
-    let row = client.query_one(include_str!("../sql/verify_horizon.sql"), &[]).await?;
-    let (head, horizon): (i64, SystemTime) = (row.get(0), row.get(1));
+    let (head, horizon) = horizon(client).await?;
     let statement = client.prepare(include_str!("../sql/verify_deliveries.sql")).await?;
     let intervals = intervals(client).await?;
     let end = |interval: &Interval| interval.end.map_or(head, |(position, _)| position - 1);
     let length = |interval: &Interval| u64::try_from(end(interval) - interval.after).unwrap_or(0);
     watch.stage("deliveries", intervals.iter().map(length).sum());
-    for interval in &intervals {
+    let mut suspects = Vec::new();
+    for (index, interval) in intervals.iter().enumerate() {
         let mut after = interval.after;
         while after < end(interval) {
             let until = end(interval).min(after + PORTION);
             let missing = portion(client, &statement, interval, (after, until, horizon), report).await?;
-            judge(client, interval, missing, report).await?;
+            let found = judge(client, interval, missing, report).await?;
+            suspects.extend(found.into_iter().map(|missing| (index, missing)));
             watch.done(u64::try_from(until - after).unwrap_or(0));
             after = until;
+        }
+    }
+    confirm(client, &intervals, suspects, report).await
+}
+
+/// The end of the log, and since when attempts are on record.
+async fn horizon(client: &Client) -> Result<(i64, SystemTime), DatabaseError> {
+    let row = client.query_one(include_str!("../sql/verify_horizon.sql"), &[]).await?;
+    Ok((row.get(0), row.get(1)))
+}
+
+/// Looks once more at endpoints and history: what was deleted or dropped since the beginning is nobody's loss.
+async fn confirm(
+    client: &Client,
+    before: &[Interval],
+    suspects: Vec<(usize, Missing)>,
+    report: &mut Report,
+) -> Result<(), DatabaseError> {
+    if suspects.is_empty() {
+        return Ok(());
+    }
+    let (now, (_, horizon)) = (intervals(client).await?, horizon(client).await?);
+    for (index, missing) in suspects {
+        let Some(interval) = before.get(index) else { continue };
+        if now.contains(interval) && missing.created_at >= horizon {
+            report.lost_delivery(&missing.event, &interval.endpoint);
+        } else {
+            report.deliveries.undecided += 1;
         }
     }
     Ok(())
@@ -80,15 +109,15 @@ fn missing(row: &Row) -> Vec<Missing> {
         .collect()
 }
 
-/// Tells what is lost from what the endpoint may not have asked for when it was fanned out.
+/// Tells what must be lost from what the endpoint may not have asked for when it was fanned out.
 async fn judge(
     client: &Client,
     interval: &Interval,
     missing: Vec<Missing>,
     report: &mut Report,
-) -> Result<(), DatabaseError> {
+) -> Result<Vec<Missing>, DatabaseError> {
     if missing.is_empty() {
-        return Ok(());
+        return Ok(missing);
     }
     let fanned_out: Option<HashMap<i16, i64>> = match interval.end {
         None => None,
@@ -97,17 +126,14 @@ async fn judge(
             Some(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
         }
     };
-    for missing in missing {
-        // A later position may have been committed before the endpoint's own event was.
-        let edge = interval.since + Duration::from_millis(u64::from(STATEMENT_TIMEOUT_MS));
-        let was_fanned_out = fanned_out.as_ref().is_none_or(|reached| {
+    // A later position may have been committed before the endpoint's own event was.
+    let edge = interval.since + Duration::from_millis(u64::from(STATEMENT_TIMEOUT_MS));
+    let (lost, undecided): (Vec<_>, Vec<_>) = missing.into_iter().partition(|missing| {
+        let reached = |reached: &HashMap<i16, i64>| {
             reached.get(&missing.bucket).is_some_and(|reached| *reached >= missing.position)
-        });
-        if missing.created_at > edge && was_fanned_out {
-            report.lost_delivery(&missing.event, &interval.endpoint);
-        } else {
-            report.deliveries.undecided += 1;
-        }
-    }
-    Ok(())
+        };
+        missing.created_at > edge && fanned_out.as_ref().is_none_or(reached)
+    });
+    report.deliveries.undecided += u64::try_from(undecided.len()).unwrap_or(0);
+    Ok(lost)
 }

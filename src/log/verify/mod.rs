@@ -77,6 +77,8 @@ impl Report {
 /// Looks at everything.
 pub async fn verify(url: &DatabaseUrl, watch: &mut impl Watch) -> Result<Report, DatabaseError> {
     let client = url.client(Role::Reader).await?;
+    // It reads portions; a few questions are about a whole table.
+    client.batch_execute("set statement_timeout = '10min'").await?;
     let mut report = Report::default();
     fold::check(&client, &mut report, watch).await?;
     fold::check_orphans(&client, &mut report, watch).await?;

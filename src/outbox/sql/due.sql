@@ -1,5 +1,5 @@
 -- Deliveries that are due in a worker's buckets, with what is needed to send them: endpoint by endpoint along the index and
--- a few of each, so that a million of one stand in nobody's way. By PostgreSQL's clock, so that all workers agree.
+-- a few of each, so that a million of one stand in nobody's way; in random order, so that nobody is always the last. By PostgreSQL's clock, so that all workers agree.
 -- $1 own buckets, $2 rows, $3 endpoints to pass over, $4 rows of one endpoint.
 -- Indexes: delivery_due, delivery_is_owed_once, event_positions_are_unique, endpoint_ids_are_unique.
 with recursive owing as (
@@ -19,7 +19,7 @@ with recursive owing as (
             limit 1) next
 ), due as materialized (
     select d.account, d.position, d.endpoint, d.due_at
-      from owing o
+      from (select account, endpoint from owing where endpoint <> all ($3::text[]) order by random()) o
      cross join lateral (
            select account, position, endpoint, due_at
              from calmony.delivery
@@ -27,7 +27,6 @@ with recursive owing as (
               and due_at <= statement_timestamp() and bucket = any ($1::smallint[])
             order by due_at, position
             limit $4) d
-     where o.endpoint <> all ($3::text[])
      limit $2
 )
 select d.account, d.position, d.bucket, d.attempts,

@@ -9,6 +9,7 @@ with succeeded as (
     insert into calmony.endpoint_failing (account, endpoint, since)
     select account, endpoint, statement_timestamp()
       from unnest($1::bigint[], $2::text[]) as x (account, endpoint)
+     order by account, endpoint
         on conflict (account, endpoint) do nothing
 )
 select f.account, f.endpoint::text

@@ -8,7 +8,7 @@ with running as materialized (
     select r.*
       from calmony.replay r
       join calmony.endpoint p on p.account = r.account and p.id = r.endpoint and p.status <> 'deleted'
-     where r.status = 'running' and (r.single or r.started_at < statement_timestamp() - interval '10 seconds')
+     where r.status = 'running' and not r.single and r.started_at < statement_timestamp() - interval '10 seconds'
 ), todo as materialized (
     select r.account, r.id, b.bucket, coalesce(p.position, r.after_position) as position
       from running r

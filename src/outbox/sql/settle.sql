@@ -3,8 +3,9 @@
 -- Attempts: $1 account, $2 position, $3 endpoint, $4 number, $5 started, $6 microseconds, $7 status, $8 error,
 -- $9 response, $10 truncated, $11 to $14 microseconds of the phases (name look-up, connection, TLS, until the first byte),
 -- $15 early, $16 after a gap. Waiting: $17 account, $18 position, $19 endpoint, $20 bucket, $21 attempts, $22 state,
--- $23 milliseconds until it is due, null unless it is owed, $24 the object it stands in line for, if any.
--- Delivered: $25 account, $26 position, $27 endpoint. Fanned out: $28 account, $29 position.
+-- $23 milliseconds until it is due, null unless it is owed, $24 the object it stands in line for, if any, $25 whether it waits
+-- for nothing but those before it in line. Delivered: $26 account, $27 position, $28 endpoint.
+-- Fanned out: $29 account, $30 position.
 -- Indexes: delivery_is_owed_once, delivery_in_line, outbox_rows_are_unique.
 with attempted as (
     insert into calmony.attempt
@@ -16,16 +17,24 @@ with attempted as (
 ), waiting as (
     insert into calmony.delivery (account, position, endpoint, bucket, attempts, state, due_at, stream)
     select account, position, endpoint, bucket, attempts, state,
-           statement_timestamp() + wait_ms * interval '1 millisecond', stream
+           -- Whoever it was read to stand behind may have gone since, or goes now.
+           case when behind and not exists (
+                    select from calmony.delivery x
+                     where x.account = w.account and x.endpoint = w.endpoint and x.stream = w.stream
+                       and x.position < w.position and x.state <> 'exhausted'
+                       and (x.account, x.position, x.endpoint::text) not in (
+                               select * from unnest($26::bigint[], $27::bigint[], $28::text[])))
+                then statement_timestamp()
+                else statement_timestamp() + wait_ms * interval '1 millisecond' end, stream
       from unnest($17::bigint[], $18::bigint[], $19::text[], $20::smallint[], $21::integer[], $22::text[], $23::bigint[],
-                  $24::text[])
-           as w (account, position, endpoint, bucket, attempts, state, wait_ms, stream)
+                  $24::text[], $25::boolean[])
+           as w (account, position, endpoint, bucket, attempts, state, wait_ms, stream, behind)
         on conflict (account, position, endpoint) do update
        set attempts = excluded.attempts, state = excluded.state, due_at = excluded.due_at
     returning account, position, endpoint, stream, state
 ), delivered as (
     delete from calmony.delivery d
-     using unnest($25::bigint[], $26::bigint[], $27::text[]) as x (account, position, endpoint)
+     using unnest($26::bigint[], $27::bigint[], $28::text[]) as x (account, position, endpoint)
      where d.account = x.account and d.position = x.position and d.endpoint = x.endpoint
     returning d.account, d.position, d.endpoint, d.stream
 ), passed as (
@@ -47,9 +56,9 @@ with attempted as (
      where (next.account, next.position, next.endpoint::text) not in (
                select * from unnest($17::bigint[], $18::bigint[], $19::text[])
                union all
-               select * from unnest($25::bigint[], $26::bigint[], $27::text[]))
+               select * from unnest($26::bigint[], $27::bigint[], $28::text[]))
        and d.account = next.account and d.position = next.position and d.endpoint = next.endpoint
 )
 delete from calmony.outbox o
- using unnest($28::bigint[], $29::bigint[]) as x (account, position)
+ using unnest($29::bigint[], $30::bigint[]) as x (account, position)
  where o.account = x.account and o.position = x.position

@@ -9,19 +9,21 @@ with rows as (
      order by position
      limit $4
 ), done as (
-    select distinct a.position
+    -- Without a row it was taken; or its endpoint was deleted before it was.
+    select a.position, case when bool_or(a.error is null) then 'delivered' else 'dropped' end as state
       from calmony.attempt a
      where a.account = $1 and a.endpoint = $5::text and a.position > $2 and a.position < $3
-       and coalesce($6, 'delivered') = 'delivered' and a.error is null
        and not exists (select from calmony.delivery d
                         where d.account = $1 and d.endpoint = $5::text and d.position = a.position)
+     group by a.position
+    having $6::text is null or $6 = case when bool_or(a.error is null) then 'delivered' else 'dropped' end
      order by a.position
      limit $4
 )
 select l.position, e.id::text, $5::text, l.state, l.attempts, l.due_at
   from (select position, state, attempts, due_at from rows
         union all
-        select position, 'delivered', null::integer, null::timestamptz from done) l
+        select position, state, null::integer, null::timestamptz from done) l
   join calmony.event e on e.account = $1 and e.position = l.position
  order by l.position
  limit $4

@@ -6,7 +6,7 @@ select coalesce(g.owed, 0)::bigint,
           from (select from calmony.delivery d
                  where d.account = r.account and d.endpoint = r.endpoint and d.state <> 'exhausted'
                  limit 100000) w),
-       case when g.buckets = 64
+       case when g.buckets = case when r.single then 1 else 64 end
             then (g.reached - r.after_position)::float8 / greatest(1, r.until_position - r.after_position)
             else 0 end
   from calmony.replay r

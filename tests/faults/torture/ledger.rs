@@ -118,7 +118,9 @@ fn explained_duplicates(name: &str, arrivals: &[Arrival], faults: &[(Instant, In
         if let Some(before) = first.insert(arrival.event.as_str(), arrival.at) {
             duplicates += 1;
             let explains = |(began, ended, kind): &(Instant, Instant, Kind)| {
-                *kind != Kind::PinSnapshot && *began < arrival.at && *ended + REACH > before
+                !matches!(kind, Kind::PinSnapshot | Kind::KillApi)
+                    && *began < arrival.at
+                    && *ended + REACH > before
             };
             assert!(
                 faults.iter().any(explains),
