@@ -82,6 +82,12 @@ pub fn generate_key() -> String {
 }
 
 impl Keyring {
+    /// Whether the key of that id is here.
+    #[must_use]
+    pub fn has(&self, key_id: &str) -> bool {
+        self.0.iter().any(|(id, _)| id == key_id)
+    }
+
     /// The key that seals.
     #[must_use]
     pub fn current(&self) -> &str {

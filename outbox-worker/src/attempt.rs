@@ -198,6 +198,7 @@ fn is_tls(error: &(dyn Error + 'static)) -> bool {
             return true;
         }
         let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        // Takes `Send` and `Sync` off the type.
         wrapped = match inner {
             Some(inner) => Some(inner),
             None => None,

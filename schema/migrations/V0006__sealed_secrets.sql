@@ -11,6 +11,9 @@ alter table calmony.endpoint_secret
 revoke insert on calmony.endpoint_secret from calmony_api;
 grant insert (account, endpoint, version, created_at, key_id, sealed, previous_until) on calmony.endpoint_secret to calmony_api;
 
+-- Which keys there are, so that a process that lacks one can say so when it starts.
+grant select (key_id) on calmony.endpoint_secret to calmony_reader;
+
 -- An endpoint's live secrets, newest first, with spaces between: `key_id:sealed`, or what was stored in plain text. A secret
 -- lives until a later one says that its time is over; of very many the newest eight sign.
 create function calmony.live_secrets(account bigint, endpoint text) returns text

@@ -14,6 +14,12 @@ pub struct Account {
 }
 
 impl Reader {
+    /// The ids of the keys that signing secrets are sealed with.
+    pub async fn key_ids(&self) -> Result<Vec<String>, DatabaseError> {
+        let rows = self.client().await?.query(include_str!("sql/key_ids.sql"), &[]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     /// The account that an API key opens. The key is looked up by its hash, so that no comparison tells how much of a
     /// guess was right.
     pub async fn account_of_key(&self, key: &str) -> Result<Option<Account>, DatabaseError> {

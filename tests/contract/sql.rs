@@ -50,6 +50,7 @@ async fn no_hot_statement_scans_a_table() {
             "partitions",
             "replays_over",
             "stale_secrets",
+            "key_ids",
             "reseal",
             "verify_derived",
             "verify_history",

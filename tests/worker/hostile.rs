@@ -218,3 +218,30 @@ async fn an_answer_before_the_request_is_an_answer_or_a_failure_and_never_a_hang
     assert!(attempt.status == 200 || attempt.error == "connection_lost", "{attempt:?}");
     system.drained().await;
 }
+
+/// It is asked to wait for five hundred billion years, often enough for its breaker to open.
+#[tokio::test]
+async fn a_receiver_that_asks_for_eternity_gets_a_day() {
+    let receiver = RawReceiver::start(|mut stream| async move {
+        while read_request(&mut stream).await.is_some() {
+            let answer =
+                b"HTTP/1.1 503 Later\r\nRetry-After: 18446744073709551615\r\nContent-Length: 0\r\n\r\n";
+            if stream.write_all(answer).await.is_err() {
+                return;
+            }
+        }
+    })
+    .await;
+    let (system, worker, attempt) = attempted(&http(&receiver), &[]).await;
+    assert_eq!(attempt.status, 503);
+    let works = support::Receiver::start().await;
+    system.client.endpoint(&works.url, &["customer.created"]).await;
+    for n in 0..80 {
+        system.client.customer(&format!("c{n}")).await;
+        works.next().await;
+    }
+    assert!(worker.process.pid() > 0);
+    system.drained().await;
+    let within_a_day = "select count(*) from calmony.delivery where due_at > now() + interval '25 hours'";
+    assert_eq!(system.database.number(within_a_day).await, 0);
+}

@@ -204,3 +204,31 @@ async fn a_pause_holds_back_retries_too_and_an_ordered_endpoint_stays_in_order()
     let taken = taken(&receiver.all(), |n, _| n >= before);
     assert!(taken.len() == 3 && taken.values().all(|versions| *versions == [1, 2, 3]), "{taken:?}");
 }
+
+/// What waits for its turn by the rate limit is in the worker's memory; it isn't sent when the endpoint is paused meanwhile.
+#[tokio::test]
+async fn a_pause_reaches_what_is_queued_in_memory() {
+    let system = System::start().await;
+    let _worker = system.worker().await;
+    let receiver = Receiver::start().await;
+    let (endpoint, _) = system.client.endpoint(&receiver.url, &["customer.created"]).await;
+    let path = format!("/v1/webhook_endpoints/{endpoint}");
+    system.client.post(&path, "rate_limit=5").await.ok();
+    for n in 0..60 {
+        system.client.customer(&format!("c{n}")).await;
+    }
+    eventually("it is under way", async || (receiver.all().len() > 8).then_some(())).await;
+    system.client.post(&path, "paused=true").await.ok();
+    eventually("everything waits", async || {
+        let moving = "select (select count(*) from calmony.delivery where state <> 'parked') + (select count(*) from calmony.outbox)";
+        (system.database.number(moving).await == 0).then_some(())
+    })
+    .await;
+    let before = receiver.all().len();
+    assert!(before < 40, "{before}");
+    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    assert_eq!(receiver.all().len(), before, "nothing more is sent");
+    system.client.post(&path, "paused=false&rate_limit=").await.ok();
+    system.nothing_waits().await;
+    assert_eq!(receiver.all().len(), 60, "each once");
+}
