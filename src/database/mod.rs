@@ -61,7 +61,8 @@ impl Role {
             // The planner is pinned: with statistics taken while the outbox was short it would scan the tables (measured,
             // docs/decisions/0005). PostgreSQL frees the buckets of a machine that vanished or a worker that stopped.
             Self::Worker => format!(
-                "{common} -c statement_timeout=30s -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off \
+                "{common} -c statement_timeout=30s -c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off \
+                 -c enable_mergejoin=off \
                  -c idle_session_timeout={WORKER_SILENCE_MS} -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 \
                  -c tcp_keepalives_count=3 -c tcp_user_timeout=20000"
             ),

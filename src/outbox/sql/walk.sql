@@ -1,10 +1,11 @@
 -- What is owed to one endpoint in a worker's buckets, in the order of the log, due or not. Its receiver is back, or may be.
+-- Said this way the state doesn't match the partial index of what is due, which the planner would sort a million rows of.
 -- $1 own buckets, $2 rows, $3 account, $4 endpoint, $5 after this position.
 -- Indexes: delivery_of_endpoint, delivery_is_owed_once, event_positions_are_unique, endpoint_ids_are_unique.
 with owed as materialized (
     select account, position, endpoint
       from calmony.delivery
-     where account = $3 and endpoint = $4::text and position > $5 and state = 'owed' and bucket = any ($1::smallint[])
+     where account = $3 and endpoint = $4::text and position > $5 and state not in ('parked', 'exhausted') and bucket = any ($1::smallint[])
      order by position
      limit $2
 )
