@@ -29,7 +29,7 @@ pub(super) struct ServeOptions {
 
 /// Says at the start when secrets are sealed with keys that aren't given here. It's the worker that opens them; but a key that is new
 /// to the database may be a mistake.
-async fn warn_of_unknown_keys(app: &App) {
+async fn warn_of_unknown_keys(app: App) {
     // A database that is away now is met again by the first request.
     let stored = app.reader.key_ids().await.unwrap_or_default();
     for key in stored.iter().filter(|key| !app.keyring.has(key)) {
@@ -47,7 +47,8 @@ pub(super) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let stop = stop_token(options.parent)?;
     let keyring = options.secret_key.keyring()?;
     let app = App::open(&options.database.database_url, options.target.policy(), keyring)?;
-    warn_of_unknown_keys(&app).await;
+    // Beside serving: a database that is away now would keep it from listening.
+    tokio::spawn(warn_of_unknown_keys(app.clone()));
     let listener = http::listen(options.listen)
         .await
         .with_context(|| format!("can't listen on {} (--listen, CALMONY_LISTEN)", options.listen))?;

@@ -9,6 +9,7 @@ pub mod envelope;
 pub mod field;
 pub mod metadata;
 pub mod object_tag;
+pub mod rate_limit;
 pub mod rejection;
 pub mod replay;
 pub mod text;

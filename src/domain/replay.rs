@@ -9,8 +9,6 @@ use crate::id::Id;
 
 /// The most replays of an account that run at the same time.
 pub const RUNNING_MAX: i64 = 20;
-/// The highest rate limit, in deliveries a second.
-pub const RATE_MAX: u32 = 10_000;
 
 /// A replay, as it is stored and as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

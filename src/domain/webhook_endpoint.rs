@@ -7,15 +7,12 @@ use url::Url;
 use super::metadata::{self, Metadata, MetadataChange};
 use super::object_tag::ObjectTag;
 use super::text::{TEXT_MAX, check_field};
-use super::{Command, Decision, Field, ParameterError, Problem, Rejection};
+use super::{Command, Decision, Field, ParameterError, Problem, Rejection, rate_limit};
 use crate::contract::{self, API_VERSION, EventType, Kind as _};
 use crate::id::Id;
 
 /// The longest URL, in characters.
 pub const URL_MAX: usize = 2048;
-
-/// The highest rate limit, in requests a second.
-pub const RATE_MAX: u32 = 10_000;
 
 /// The most endpoints of an account, each mode for itself: an event goes to all of them at once.
 pub const ENDPOINTS_MAX: i64 = 100;
@@ -169,14 +166,10 @@ impl Changes {
 
 /// Requests a second, within bounds.
 fn check_rate(rate: &Field<i64>) -> Result<Field<u32>, ParameterError> {
-    let bounds = || ParameterError::new("rate_limit", Problem::OutOfRange(1, i64::from(RATE_MAX)));
     match rate {
         Field::Keep => Ok(Field::Keep),
         Field::Unset => Ok(Field::Unset),
-        Field::Set(rate) => {
-            let rate = u32::try_from(*rate).ok().filter(|rate| (1..=RATE_MAX).contains(rate));
-            Ok(Field::Set(rate.ok_or_else(bounds)?))
-        }
+        Field::Set(rate) => Ok(Field::Set(rate_limit::check(*rate)?)),
     }
 }
 

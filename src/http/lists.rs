@@ -4,7 +4,8 @@ use std::fmt;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 use super::App;
 use super::caller::Caller;
@@ -24,6 +25,22 @@ const LIMIT_MAX: i64 = 100;
 const LIMIT_DEFAULT: i64 = 10;
 /// The last second of the year 9999, the latest time that is taken.
 const SECOND_MAX: i64 = 253_402_300_799;
+
+/// The parameters of a list that takes no others.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PageParams {
+    ending_before: Option<String>,
+    limit: Option<i64>,
+    starting_after: Option<String>,
+}
+
+impl PageParams {
+    /// The page they ask for.
+    pub(super) fn page(self) -> Result<Page, ParameterError> {
+        page(self.limit, self.starting_after, self.ending_before)
+    }
+}
 
 /// The page that `limit`, `starting_after` and `ending_before` ask for.
 pub(super) fn page(

@@ -4,6 +4,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::error::ApiError;
 use crate::contract::Resource;
@@ -37,6 +38,13 @@ struct Remains<'a> {
 /// The answer that says an object was deleted.
 pub(super) fn deleted(resource: Resource, id: &str) -> Result<Rendered, ApiError> {
     Ok(Rendered(serde_json::to_string(&Remains { id, object: resource.object, deleted: true })?))
+}
+
+/// An object, with one thing more that isn't stored in it.
+pub(super) fn with(data: &str, key: &str, value: Value) -> Result<Rendered, ApiError> {
+    let mut shown: Map<String, Value> = serde_json::from_str(data)?;
+    shown.insert(key.to_owned(), value);
+    Ok(Rendered(serde_json::to_string(&shown)?))
 }
 
 #[derive(Serialize)]

@@ -2,22 +2,21 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::App;
 use super::caller::Caller;
 use super::error::ApiError;
-use super::lists::{self, PathId, TimeRange};
+use super::lists::{self, PageParams, PathId, TimeRange};
 use super::params::{NoParams, Params};
-use super::render::Rendered;
+use super::render::{self, Rendered};
 use super::{events, webhook_endpoints};
 use crate::clock::{self, Timestamp};
 use crate::contract::{Event, Kind as _, Replay, WebhookEndpoint};
 use crate::domain::replay::{self, End, ReplayFilter, Start, Status};
-use crate::domain::{Field, ParameterError, Problem, Rejection, Snapshot};
+use crate::domain::{Field, ParameterError, Problem, Rejection, Snapshot, rate_limit};
 use crate::id::{self, Id};
 use crate::read::objects::ObjectFilter;
-use crate::read::replays::Matching;
 
 /// The parameters of a replay.
 #[derive(Debug, Default, Deserialize)]
@@ -36,15 +35,6 @@ pub(super) struct StartParams {
 #[serde(deny_unknown_fields)]
 pub(super) struct RetryParams {
     webhook_endpoint: String,
-}
-
-/// The parameters of a list of replays.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct ListParams {
-    ending_before: Option<String>,
-    limit: Option<i64>,
-    starting_after: Option<String>,
 }
 
 /// What a replay would come to.
@@ -66,20 +56,19 @@ pub(super) async fn start(
     Params(params): Params<StartParams>,
 ) -> Result<Rendered, ApiError> {
     webhook_endpoints::living(&app, &caller, endpoint).await?;
-    let related_object = related_object(params.related_object)?;
     let created = params.created.unwrap_or_default();
-    let types = types(&params.types)?;
-    let rate_limit = params.rate_limit.map(rate).transpose()?;
+    let filter = ReplayFilter {
+        created_from: created.from.map(Timestamp::seconds),
+        created_until: created.until.map(Timestamp::seconds),
+        event: None,
+        only_failed: params.only_failed,
+        related_object: related_object(params.related_object)?,
+        types: types(&params.types)?,
+    };
+    let rate_limit = params.rate_limit.map(rate_limit::check).transpose()?;
     if params.dry_run {
-        let matching = Matching {
-            types,
-            object: related_object,
-            created_from: created.from,
-            created_until: created.until,
-            only_failed: params.only_failed,
-        };
         let (matching_events, complete) =
-            app.reader.replay_dry_run(caller.account.id, endpoint, &matching).await?;
+            app.reader.replay_dry_run(caller.account.id, endpoint, &filter).await?;
         let told = Preview {
             object: "replay",
             dry_run: true,
@@ -89,14 +78,6 @@ pub(super) async fn start(
         };
         return Ok(Rendered(serde_json::to_string(&told)?));
     }
-    let filter = ReplayFilter {
-        created_from: created.from.map(Timestamp::seconds),
-        created_until: created.until.map(Timestamp::seconds),
-        event: None,
-        only_failed: params.only_failed,
-        related_object,
-        types,
-    };
     Ok(begin(&app, &caller, endpoint, filter, rate_limit).await?.into())
 }
 
@@ -151,24 +132,20 @@ pub(super) async fn retrieve(
 ) -> Result<Rendered, ApiError> {
     let account = caller.account.id;
     let stored = app.reader.object(account, id).await?.ok_or_else(|| replay::missing(&id))?;
-    let mut shown: Map<String, Value> = serde_json::from_str(&stored.data)?;
     let progress = app.reader.replay_progress(account, id).await?;
-    shown.insert(
-        "progress".to_owned(),
-        progress.map_or(Value::Null, |progress| {
-            json!({ "fraction": progress.fraction, "owed": progress.owed, "waiting": progress.waiting })
-        }),
-    );
-    Ok(Rendered(serde_json::to_string(&shown)?))
+    let progress = progress.map_or(Value::Null, |progress| {
+        json!({ "fraction": progress.fraction, "owed": progress.owed, "waiting": progress.waiting })
+    });
+    render::with(&stored.data, "progress", progress)
 }
 
 /// List replays, newest first.
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
-    Params(params): Params<ListParams>,
+    Params(params): Params<PageParams>,
 ) -> Result<Rendered, ApiError> {
-    let page = lists::page(params.limit, params.starting_after, params.ending_before)?;
+    let page = params.page()?;
     lists::objects::<Replay>(&app, &caller, "/v1/replays", &ObjectFilter::default(), &page).await
 }
 
@@ -211,9 +188,4 @@ fn related_object(given: Field<String>) -> Result<Option<String>, ParameterError
         Field::Set(id) if id::is_object_id(&id) => Ok(Some(id)),
         Field::Set(_) => refuse(Problem::Malformed("expected the id of an object, such as cus_…".to_owned())),
     }
-}
-
-fn rate(given: i64) -> Result<u32, ParameterError> {
-    let rate = u32::try_from(given).ok().filter(|rate| (1..=replay::RATE_MAX).contains(rate));
-    rate.ok_or_else(|| ParameterError::new("rate_limit", Problem::OutOfRange(1, i64::from(replay::RATE_MAX))))
 }

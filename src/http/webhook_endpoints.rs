@@ -2,19 +2,18 @@
 
 use axum::extract::State;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use super::App;
 use super::caller::Caller;
 use super::error::ApiError;
-use super::lists::{self, PathId};
+use super::lists::{self, PageParams, PathId};
 use super::params::{NoParams, Params};
 use super::render::{self, Rendered};
 use super::targets;
 use crate::clock;
 use crate::contract::{Kind as _, WebhookEndpoint};
 use crate::domain::webhook_endpoint::{self, Changes, CreateParams};
-use crate::domain::{ParameterError, Problem, Snapshot};
+use crate::domain::{ParameterError, Problem};
 use crate::id::Id;
 use crate::log::NewSecret;
 use crate::read::objects::{ObjectFilter, StoredObject};
@@ -32,15 +31,6 @@ pub(super) struct RollParams {
     overlap: Option<i64>,
 }
 
-/// The parameters of a list of endpoints.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct ListParams {
-    ending_before: Option<String>,
-    limit: Option<i64>,
-    starting_after: Option<String>,
-}
-
 /// Create an endpoint. Only this answer shows its signing secret.
 pub(super) async fn create(
     State(app): State<App>,
@@ -55,14 +45,7 @@ pub(super) async fn create(
     let sealed = app.keyring.seal(&secret, &command.id.to_string());
     let brings = NewSecret { sealed, overlap_seconds: None };
     let snapshot = app.log.append_with_secret(caller.cause(), &command, &brings).await?;
-    with_secret(&snapshot, &secret)
-}
-
-/// The endpoint with its signing secret.
-fn with_secret(snapshot: &Snapshot, secret: &SigningSecret) -> Result<Rendered, ApiError> {
-    let mut shown: Map<String, Value> = serde_json::from_str(&snapshot.data)?;
-    shown.insert("secret".to_owned(), secret.reveal().into());
-    Ok(Rendered(serde_json::to_string(&shown)?))
+    render::with(&snapshot.data, "secret", secret.reveal().into())
 }
 
 /// Give an endpoint another signing secret. The earlier ones go on signing for a while, so that the receiver has time to
@@ -82,7 +65,7 @@ pub(super) async fn roll_secret(
     let brings = NewSecret { sealed, overlap_seconds: i32::try_from(overlap).ok() };
     let command = webhook_endpoint::RollSecret { id };
     let snapshot = app.log.append_with_secret(caller.cause(), &command, &brings).await?;
-    with_secret(&snapshot, &secret)
+    render::with(&snapshot.data, "secret", secret.reveal().into())
 }
 
 /// Update an endpoint. What changes nothing appends nothing.
@@ -131,9 +114,9 @@ pub(super) async fn living(
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
-    Params(params): Params<ListParams>,
+    Params(params): Params<PageParams>,
 ) -> Result<Rendered, ApiError> {
-    let page = lists::page(params.limit, params.starting_after, params.ending_before)?;
+    let page = params.page()?;
     let filter = ObjectFilter::default();
     lists::objects::<WebhookEndpoint>(&app, &caller, "/v1/webhook_endpoints", &filter, &page).await
 }

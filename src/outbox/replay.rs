@@ -26,6 +26,11 @@ pub struct ReplayOver {
 }
 
 impl Session {
+    /// Whether any replay runs, of whatever account.
+    pub async fn any_replay(&self) -> Result<bool, DatabaseError> {
+        Ok(self.client.query_one(&self.statements.any_replay, &[]).await?.get(0))
+    }
+
     /// Owes the single events of the session's own buckets that somebody has picked. Returns how many.
     pub async fn resend(&self, own: &[i16]) -> Result<u64, DatabaseError> {
         Ok(self.client.execute(&self.statements.resend, &[&own]).await?)

@@ -139,7 +139,7 @@ fn delivery(row: &Row) -> Delivery {
         event: row.get(1),
         endpoint: row.get(2),
         state: row.get(3),
-        due_at: row.get::<_, Option<SystemTime>>(5).map(Timestamp::from),
+        due_at: row.get::<_, Option<SystemTime>>(4).map(Timestamp::from),
         attempts: Vec::new(),
         has_more_attempts: false,
     }

@@ -4,6 +4,7 @@ use super::Reader;
 use crate::clock::Timestamp;
 use crate::contract::{Replay, WebhookEndpoint};
 use crate::database::DatabaseError;
+use crate::domain::replay::ReplayFilter;
 use crate::id::Id;
 
 /// How far a replay is.
@@ -15,21 +16,6 @@ pub struct Progress {
     pub waiting: i64,
     /// How much of its part of the log it has gone through, 0 to 1.
     pub fraction: f64,
-}
-
-/// Which events a replay would be for.
-#[derive(Debug, Clone, Default)]
-pub struct Matching {
-    /// Of one of these types.
-    pub types: Option<Vec<String>>,
-    /// Of this object.
-    pub object: Option<String>,
-    /// From this instant on.
-    pub created_from: Option<Timestamp>,
-    /// Before this instant.
-    pub created_until: Option<Timestamp>,
-    /// That were given up.
-    pub only_failed: bool,
 }
 
 impl Reader {
@@ -57,20 +43,20 @@ impl Reader {
         &self,
         account: i64,
         endpoint: Id<WebhookEndpoint>,
-        matching: &Matching,
+        filter: &ReplayFilter,
     ) -> Result<(i64, bool), DatabaseError> {
-        let time = |at: Option<Timestamp>| at.map(Timestamp::system_time);
-        let (from, until) = (time(matching.created_from), time(matching.created_until));
+        let time = |second: Option<u64>| second.map(|at| Timestamp::from_millis(at * 1000).system_time());
+        let (from, until) = (time(filter.created_from), time(filter.created_until));
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("sql/replay_dry_run.sql")).await?;
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 7] = [
             &account,
             &endpoint.to_string(),
-            &matching.types,
-            &matching.object,
+            &filter.types,
+            &filter.related_object,
             &from,
             &until,
-            &matching.only_failed,
+            &filter.only_failed,
         ];
         let row = client.query_one(&statement, &parameters).await?;
         Ok((row.get(0), row.get(1)))

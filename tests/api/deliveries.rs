@@ -1,7 +1,6 @@
 //! Who has got an event, who hasn't, and why not.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 use support::{Receiver, Reply, System, eventually};
@@ -89,11 +88,7 @@ async fn an_event_tells_of_every_delivery_and_attempt() {
 async fn an_endpoint_lists_its_deliveries_by_state_and_in_pages() {
     let system = System::start().await;
     let _worker = system.worker_with(&[("CALMONY_RETRY_SCHEDULE", "100ms")]).await;
-    let works = Arc::new(AtomicBool::new(true));
-    let switch = works.clone();
-    let receiver =
-        Receiver::behaving(move |_| Reply::Status(if switch.load(Ordering::Relaxed) { 200 } else { 500 }))
-            .await;
+    let (receiver, works) = Receiver::switched(true).await;
     let (endpoint, _) = system.client.endpoint(&receiver.url, &["customer.created"]).await;
     for n in 0..7 {
         system.client.customer(&format!("c{n}")).await;

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use support::client::http;
-use support::{Receiver, System, eventually};
+use support::{Receiver, System};
 
-use super::{ROUNDS, Series, print, rate};
+use super::{ROUNDS, Series, backlog, print, rate};
 
 const BACKLOG: u32 = 20_000;
 const IN_FLIGHT: usize = 64;
@@ -53,23 +53,11 @@ async fn drain(system: &System) -> f64 {
     let (endpoint, _) = system.client.endpoint(&receiver.url, &["customer.created"]).await;
     let admin = system.database.admin().await;
     admin.batch_execute("truncate calmony.outbox").await.unwrap();
-    let backlog = format!(
-        "insert into calmony.event (account, id, stream, version, type, data, created_at) \
-         select p.account, 'evt_01' || u, 'cus_01' || u, 1, 'customer.created', o.data, now() \
-           from generate_series(1, {BACKLOG}) n, lateral (select upper(substr(md5(n::text || random()), 1, 24)) u) m, \
-                calmony.endpoint p, lateral (select data from calmony.object where id like 'cus%' limit 1) o \
-          where p.id = '{endpoint}'"
-    );
-    admin.batch_execute(&backlog).await.unwrap();
+    backlog::append(system, BACKLOG).await;
     admin.batch_execute("vacuum analyze calmony.outbox").await.unwrap();
     let started = Instant::now();
     let worker = system.worker().await;
-    let left = "select exists (select from calmony.outbox) or exists (select from calmony.delivery)";
-    eventually("the backlog is drained", async || {
-        let left: bool = admin.query_one(left, &[]).await.unwrap().get(0);
-        (!left).then_some(())
-    })
-    .await;
+    backlog::drained(system).await;
     let seconds = started.elapsed().as_secs_f64();
     assert_eq!(receiver.all().len(), usize::try_from(BACKLOG).unwrap(), "each once");
     drop(worker);

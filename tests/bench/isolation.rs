@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use support::System;
 
 use super::sink::{Mode, Sink};
-use super::{backlog, median};
+use super::{at_percentile, backlog, median};
 
 const ROUNDS: usize = 3;
 const SLICE: Duration = Duration::from_secs(20);
@@ -134,10 +134,9 @@ fn seen(sent: &HashMap<u64, Instant>, sink: &Sink) -> Seen {
     }
     let mut latencies: Vec<f64> = first.into_values().collect();
     latencies.sort_by(f64::total_cmp);
-    let at = |share: usize| latencies.get(latencies.len() * share / 100).copied().unwrap_or(f64::NAN);
     Seen {
-        p50: at(50),
-        p99: at(99),
+        p50: at_percentile(&latencies, 50),
+        p99: at_percentile(&latencies, 99),
         events: u64::try_from(sent.len()).unwrap(),
         duplicates,
         missing: sent.len() * GOOD - latencies.len(),

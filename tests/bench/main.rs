@@ -6,6 +6,7 @@ mod backlog;
 mod create;
 mod drain;
 mod isolation;
+mod million;
 mod pinned;
 mod recovery;
 mod sink;
@@ -59,6 +60,10 @@ async fn main() {
     if wanted("verify") {
         verify(&system).await;
     }
+    // Last, because it puts rows past the triggers, which verify would find.
+    if wanted("million") {
+        million::measure(&system).await;
+    }
     cluster.stop().await.unwrap();
 }
 
@@ -103,6 +108,11 @@ fn print(group: &[Series]) {
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The value that so many of a hundred stay below. They are sorted.
+fn at_percentile(sorted: &[f64], percent: usize) -> f64 {
+    sorted.get(sorted.len() * percent / 100).copied().unwrap_or(f64::NAN)
 }
 
 fn bounds(values: &[f64]) -> (f64, f64) {

@@ -1,5 +1,6 @@
 //! Webhook receivers that behave as they are told.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -88,6 +89,15 @@ impl Receiver {
     /// A receiver that takes everything.
     pub async fn start() -> Self {
         Self::behaving(|_| Reply::Status(200)).await
+    }
+
+    /// A receiver that answers 200 while it is switched on and 500 while it is off, and the switch.
+    pub async fn switched(on: bool) -> (Self, Arc<AtomicBool>) {
+        let works = Arc::new(AtomicBool::new(on));
+        let switch = works.clone();
+        let behaviour =
+            move |_: &Delivery| Reply::Status(if switch.load(Ordering::Relaxed) { 200 } else { 500 });
+        (Self::behaving(behaviour).await, works)
     }
 
     /// A receiver that answers as `behaviour` says. A delivery is on record before it is answered.

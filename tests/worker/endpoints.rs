@@ -3,17 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use support::{Receiver, Reply, System, Worker, eventually};
+use support::{Receiver, System, Worker, eventually};
 
 /// A system whose one endpoint fails until it is told to work, with one delivery owed.
 async fn owing() -> (System, Worker, Receiver, String, Arc<AtomicBool>) {
     let system = System::start().await;
     let worker = system.worker_with(&[("CALMONY_RETRY_SCHEDULE", "1s,1s,1s,1s,1s,1s,1s,1s")]).await;
-    let works = Arc::new(AtomicBool::new(false));
-    let switch = works.clone();
-    let receiver =
-        Receiver::behaving(move |_| Reply::Status(if switch.load(Ordering::Relaxed) { 200 } else { 500 }))
-            .await;
+    let (receiver, works) = Receiver::switched(false).await;
     let (endpoint, _) = system.client.endpoint(&receiver.url, &["customer.created"]).await;
     system.client.customer("Ada").await;
     receiver.next().await;

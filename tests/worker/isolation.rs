@@ -1,19 +1,10 @@
 //! One endpoint's trouble is nobody else's: the breaker, the pace, and the way back.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use support::{Receiver, Reply, System, eventually};
 use tokio::time::Instant;
-
-/// A receiver that answers 200 or 500, and the switch.
-async fn switched() -> (Receiver, Arc<AtomicBool>) {
-    let works = Arc::new(AtomicBool::new(false));
-    let switch = works.clone();
-    let behaviour = move |_: &_| Reply::Status(if switch.load(Ordering::Relaxed) { 200 } else { 500 });
-    (Receiver::behaving(behaviour).await, works)
-}
 
 /// Creates customers until the database has so many deliveries waiting.
 async fn owe(system: &System, count: i64) {
@@ -32,7 +23,7 @@ async fn a_dead_endpoint_is_probed_and_not_flooded_and_gets_everything_at_once_w
     let system = System::start().await;
     // By the schedule alone the retries would come in an hour.
     let _worker = system.worker_with(&[("CALMONY_RETRY_SCHEDULE", "1h,1h,1h")]).await;
-    let (receiver, works) = switched().await;
+    let (receiver, works) = Receiver::switched(false).await;
     system.client.endpoint(&receiver.url, &["customer.created"]).await;
     owe(&system, 150).await;
     let attempts = receiver.all().len();
@@ -62,7 +53,7 @@ async fn a_walk_after_an_outage_goes_in_the_order_of_the_log() {
     let _worker = system
         .worker_with(&[("CALMONY_RETRY_SCHEDULE", "1h,1h,1h"), ("CALMONY_ENDPOINT_IN_FLIGHT_MAX", "1")])
         .await;
-    let (receiver, works) = switched().await;
+    let (receiver, works) = Receiver::switched(false).await;
     system.client.endpoint(&receiver.url, &["customer.created"]).await;
     owe(&system, 60).await;
     let before = receiver.all().len();
@@ -144,7 +135,7 @@ async fn an_endpoint_without_a_success_for_too_long_is_disabled_by_an_event() {
     let _worker = system
         .worker_with(&[("CALMONY_DISABLE_AFTER", "2s"), ("CALMONY_RETRY_SCHEDULE", &["300ms"; 30].join(","))])
         .await;
-    let (receiver, works) = switched().await;
+    let (receiver, works) = Receiver::switched(false).await;
     let (watcher, other) = (Receiver::start().await, Receiver::start().await);
     let (endpoint, _) = system.client.endpoint(&receiver.url, &["customer.created"]).await;
     system.client.endpoint(&watcher.url, &["webhook_endpoint.disabled"]).await;

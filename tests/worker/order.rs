@@ -1,8 +1,7 @@
 //! `ordering: "per_object"`, and pausing.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 use support::{Delivery, Receiver, Reply, System, eventually};
@@ -179,11 +178,7 @@ async fn what_happens_while_an_endpoint_is_paused_comes_when_it_is_resumed_in_or
 async fn a_pause_holds_back_retries_too_and_an_ordered_endpoint_stays_in_order() {
     let system = System::start().await;
     let _worker = system.worker_with(&[("CALMONY_RETRY_SCHEDULE", &["300ms"; 20].join(","))]).await;
-    let works = Arc::new(AtomicBool::new(false));
-    let switch = works.clone();
-    let receiver =
-        Receiver::behaving(move |_| Reply::Status(if switch.load(Ordering::Relaxed) { 200 } else { 500 }))
-            .await;
+    let (receiver, works) = Receiver::switched(false).await;
     let endpoint = ordered(&system, &receiver.url).await;
     let path = format!("/v1/webhook_endpoints/{endpoint}");
     change(&system, 2, 3).await;

@@ -18,6 +18,9 @@ impl Engine {
         }
         let workers = self.flight.workers;
         self.perform_aside(Operation::Replay, move |session| async move {
+            if !session.any_replay().await? {
+                return Ok(Done::Replayed { owes: false, step: ReplayStep::Idle, over: Vec::new() });
+            }
             let resent = session.resend(&own).await?;
             let step = session.replay(&own, workers).await?;
             let over = session.replays_over().await?;

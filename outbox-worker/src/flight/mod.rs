@@ -259,10 +259,7 @@ impl Flight {
                 self.retries.push(Job { attempts, early, line, is_retry: true, ..job });
             }
             (EndpointStatus::Waiting, _) => self.waits(key, waiting(DeliveryState::Parked)),
-            (EndpointStatus::Deleted, _) => {
-                self.unsettled_deliveries.insert(key.clone());
-                self.settlement.delivered(key);
-            }
+            (EndpointStatus::Deleted, _) => self.row_goes(key),
         }
     }
 
@@ -315,10 +312,15 @@ impl Flight {
         }
     }
 
+    /// A delivery with a row is over, so the row goes.
+    fn row_goes(&mut self, key: DeliveryKey) {
+        self.unsettled_deliveries.insert(key.clone());
+        self.settlement.delivered(key);
+    }
+
     fn delivered(&mut self, job: &Job, had_row: bool) {
         if had_row {
-            self.unsettled_deliveries.insert(job.key.clone());
-            self.settlement.delivered(job.key.clone());
+            self.row_goes(job.key.clone());
         }
         if let Some(line) = &job.line {
             self.line_moved |= had_row;

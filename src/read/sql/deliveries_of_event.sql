@@ -5,7 +5,7 @@ select e.position, e.id::text, p.id::text,
             when a.delivered then 'delivered'
             when o.position is not null and p.status = 'enabled' and calmony.subscribes(p.enabled_events, e.type) then 'pending'
             else 'dropped' end,
-       d.attempts, d.due_at
+       d.due_at
   from calmony.event e
   join calmony.endpoint p on p.account = e.account
   left join calmony.outbox o on o.account = e.account and o.position = e.position

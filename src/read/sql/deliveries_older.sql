@@ -2,7 +2,7 @@
 -- ends, $4 rows, $5 endpoint, $6 state or null for all. Indexes: delivery_of_endpoint, attempt_of_endpoint,
 -- event_positions_are_unique.
 with rows as (
-    select position, state, attempts, due_at
+    select position, state, due_at
       from calmony.delivery
      where account = $1 and endpoint = $5::text and position > $2 and position < $3
        and ($6::text is null or state = $6)
@@ -20,10 +20,10 @@ with rows as (
      order by a.position desc
      limit $4
 )
-select l.position, e.id::text, $5::text, l.state, l.attempts, l.due_at
-  from (select position, state, attempts, due_at from rows
+select l.position, e.id::text, $5::text, l.state, l.due_at
+  from (select position, state, due_at from rows
         union all
-        select position, state, null::integer, null::timestamptz from done) l
+        select position, state, null::timestamptz from done) l
   join calmony.event e on e.account = $1 and e.position = l.position
  order by l.position desc
  limit $4
