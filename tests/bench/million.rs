@@ -40,24 +40,34 @@ pub(super) async fn measure(system: &System) {
 
 /// Makes the rows as they would be after an outage, past the triggers, because a million appends take minutes.
 async fn owe(system: &System, endpoint: &str) {
-    let sql = format!(
-        "alter table calmony.event disable trigger all; \
-         with appended as ( \
+    let admin = system.database.admin().await;
+    triggers(&admin, "disable").await;
+    let rows = format!(
+        "with appended as ( \
              insert into calmony.event (account, id, stream, version, type, data, created_at) \
              select 1, 'evt_01' || u, 'cus_01' || u, 1, 'customer.deleted', '{{\"object\":\"customer\"}}', now() \
                from generate_series(1, {OWED}) n, lateral (select upper(substr(md5(n::text || random()), 1, 24)) u) m \
              returning account, position, stream) \
          insert into calmony.delivery (account, position, due_at, attempts, bucket, endpoint, state) \
-         select account, position, now(), 0, calmony.bucket_of(stream), '{endpoint}', 'owed' from appended; \
-         alter table calmony.event enable always trigger derive_from_event; \
-         alter table calmony.event enable always trigger event_is_append_only; \
-         alter table calmony.event enable always trigger derive_endpoint; \
-         alter table calmony.event enable always trigger derive_replay; \
-         vacuum analyze calmony.event; vacuum analyze calmony.delivery"
+         select account, position, now(), 0, calmony.bucket_of(stream), '{endpoint}', 'owed' from appended"
     );
-    let admin = system.database.admin().await;
-    for statement in sql.split("; ") {
-        admin.batch_execute(statement).await.unwrap();
+    admin.batch_execute(&rows).await.unwrap();
+    triggers(&admin, "enable always").await;
+    for table in ["event", "delivery"] {
+        admin.batch_execute(&format!("vacuum analyze calmony.{table}")).await.unwrap();
+    }
+}
+
+async fn triggers(admin: &tokio_postgres::Client, change: &str) {
+    for (table, trigger) in [
+        ("event", "derive_from_event"),
+        ("event", "event_is_append_only"),
+        ("event", "derive_endpoint"),
+        ("event", "derive_replay"),
+        ("delivery", "delivery_comes_only_by_its_owner"),
+    ] {
+        let sql = format!("alter table calmony.{table} {change} trigger {trigger}");
+        admin.batch_execute(&sql).await.unwrap();
     }
 }
 
