@@ -119,6 +119,7 @@ macro_rules! error_codes {
 
 error_codes! {
     EmailInvalid = "email_invalid";
+    IdempotencyKeyInUse = "idempotency_key_in_use";
     InvalidCharacters = "invalid_characters";
     LimitReached = "limit_reached";
     LockTimeout = "lock_timeout";

@@ -35,7 +35,7 @@ pub enum OpenError {
     #[error("it is sealed with the key {0}, which is not among those given")]
     UnknownKey(String),
     /// It isn't what was sealed, or not for that endpoint.
-    #[error("it was changed, or sealed for another endpoint")]
+    #[error("it was changed, or sealed for another place")]
     Damaged,
 }
 
@@ -95,13 +95,19 @@ impl Keyring {
     }
 
     /// Seals a secret of that endpoint.
-    ///
-    /// # Panics
-    /// Never: the keyring has a key, and a secret is far shorter than what the cipher takes.
     #[must_use]
     pub fn seal(&self, secret: &SigningSecret, endpoint: &str) -> Sealed {
+        self.seal_text(secret.reveal(), endpoint)
+    }
+
+    /// Seals a text that shows a secret, for that place and no other.
+    ///
+    /// # Panics
+    /// Never: the keyring has a key, and a text is far shorter than what the cipher takes.
+    #[must_use]
+    pub fn seal_text(&self, text: &str, place: &str) -> Sealed {
         let nonce = rand::random::<[u8; NONCE_BYTES]>();
-        let payload = Payload { msg: secret.reveal().as_bytes(), aad: endpoint.as_bytes() };
+        let payload = Payload { msg: text.as_bytes(), aad: place.as_bytes() };
         let sealed = self.0.first().and_then(|(id, cipher)| {
             let sealed = cipher.encrypt(&XNonce::from(nonce), payload).ok()?;
             Some(Sealed { key_id: id.clone(), text: STANDARD.encode([&nonce[..], &sealed].concat()) })
@@ -115,14 +121,19 @@ impl Keyring {
 
     /// Opens a secret of that endpoint.
     pub fn open(&self, key_id: &str, text: &str, endpoint: &str) -> Result<SigningSecret, OpenError> {
+        let opened = self.open_text(key_id, text, endpoint)?;
+        SigningSecret::parse(&opened).map_err(|_| OpenError::Damaged)
+    }
+
+    /// Opens a text that was sealed for that place.
+    pub fn open_text(&self, key_id: &str, text: &str, place: &str) -> Result<String, OpenError> {
         let known = self.0.iter().find(|(id, _)| id == key_id);
         let (_, cipher) = known.ok_or_else(|| OpenError::UnknownKey(key_id.to_owned()))?;
         let bytes = STANDARD.decode(text).map_err(|_| OpenError::Damaged)?;
         let (nonce, sealed) = bytes.split_first_chunk::<NONCE_BYTES>().ok_or(OpenError::Damaged)?;
-        let payload = Payload { msg: sealed, aad: endpoint.as_bytes() };
+        let payload = Payload { msg: sealed, aad: place.as_bytes() };
         let opened = cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| OpenError::Damaged)?;
-        let opened = String::from_utf8(opened).map_err(|_| OpenError::Damaged)?;
-        SigningSecret::parse(&opened).map_err(|_| OpenError::Damaged)
+        String::from_utf8(opened).map_err(|_| OpenError::Damaged)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Who calls: judged before the route is looked at, so that a stranger learns nothing of what exists.
 
 use axum::extract::{FromRequestParts, Request, State};
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine as _;
@@ -11,14 +11,11 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::App;
 use super::error::ApiError;
+use super::idempotency::Key;
 use super::request::RequestId;
 use crate::contract::{LIVE_KEY_PREFIX, TEST_KEY_PREFIX};
-use crate::domain::{ParameterError, Problem};
 use crate::log::Cause;
 use crate::read::keys::Account;
-
-/// The longest idempotency key, in characters.
-pub(super) const IDEMPOTENCY_KEY_MAX: usize = 255;
 
 /// Whoever a request is made for, and how the request is named in the events it causes.
 #[derive(Debug, Clone)]
@@ -78,21 +75,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let account = *parts.extensions.get::<Account>().ok_or(ApiError::KeyMissing)?;
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
-        let idempotency_key = parts.headers.get("idempotency-key").map(idempotency_key).transpose()?;
-        Ok(Self { account, cause: Cause { account: account.id, request_id, idempotency_key } })
+        let key = parts.extensions.get::<Key>().cloned();
+        let (idempotency_key, fingerprint) = key.map(|key| (key.key, key.fingerprint)).unzip();
+        let fingerprint = fingerprint.flatten();
+        Ok(Self { account, cause: Cause { account: account.id, request_id, idempotency_key, fingerprint } })
     }
-}
-
-fn idempotency_key(value: &HeaderValue) -> Result<String, ParameterError> {
-    let refuse = |problem| ParameterError::new("Idempotency-Key", problem);
-    let key = std::str::from_utf8(value.as_bytes()).map_err(|_| refuse(Problem::InvalidCharacters))?;
-    if key.is_empty() {
-        return Err(refuse(Problem::Empty));
-    }
-    if key.chars().count() > IDEMPOTENCY_KEY_MAX {
-        return Err(refuse(Problem::TooLong(IDEMPOTENCY_KEY_MAX)));
-    }
-    Ok(key.to_owned())
 }
 
 #[cfg(test)]

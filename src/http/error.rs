@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -36,6 +36,10 @@ pub(super) enum ApiError {
     MalformedBody(String),
     /// The body is of a type that is not read.
     UnsupportedContentType(String),
+    /// A request with the same idempotency key is under way.
+    KeyInUse,
+    /// The idempotency key was used for something else: for other parameters, or for another path.
+    KeyReused { same_path: bool },
     /// Others kept changing the object.
     Conflict,
     /// The database can't be reached or the server is too slow just now.
@@ -84,6 +88,8 @@ impl From<AppendError> for ApiError {
     fn from(error: AppendError) -> Self {
         match error {
             AppendError::Rejected(rejection) => Self::Rejected(rejection),
+            // The layer above looks for the stored answer; where it isn't found now, a retry finds it.
+            AppendError::KeyUsed => Self::KeyInUse,
             AppendError::Conflict => Self::Conflict,
             AppendError::Database(error) => error.into(),
             AppendError::Snapshot(error) => error.into(),
@@ -116,6 +122,10 @@ impl Sent {
         Self { status, kind: INVALID_REQUEST, code: None, param: None, message: message.into() }
     }
 
+    fn idempotency(status: StatusCode, message: &str) -> Self {
+        Self { kind: "idempotency_error", ..Self::invalid(status, message) }
+    }
+
     fn ours(status: StatusCode, message: &str) -> Self {
         Self { kind: "api_error", ..Self::invalid(status, message) }
     }
@@ -128,15 +138,7 @@ impl Sent {
 impl From<ApiError> for Sent {
     fn from(error: ApiError) -> Self {
         match error {
-            ApiError::Rejected(Rejection::NoSuchObject { noun, id }) => {
-                Self::invalid(StatusCode::NOT_FOUND, format!("No such {noun}: '{id}'"))
-                    .with(ErrorCode::ResourceMissing, Some("id".to_owned()))
-            }
-            ApiError::Rejected(Rejection::LimitReached { noun, max }) => {
-                Self::invalid(StatusCode::BAD_REQUEST, format!("You have reached the maximum of {max} {noun}s."))
-                    .with(ErrorCode::LimitReached, None)
-            }
-            ApiError::Rejected(Rejection::Parameter(error)) => parameter(error),
+            ApiError::Rejected(rejection) => rejected(rejection),
             ApiError::KeyMissing => Self::invalid(
                 StatusCode::UNAUTHORIZED,
                 "You did not provide an API key. Provide it in the Authorization header, as a Bearer token \
@@ -164,6 +166,19 @@ impl From<ApiError> for Sent {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 format!("Invalid content type '{given}': send application/x-www-form-urlencoded or application/json."),
             ),
+            ApiError::KeyInUse => Self::idempotency(
+                StatusCode::CONFLICT,
+                "There is currently another in-progress request using this Idempotent Key. Try again in a moment.",
+            )
+            .with(ErrorCode::IdempotencyKeyInUse, None),
+            ApiError::KeyReused { same_path: true } => Self::idempotency(
+                StatusCode::BAD_REQUEST,
+                "Keys for idempotent requests can only be used with the same parameters they were first used with.",
+            ),
+            ApiError::KeyReused { same_path: false } => Self::idempotency(
+                StatusCode::BAD_REQUEST,
+                "Keys for idempotent requests can only be used for the same endpoint they were first used for.",
+            ),
             ApiError::Conflict => Self::invalid(
                 StatusCode::CONFLICT,
                 "This object was being changed by other requests all the time. Nothing was changed; try again.",
@@ -177,6 +192,21 @@ impl From<ApiError> for Sent {
                 "Something went wrong on our side. The Request-Id header names this request in our logs.",
             ),
         }
+    }
+}
+
+/// What the domain's refusals are called.
+fn rejected(rejection: Rejection) -> Sent {
+    match rejection {
+        Rejection::NoSuchObject { noun, id } => {
+            Sent::invalid(StatusCode::NOT_FOUND, format!("No such {noun}: '{id}'"))
+                .with(ErrorCode::ResourceMissing, Some("id".to_owned()))
+        }
+        Rejection::LimitReached { noun, max } => {
+            Sent::invalid(StatusCode::BAD_REQUEST, format!("You have reached the maximum of {max} {noun}s."))
+                .with(ErrorCode::LimitReached, None)
+        }
+        Rejection::Parameter(error) => parameter(error),
     }
 }
 
@@ -239,10 +269,25 @@ struct Body {
     param: Option<String>,
 }
 
+/// Whether the SDKs should try again by themselves. After a defect of ours they do as they like.
+fn should_retry(status: StatusCode) -> Option<&'static str> {
+    match status {
+        StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+            Some("true")
+        }
+        status if status.is_client_error() => Some("false"),
+        _ => None,
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let Sent { status, kind, code, param, message } = Sent::from(self);
         let body = Body { r#type: kind, message, code: code.map(ErrorCode::as_str), param };
-        (status, axum::Json(Envelope { error: body })).into_response()
+        let mut response = (status, axum::Json(Envelope { error: body })).into_response();
+        if let Some(retry) = should_retry(status) {
+            response.headers_mut().insert("stripe-should-retry", HeaderValue::from_static(retry));
+        }
+        response
     }
 }

@@ -5,6 +5,7 @@ mod customers;
 mod deliveries;
 mod error;
 mod events;
+mod idempotency;
 mod lists;
 mod params;
 mod render;
@@ -32,6 +33,7 @@ use crate::log::Log;
 use crate::read::Reader;
 use crate::seal::Keyring;
 use error::ApiError;
+pub use idempotency::InFlight;
 pub use routes::{Route, routes};
 
 /// How long requests in progress may go on when the server stops.
@@ -48,12 +50,20 @@ pub struct App {
     pub policy: Arc<TargetPolicy>,
     /// What signing secrets are sealed with.
     pub keyring: Keyring,
+    /// Which idempotency keys are in use at this moment.
+    pub in_flight: InFlight,
 }
 
 impl App {
     /// Opens the log and the reader on one database.
     pub fn open(url: &DatabaseUrl, policy: TargetPolicy, keyring: Keyring) -> Result<Self, DatabaseError> {
-        Ok(Self { log: Log::open(url)?, reader: Reader::open(url)?, policy: Arc::new(policy), keyring })
+        Ok(Self {
+            log: Log::open(url)?,
+            reader: Reader::open(url)?,
+            policy: Arc::new(policy),
+            keyring,
+            in_flight: InFlight::default(),
+        })
     }
 }
 
@@ -68,7 +78,9 @@ pub fn router(app: App) -> Router {
         let reader = ready.clone();
         async move { reader.ping().await.is_ok() }
     });
-    api.fallback(unknown_route)
+    api.route_layer(from_fn_with_state(app.clone(), idempotency::once))
+        .route_layer(from_fn(params::read))
+        .fallback(unknown_route)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), caller::authenticate))
         .with_state(app)

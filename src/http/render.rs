@@ -41,7 +41,7 @@ pub(super) fn deleted(resource: Resource, id: &str) -> Result<Rendered, ApiError
 }
 
 /// An object, with one thing more that isn't stored in it.
-pub(super) fn with(data: &str, key: &str, value: Value) -> Result<Rendered, ApiError> {
+pub(super) fn with(data: &str, key: &str, value: Value) -> Result<Rendered, serde_json::Error> {
     let mut shown: Map<String, Value> = serde_json::from_str(data)?;
     shown.insert(key.to_owned(), value);
     Ok(Rendered(serde_json::to_string(&shown)?))

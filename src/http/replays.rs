@@ -16,6 +16,7 @@ use crate::contract::{Event, Kind as _, Replay, WebhookEndpoint};
 use crate::domain::replay::{self, End, ReplayFilter, Start, Status};
 use crate::domain::{Field, ParameterError, Problem, Rejection, Snapshot, rate_limit};
 use crate::id::{self, Id};
+use crate::log::idempotency::Answer;
 use crate::read::objects::ObjectFilter;
 
 /// The parameters of a replay.
@@ -78,7 +79,8 @@ pub(super) async fn start(
         };
         return Ok(Rendered(serde_json::to_string(&told)?));
     }
-    Ok(begin(&app, &caller, endpoint, filter, rate_limit).await?.into())
+    let command = beginning(&app, &caller, endpoint, filter, rate_limit).await?;
+    Ok(app.log.append(caller.cause(), &command).await?.into())
 }
 
 /// Owe one event to an endpoint once more. Answers with the event, as Stripe does.
@@ -103,24 +105,26 @@ pub(super) async fn retry_event(
         other => other,
     })?;
     let filter = ReplayFilter { event: Some(event), ..ReplayFilter::default() };
-    begin(&app, &caller, endpoint, filter, None).await?;
+    let command = beginning(&app, &caller, endpoint, filter, None).await?;
+    let answer = |_: &Snapshot| Ok(Answer::Plain(rendered.0.clone()));
+    app.log.append_answering(caller.cause(), &command, &answer).await?;
     Ok(rendered)
 }
 
-async fn begin(
+/// The command that begins a replay, unless too many run.
+async fn beginning(
     app: &App,
     caller: &Caller,
     endpoint: Id<WebhookEndpoint>,
     filter: ReplayFilter,
     rate_limit: Option<u32>,
-) -> Result<Snapshot, ApiError> {
+) -> Result<Start, ApiError> {
     // Single events are over in a moment; a hundred resends in a row are nobody's mistake.
     if filter.event.is_none() {
         replay::check_count(app.reader.replay_count(caller.account.id).await?)?;
     }
     let (id, livemode) = (Id::generate(clock::now()), caller.account.livemode);
-    let command = Start { id, livemode, endpoint, filter, rate_limit };
-    Ok(app.log.append(caller.cause(), &command).await?)
+    Ok(Start { id, livemode, endpoint, filter, rate_limit })
 }
 
 /// Retrieve a replay, with how far it is.
@@ -136,7 +140,7 @@ pub(super) async fn retrieve(
     let progress = progress.map_or(Value::Null, |progress| {
         json!({ "fraction": progress.fraction, "owed": progress.owed, "waiting": progress.waiting })
     });
-    render::with(&stored.data, "progress", progress)
+    Ok(render::with(&stored.data, "progress", progress)?)
 }
 
 /// List replays, newest first.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::App;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::idempotency;
 use super::lists::{self, PageParams, PathId};
 use super::params::{NoParams, Params};
 use super::render::{self, Rendered};
@@ -13,9 +14,10 @@ use super::targets;
 use crate::clock;
 use crate::contract::{Kind as _, WebhookEndpoint};
 use crate::domain::webhook_endpoint::{self, Changes, CreateParams};
-use crate::domain::{ParameterError, Problem};
+use crate::domain::{Command, ParameterError, Problem, Snapshot};
 use crate::id::Id;
 use crate::log::NewSecret;
+use crate::log::idempotency::Answer;
 use crate::read::objects::{ObjectFilter, StoredObject};
 use crate::secret::SigningSecret;
 
@@ -44,8 +46,7 @@ pub(super) async fn create(
     let secret = SigningSecret::generate();
     let sealed = app.keyring.seal(&secret, &command.id.to_string());
     let brings = NewSecret { sealed, overlap_seconds: None };
-    let snapshot = app.log.append_with_secret(caller.cause(), &command, &brings).await?;
-    render::with(&snapshot.data, "secret", secret.reveal().into())
+    append_with_secret(&app, &caller, &command, (&secret, &brings)).await
 }
 
 /// Give an endpoint another signing secret. The earlier ones go on signing for a while, so that the receiver has time to
@@ -64,8 +65,25 @@ pub(super) async fn roll_secret(
     let sealed = app.keyring.seal(&secret, &id.to_string());
     let brings = NewSecret { sealed, overlap_seconds: i32::try_from(overlap).ok() };
     let command = webhook_endpoint::RollSecret { id };
-    let snapshot = app.log.append_with_secret(caller.cause(), &command, &brings).await?;
-    render::with(&snapshot.data, "secret", secret.reveal().into())
+    append_with_secret(&app, &caller, &command, (&secret, &brings)).await
+}
+
+/// Appends an event that brings a secret, and answers with the endpoint and the secret. That answer is stored sealed.
+async fn append_with_secret<C: Command>(
+    app: &App,
+    caller: &Caller,
+    command: &C,
+    (secret, brings): (&SigningSecret, &NewSecret),
+) -> Result<Rendered, ApiError> {
+    let cause = caller.cause();
+    let place = idempotency::place(cause.account, cause.idempotency_key.as_deref().unwrap_or_default());
+    let shown = |snapshot: &Snapshot| render::with(&snapshot.data, "secret", secret.reveal().into());
+    let sealed = |snapshot: &Snapshot| {
+        let Rendered(body) = shown(snapshot)?;
+        Ok(Answer::Sealed(app.keyring.seal_text(&body, &place)))
+    };
+    let snapshot = app.log.append_with_secret(cause, command, brings, &sealed).await?;
+    Ok(shown(&snapshot)?)
 }
 
 /// Update an endpoint. What changes nothing appends nothing.

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 
+use super::idempotency::Answer;
 use super::wake::Waker;
 use super::{Cause, NewSecret};
 use crate::clock::Timestamp;
@@ -32,6 +34,16 @@ pub(super) struct Append {
     pub(super) event: String,
     pub(super) fact: Fact,
     pub(super) at: Timestamp,
+    /// What the caller is answered, where it isn't the object.
+    pub(super) answer: Option<Answer>,
+}
+
+impl Append {
+    /// What is stored under the idempotency key: fingerprint, answer, and what that is sealed with.
+    fn remembered(&self) -> (Option<Vec<u8>>, Option<&str>, Option<&str>) {
+        let (answer, sealed_with) = self.answer.as_ref().map(Answer::columns).unzip();
+        (self.cause.fingerprint.map(|known| known.bytes()), answer, sealed_with.flatten())
+    }
 }
 
 /// How it went.
@@ -39,7 +51,7 @@ pub(super) struct Append {
 pub(super) enum Outcome {
     /// The event is in the log.
     Appended,
-    /// Another event has that version of the object.
+    /// Another event has that version of the object, or the idempotency key was used before.
     Conflict,
 }
 
@@ -82,8 +94,9 @@ impl Appender {
         append: &Append,
         secret: &NewSecret,
     ) -> Result<Outcome, DatabaseError> {
-        let Append { cause, event, fact, at } = append;
-        let parameters: [&(dyn ToSql + Sync); 14] = [
+        let Append { cause, event, fact, at, answer: _ } = append;
+        let (fingerprint, answer, sealed_with) = append.remembered();
+        let parameters: [&(dyn ToSql + Sync); 17] = [
             &cause.account,
             event,
             &fact.stream,
@@ -95,11 +108,17 @@ impl Appender {
             &cause.request_id,
             &cause.idempotency_key,
             &at.system_time(),
+            &fingerprint,
+            &answer,
+            &sealed_with,
             &secret.sealed.key_id,
             &secret.sealed.text,
             &secret.overlap_seconds,
         ];
-        let touched = client.execute(include_str!("sql/append_with_secret.sql"), &parameters).await?;
+        let touched = match client.execute(include_str!("sql/append_with_secret.sql"), &parameters).await {
+            Err(error) if is_key_used(&error) => 0,
+            result => result?,
+        };
         self.waker.wake();
         Ok(if touched > 0 { Outcome::Appended } else { Outcome::Conflict })
     }
@@ -172,7 +191,7 @@ fn top_up(taken: &mut VecDeque<Waiting>, queue: &mut mpsc::Receiver<Waiting>) {
 async fn append_batch(client: &Client, statement: &Statement, batch: Vec<Waiting>, waker: &Waker) {
     let events: Vec<_> = batch.iter().map(|waiting| &waiting.append).collect();
     match insert(client, statement, &events).await {
-        Ok(appended) => {
+        Ok(Some(appended)) => {
             waker.wake();
             for waiting in batch {
                 let outcome = if appended.contains(&waiting.append.event) {
@@ -185,12 +204,14 @@ async fn append_batch(client: &Client, statement: &Statement, batch: Vec<Waiting
             }
         }
         Err(error) if batch.len() == 1 || client.is_closed() => answer_all(batch, &error),
-        Err(_) => {
+        Ok(None) | Err(_) => {
             for waiting in batch {
                 let result = insert(client, statement, &[&waiting.append]).await;
                 waker.wake();
-                let outcome = result
-                    .map(|appended| if appended.is_empty() { Outcome::Conflict } else { Outcome::Appended });
+                let outcome = result.map(|appended| match appended {
+                    Some(appended) if !appended.is_empty() => Outcome::Appended,
+                    _ => Outcome::Conflict,
+                });
                 let _ = waiting.answer.send(outcome);
             }
         }
@@ -203,12 +224,22 @@ fn answer_all(batch: Vec<Waiting>, error: &DatabaseError) {
     }
 }
 
-/// Runs the INSERT; returns the ids of the events that got in.
+/// Whether another request uses the same idempotency key at this moment.
+fn is_key_used(error: &tokio_postgres::Error) -> bool {
+    let refusal = error.as_db_error();
+    refusal.is_some_and(|refusal| {
+        *refusal.code() == SqlState::UNIQUE_VIOLATION
+            && refusal.table().is_some_and(|table| table.starts_with("idempotency"))
+    })
+}
+
+/// Runs the INSERT; returns the ids of the events that got in, or none when two use one idempotency key at this moment and
+/// nothing was done.
 async fn insert(
     client: &Client,
     statement: &Statement,
     events: &[&Append],
-) -> Result<HashSet<String>, DatabaseError> {
+) -> Result<Option<HashSet<String>>, DatabaseError> {
     fn column<'a, T>(events: &[&'a Append], field: impl Fn(&'a Append) -> T) -> Vec<T> {
         events.iter().map(|event| field(event)).collect()
     }
@@ -223,8 +254,29 @@ async fn insert(
     let request = column(events, |event| event.cause.request_id.as_deref());
     let key = column(events, |event| event.cause.idempotency_key.as_deref());
     let at: Vec<SystemTime> = column(events, |event| event.at.system_time());
-    let parameters: [&(dyn ToSql + Sync); 11] =
-        [&account, &id, &stream, &version, &event_type, &deleted, &data, &previous, &request, &key, &at];
-    let rows = client.query(statement, &parameters).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    let remembered = column(events, Append::remembered);
+    let fingerprint: Vec<_> = remembered.iter().map(|(fingerprint, _, _)| fingerprint.as_deref()).collect();
+    let answer: Vec<_> = remembered.iter().map(|(_, answer, _)| *answer).collect();
+    let sealed_with: Vec<_> = remembered.iter().map(|(_, _, sealed_with)| *sealed_with).collect();
+    let parameters: [&(dyn ToSql + Sync); 14] = [
+        &account,
+        &id,
+        &stream,
+        &version,
+        &event_type,
+        &deleted,
+        &data,
+        &previous,
+        &request,
+        &key,
+        &at,
+        &fingerprint,
+        &answer,
+        &sealed_with,
+    ];
+    match client.query(statement, &parameters).await {
+        Ok(rows) => Ok(Some(rows.iter().map(|row| row.get(0)).collect())),
+        Err(error) if is_key_used(&error) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }

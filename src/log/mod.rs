@@ -5,6 +5,7 @@
 
 pub mod accounts;
 mod appender;
+pub mod idempotency;
 pub mod secrets;
 pub mod verify;
 mod wake;
@@ -22,6 +23,7 @@ use crate::domain::{self, Command, DecideError, Rejection, Snapshot, Verdict};
 use crate::id::Id;
 use crate::seal::Sealed;
 use appender::{Append, Appender, Outcome};
+use idempotency::{Answer, Fingerprint};
 
 /// How often a command is decided anew when others change the same object at the same time.
 pub const CONFLICT_TRIES: usize = 12;
@@ -37,6 +39,26 @@ pub struct Cause {
     pub request_id: Option<String>,
     /// Its idempotency key.
     pub idempotency_key: Option<String>,
+    /// What that key is for; none where the answer isn't stored.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+impl Cause {
+    /// The service itself.
+    #[must_use]
+    pub const fn service(account: i64) -> Self {
+        Self { account, request_id: None, idempotency_key: None, fingerprint: None }
+    }
+}
+
+/// Makes the answer that is stored, where it isn't the object as it is then.
+pub type Answering<'a> = &'a (dyn Fn(&Snapshot) -> Result<Answer, serde_json::Error> + Send + Sync);
+
+/// What an append brings besides its event.
+#[derive(Clone, Copy, Default)]
+struct Extras<'a> {
+    secret: Option<&'a NewSecret>,
+    answering: Option<Answering<'a>>,
 }
 
 /// A signing secret that an event brings with it.
@@ -54,6 +76,9 @@ pub enum AppendError {
     /// The command was refused.
     #[error(transparent)]
     Rejected(#[from] Rejection),
+    /// The idempotency key was used before; [`Log::recall`] says for what.
+    #[error("the idempotency key was used before")]
+    KeyUsed,
     /// Others kept changing the object; trying again may work.
     #[error("the object kept changing")]
     Conflict,
@@ -97,7 +122,17 @@ impl Log {
 
     /// Runs a command: loads its object, decides, appends. Returns the object as it is then.
     pub async fn append<C: Command>(&self, cause: &Cause, command: &C) -> Result<Snapshot, AppendError> {
-        self.append_with(cause, command, None).await
+        self.append_with(cause, command, Extras::default()).await
+    }
+
+    /// The same, for a caller who is answered something else than the object.
+    pub async fn append_answering<C: Command>(
+        &self,
+        cause: &Cause,
+        command: &C,
+        answering: Answering<'_>,
+    ) -> Result<Snapshot, AppendError> {
+        self.append_with(cause, command, Extras { answering: Some(answering), secret: None }).await
     }
 
     /// The same, for a command whose event brings a signing secret with it, in the same statement.
@@ -106,29 +141,40 @@ impl Log {
         cause: &Cause,
         command: &C,
         secret: &NewSecret,
+        answering: Answering<'_>,
     ) -> Result<Snapshot, AppendError> {
-        self.append_with(cause, command, Some(secret)).await
+        let extras = Extras { secret: Some(secret), answering: Some(answering) };
+        self.append_with(cause, command, extras).await
     }
 
     async fn append_with<C: Command>(
         &self,
         cause: &Cause,
         command: &C,
-        secret: Option<&NewSecret>,
+        extras: Extras<'_>,
     ) -> Result<Snapshot, AppendError> {
         let mut turn = None;
         for _ in 0..CONFLICT_TRIES {
             let current =
                 if command.creates() { None } else { self.load(cause.account, &command.stream()).await? };
             let fact = match domain::decide(command, current)? {
-                Verdict::Unchanged(snapshot) => return Ok(snapshot),
+                Verdict::Unchanged(snapshot) => {
+                    self.remember(cause, &snapshot).await?;
+                    return Ok(snapshot);
+                }
                 Verdict::Append(fact) => fact,
             };
             let after = Snapshot { version: fact.version, data: fact.data.clone() };
             let now = clock::now();
-            let append =
-                Append { cause: cause.clone(), event: Id::<Event>::generate(now).to_string(), fact, at: now };
-            let outcome = match secret {
+            let answer = extras.answering.map(|answering| answering(&after)).transpose();
+            let append = Append {
+                cause: cause.clone(),
+                event: Id::<Event>::generate(now).to_string(),
+                fact,
+                at: now,
+                answer: answer.map_err(AppendError::Snapshot)?,
+            };
+            let outcome = match extras.secret {
                 None => self.appender.append(append).await?,
                 Some(secret) => {
                     self.appender.append_with_secret(&*self.client().await?, &append, secret).await?
@@ -136,6 +182,11 @@ impl Log {
             };
             if outcome == Outcome::Appended {
                 return Ok(after);
+            }
+            if let (Some(key), Some(_)) = (&cause.idempotency_key, cause.fingerprint)
+                && self.recall(cause.account, key).await?.is_some()
+            {
+                return Err(AppendError::KeyUsed);
             }
             // Within this process the next tries go one after the other, so that each of many callers gets through.
             if turn.is_none() {

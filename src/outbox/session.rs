@@ -90,15 +90,16 @@ impl Session {
         self.ended.cancelled().await;
     }
 
-    /// Makes the partitions of the attempts' history for today and a week ahead, and drops those of more than so many days
-    /// ago. What can't be done now, because somebody reads the table, is done another time: a week is in stock, and there
+    /// Makes the partitions of the attempts' history for today and a week ahead, drops those of more than so many days ago,
+    /// and forgets old idempotency keys. What can't be done now, because somebody reads the table, is done another time: a week is in stock, and there
     /// is a default partition.
     pub async fn keep_partitions(&self, retention_days: i32) {
         let make = self.client.execute(include_str!("sql/make_partitions.sql"), &[]).await;
         let drop = self.client.execute(include_str!("sql/drop_partitions.sql"), &[&retention_days]).await;
-        for error in [make, drop].into_iter().filter_map(Result::err) {
+        let forget = self.client.execute(include_str!("sql/forget_keys.sql"), &[]).await;
+        for error in [make, drop, forget].into_iter().filter_map(Result::err) {
             let error = DatabaseError::from(error);
-            tracing::warn!(%error, "the partitions of the attempts can't be looked after now");
+            tracing::warn!(%error, "the partitions can't be looked after now");
         }
     }
 

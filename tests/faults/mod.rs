@@ -2,4 +2,5 @@
 
 mod exhausted;
 mod kills;
+mod retries;
 mod torture;

@@ -201,7 +201,7 @@ impl Engine {
         let Ok(id) = endpoint.parse::<Id<WebhookEndpoint>>() else { return };
         let log = self.tools.log.clone();
         tokio::spawn(async move {
-            let cause = Cause { account, request_id: None, idempotency_key: None };
+            let cause = Cause::service(account);
             match log.append(&cause, &Disable { id, reason }).await {
                 Ok(_) => tracing::info!(endpoint = %id, ?reason, "an endpoint is disabled"),
                 // The next attempt comes to the same.

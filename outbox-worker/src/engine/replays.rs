@@ -46,7 +46,7 @@ impl Engine {
             let status = if completed { Status::Completed } else { Status::Canceled };
             let log = self.tools.log.clone();
             tokio::spawn(async move {
-                let cause = Cause { account, request_id: None, idempotency_key: None };
+                let cause = Cause::service(account);
                 if let Err(error) = log.append(&cause, &End { id, status }).await {
                     // It is found again.
                     tracing::warn!(replay = %id, %error, "a replay that is over can't be ended now");

@@ -3,6 +3,7 @@
 //! All three become one [`Tree`], and a tree is read into the type that a handler or the domain wants. Unknown parameters
 //! are refused, and every refusal says which parameter it is about.
 
+mod canonical;
 mod deserialize;
 mod form;
 mod json;
@@ -10,9 +11,11 @@ mod json;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequestParts, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::Response;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
@@ -50,14 +53,21 @@ pub(super) struct Params<T>(pub T);
 #[serde(deny_unknown_fields)]
 pub(super) struct NoParams {}
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Params<T> {
+/// Reads the parameters of a request, for whoever comes after.
+pub(super) async fn read(request: Request, next: Next) -> Result<Response, ApiError> {
+    let (mut parts, body) = request.into_parts();
+    let body = read_body(body).await?;
+    let mut tree = form::parse(parts.uri.query().unwrap_or_default().as_bytes())?;
+    merge(&mut tree, parse_body(&parts, &body)?)?;
+    parts.extensions.insert(tree);
+    Ok(next.run(Request::from_parts(parts, axum::body::Body::empty())).await)
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let (parts, body) = request.into_parts();
-        let body = read_body(body).await?;
-        let mut tree = form::parse(parts.uri.query().unwrap_or_default().as_bytes())?;
-        merge(&mut tree, parse_body(&parts, &body)?)?;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let tree = parts.extensions.remove::<Tree>().unwrap_or_else(|| Tree::Map(Vec::new()));
         Ok(Self(T::deserialize(tree)?))
     }
 }

@@ -1,0 +1,142 @@
+//! `Idempotency-Key`: a POST or PATCH that is sent again is answered as it was answered first, and done once.
+//!
+//! The log stores the answer with the event (`log/idempotency.rs`). Here a request is told apart from another with the same
+//! key, a twin that is still under way is refused, and a stored answer is sent again, byte for byte.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use sha2::{Digest as _, Sha256};
+
+use super::App;
+use super::error::ApiError;
+use super::params::Tree;
+use super::render::Rendered;
+use crate::domain::{ParameterError, Problem};
+use crate::log::idempotency::{Answer, Fingerprint, Remembered};
+use crate::read::keys::Account;
+
+/// The header, in requests and echoed in answers.
+const HEADER: &str = "idempotency-key";
+/// The longest key, in characters.
+pub(super) const KEY_MAX: usize = 255;
+
+/// The key of a request.
+#[derive(Debug, Clone)]
+pub(super) struct Key {
+    pub(super) key: String,
+    /// What it is for; none where the answer isn't stored, as for a DELETE.
+    pub(super) fingerprint: Option<Fingerprint>,
+}
+
+/// The keys of requests that are under way in this process.
+#[derive(Debug, Clone, Default)]
+pub struct InFlight(Arc<Mutex<HashSet<(i64, String)>>>);
+
+/// A key's entry there, until it is dropped.
+struct Entry {
+    in_flight: InFlight,
+    key: (i64, String),
+}
+
+impl InFlight {
+    fn enter(&self, account: i64, key: &str) -> Option<Entry> {
+        let key = (account, key.to_owned());
+        let is_new = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+        is_new.then(|| Entry { in_flight: self.clone(), key })
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.in_flight.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
+}
+
+/// Sees to it that a request with a key is done once.
+pub(super) async fn once(
+    State(app): State<App>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let Some(key) = key_of(request.headers())? else { return Ok(next.run(request).await) };
+    let account = request.extensions().get::<Account>().map(|account| account.id);
+    let is_stored = matches!(*request.method(), Method::POST | Method::PATCH);
+    let (Some(account), true) = (account, is_stored) else {
+        request.extensions_mut().insert(Key { key, fingerprint: None });
+        return Ok(next.run(request).await);
+    };
+    let parameters = request.extensions().get::<Tree>().map(Tree::canonical).unwrap_or_default();
+    let fingerprint = Fingerprint { path: hash(request.uri().path()), parameters: hash(&parameters) };
+    let Some(_entry) = app.in_flight.enter(account, &key) else { return Err(ApiError::KeyInUse) };
+    request.extensions_mut().insert(Key { key: key.clone(), fingerprint: Some(fingerprint) });
+    let mut response = next.run(request).await;
+    // Whatever kept it from being done: it may be what was done already. Where that can't be found out, the refusal stands.
+    if !response.status().is_success()
+        && let Ok(Some(remembered)) = app.log.recall(account, &key).await
+    {
+        response = again(&app, account, &key, remembered, fingerprint)?;
+    }
+    if let Ok(value) = HeaderValue::from_str(&key) {
+        response.headers_mut().insert(HEADER, value);
+    }
+    Ok(response)
+}
+
+/// The stored answer, if this request is the one that it was given to.
+fn again(
+    app: &App,
+    account: i64,
+    key: &str,
+    remembered: Remembered,
+    asked: Fingerprint,
+) -> Result<Response, ApiError> {
+    let Remembered { fingerprint, request_id, answer } = remembered;
+    let first = fingerprint.ok_or(ApiError::Internal)?;
+    if first != asked {
+        return Err(ApiError::KeyReused { same_path: first.path == asked.path });
+    }
+    let body = match answer {
+        Answer::Plain(text) => text,
+        Answer::Sealed(sealed) => {
+            let opened = app.keyring.open_text(&sealed.key_id, &sealed.text, &place(account, key));
+            opened.map_err(|error| {
+                tracing::error!(%error, "a stored answer can't be opened");
+                ApiError::Internal
+            })?
+        }
+    };
+    let mut response = Rendered(body).into_response();
+    response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    if let Some(value) = request_id.and_then(|id| HeaderValue::from_str(&id).ok()) {
+        response.headers_mut().insert("original-request", value);
+    }
+    Ok(response)
+}
+
+/// What a sealed answer is bound to.
+pub(super) fn place(account: i64, key: &str) -> String {
+    format!("idempotency {account} {key}")
+}
+
+fn hash(text: &str) -> [u8; 16] {
+    let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+    digest.first_chunk().copied().unwrap_or_default()
+}
+
+fn key_of(headers: &HeaderMap) -> Result<Option<String>, ParameterError> {
+    let Some(value) = headers.get(HEADER) else { return Ok(None) };
+    let refuse = |problem| ParameterError::new("Idempotency-Key", problem);
+    let key = std::str::from_utf8(value.as_bytes()).map_err(|_| refuse(Problem::InvalidCharacters))?;
+    if key.is_empty() {
+        return Err(refuse(Problem::Empty));
+    }
+    if key.chars().count() > KEY_MAX {
+        return Err(refuse(Problem::TooLong(KEY_MAX)));
+    }
+    Ok(Some(key.to_owned()))
+}

@@ -1,0 +1,98 @@
+//! Idempotency: what was answered to a request with an `Idempotency-Key` is stored in the statement that appends its event.
+//!
+//! So there is no moment at which a change is made and its answer isn't known: a client that retries through a crash gets
+//! the stored answer. Rules as Stripe's: a key is for one path and one set of parameters, per account and mode; refusals
+//! aren't stored, because nothing was done.
+
+use super::{AppendError, Cause, Log};
+use crate::clock::{self, Timestamp};
+use crate::database::DatabaseError;
+use crate::domain::Snapshot;
+use crate::seal::Sealed;
+
+/// What a key is for: hashes of a request's path and of its decoded parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// Of the path.
+    pub path: [u8; 16],
+    /// Of the parameters, however they were spelled.
+    pub parameters: [u8; 16],
+}
+
+impl Fingerprint {
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        [self.path, self.parameters].concat()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (path, rest) = bytes.split_first_chunk::<16>()?;
+        let (parameters, _) = rest.split_first_chunk::<16>()?;
+        Some(Self { path: *path, parameters: *parameters })
+    }
+}
+
+/// What a caller is answered, where it isn't the object as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// This.
+    Plain(String),
+    /// Something that shows a secret.
+    Sealed(Sealed),
+}
+
+impl Answer {
+    /// The stored text, and the key it is sealed with.
+    pub(super) fn columns(&self) -> (&str, Option<&str>) {
+        match self {
+            Self::Plain(text) => (text, None),
+            Self::Sealed(sealed) => (&sealed.text, Some(&sealed.key_id)),
+        }
+    }
+}
+
+/// The answer to the request that first used a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// What that request was; none can be read of a row that isn't ours.
+    pub fingerprint: Option<Fingerprint>,
+    /// Its id, `req_…`.
+    pub request_id: Option<String>,
+    /// What it was answered.
+    pub answer: Answer,
+}
+
+impl Log {
+    /// The answer to the request that first used that key, if one did.
+    pub async fn recall(&self, account: i64, key: &str) -> Result<Option<Remembered>, DatabaseError> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached(include_str!("sql/recall.sql")).await?;
+        let row = client.query_opt(&statement, &[&account, &key]).await?;
+        Ok(row.map(|row| {
+            let text: String = row.get(2);
+            let answer = match row.get::<_, Option<String>>(3) {
+                None => Answer::Plain(text),
+                Some(key_id) => Answer::Sealed(Sealed { key_id, text }),
+            };
+            let fingerprint = Fingerprint::from_bytes(row.get(0));
+            Remembered { fingerprint, request_id: row.get(1), answer }
+        }))
+    }
+
+    /// Stores the answer to a request that changed nothing.
+    pub(super) async fn remember(&self, cause: &Cause, unchanged: &Snapshot) -> Result<(), AppendError> {
+        let (Some(key), Some(fingerprint)) = (&cause.idempotency_key, cause.fingerprint) else {
+            return Ok(());
+        };
+        let client = self.client().await.map_err(AppendError::Database)?;
+        let sql = include_str!("sql/remember.sql");
+        let statement = client.prepare_cached(sql).await.map_err(DatabaseError::from)?;
+        let now: Timestamp = clock::now();
+        let (account, bytes) = (cause.account, fingerprint.bytes());
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
+            [&account, key, &cause.request_id, &bytes, &unchanged.data, &now.system_time()];
+        match client.execute(&statement, &parameters).await.map_err(DatabaseError::from)? {
+            0 => Err(AppendError::KeyUsed),
+            _ => Ok(()),
+        }
+    }
+}
