@@ -33,6 +33,10 @@ lint: ## Check format, lints and documentation; every warning fails
 fmt: ## Format the code
 	$(CARGO) fmt --all
 
+.PHONY: contract
+contract: ## Write schema/openapi.json anew from the code; refuses what would break clients
+	CALMONY_PIN=1 $(CARGO) test --package calmony-tests --test calmony -- the_pinned_contract_is_what_the_code_says
+
 .PHONY: bench
 bench: postgres ## Measure creates and deliveries beside pgbench, and print the table of docs/BENCHMARKS.md
 	$(CARGO) build --release --workspace --bins

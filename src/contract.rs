@@ -2,6 +2,9 @@
 //!
 //! This is the one list of each. The database's copy of the prefixes (`calmony.object_id`) is held equal by a test.
 
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
 /// The API version that events and answers are made for, in Stripe's form, so that typed SDKs accept the events.
 pub const API_VERSION: &str = "2026-10-28.endive";
 
@@ -28,6 +31,12 @@ macro_rules! resources {
             #[doc = concat!("The `", $prefix, "_` resource.")]
             #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
             pub enum $name {}
+            impl PartialSchema for $name {
+                fn schema() -> RefOr<Schema> {
+                    id_schema($prefix)
+                }
+            }
+            impl ToSchema for $name {}
             impl Kind for $name {
                 const RESOURCE: Resource = Resource { prefix: $prefix, object: $object, noun: $noun };
             }
@@ -57,6 +66,12 @@ pub const LIVE_KEY_PREFIX: &str = "sk_live_";
 pub const SIGNING_SECRET_PREFIX: &str = "whsec_";
 /// What request ids begin with: in the `Request-Id` header, in logs and in an event's `request`.
 pub const REQUEST_ID_PREFIX: &str = "req_";
+
+/// What an id of that prefix looks like.
+fn id_schema(prefix: &str) -> RefOr<Schema> {
+    let pattern = format!("^{prefix}_[0-7][0-9A-HJKMNP-TV-Z]{{25}}$");
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).into()
+}
 
 macro_rules! event_types {
     ($($name:ident = $wire:literal;)*) => {
@@ -108,6 +123,9 @@ macro_rules! error_codes {
             $(#[doc = concat!("`", $wire, "`")] $name,)*
         }
         impl ErrorCode {
+            /// Every code there is.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
             /// Its name on the wire.
             #[must_use]
             pub const fn as_str(self) -> &'static str {

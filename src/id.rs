@@ -12,6 +12,9 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ulid::Ulid;
+use utoipa::__dev::ComposeSchema;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::clock::Timestamp;
 use crate::contract::{Kind, REQUEST_ID_PREFIX, RESOURCES};
@@ -28,6 +31,15 @@ pub struct IdError {
     /// The text that was given, cut after 64 characters.
     pub got: String,
 }
+
+// The derives of utoipa ask this of generic types.
+impl<K: Kind + PartialSchema> ComposeSchema for Id<K> {
+    fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
+        K::schema()
+    }
+}
+
+impl<K: Kind + ToSchema> ToSchema for Id<K> {}
 
 impl<K: Kind> Id<K> {
     /// A new id, larger than every id this process has made before. Its time is `at`, or that of the last id where the

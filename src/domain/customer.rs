@@ -1,10 +1,13 @@
 //! Customers: `cus_…`. The fields and limits are Stripe's.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::SchemaType;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use super::metadata::{self, Metadata, MetadataChange};
 use super::object_tag::ObjectTag;
-use super::text::{TEXT_MAX, check_email, check_field, check_length};
+use super::text::{self, EMAIL_MAX, TEXT_MAX, check_email, check_field, check_length};
 use super::{Command, Decision, Field, ParameterError, Problem, Rejection};
 use crate::contract::{self, EventType, Kind as _, PaymentMethod};
 use crate::id::Id;
@@ -21,7 +24,7 @@ pub const CUSTOM_FIELDS_MAX: usize = 4;
 pub const BALANCE_MAX: i64 = 999_999_999_999;
 
 /// A customer, as it is stored and as clients see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Customer {
     id: Id<contract::Customer>,
     object: ObjectTag<contract::Customer>,
@@ -36,6 +39,7 @@ pub struct Customer {
     email: Option<String>,
     invoice_settings: InvoiceSettings,
     livemode: bool,
+    #[schema(schema_with = metadata::schema)]
     metadata: Metadata,
     name: Option<String>,
     phone: Option<String>,
@@ -46,7 +50,7 @@ pub struct Customer {
 }
 
 /// A postal address. Given, it replaces the former one as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Address {
     city: Option<String>,
@@ -58,7 +62,7 @@ pub struct Address {
 }
 
 /// Where goods are sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Shipping {
     address: Address,
@@ -68,7 +72,7 @@ pub struct Shipping {
 }
 
 /// Whether the customer pays tax.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TaxExempt {
     /// Yes.
@@ -81,7 +85,7 @@ pub enum TaxExempt {
 }
 
 /// What invoices of this customer look like.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct InvoiceSettings {
     custom_fields: Option<Vec<CustomField>>,
     default_payment_method: (),
@@ -90,7 +94,7 @@ pub struct InvoiceSettings {
 }
 
 /// A line on invoices.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CustomField {
     name: String,
@@ -98,16 +102,23 @@ pub struct CustomField {
 }
 
 /// The parameters of a create or an update.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = CustomerParams)]
 pub struct Changes {
     address: Field<Address>,
+    #[schema(schema_with = balance_schema)]
     balance: Field<i64>,
+    #[schema(schema_with = text::long_schema)]
     description: Field<String>,
+    #[schema(schema_with = email_schema)]
     email: Field<String>,
     invoice_settings: Field<InvoiceSettingsChanges>,
+    #[schema(schema_with = metadata::change_schema)]
     metadata: MetadataChange,
+    #[schema(schema_with = name_schema)]
     name: Field<String>,
+    #[schema(schema_with = phone_schema)]
     phone: Field<String>,
     preferred_locales: Field<Vec<String>>,
     shipping: Field<Shipping>,
@@ -115,12 +126,30 @@ pub struct Changes {
 }
 
 /// The parameters within `invoice_settings`, merged one by one.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct InvoiceSettingsChanges {
     custom_fields: Field<Vec<CustomField>>,
     default_payment_method: Field<String>,
     footer: Field<String>,
+}
+
+fn name_schema() -> Object {
+    text::schema(NAME_MAX)
+}
+
+fn phone_schema() -> Object {
+    text::schema(PHONE_MAX)
+}
+
+fn email_schema() -> Object {
+    text::schema(EMAIL_MAX)
+}
+
+fn balance_schema() -> Object {
+    let kinds = SchemaType::from_iter([Type::Integer, Type::Null]);
+    let bounds = ObjectBuilder::new().minimum(Some(-BALANCE_MAX)).maximum(Some(BALANCE_MAX));
+    bounds.schema_type(kinds).build()
 }
 
 impl Changes {

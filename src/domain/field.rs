@@ -1,6 +1,9 @@
 //! A parameter of an update: kept when it is absent, unset when it is empty or null, set when it has a value.
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::__dev::ComposeSchema;
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
 
 /// What a caller wants of one field.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -42,6 +45,25 @@ impl<T> Field<T> {
             Self::Set(value) => Some(value),
             Self::Keep | Self::Unset => None,
         }
+    }
+}
+
+impl<T: ComposeSchema> ComposeSchema for Field<T> {
+    fn compose(of: Vec<RefOr<Schema>>) -> RefOr<Schema> {
+        Option::<T>::compose(of)
+    }
+}
+
+impl<T: ToSchema + ComposeSchema> ToSchema for Field<T> {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        T::schemas(schemas);
+    }
+}
+
+// The schema of a struct shows its fields' defaults.
+impl<T: Serialize> Serialize for Field<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value().serialize(serializer)
     }
 }
 

@@ -4,6 +4,9 @@ use std::marker::PhantomData;
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use utoipa::__dev::ComposeSchema;
+use utoipa::ToSchema;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 
 use crate::contract::Kind;
 
@@ -16,6 +19,14 @@ impl<K> Default for ObjectTag<K> {
         Self(PhantomData)
     }
 }
+
+impl<K: Kind> ComposeSchema for ObjectTag<K> {
+    fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some([K::RESOURCE.object])).into()
+    }
+}
+
+impl<K: Kind> ToSchema for ObjectTag<K> {}
 
 impl<K: Kind> Serialize for ObjectTag<K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

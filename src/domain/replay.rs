@@ -1,6 +1,7 @@
 //! Replays: `rpl_…`, a wish to owe events of the log to an endpoint once more, with the same ids.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::object_tag::ObjectTag;
 use super::{Command, Decision, Rejection};
@@ -11,7 +12,7 @@ use crate::id::Id;
 pub const RUNNING_MAX: i64 = 20;
 
 /// A replay, as it is stored and as clients see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Replay {
     id: Id<contract::Replay>,
     object: ObjectTag<contract::Replay>,
@@ -25,7 +26,7 @@ pub struct Replay {
 }
 
 /// Which events a replay is for. What isn't given doesn't narrow it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReplayFilter {
     /// Created from this second on.
     pub created_from: Option<u64>,
@@ -42,8 +43,9 @@ pub struct ReplayFilter {
 }
 
 /// How far a replay is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ReplayStatus)]
 pub enum Status {
     /// The workers go through the log.
     Running,

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 use url::Url;
+use utoipa::ToSchema;
+use utoipa::openapi::{Array, ArrayBuilder, ObjectBuilder, Type};
 
 use super::metadata::{self, Metadata, MetadataChange};
 use super::object_tag::ObjectTag;
@@ -24,7 +26,7 @@ pub fn check_count(count: i64) -> Result<(), Rejection> {
 }
 
 /// A webhook endpoint, as it is stored and as clients see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct WebhookEndpoint {
     id: Id<contract::WebhookEndpoint>,
     object: ObjectTag<contract::WebhookEndpoint>,
@@ -35,6 +37,7 @@ pub struct WebhookEndpoint {
     disabled_reason: Option<DisabledReason>,
     enabled_events: Vec<String>,
     livemode: bool,
+    #[schema(schema_with = metadata::schema)]
     metadata: Metadata,
     #[serde(default)]
     ordering: Ordering,
@@ -54,7 +57,7 @@ const fn first_secret() -> u32 {
 }
 
 /// In which order events are sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ordering {
     /// In none: each goes as soon as it can. `version` tells the order.
@@ -75,8 +78,9 @@ impl Ordering {
 }
 
 /// Whether events are sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = EndpointStatus)]
 pub enum Status {
     /// They are.
     Enabled,
@@ -85,7 +89,7 @@ pub enum Status {
 }
 
 /// Why the service has disabled an endpoint by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DisabledReason {
     /// It answered 410: there is nobody any more.
@@ -95,18 +99,22 @@ pub enum DisabledReason {
 }
 
 /// The parameters of a create.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WebhookEndpointCreateParams)]
 pub struct CreateParams {
     url: String,
+    #[schema(schema_with = enabled_events_schema)]
     enabled_events: Vec<String>,
     #[serde(default)]
     api_version: Option<String>,
     #[serde(default)]
     description: Field<String>,
     #[serde(default)]
+    #[schema(schema_with = metadata::change_schema)]
     metadata: MetadataChange,
     #[serde(default)]
+    #[schema(value_type = Option<Ordering>)]
     ordering: Option<String>,
     #[serde(default)]
     paused: bool,
@@ -115,13 +123,17 @@ pub struct CreateParams {
 }
 
 /// The parameters of an update.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = WebhookEndpointUpdateParams)]
 pub struct Changes {
     url: Option<String>,
+    #[schema(schema_with = enabled_events_schema)]
     enabled_events: Option<Vec<String>>,
     description: Field<String>,
+    #[schema(schema_with = metadata::change_schema)]
     metadata: MetadataChange,
+    #[schema(value_type = Option<Ordering>)]
     ordering: Option<String>,
     paused: Option<bool>,
     rate_limit: Field<i64>,
@@ -162,6 +174,13 @@ impl Changes {
             ..to
         })
     }
+}
+
+/// `*` or types of the contract, one at least.
+fn enabled_events_schema() -> Array {
+    let names = std::iter::once("*").chain(EventType::ALL.iter().map(|known| known.as_str()));
+    let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
+    ArrayBuilder::new().items(name).min_items(Some(1)).build()
 }
 
 /// Requests a second, within bounds.

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::App;
 use super::caller::Caller;
@@ -16,12 +17,14 @@ use crate::id::Id;
 use crate::read::objects::ObjectFilter;
 
 /// The parameters of a list of customers.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = customersListParams)]
 pub(super) struct ListParams {
     created: Option<TimeRange>,
     email: Option<String>,
     ending_before: Option<String>,
+    #[schema(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     starting_after: Option<String>,
 }

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::App;
 use super::caller::Caller;
@@ -19,10 +20,12 @@ use crate::read::page::Listed;
 const STATES: &[&str] = &["delivered", "dropped", "exhausted", "owed", "parked"];
 
 /// The parameters of a list of an endpoint's deliveries.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = deliveriesListParams)]
 pub(super) struct ListParams {
     ending_before: Option<String>,
+    #[schema(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     starting_after: Option<String>,
     state: Option<String>,
@@ -68,8 +71,8 @@ fn list(url: &str, listed: &Listed<Delivery>) -> Result<Rendered, ApiError> {
 }
 
 /// A delivery as it is sent.
-#[derive(Serialize)]
-struct Shown<'a> {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Shown<'a> {
     object: &'static str,
     attempts: Attempts<'a>,
     event: &'a str,
@@ -79,7 +82,7 @@ struct Shown<'a> {
 }
 
 /// The last attempts of a delivery, newest first.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Attempts<'a> {
     object: &'static str,
     data: Vec<ShownAttempt<'a>>,
@@ -88,7 +91,7 @@ struct Attempts<'a> {
 }
 
 /// An attempt as it is sent. Times of phases are milliseconds.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct ShownAttempt<'a> {
     object: &'static str,
     created: u64,
@@ -103,7 +106,7 @@ struct ShownAttempt<'a> {
     status: Option<i16>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Phases {
     dns: Option<f64>,
     connect: Option<f64>,

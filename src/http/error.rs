@@ -116,6 +116,33 @@ struct Sent {
 }
 
 const INVALID_REQUEST: &str = "invalid_request_error";
+const IDEMPOTENCY: &str = "idempotency_error";
+const OURS: &str = "api_error";
+
+/// Every type of error.
+pub(super) const TYPES: &[&str] = &[OURS, IDEMPOTENCY, INVALID_REQUEST];
+
+/// The statuses that a call may be answered with besides 200, and when.
+pub(super) fn documented(method: &Method, has_id: bool) -> impl Iterator<Item = (u16, &'static str)> {
+    let writes = *method != Method::GET;
+    [
+        (StatusCode::BAD_REQUEST, "A parameter is wrong; nothing was done.", true),
+        (StatusCode::UNAUTHORIZED, "There is no API key, or it is none of ours.", true),
+        (StatusCode::NOT_FOUND, "There is no object of that id.", has_id),
+        (StatusCode::REQUEST_TIMEOUT, "The body took too long to arrive.", true),
+        (
+            StatusCode::CONFLICT,
+            "Another request is at the same object, or has the same idempotency key. Try again.",
+            writes,
+        ),
+        (StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 1 MiB.", true),
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is neither a form nor JSON.", true),
+        (StatusCode::INTERNAL_SERVER_ERROR, "A defect of ours.", true),
+        (StatusCode::SERVICE_UNAVAILABLE, "The service is not available just now. Try again.", true),
+    ]
+    .into_iter()
+    .filter_map(|(status, when, applies)| applies.then_some((status.as_u16(), when)))
+}
 
 impl Sent {
     fn invalid(status: StatusCode, message: impl Into<String>) -> Self {
@@ -123,11 +150,11 @@ impl Sent {
     }
 
     fn idempotency(status: StatusCode, message: &str) -> Self {
-        Self { kind: "idempotency_error", ..Self::invalid(status, message) }
+        Self { kind: IDEMPOTENCY, ..Self::invalid(status, message) }
     }
 
     fn ours(status: StatusCode, message: &str) -> Self {
-        Self { kind: "api_error", ..Self::invalid(status, message) }
+        Self { kind: OURS, ..Self::invalid(status, message) }
     }
 
     fn with(self, code: ErrorCode, param: Option<String>) -> Self {

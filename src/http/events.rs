@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::App;
 use super::caller::Caller;
@@ -19,12 +20,14 @@ use crate::read::page::Listed;
 pub(super) const TYPES_MAX: usize = 20;
 
 /// The parameters of a list of events.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = eventsListParams)]
 pub(super) struct ListParams {
     created: Option<TimeRange>,
     delivery_success: Option<bool>,
     ending_before: Option<String>,
+    #[schema(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     starting_after: Option<String>,
     r#type: Option<String>,

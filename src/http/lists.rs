@@ -4,8 +4,11 @@ use std::fmt;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
-use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+use utoipa::openapi::schema::AdditionalProperties;
+use utoipa::openapi::{KnownFormat, ObjectBuilder, OneOfBuilder, RefOr, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::App;
 use super::caller::Caller;
@@ -23,14 +26,17 @@ use crate::read::{Direction, Page};
 const LIMIT_MAX: i64 = 100;
 /// How many entries a page has where nothing is said.
 const LIMIT_DEFAULT: i64 = 10;
+/// What times and amounts are.
+const INT64: SchemaFormat = SchemaFormat::KnownFormat(KnownFormat::Int64);
 /// The last second of the year 9999, the latest time that is taken.
 const SECOND_MAX: i64 = 253_402_300_799;
 
 /// The parameters of a list that takes no others.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct PageParams {
     ending_before: Option<String>,
+    #[schema(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     starting_after: Option<String>,
 }
@@ -98,6 +104,25 @@ pub(super) struct TimeRange {
     pub(super) from: Option<Timestamp>,
     /// Before this instant.
     pub(super) until: Option<Timestamp>,
+}
+
+impl PartialSchema for TimeRange {
+    fn schema() -> RefOr<Schema> {
+        let second = || ObjectBuilder::new().schema_type(Type::Integer).format(Some(INT64));
+        let bounds = ["gt", "gte", "lt", "lte"];
+        let range = bounds.iter().fold(ObjectBuilder::new(), |range, bound| range.property(*bound, second()));
+        let range = range.additional_properties(Some(AdditionalProperties::FreeForm(false)));
+        OneOfBuilder::new().item(second()).item(range).into()
+    }
+}
+
+impl ToSchema for TimeRange {}
+
+// The schema of a struct shows its fields' defaults; without bounds there is nothing to show.
+impl Serialize for TimeRange {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_none()
+    }
 }
 
 impl TimeRange {

@@ -7,6 +7,7 @@ mod error;
 mod events;
 mod idempotency;
 mod lists;
+pub mod openapi;
 mod params;
 mod render;
 mod replays;
@@ -23,6 +24,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::from_fn;
 use axum::middleware::from_fn_with_state;
+use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -84,6 +86,8 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), caller::authenticate))
         .with_state(app)
+        .route("/openapi.json", get(openapi::serve))
+        .route("/docs", get(openapi::serve_page))
         .merge(health)
         .layer(from_fn(request::observe))
 }

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::App;
 use super::caller::Caller;
@@ -20,8 +21,9 @@ use crate::log::idempotency::Answer;
 use crate::read::objects::ObjectFilter;
 
 /// The parameters of a replay.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = ReplayParams)]
 pub(super) struct StartParams {
     created: Option<TimeRange>,
     dry_run: bool,
@@ -32,15 +34,16 @@ pub(super) struct StartParams {
 }
 
 /// The parameters of a resend, as the Stripe CLI sends them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = EventRetryParams)]
 pub(super) struct RetryParams {
     webhook_endpoint: String,
 }
 
 /// What a replay would come to.
-#[derive(Serialize)]
-struct Preview {
+#[derive(Serialize, ToSchema)]
+pub(super) struct Preview {
     object: &'static str,
     dry_run: bool,
     /// Whether all events were looked at, and not only the newest.

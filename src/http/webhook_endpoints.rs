@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::App;
 use super::caller::Caller;
@@ -27,8 +28,9 @@ const OVERLAP_DEFAULT: i64 = 24 * 3600;
 const OVERLAP_MAX: i64 = 7 * 24 * 3600;
 
 /// The parameters of a roll.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = SecretRollParams)]
 pub(super) struct RollParams {
     overlap: Option<i64>,
 }

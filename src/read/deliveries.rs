@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
-use tokio_postgres::Row;
+use deadpool_postgres::{Client, Transaction};
+use tokio_postgres::{IsolationLevel, Row};
 
 use super::page::Listed;
 use super::{Direction, Page, Reader};
@@ -65,11 +66,11 @@ impl Reader {
         account: i64,
         event: Id<Event>,
     ) -> Result<Vec<Delivery>, DatabaseError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(include_str!("sql/deliveries_of_event.sql")).await?;
-        let rows = client.query(&statement, &[&account, &event.to_string()]).await?;
-        drop(client);
-        self.with_attempts(account, rows.iter().map(delivery).collect()).await
+        let mut client = self.client().await?;
+        let moment = moment(&mut client).await?;
+        let statement = moment.prepare_cached(include_str!("sql/deliveries_of_event.sql")).await?;
+        let rows = moment.query(&statement, &[&account, &event.to_string()]).await?;
+        with_attempts(&moment, account, rows.iter().map(delivery).collect()).await
     }
 
     /// A page of the deliveries of an endpoint, by the place of their events in the log; `None` when the cursor names no event
@@ -87,14 +88,14 @@ impl Reader {
         } else {
             include_str!("sql/deliveries_older.sql")
         };
-        let client = self.client().await?;
-        let statement = client.prepare_cached(sql).await?;
-        let rows = client
+        let mut client = self.client().await?;
+        let moment = moment(&mut client).await?;
+        let statement = moment.prepare_cached(sql).await?;
+        let rows = moment
             .query(&statement, &[&account, &after, &before, &page.rows(), &endpoint.to_string(), &state])
             .await?;
-        drop(client);
         let listed = page.listed(rows.iter().map(delivery).collect());
-        let entries = self.with_attempts(account, listed.entries).await?;
+        let entries = with_attempts(&moment, account, listed.entries).await?;
         Ok(Some(Listed { entries, has_more: listed.has_more }))
     }
 
@@ -106,31 +107,35 @@ impl Reader {
         let position = self.position(account, cursor).await?;
         Ok(position.map(|position| if page.reads_forwards() { (position, i64::MAX) } else { (0, position) }))
     }
+}
 
-    async fn with_attempts(
-        &self,
-        account: i64,
-        mut deliveries: Vec<Delivery>,
-    ) -> Result<Vec<Delivery>, DatabaseError> {
-        let positions: Vec<i64> = deliveries.iter().map(|delivery| delivery.position).collect();
-        let endpoints: Vec<&str> = deliveries.iter().map(|delivery| delivery.endpoint.as_str()).collect();
-        let client = self.client().await?;
-        let statement = client.prepare_cached(include_str!("sql/attempts.sql")).await?;
-        let rows =
-            client.query(&statement, &[&account, &positions, &endpoints, &(ATTEMPTS_SHOWN + 1)]).await?;
-        let mut attempts: HashMap<(i64, String), Vec<Attempt>> = HashMap::new();
-        for row in &rows {
-            attempts.entry((row.get(0), row.get(1))).or_default().push(attempt(row));
-        }
-        let shown = usize::try_from(ATTEMPTS_SHOWN).unwrap_or(usize::MAX);
-        for delivery in &mut deliveries {
-            let key = (delivery.position, delivery.endpoint.clone());
-            delivery.attempts = attempts.remove(&key).unwrap_or_default();
-            delivery.has_more_attempts = delivery.attempts.len() > shown;
-            delivery.attempts.truncate(shown);
-        }
-        Ok(deliveries)
+/// One moment of the database: deliveries and their attempts are read by two statements, and a worker writes both at once.
+async fn moment(client: &mut Client) -> Result<Transaction<'_>, DatabaseError> {
+    let moment = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+    Ok(moment.start().await?)
+}
+
+async fn with_attempts(
+    moment: &Transaction<'_>,
+    account: i64,
+    mut deliveries: Vec<Delivery>,
+) -> Result<Vec<Delivery>, DatabaseError> {
+    let positions: Vec<i64> = deliveries.iter().map(|delivery| delivery.position).collect();
+    let endpoints: Vec<&str> = deliveries.iter().map(|delivery| delivery.endpoint.as_str()).collect();
+    let statement = moment.prepare_cached(include_str!("sql/attempts.sql")).await?;
+    let rows = moment.query(&statement, &[&account, &positions, &endpoints, &(ATTEMPTS_SHOWN + 1)]).await?;
+    let mut attempts: HashMap<(i64, String), Vec<Attempt>> = HashMap::new();
+    for row in &rows {
+        attempts.entry((row.get(0), row.get(1))).or_default().push(attempt(row));
     }
+    let shown = usize::try_from(ATTEMPTS_SHOWN).unwrap_or(usize::MAX);
+    for delivery in &mut deliveries {
+        let key = (delivery.position, delivery.endpoint.clone());
+        delivery.attempts = attempts.remove(&key).unwrap_or_default();
+        delivery.has_more_attempts = delivery.attempts.len() > shown;
+        delivery.attempts.truncate(shown);
+    }
+    Ok(deliveries)
 }
 
 fn delivery(row: &Row) -> Delivery {

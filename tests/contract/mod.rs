@@ -1,5 +1,7 @@
 //! What holds for the code itself: its SQL, its layers, its sizes.
 
+mod breaking;
+mod pinned;
 mod sql;
 mod tidy;
 

@@ -6,6 +6,8 @@ use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use serde_json::{Value, json};
 
+use super::contract;
+
 /// A client with a key.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -128,10 +130,18 @@ impl Client {
     }
 }
 
-/// Sends a request and reads the answer.
+/// Sends a request and reads the answer, which must be as the contract says.
 pub async fn send(request: reqwest::RequestBuilder) -> Answer {
-    let response = request.send().await.expect("an answer");
+    let (client, request) = request.build_split();
+    let request = request.expect("a request");
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let response = client.execute(request).await.expect("an answer");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await.expect("a whole answer");
+    if path.starts_with("/v1")
+        && let Some(wrong) = contract::wrong_answer(method.as_str(), &path, status, &text)
+    {
+        panic!("{wrong}");
+    }
     Answer { status, headers, json: serde_json::from_str(&text).unwrap_or_default(), text }
 }

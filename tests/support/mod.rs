@@ -8,6 +8,7 @@
 )]
 
 pub mod client;
+pub mod contract;
 pub mod database;
 pub mod proxy;
 pub mod random;

@@ -49,7 +49,7 @@ pub(super) enum Tree {
 pub(super) struct Params<T>(pub T);
 
 /// A request that takes no parameters.
-#[derive(Debug, Clone, Copy, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NoParams {}
 

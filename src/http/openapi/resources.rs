@@ -1,0 +1,57 @@
+//! What answers are made of.
+
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use super::schemas::{object, schema_of, sent};
+use crate::contract::{self, Kind};
+use crate::domain::customer::Customer;
+use crate::domain::replay::Replay;
+use crate::domain::webhook_endpoint::WebhookEndpoint;
+use crate::http::{deliveries, replays};
+
+/// The schemas of everything that is sent, but for events, lists and errors.
+pub(super) fn all() -> Map<String, Value> {
+    let mut all = Map::new();
+    let mut add = |name: &str, schema| all.insert(name.to_owned(), schema);
+    add("Customer", sent(schema_of::<Customer>()));
+    add("DeletedCustomer", deleted::<contract::Customer>());
+    add("WebhookEndpoint", sent(schema_of::<WebhookEndpoint>()));
+    add(
+        "WebhookEndpointWithSecret",
+        with::<WebhookEndpoint>("secret", json!({ "type": "string", "pattern": "^whsec_" })),
+    );
+    add("DeletedWebhookEndpoint", deleted::<contract::WebhookEndpoint>());
+    add("Replay", sent(schema_of::<Replay>()));
+    add("ReplayWithProgress", with::<Replay>("progress", progress()));
+    add("ReplayPreview", sent(schema_of::<replays::Preview>()));
+    add("Delivery", sent(schema_of::<deliveries::Shown<'_>>()));
+    all
+}
+
+/// A `T` with one thing more.
+fn with<T: ToSchema>(name: &str, schema: Value) -> Value {
+    let mut whole = schema_of::<T>();
+    if let Some(properties) = whole.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.insert(name.to_owned(), schema);
+    }
+    sent(whole)
+}
+
+/// What is left of a deleted object.
+fn deleted<K: Kind + ToSchema>() -> Value {
+    object(&json!({
+        "id": serde_json::to_value(K::schema()).unwrap_or_default(),
+        "object": { "type": "string", "enum": [K::RESOURCE.object] },
+        "deleted": { "type": "boolean", "enum": [true] },
+    }))
+}
+
+fn progress() -> Value {
+    let progress = object(&json!({
+        "fraction": { "type": "number", "minimum": 0, "maximum": 1, "description": "How much of its part of the log is behind it." },
+        "owed": { "type": "integer", "description": "Deliveries it has owed so far." },
+        "waiting": { "type": "integer", "description": "Deliveries that wait for the endpoint, 100,000 at the most." },
+    }));
+    json!({ "oneOf": [progress, { "type": "null" }] })
+}

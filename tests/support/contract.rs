@@ -1,0 +1,93 @@
+//! Whatever the API answers and whatever receivers are sent is held against the contract.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use calmony_pay::http::openapi::document;
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+/// A validator for the schema at each place of the document.
+static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
+
+/// What is wrong with an answer, if anything. Requests that no path of the contract is for must be answered with an error.
+#[must_use]
+pub fn wrong_answer(method: &str, path: &str, status: u16, body: &str) -> Option<String> {
+    let json: Value = match serde_json::from_str(body) {
+        Ok(json) => json,
+        Err(error) => {
+            return Some(format!("{method} {path}: {status} with what is no JSON ({error}): {body}"));
+        }
+    };
+    let method = method.to_ascii_lowercase();
+    let template = template_of(path);
+    let operation =
+        template.and_then(|template| document()["paths"][template].get(&method).map(|_| template));
+    let place = match operation {
+        Some(template) => {
+            let responses = &document()["paths"][template][&method]["responses"];
+            if responses.get(status.to_string()).is_none() {
+                return Some(format!("{method} {path}: {status} is not in the contract: {body}"));
+            }
+            let template = escaped(template);
+            format!("/paths/{template}/{method}/responses/{status}/content/application~1json/schema")
+        }
+        None => "/components/schemas/Error".to_owned(),
+    };
+    wrong(&place, &json)
+        .map(|what| format!("{method} {path}: {status} is not as the contract says: {what}\n{body}"))
+}
+
+/// What is wrong with a webhook, if anything.
+#[must_use]
+pub fn wrong_webhook(event: &Value) -> Option<String> {
+    let kind = event["type"].as_str().unwrap_or_default();
+    if document()["webhooks"].get(kind).is_none() {
+        return Some(format!("{kind:?} is in no contract"));
+    }
+    let place = format!("/webhooks/{kind}/post/requestBody/content/application~1json/schema");
+    wrong(&place, event).map(|what| format!("a webhook is not as the contract says: {what}\n{event}"))
+}
+
+/// Whether a schema of the document takes a value.
+fn wrong(place: &str, value: &Value) -> Option<String> {
+    let validator = validator(place);
+    let errors: Vec<_> =
+        validator.iter_errors(value).map(|error| format!("{} at {}", error, error.instance_path())).collect();
+    (!errors.is_empty()).then(|| errors.join("; "))
+}
+
+fn validator(place: &str) -> Arc<Validator> {
+    let mut known = VALIDATORS.lock().unwrap_or_else(PoisonError::into_inner);
+    let make = || {
+        let reference: String = place.replace('{', "%7B").replace('}', "%7D");
+        let root = json!({ "$ref": format!("#{reference}"), "components": document()["components"],
+                           "paths": document()["paths"], "webhooks": document()["webhooks"] });
+        Arc::new(jsonschema::draft202012::new(&root).expect("a schema of the contract"))
+    };
+    known.entry(place.to_owned()).or_insert_with(make).clone()
+}
+
+fn escaped(template: &str) -> String {
+    template.replace('~', "~0").replace('/', "~1")
+}
+
+/// The path of the contract that a request's path is one of.
+fn template_of(path: &str) -> Option<&'static str> {
+    let path = path.split('?').next().unwrap_or_default();
+    let parts: Vec<&str> = path.split('/').collect();
+    let fits = |template: &str| {
+        let wanted: Vec<&str> = template.split('/').collect();
+        wanted.len() == parts.len()
+            && wanted
+                .iter()
+                .zip(&parts)
+                .all(|(want, got)| want == got || want.starts_with('{') && !got.is_empty())
+    };
+    let templates = document()["paths"].as_object().unwrap();
+    // One that is spelled out comes before one with an id.
+    let mut fitting: Vec<&'static str> =
+        templates.keys().map(String::as_str).filter(|template| fits(template)).collect();
+    fitting.sort_by_key(|template| template.matches('{').count());
+    fitting.first().copied()
+}
