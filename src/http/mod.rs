@@ -5,6 +5,7 @@ mod customers;
 mod deliveries;
 mod error;
 mod events;
+mod expand;
 mod idempotency;
 mod lists;
 pub mod openapi;
@@ -81,7 +82,9 @@ pub fn router(app: App) -> Router {
         async move { reader.ping().await.is_ok() }
     });
     api.route_layer(from_fn_with_state(app.clone(), idempotency::once))
+        .route_layer(from_fn_with_state(app.clone(), expand::answers))
         .route_layer(from_fn(params::read))
+        .route_layer(from_fn(request::check_headers))
         .fallback(unknown_route)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), caller::authenticate))

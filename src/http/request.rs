@@ -11,10 +11,42 @@ use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use super::error::ApiError;
+use crate::contract::API_VERSION;
+use crate::domain::{ParameterError, Problem};
 use crate::{clock, id};
 
 /// How long a request may take.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The API version that a client was written for. There is one version of answers; the header is echoed.
+const VERSION: &str = "stripe-version";
+
+/// Whether a text is of the form `2026-10-28` or `2026-10-28.endive`.
+fn is_version(version: &HeaderValue) -> bool {
+    let Ok(version) = version.to_str() else { return false };
+    let (date, train) = version.split_once('.').unwrap_or((version, "a"));
+    let parts: Vec<&str> = date.split('-').collect();
+    let is_number =
+        |part: &str, digits| part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit());
+    let [year, month, day] = parts.as_slice() else { return false };
+    let is_date = is_number(year, 4) && is_number(month, 2) && is_number(day, 2);
+    is_date && !train.is_empty() && train.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// Refuses what can't be done for a client that asks for it in a header: another form of version, or another account.
+pub(super) async fn check_headers(request: Request, next: Next) -> Result<Response, ApiError> {
+    if request.headers().get(VERSION).is_some_and(|version| !is_version(version)) {
+        let problem = Problem::Malformed("expected a version such as 2026-10-28.endive".to_owned());
+        return Err(ParameterError::new("Stripe-Version", problem).into());
+    }
+    for name in ["Stripe-Account", "Stripe-Context"] {
+        if request.headers().contains_key(name) {
+            let problem = Problem::Malformed("there are no connected accounts here".to_owned());
+            return Err(ParameterError::new(name, problem).into());
+        }
+    }
+    Ok(next.run(request).await)
+}
 
 /// The id of a request, `req_…`: in the `Request-Id` header of its answer, in its log line and in the events it causes.
 #[derive(Debug, Clone)]
@@ -25,6 +57,8 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = id::request_id(clock::now());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let asked = request.headers().get(VERSION).filter(|version| is_version(version)).cloned();
+    let version = asked.unwrap_or(HeaderValue::from_static(API_VERSION));
     request.extensions_mut().insert(RequestId(id.clone()));
     let answer = tokio::time::timeout(REQUEST_TIMEOUT, AssertUnwindSafe(next.run(request)).catch_unwind());
     let mut response = match answer.await {
@@ -35,6 +69,7 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("request-id", value);
     }
+    response.headers_mut().insert(VERSION, version);
     let status = response.status().as_u16();
     let milliseconds = started.elapsed().as_millis();
     tracing::debug!(%method, path, status, milliseconds, request = id, "answered");

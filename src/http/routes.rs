@@ -110,6 +110,12 @@ pub fn routes() -> Vec<Route> {
     [customers(), webhook_endpoints(), replays(), events()].into_iter().flatten().collect()
 }
 
+/// The components that a route's answer may be; none where there is no such route.
+pub(super) fn answers_of(method: &Method, path: &str) -> &'static [&'static str] {
+    let route = routes().into_iter().find(|route| route.method == *method && route.path == path);
+    route.map_or(&[], |route| route.answers)
+}
+
 fn customers() -> Vec<Route> {
     let update = |route: Route| {
         let route = route.emits(&[E::CustomerUpdated]).takes::<customer::Changes>().answers(&["Customer"]);

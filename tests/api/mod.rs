@@ -5,6 +5,7 @@ mod bad_input;
 mod customers;
 mod deliveries;
 mod events;
+mod expand;
 mod idempotency;
 mod lists;
 mod races;

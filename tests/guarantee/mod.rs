@@ -4,3 +4,4 @@
 mod contract;
 mod refused;
 mod routes;
+mod webhooks;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use support::{Client, System};
 
 /// What a route is called with: the path with a real id, and the body.
-async fn scenario(route: &Route, client: &Client) -> (String, Value) {
+pub(super) async fn scenario(route: &Route, client: &Client) -> (String, Value) {
     let path = |id: String| route.path.replace("{id}", &id);
     match (route.method.as_str(), route.path) {
         ("POST", "/v1/customers") => (route.path.to_owned(), json!({ "name": "Ada" })),

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
 
 use super::PATIENCE;
+use super::contract::wrong_webhook;
 
 /// What a receiver was sent.
 #[derive(Debug, Clone)]
@@ -112,11 +113,16 @@ impl Receiver {
         Self { url, arrivals: tokio::sync::Mutex::new(arrivals), all }
     }
 
-    /// The next delivery, in the order of arrival; panics when none comes.
+    /// The next delivery, in the order of arrival; panics when none comes, or one that isn't as the contract says.
     pub async fn next(&self) -> Delivery {
         let mut arrivals = self.arrivals.lock().await;
         let next = tokio::time::timeout(PATIENCE, arrivals.recv()).await;
-        next.unwrap_or_else(|_| panic!("no delivery came to {}", self.url)).expect("the receiver runs")
+        let next = next.unwrap_or_else(|_| panic!("no delivery came to {}", self.url));
+        let next = next.expect("the receiver runs");
+        if let Some(wrong) = wrong_webhook(&next.event) {
+            panic!("{wrong}");
+        }
+        next
     }
 
     /// Everything that has arrived.

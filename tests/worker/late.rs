@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use support::{Receiver, System, Worker};
 
-const APPEND: &str = "insert into calmony.event (account, id, stream, version, type, data, created_at) values \
-    (1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', '{\"late\": true}', now())";
+const APPEND: &str = "insert into calmony.event (account, id, stream, version, type, data, created_at) \
+    select account, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', \
+           jsonb_set(data::jsonb, '{name}', '\"late\"')::json, now() from calmony.object where id like 'cus%'";
 
 /// A worker that delivers, and an append that has drawn its position and hasn't committed.
 async fn appending() -> (System, Worker, Receiver, tokio_postgres::Client) {
     let system = System::start().await;
+    system.client.customer("template").await;
     let worker = system.worker().await;
+    system.drained().await;
     let receiver = Receiver::start().await;
     system.client.endpoint(&receiver.url, &["customer.created"]).await;
     let api = system.database.login_in("calmony_api").await;
@@ -30,7 +33,7 @@ async fn a_commit_below_the_cursor_is_found() {
     // The scan from the head would find it too, within half a minute.
     let late =
         tokio::time::timeout(Duration::from_secs(5), receiver.next()).await.expect("the gap is asked for");
-    assert_eq!(late.event["data"]["object"]["late"], true);
+    assert_eq!(late.event["data"]["object"]["name"], "late");
     system.drained().await;
     assert_eq!(receiver.all().len(), 6, "each once");
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::schemas::reference;
 use crate::http::error;
+use crate::http::expand::expandable;
 use crate::http::routes::{Route, routes};
 
 /// The operation of a route.
@@ -14,6 +15,14 @@ pub(super) fn operation(route: &Route) -> Value {
     let mut parameters = path_parameters(route.path);
     if in_query {
         parameters.extend(query_parameters(&takes));
+    }
+    let expandable: Vec<String> = route.answers.iter().flat_map(|name| expandable(name)).collect();
+    if !expandable.is_empty() {
+        parameters.push(json!({
+            "name": "expand[]", "in": "query", "required": false,
+            "schema": { "type": "array", "items": { "type": "string", "enum": expandable } },
+            "description": "Ids that become the objects they name. In a body, too.",
+        }));
     }
     if matches!(route.method, Method::POST | Method::PATCH) {
         parameters.push(json!({

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::schemas::{object, schema_of, sent};
+use super::schemas::{object, reference, schema_of, sent};
 use crate::contract::{self, Kind};
 use crate::domain::customer::Customer;
 use crate::domain::replay::Replay;
@@ -26,7 +26,28 @@ pub(super) fn all() -> Map<String, Value> {
     add("ReplayWithProgress", with::<Replay>("progress", progress()));
     add("ReplayPreview", sent(schema_of::<replays::Preview>()));
     add("Delivery", sent(schema_of::<deliveries::Shown<'_>>()));
+    for schema in all.values_mut() {
+        for (name, components) in EXPANDS {
+            may_expand(schema, name, components);
+        }
+    }
     all
+}
+
+/// What ids become when they are expanded.
+const EXPANDS: &[(&str, &[&str])] =
+    &[("event", &["Event"]), ("webhook_endpoint", &["WebhookEndpoint", "DeletedWebhookEndpoint"])];
+
+/// Lets a field be an object where it holds an id.
+fn may_expand(schema: &mut Value, name: &str, components: &[&str]) {
+    let Some(field) = schema.pointer_mut(&format!("/properties/{name}")) else { return };
+    let id = field.take();
+    let mut alternatives = match id.get("oneOf").and_then(Value::as_array) {
+        Some(several) => several.clone(),
+        None => vec![id],
+    };
+    alternatives.extend(components.iter().map(|name| reference(name)));
+    *field = json!({ "oneOf": alternatives });
 }
 
 /// A `T` with one thing more.

@@ -64,6 +64,12 @@ impl Tree {
         .ok_or_else(|| problem(Problem::NotAnInteger))
     }
 
+    /// A list of texts.
+    pub(in crate::http) fn texts(self) -> Result<Vec<String>, ParameterError> {
+        let entry = |(index, value): (String, Self)| value.text().map_err(|error| error.within(&index));
+        self.list()?.into_iter().map(entry).collect()
+    }
+
     /// The elements of a list, in order: of one in JSON, or of a map whose names are numbers.
     fn list(self) -> Result<Vec<(String, Self)>, ParameterError> {
         match self {

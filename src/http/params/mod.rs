@@ -44,6 +44,15 @@ pub(super) enum Tree {
     Map(Vec<(String, Tree)>),
 }
 
+impl Tree {
+    /// Takes a parameter out.
+    pub(super) fn take(&mut self, name: &str) -> Option<Self> {
+        let Self::Map(entries) = self else { return None };
+        let at = entries.iter().position(|(known, _)| known == name)?;
+        Some(entries.remove(at).1)
+    }
+}
+
 /// Reads the parameters of a request into a `T`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Params<T>(pub T);

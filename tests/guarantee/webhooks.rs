@@ -1,0 +1,44 @@
+//! The contract's `x-emits`, walked: each mutation is performed, and a subscribed receiver gets exactly the events that the
+//! document promises, as it describes them.
+
+use std::collections::BTreeSet;
+
+use calmony_pay::contract::EventType;
+use calmony_pay::http::{openapi::document, routes};
+use support::contract::wrong_webhook;
+use support::{Receiver, System, eventually};
+
+use super::routes::scenario;
+
+#[tokio::test]
+async fn every_mutation_sends_exactly_the_webhooks_of_the_contract() {
+    let system = System::start().await;
+    let _worker = system.worker().await;
+    let receiver = Receiver::start().await;
+    let every: Vec<&str> = EventType::ALL.iter().map(|known| known.as_str()).collect();
+    system.client.endpoint(&receiver.url, &every).await;
+    let mut seen = BTreeSet::new();
+    for route in routes() {
+        let operation = &document()["paths"][route.path][route.method.as_str().to_ascii_lowercase()];
+        let Some(emits) = operation.get("x-emits").and_then(|emits| emits.as_array()) else { continue };
+        let (path, body) = scenario(&route, &system.client).await;
+        system.drained().await;
+        let before = receiver.all().len();
+        system.client.json(route.method.clone(), &path, &body).await.ok();
+        system.drained().await;
+        let arrived = || receiver.all().split_off(before);
+        eventually("the webhooks arrive", async || (arrived().len() >= emits.len()).then_some(())).await;
+        let kinds: Vec<_> = arrived().iter().map(|delivery| delivery.kind().to_owned()).collect();
+        assert_eq!(kinds, emits.iter().map(|kind| kind.as_str().unwrap()).collect::<Vec<_>>(), "{path}");
+        for delivery in arrived() {
+            if let Some(wrong) = wrong_webhook(&delivery.event) {
+                panic!("{wrong}");
+            }
+        }
+        seen.extend(kinds);
+    }
+    // Two come of themselves, and have tests of their own.
+    let own = [EventType::WebhookEndpointDisabled, EventType::ReplayCompleted].map(EventType::as_str);
+    let missing: Vec<_> = every.iter().filter(|kind| !seen.contains(**kind) && !own.contains(kind)).collect();
+    assert!(missing.is_empty(), "no call emits {missing:?}");
+}
