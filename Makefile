@@ -17,6 +17,11 @@ test: postgres ## Run every test, against a private PostgreSQL
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --no-fail-fast
 
+.PHONY: test-sdk
+test-sdk: postgres ## Run the official Stripe packages for Python and Node against the programs
+	$(CARGO) build --package calmony-pay --package outbox-worker
+	./scripts/test-sdk
+
 .PHONY: torture
 torture: postgres ## Run the fault suite for long: 200 faults (FAULTS=…), repeatable by SEED=…
 	$(CARGO) build --workspace --bins
