@@ -22,6 +22,11 @@ test-sdk: postgres ## Run the official Stripe packages for Python and Node again
 	$(CARGO) build --package calmony-pay --package outbox-worker
 	./scripts/test-sdk
 
+.PHONY: fuzz
+fuzz: postgres ## Hold the API against its contract with schemathesis (EXAMPLES=…)
+	$(CARGO) build --package calmony-pay --package outbox-worker
+	./scripts/fuzz
+
 .PHONY: torture
 torture: postgres ## Run the fault suite for long: 200 faults (FAULTS=…), repeatable by SEED=…
 	$(CARGO) build --workspace --bins

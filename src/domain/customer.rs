@@ -2,13 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa::openapi::schema::SchemaType;
-use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use super::metadata::{self, Metadata, MetadataChange};
 use super::object_tag::ObjectTag;
-use super::text::{self, EMAIL_MAX, TEXT_MAX, check_email, check_field, check_length};
-use super::{Command, Decision, Field, ParameterError, Problem, Rejection};
+use super::text::{TEXT_MAX, check_email, check_field, check_length};
+use super::{Command, Decision, Field, ParameterError, Problem, Rejection, schema};
 use crate::contract::{self, EventType, Kind as _, PaymentMethod};
 use crate::id::Id;
 
@@ -18,6 +16,12 @@ pub const NAME_MAX: usize = 256;
 pub const PHONE_MAX: usize = 20;
 /// The most preferred locales.
 pub const LOCALES_MAX: usize = 32;
+/// The longest locale, in characters.
+pub const LOCALE_MAX: usize = 40;
+/// The longest name of a custom field, in characters.
+pub const CUSTOM_FIELD_NAME_MAX: usize = 40;
+/// The longest value of a custom field, in characters.
+pub const CUSTOM_FIELD_VALUE_MAX: usize = 140;
 /// The most custom fields on invoices.
 pub const CUSTOM_FIELDS_MAX: usize = 4;
 /// The largest balance, in the smallest unit of the currency, on either side of zero: twelve digits.
@@ -39,7 +43,7 @@ pub struct Customer {
     email: Option<String>,
     invoice_settings: InvoiceSettings,
     livemode: bool,
-    #[schema(schema_with = metadata::schema)]
+    #[schema(schema_with = schema::metadata)]
     metadata: Metadata,
     name: Option<String>,
     phone: Option<String>,
@@ -53,11 +57,17 @@ pub struct Customer {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Address {
+    #[schema(max_length = 5000)]
     city: Option<String>,
+    #[schema(max_length = 5000)]
     country: Option<String>,
+    #[schema(max_length = 5000)]
     line1: Option<String>,
+    #[schema(max_length = 5000)]
     line2: Option<String>,
+    #[schema(max_length = 5000)]
     postal_code: Option<String>,
+    #[schema(max_length = 5000)]
     state: Option<String>,
 }
 
@@ -66,8 +76,10 @@ pub struct Address {
 #[serde(deny_unknown_fields)]
 pub struct Shipping {
     address: Address,
+    #[schema(max_length = 256)]
     name: String,
     #[serde(default)]
+    #[schema(max_length = 20)]
     phone: Option<String>,
 }
 
@@ -107,19 +119,20 @@ pub struct CustomField {
 #[schema(as = CustomerParams)]
 pub struct Changes {
     address: Field<Address>,
-    #[schema(schema_with = balance_schema)]
+    #[schema(schema_with = schema::balance_schema)]
     balance: Field<i64>,
-    #[schema(schema_with = text::long_schema)]
+    #[schema(schema_with = schema::long_text)]
     description: Field<String>,
-    #[schema(schema_with = email_schema)]
+    #[schema(schema_with = schema::email_schema)]
     email: Field<String>,
     invoice_settings: Field<InvoiceSettingsChanges>,
-    #[schema(schema_with = metadata::change_schema)]
+    #[schema(schema_with = schema::metadata_change)]
     metadata: MetadataChange,
-    #[schema(schema_with = name_schema)]
+    #[schema(schema_with = schema::name_schema)]
     name: Field<String>,
-    #[schema(schema_with = phone_schema)]
+    #[schema(schema_with = schema::phone_schema)]
     phone: Field<String>,
+    #[schema(schema_with = schema::locales_schema)]
     preferred_locales: Field<Vec<String>>,
     shipping: Field<Shipping>,
     tax_exempt: Field<TaxExempt>,
@@ -129,27 +142,11 @@ pub struct Changes {
 #[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct InvoiceSettingsChanges {
+    #[schema(schema_with = schema::custom_fields_schema)]
     custom_fields: Field<Vec<CustomField>>,
     default_payment_method: Field<String>,
+    #[schema(schema_with = schema::long_text)]
     footer: Field<String>,
-}
-
-fn name_schema() -> Object {
-    text::schema(NAME_MAX)
-}
-
-fn phone_schema() -> Object {
-    text::schema(PHONE_MAX)
-}
-
-fn email_schema() -> Object {
-    text::schema(EMAIL_MAX)
-}
-
-fn balance_schema() -> Object {
-    let kinds = SchemaType::from_iter([Type::Integer, Type::Null]);
-    let bounds = ObjectBuilder::new().minimum(Some(-BALANCE_MAX)).maximum(Some(BALANCE_MAX));
-    bounds.schema_type(kinds).build()
 }
 
 impl Changes {
@@ -240,8 +237,8 @@ impl InvoiceSettingsChanges {
         }
         for (index, field) in fields.iter().enumerate() {
             let path = |name| format!("invoice_settings[custom_fields][{index}][{name}]");
-            check_length(&path("name"), &field.name, 40)?;
-            check_length(&path("value"), &field.value, 140)?;
+            check_length(&path("name"), &field.name, CUSTOM_FIELD_NAME_MAX)?;
+            check_length(&path("value"), &field.value, CUSTOM_FIELD_VALUE_MAX)?;
         }
         Ok(())
     }
@@ -260,7 +257,7 @@ fn check_locales(locales: &[String]) -> Result<(), ParameterError> {
         return Err(ParameterError::new("preferred_locales", Problem::TooMany(LOCALES_MAX)));
     }
     for (index, locale) in locales.iter().enumerate() {
-        check_length(&format!("preferred_locales[{index}]"), locale, 40)?;
+        check_length(&format!("preferred_locales[{index}]"), locale, LOCALE_MAX)?;
     }
     Ok(())
 }

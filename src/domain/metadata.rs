@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use utoipa::openapi::schema::SchemaType;
-use utoipa::openapi::{Object, ObjectBuilder, Type};
-
 use super::{Field, ParameterError, Problem};
 
 /// The most entries, counted after the merge.
@@ -19,32 +16,6 @@ pub type Metadata = BTreeMap<String, String>;
 
 /// What a call says of metadata: for each name a value, or nothing to remove it.
 pub type MetadataChange = Field<BTreeMap<String, Option<String>>>;
-
-/// What metadata looks like.
-#[must_use]
-pub fn schema() -> Object {
-    of_values(text(VALUE_MAX))
-}
-
-/// What a call says of metadata looks like.
-#[must_use]
-pub fn change_schema() -> Object {
-    let value = text(VALUE_MAX).schema_type(SchemaType::from_iter([Type::String, Type::Null]));
-    let mut change = of_values(value);
-    change.schema_type = SchemaType::from_iter([Type::Object, Type::Null]);
-    change
-}
-
-fn of_values(value: ObjectBuilder) -> Object {
-    ObjectBuilder::new()
-        .property_names(Some(text(NAME_MAX).min_length(Some(1)).pattern(Some("^[^\\[\\]]*$"))))
-        .additional_properties(Some(value))
-        .build()
-}
-
-fn text(max: usize) -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String).max_length(Some(max))
-}
 
 /// The metadata after the call. An empty value removes its name, an empty hash (`metadata=`) removes all.
 pub fn merge(change: MetadataChange, mut current: Metadata) -> Result<Metadata, ParameterError> {

@@ -12,6 +12,7 @@ pub mod object_tag;
 pub mod rate_limit;
 pub mod rejection;
 pub mod replay;
+pub mod schema;
 pub mod text;
 pub mod webhook_endpoint;
 

@@ -1,8 +1,5 @@
 //! Checks of texts that several resources share. Lengths are in characters.
 
-use utoipa::openapi::schema::SchemaType;
-use utoipa::openapi::{Object, ObjectBuilder, Type};
-
 use super::{Field, ParameterError, Problem};
 
 /// The longest email address, as Stripe has it.
@@ -34,19 +31,6 @@ pub fn check_email(param: &str, email: &str) -> Result<(), ParameterError> {
             && !email.chars().any(|c| c.is_whitespace() || c.is_control())
     });
     if plausible { Ok(()) } else { Err(ParameterError::new(param, Problem::NotAnEmail)) }
-}
-
-/// What a text that can be unset looks like, of `max` characters at the most.
-#[must_use]
-pub fn schema(max: usize) -> Object {
-    let kinds = SchemaType::from_iter([Type::String, Type::Null]);
-    ObjectBuilder::new().schema_type(kinds).max_length(Some(max)).build()
-}
-
-/// What a longer text looks like.
-#[must_use]
-pub fn long_schema() -> Object {
-    schema(TEXT_MAX)
 }
 
 #[cfg(test)]

@@ -4,12 +4,11 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 use utoipa::ToSchema;
-use utoipa::openapi::{Array, ArrayBuilder, ObjectBuilder, Type};
 
 use super::metadata::{self, Metadata, MetadataChange};
 use super::object_tag::ObjectTag;
 use super::text::{TEXT_MAX, check_field};
-use super::{Command, Decision, Field, ParameterError, Problem, Rejection, rate_limit};
+use super::{Command, Decision, Field, ParameterError, Problem, Rejection, rate_limit, schema};
 use crate::contract::{self, API_VERSION, EventType, Kind as _};
 use crate::id::Id;
 
@@ -37,7 +36,7 @@ pub struct WebhookEndpoint {
     disabled_reason: Option<DisabledReason>,
     enabled_events: Vec<String>,
     livemode: bool,
-    #[schema(schema_with = metadata::schema)]
+    #[schema(schema_with = schema::metadata)]
     metadata: Metadata,
     #[serde(default)]
     ordering: Ordering,
@@ -103,15 +102,18 @@ pub enum DisabledReason {
 #[serde(deny_unknown_fields)]
 #[schema(as = WebhookEndpointCreateParams)]
 pub struct CreateParams {
+    #[schema(schema_with = schema::url_schema)]
     url: String,
-    #[schema(schema_with = enabled_events_schema)]
+    #[schema(schema_with = schema::enabled_events_schema)]
     enabled_events: Vec<String>,
     #[serde(default)]
+    #[schema(schema_with = schema::version_schema)]
     api_version: Option<String>,
     #[serde(default)]
+    #[schema(schema_with = schema::long_text)]
     description: Field<String>,
     #[serde(default)]
-    #[schema(schema_with = metadata::change_schema)]
+    #[schema(schema_with = schema::metadata_change)]
     metadata: MetadataChange,
     #[serde(default)]
     #[schema(value_type = Option<Ordering>)]
@@ -119,6 +121,7 @@ pub struct CreateParams {
     #[serde(default)]
     paused: bool,
     #[serde(default)]
+    #[schema(schema_with = schema::rate_limit)]
     rate_limit: Field<i64>,
 }
 
@@ -127,15 +130,18 @@ pub struct CreateParams {
 #[serde(deny_unknown_fields, default)]
 #[schema(as = WebhookEndpointUpdateParams)]
 pub struct Changes {
+    #[schema(schema_with = schema::url_schema)]
     url: Option<String>,
-    #[schema(schema_with = enabled_events_schema)]
+    #[schema(schema_with = schema::enabled_events_schema)]
     enabled_events: Option<Vec<String>>,
+    #[schema(schema_with = schema::long_text)]
     description: Field<String>,
-    #[schema(schema_with = metadata::change_schema)]
+    #[schema(schema_with = schema::metadata_change)]
     metadata: MetadataChange,
     #[schema(value_type = Option<Ordering>)]
     ordering: Option<String>,
     paused: Option<bool>,
+    #[schema(schema_with = schema::rate_limit)]
     rate_limit: Field<i64>,
     disabled: Option<bool>,
 }
@@ -174,13 +180,6 @@ impl Changes {
             ..to
         })
     }
-}
-
-/// `*` or types of the contract, one at least.
-fn enabled_events_schema() -> Array {
-    let names = std::iter::once("*").chain(EventType::ALL.iter().map(|known| known.as_str()));
-    let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
-    ArrayBuilder::new().items(name).min_items(Some(1)).build()
 }
 
 /// Requests a second, within bounds.

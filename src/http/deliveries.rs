@@ -3,6 +3,7 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use super::App;
 use super::caller::Caller;
@@ -19,6 +20,10 @@ use crate::read::page::Listed;
 /// What a list of an endpoint's deliveries can be narrowed to.
 const STATES: &[&str] = &["delivered", "dropped", "exhausted", "owed", "parked"];
 
+fn state_schema() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(STATES.iter().copied())).build()
+}
+
 /// The parameters of a list of an endpoint's deliveries.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -28,6 +33,7 @@ pub(super) struct ListParams {
     #[schema(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     starting_after: Option<String>,
+    #[schema(schema_with = state_schema)]
     state: Option<String>,
 }
 

@@ -31,6 +31,7 @@ pub(super) struct ListParams {
     limit: Option<i64>,
     starting_after: Option<String>,
     r#type: Option<String>,
+    #[schema(max_items = 20)]
     types: Vec<String>,
 }
 

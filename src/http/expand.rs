@@ -22,7 +22,7 @@ use crate::id::Id;
 use crate::read::keys::Account;
 
 /// The most paths of one request.
-const PATHS_MAX: usize = 20;
+pub(super) const PATHS_MAX: usize = 20;
 
 /// The fields that hold an id, by the component they are in. Those of resources that aren't here yet are always null.
 const FIELDS: &[(&str, &[&str])] = &[

@@ -4,6 +4,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+use utoipa::openapi::{Array, ArrayBuilder, Object, ObjectBuilder, Type};
 
 use super::App;
 use super::caller::Caller;
@@ -13,9 +14,9 @@ use super::params::{NoParams, Params};
 use super::render::{self, Rendered};
 use super::{events, webhook_endpoints};
 use crate::clock::{self, Timestamp};
-use crate::contract::{Event, Kind as _, Replay, WebhookEndpoint};
+use crate::contract::{Event, EventType, Kind as _, RESOURCES, Replay, WebhookEndpoint};
 use crate::domain::replay::{self, End, ReplayFilter, Start, Status};
-use crate::domain::{Field, ParameterError, Problem, Rejection, Snapshot, rate_limit};
+use crate::domain::{Field, ParameterError, Problem, Rejection, Snapshot, rate_limit, schema};
 use crate::id::{self, Id};
 use crate::log::idempotency::Answer;
 use crate::read::objects::ObjectFilter;
@@ -28,8 +29,11 @@ pub(super) struct StartParams {
     created: Option<TimeRange>,
     dry_run: bool,
     only_failed: bool,
+    #[schema(schema_with = schema::rate_limit)]
     rate_limit: Option<i64>,
+    #[schema(schema_with = object_id_schema)]
     related_object: Field<String>,
+    #[schema(schema_with = types_schema)]
     types: Vec<String>,
 }
 
@@ -164,6 +168,21 @@ pub(super) async fn cancel(
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<Rendered, ApiError> {
     Ok(app.log.append(caller.cause(), &End { id, status: Status::Canceled }).await?.into())
+}
+
+/// The id of any object but an event.
+fn object_id_schema() -> Object {
+    let prefixes: Vec<_> = RESOURCES.iter().map(|known| known.prefix).collect();
+    let pattern = format!("^({})_[0-7][0-9A-HJKMNP-TV-Z]{{25}}$", prefixes.join("|"));
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).build()
+}
+
+/// Names of types, and of groups of them.
+fn types_schema() -> Array {
+    let groups = ["*", "customer.*", "replay.*", "webhook_endpoint.*"];
+    let names = EventType::ALL.iter().map(|known| known.as_str()).chain(groups);
+    let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
+    ArrayBuilder::new().items(name).max_items(Some(events::TYPES_MAX)).build()
 }
 
 /// The types that names and groups such as `customer.*` stand for; none for all.

@@ -32,6 +32,7 @@ const OVERLAP_MAX: i64 = 7 * 24 * 3600;
 #[serde(deny_unknown_fields, default)]
 #[schema(as = SecretRollParams)]
 pub(super) struct RollParams {
+    #[schema(minimum = 0, maximum = 604_800)]
     overlap: Option<i64>,
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::schemas::reference;
 use crate::http::error;
-use crate::http::expand::expandable;
+use crate::http::expand::{PATHS_MAX, expandable};
 use crate::http::routes::{Route, routes};
 
 /// The operation of a route.
@@ -20,7 +20,7 @@ pub(super) fn operation(route: &Route) -> Value {
     if !expandable.is_empty() {
         parameters.push(json!({
             "name": "expand[]", "in": "query", "required": false,
-            "schema": { "type": "array", "items": { "type": "string", "enum": expandable } },
+            "schema": { "type": "array", "maxItems": PATHS_MAX, "items": { "type": "string", "enum": expandable } },
             "description": "Ids that become the objects they name. In a body, too.",
         }));
     }

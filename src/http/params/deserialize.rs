@@ -286,6 +286,8 @@ mod tests {
         assert_eq!(error(json(r#"{"name":5}"#)), ("name".into(), Problem::NotAString));
         assert_eq!(error(json(r#"{"name":"a","tags":["x",1]}"#)), ("tags[1]".into(), Problem::NotAString));
         assert_eq!(error(json(r#"{"name":"a","count":1.5}"#)), ("count".into(), Problem::NotAnInteger));
+        assert_eq!(error(json(r#"{"name":"a","count":1e300}"#)), ("count".into(), Problem::NotAnInteger));
+        assert_eq!(json(r#"{"name":"a","count":-5.0}"#).expect("a sample").count, Some(-5));
         assert_eq!(
             error(json(r#"{"name":"a","count":99999999999999999999}"#)),
             ("count".into(), Problem::NotAnInteger)

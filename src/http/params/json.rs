@@ -43,8 +43,11 @@ impl<'de> Visitor<'de> for TreeVisitor {
         Ok(i64::try_from(value).map_or(Tree::OtherNumber, Tree::Integer))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Tree, E> {
-        Ok(Tree::OtherNumber)
+    /// `5.0` is an integer, as JSON Schema has it; up to 2^53, where every integer is a float.
+    fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
+        let is_integer = value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0;
+        let integer = is_integer.then(|| format!("{value:.0}").parse().ok()).flatten();
+        Ok(integer.map_or(Tree::OtherNumber, Tree::Integer))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Tree, E> {

@@ -1,0 +1,32 @@
+"""What schemathesis is told about this API beyond the document. `make fuzz` runs it with every check it has."""
+
+import schemathesis
+
+# What a request that fits the document may still be refused for: facts that no schema can say.
+SEMANTIC = {
+    "email_invalid", "idempotency_key_in_use", "invalid_characters", "limit_reached", "parameters_exclusive",
+    "resource_missing", "url_invalid",
+}
+TOLD = ("Keys for idempotent requests", "Parameter given twice: created")
+
+
+@schemathesis.check
+def a_request_that_fits_is_not_refused_for_its_form(ctx, response, case):
+    """Stands for `positive_data_acceptance`, which knows statuses and not reasons."""
+    generation = case.meta.generation if case.meta else None
+    if generation is None or generation.mode.is_negative or response.status_code != 400:
+        return
+    # OpenAPI has no way to say how a form spells lists (`a[]=1`), so those that are made from it are spelled otherwise.
+    if str(case.media_type).endswith("form-urlencoded"):
+        return
+    error = response.json()["error"]
+    if error.get("code") in SEMANTIC or error["message"].startswith(TOLD):
+        return
+    raise AssertionError(f"it fits the document and is refused: {error}")
+
+
+@schemathesis.hook
+def filter_case(ctx, case):
+    """An empty value unsets a parameter, so it is no violation."""
+    is_negative = case.meta and case.meta.generation.mode.is_negative
+    return not (is_negative and any(value == "" for value in (case.query or {}).values()))
