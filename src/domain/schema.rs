@@ -11,7 +11,7 @@ use super::metadata;
 use super::rate_limit::RATE_MAX;
 use super::text::{EMAIL_MAX, TEXT_MAX};
 use super::webhook_endpoint::URL_MAX;
-use crate::contract::{API_VERSION, EventType};
+use crate::contract::{API_VERSION, EventType, RESOURCES};
 
 /// A text that can be unset.
 fn text(max: usize) -> Object {
@@ -21,6 +21,13 @@ fn text(max: usize) -> Object {
 
 pub(super) fn long_text() -> Object {
     text(TEXT_MAX)
+}
+
+/// The id of any object.
+pub(crate) fn object_id() -> Object {
+    let prefixes: Vec<_> = RESOURCES.iter().map(|known| known.prefix).collect();
+    let pattern = format!("^({})_[0-7][0-9A-HJKMNP-TV-Z]{{25}}$", prefixes.join("|"));
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).build()
 }
 
 /// Requests or deliveries a second.

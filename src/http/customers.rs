@@ -61,14 +61,28 @@ pub(super) async fn delete(
     render::deleted(Customer::RESOURCE, &id.to_string())
 }
 
-/// Retrieve a customer, or what is left of a deleted one.
+/// The parameters of a retrieval.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(as = CustomerRetrieveParams)]
+pub(super) struct RetrieveParams {
+    /// Show the customer as it was at the end of that second, from the log.
+    as_of: Option<i64>,
+}
+
+/// Retrieve a customer, or what is left of a deleted one; as it is, or as it was.
 pub(super) async fn retrieve(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<Customer>,
-    Params(NoParams {}): Params<NoParams>,
+    Params(params): Params<RetrieveParams>,
 ) -> Result<Rendered, ApiError> {
-    let stored = app.reader.object(caller.account.id, id).await?.ok_or_else(|| customer::missing(&id))?;
+    let account = caller.account.id;
+    let stored = match params.as_of {
+        None => app.reader.object(account, id).await?,
+        Some(second) => app.reader.object_as_of(account, id, lists::end_of(second)).await?,
+    };
+    let stored = stored.ok_or_else(|| customer::missing(&id))?;
     if stored.deleted {
         return render::deleted(Customer::RESOURCE, &stored.id);
     }

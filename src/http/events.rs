@@ -11,8 +11,8 @@ use super::lists::{self, PathId, TimeRange};
 use super::params::{NoParams, Params};
 use super::render::{self, Rendered};
 use crate::contract::{Event, EventType, Kind as _};
-use crate::domain::{ParameterError, Problem, Rejection};
-use crate::id::Id;
+use crate::domain::{ParameterError, Problem, Rejection, schema};
+use crate::id::{self, Id};
 use crate::read::events::{EventFilter, ListedEvent};
 use crate::read::page::Listed;
 
@@ -29,6 +29,8 @@ pub(super) struct ListParams {
     ending_before: Option<String>,
     #[schema(minimum = 1, maximum = 100)]
     limit: Option<i64>,
+    #[schema(schema_with = schema::object_id)]
+    object: Option<String>,
     starting_after: Option<String>,
     r#type: Option<String>,
     #[schema(max_items = 20)]
@@ -66,12 +68,22 @@ pub(super) async fn list(
         types,
         created_from: created.from,
         created_until: created.until,
+        object: params.object.map(object_id).transpose()?,
         delivered: params.delivery_success,
     };
     let listed = app.reader.events(caller.account.id, caller.account.livemode, &filter, &page).await?;
     let listed = listed.ok_or_else(|| lists::no_such_cursor::<Event>(&page))?;
     let entries = listed.entries.iter().map(rendered).collect::<Result<_, _>>()?;
     render::list("/v1/events", &Listed { entries, has_more: listed.has_more })
+}
+
+/// The id of an object whose events are asked for.
+fn object_id(text: String) -> Result<String, ParameterError> {
+    if id::is_object_id(&text) {
+        return Ok(text);
+    }
+    let problem = Problem::Malformed("expected the id of an object, such as cus_…".to_owned());
+    Err(ParameterError::new("object", problem))
 }
 
 fn rendered(listed: &ListedEvent) -> Result<String, ApiError> {

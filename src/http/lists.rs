@@ -125,11 +125,20 @@ impl Serialize for TimeRange {
     }
 }
 
+/// The first instant after a second.
+pub(super) fn end_of(second: i64) -> Timestamp {
+    start_of(second.saturating_add(1))
+}
+
+/// The first instant of a second. What is too early or too late to be stored is the earliest or the latest.
+fn start_of(second: i64) -> Timestamp {
+    let second = u64::try_from(second.clamp(0, SECOND_MAX)).unwrap_or(0);
+    Timestamp::from_millis(second * 1000)
+}
+
 impl TimeRange {
     fn narrow<E: Error>(&mut self, bound: &str, second: i64) -> Result<(), E> {
-        let second = u64::try_from(second.clamp(0, SECOND_MAX)).unwrap_or(0);
-        let start = Timestamp::from_millis(second * 1000);
-        let end = Timestamp::from_millis((second + 1) * 1000);
+        let (start, end) = (start_of(second), end_of(second));
         let (from, until) = match bound {
             "gte" => (Some(start), None),
             "gt" => (Some(end), None),

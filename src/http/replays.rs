@@ -4,7 +4,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
-use utoipa::openapi::{Array, ArrayBuilder, Object, ObjectBuilder, Type};
+use utoipa::openapi::{Array, ArrayBuilder, ObjectBuilder, Type};
 
 use super::App;
 use super::caller::Caller;
@@ -14,7 +14,7 @@ use super::params::{NoParams, Params};
 use super::render::{self, Rendered};
 use super::{events, webhook_endpoints};
 use crate::clock::{self, Timestamp};
-use crate::contract::{Event, EventType, Kind as _, RESOURCES, Replay, WebhookEndpoint};
+use crate::contract::{Event, EventType, Kind as _, Replay, WebhookEndpoint};
 use crate::domain::replay::{self, End, ReplayFilter, Start, Status};
 use crate::domain::{Field, ParameterError, Problem, Rejection, Snapshot, rate_limit, schema};
 use crate::id::{self, Id};
@@ -31,7 +31,7 @@ pub(super) struct StartParams {
     only_failed: bool,
     #[schema(schema_with = schema::rate_limit)]
     rate_limit: Option<i64>,
-    #[schema(schema_with = object_id_schema)]
+    #[schema(schema_with = schema::object_id)]
     related_object: Field<String>,
     #[schema(schema_with = types_schema)]
     types: Vec<String>,
@@ -168,13 +168,6 @@ pub(super) async fn cancel(
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<Rendered, ApiError> {
     Ok(app.log.append(caller.cause(), &End { id, status: Status::Canceled }).await?.into())
-}
-
-/// The id of any object but an event.
-fn object_id_schema() -> Object {
-    let prefixes: Vec<_> = RESOURCES.iter().map(|known| known.prefix).collect();
-    let pattern = format!("^({})_[0-7][0-9A-HJKMNP-TV-Z]{{25}}$", prefixes.join("|"));
-    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).build()
 }
 
 /// Names of types, and of groups of them.

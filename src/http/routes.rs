@@ -132,7 +132,10 @@ fn customers() -> Vec<Route> {
             .takes::<customers::ListParams>()
             .answers(&["CustomerList"]),
         get("/v1/customers/{id}", customers::retrieve)
-            .summary("Retrieve a customer, or what is left of a deleted one.")
+            .summary(
+                "Retrieve a customer, or what is left of a deleted one; as it is, or as it was (`as_of`).",
+            )
+            .takes::<customers::RetrieveParams>()
             .answers(&["Customer", "DeletedCustomer"]),
         update(post("/v1/customers/{id}", customers::update)),
         update(patch("/v1/customers/{id}", customers::update)),

@@ -22,6 +22,8 @@ pub struct EventFilter {
     pub created_from: Option<Timestamp>,
     /// Before this instant.
     pub created_until: Option<Timestamp>,
+    /// Of this object.
+    pub object: Option<String>,
     /// That every endpoint has taken, or that not every one has.
     pub delivered: Option<bool>,
 }
@@ -49,7 +51,8 @@ impl Reader {
         Ok(row.map(|row| listed(&row, livemode)))
     }
 
-    /// A page of events; `None` when the cursor names no event of this account.
+    /// A page of events; `None` when the cursor names no event of this account. A page that goes forwards ends before whatever may
+    /// still be stepped over.
     pub async fn events(
         &self,
         account: i64,
@@ -57,8 +60,26 @@ impl Reader {
         filter: &EventFilter,
         page: &Page,
     ) -> Result<Option<Listed<ListedEvent>>, DatabaseError> {
-        let Some((after, before)) = self.range(account, page).await? else { return Ok(None) };
+        let Some((after, mut before)) = self.range(account, page).await? else { return Ok(None) };
+        if page.reads_forwards() {
+            before = self.decided_position().await?.saturating_add(1);
+        }
+        let rows = self.events_between(account, filter, (after, before), page).await?;
+        Ok(Some(page.listed(rows.iter().map(|row| listed(row, livemode)).collect())))
+    }
+
+    async fn events_between(
+        &self,
+        account: i64,
+        filter: &EventFilter,
+        (after, before): (i64, i64),
+        page: &Page,
+    ) -> Result<Vec<Row>, DatabaseError> {
         let sql = match (filter.delivered, page.reads_forwards()) {
+            _ if filter.object.is_some() && page.reads_forwards() => {
+                include_str!("sql/events_of_object_newer.sql")
+            }
+            _ if filter.object.is_some() => include_str!("sql/events_of_object_older.sql"),
             (Some(false), true) => include_str!("sql/events_undelivered_newer.sql"),
             (Some(false), false) => include_str!("sql/events_undelivered_older.sql"),
             (_, true) => include_str!("sql/events_newer.sql"),
@@ -71,11 +92,13 @@ impl Reader {
         let (rows, delivered) = (page.rows(), filter.delivered == Some(true));
         let mut parameters: Vec<&(dyn ToSql + Sync)> =
             vec![&account, &after, &before, &rows, &filter.types, &from, &until];
-        if filter.delivered != Some(false) {
+        if filter.object.is_some() {
+            parameters.push(&filter.delivered);
+            parameters.push(&filter.object);
+        } else if filter.delivered != Some(false) {
             parameters.push(&delivered);
         }
-        let rows = client.query(&statement, &parameters).await?;
-        Ok(Some(page.listed(rows.iter().map(|row| listed(row, livemode)).collect())))
+        Ok(client.query(&statement, &parameters).await?)
     }
 
     /// Where an event stands in the log.

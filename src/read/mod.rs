@@ -2,6 +2,7 @@
 
 pub mod deliveries;
 pub mod events;
+mod fence;
 pub mod keys;
 pub mod objects;
 pub mod page;

@@ -48,6 +48,19 @@ impl Reader {
         Ok(row.map(|row| StoredObject { id: row.get(0), data: row.get(1), deleted: row.get(2) }))
     }
 
+    /// The object as it was before an instant; `None` when this account had none of that id.
+    pub async fn object_as_of<K: Kind>(
+        &self,
+        account: i64,
+        id: Id<K>,
+        before: Timestamp,
+    ) -> Result<Option<StoredObject>, DatabaseError> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached(include_str!("sql/object_as_of.sql")).await?;
+        let row = client.query_opt(&statement, &[&account, &id.to_string(), &before.system_time()]).await?;
+        Ok(row.map(|row| StoredObject { id: row.get(0), data: row.get(1), deleted: row.get(2) }))
+    }
+
     /// How many webhook endpoints the account has.
     pub async fn endpoint_count(&self, account: i64) -> Result<i64, DatabaseError> {
         let client = self.client().await?;

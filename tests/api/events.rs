@@ -85,3 +85,100 @@ async fn pages_of_events_join_without_a_seam_in_both_directions() {
     let unknown = system.client.get("/v1/events?starting_after=evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX").await;
     assert_eq!(unknown.error(), (400, "invalid_request_error", "resource_missing", "starting_after"));
 }
+
+#[tokio::test]
+async fn a_page_forwards_waits_for_an_append_that_commits_late() {
+    let system = System::start().await;
+    let first = system.client.customer("first").await;
+    let cursor = ids(&system.client.get("/v1/events").await.ok())[0].clone();
+    let late = "insert into calmony.event (account, id, stream, version, type, data, created_at) \
+                select account, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', data, now() \
+                  from calmony.object";
+    for end in ["commit", "rollback"] {
+        let api = system.database.login_in("calmony_api").await;
+        api.batch_execute("begin").await.unwrap();
+        // Its position is drawn; it isn't visible.
+        let drawn = api.batch_execute(late).await;
+        assert_eq!(
+            drawn.is_ok(),
+            end == "commit",
+            "the second time the id is taken, but its position is drawn all the same"
+        );
+        let made = system.client.customer("after").await;
+        assert_ne!(made, first);
+        let path = format!("/v1/events?ending_before={cursor}");
+        let client = system.client.clone();
+        let page = tokio::spawn(async move { client.get(&path).await.ok() });
+        if end == "commit" {
+            tokio::time::timeout(std::time::Duration::from_millis(300), async {
+                while !page.is_finished() {
+                    tokio::task::yield_now().await;
+                }
+            })
+            .await
+            .expect_err("the page waits for the one that isn't decided");
+        }
+        api.batch_execute(end).await.unwrap();
+        let found = ids(&page.await.unwrap());
+        assert_eq!(found.last().unwrap(), "evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX", "after {end}: {found:?}");
+        assert_eq!(found.len(), if end == "commit" { 2 } else { 3 });
+        // Newest first, nobody waits.
+        assert_eq!(ids(&system.client.get("/v1/events?limit=1").await.ok()).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn the_events_of_one_object_and_the_object_as_it_was() {
+    let system = System::start().await;
+    let id = system.client.customer("one").await;
+    let other = system.client.customer("other").await;
+    let path = format!("/v1/customers/{id}");
+    // Seconds are what clients see: put the events some apart.
+    system.client.post(&path, "name=two").await.ok();
+    system.client.post(&path, "name=three").await.ok();
+    system.client.delete(&path).await.ok();
+    let admin = system.database.admin().await;
+    let apart = "alter table calmony.event disable trigger event_is_append_only; \
+                 update calmony.event set created_at = to_timestamp(1000 + 10 * version); \
+                 alter table calmony.event enable always trigger event_is_append_only";
+    admin.batch_execute(apart).await.unwrap();
+
+    let list = system.client.get(&format!("/v1/events?object={id}")).await.ok();
+    let versions: Vec<_> =
+        list["data"].as_array().unwrap().iter().map(|event| event["version"].clone()).collect();
+    assert_eq!(versions, [json!(4), json!(3), json!(2), json!(1)]);
+    let page = system
+        .client
+        .get(&format!("/v1/events?object={id}&limit=2&starting_after={}", ids(&list)[0]))
+        .await
+        .ok();
+    assert_eq!((ids(&page), &page["has_more"]), (ids(&list)[1..3].to_vec(), &json!(true)));
+    let page = system
+        .client
+        .get(&format!("/v1/events?object={id}&limit=2&ending_before={}", ids(&list)[3]))
+        .await
+        .ok();
+    assert_eq!(ids(&page), ids(&list)[1..3].to_vec());
+    let updates = system
+        .client
+        .get(&format!("/v1/events?object={id}&type=customer.updated&delivery_success=true"))
+        .await
+        .ok();
+    assert_eq!(ids(&updates).len(), 2);
+    for wrong in ["cus_1", "", "evt"] {
+        let refused = system.client.get(&format!("/v1/events?object={wrong}")).await;
+        assert!(wrong.is_empty() || refused.error().3 == "object", "{wrong}");
+    }
+
+    let as_of = async |second: i64| system.client.get(&format!("{path}?as_of={second}")).await;
+    assert_eq!(as_of(1009).await.error(), (404, "invalid_request_error", "resource_missing", "id"));
+    assert_eq!(as_of(1010).await.ok()["name"], "one");
+    assert_eq!(as_of(1029).await.ok()["name"], "two");
+    assert_eq!(as_of(1030).await.ok()["name"], "three");
+    assert_eq!(as_of(1040).await.ok(), json!({ "id": id, "object": "customer", "deleted": true }));
+    assert_eq!(as_of(i64::MAX).await.ok()["deleted"], true);
+    assert_eq!(as_of(-1).await.status, 404);
+    let stranger = system.client.with_key(&system.other_key);
+    assert_eq!(stranger.get(&format!("{path}?as_of=1010")).await.status, 404);
+    assert_eq!(ids(&stranger.get(&format!("/v1/events?object={other}")).await.ok()), Vec::<String>::new());
+}
