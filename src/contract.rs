@@ -147,6 +147,7 @@ error_codes! {
     ParameterMissing = "parameter_missing";
     ParameterUnknown = "parameter_unknown";
     ParametersExclusive = "parameters_exclusive";
+    RateLimit = "rate_limit";
     ResourceMissing = "resource_missing";
     UrlInvalid = "url_invalid";
 }

@@ -1,5 +1,6 @@
 //! Connections: which role they work under, and how long they wait. Nothing else knows how a connection is made.
 
+pub mod listen;
 pub mod migrate;
 
 use std::fmt;

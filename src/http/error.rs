@@ -40,6 +40,8 @@ pub(super) enum ApiError {
     KeyInUse,
     /// The idempotency key was used for something else: for other parameters, or for another path.
     KeyReused { same_path: bool },
+    /// So many follow the log at this process.
+    TooManyStreams,
     /// Others kept changing the object.
     Conflict,
     /// The database can't be reached or the server is too slow just now.
@@ -137,6 +139,7 @@ pub(super) fn documented(method: &Method, has_id: bool) -> impl Iterator<Item = 
         ),
         (StatusCode::PAYLOAD_TOO_LARGE, "The body is larger than 1 MiB.", true),
         (StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is neither a form nor JSON.", true),
+        (StatusCode::TOO_MANY_REQUESTS, "Too much is asked at once. Try again in a moment.", true),
         (StatusCode::INTERNAL_SERVER_ERROR, "A defect of ours.", true),
         (StatusCode::SERVICE_UNAVAILABLE, "The service is not available just now. Try again.", true),
     ]
@@ -206,6 +209,10 @@ impl From<ApiError> for Sent {
                 StatusCode::BAD_REQUEST,
                 "Keys for idempotent requests can only be used for the same endpoint they were first used for.",
             ),
+            ApiError::TooManyStreams => {
+                Self::invalid(StatusCode::TOO_MANY_REQUESTS, "Too many streams are open. Try again in a moment.")
+                    .with(ErrorCode::RateLimit, None)
+            }
             ApiError::Conflict => Self::invalid(
                 StatusCode::CONFLICT,
                 "This object was being changed by other requests all the time. Nothing was changed; try again.",

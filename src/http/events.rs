@@ -78,7 +78,7 @@ pub(super) async fn list(
 }
 
 /// The id of an object whose events are asked for.
-fn object_id(text: String) -> Result<String, ParameterError> {
+pub(super) fn object_id(text: String) -> Result<String, ParameterError> {
     if id::is_object_id(&text) {
         return Ok(text);
     }
@@ -91,7 +91,10 @@ fn rendered(listed: &ListedEvent) -> Result<String, ApiError> {
 }
 
 /// The types that `type` (a name, or a group such as `customer.*`) or `types` ask for; `None` for all.
-fn wanted(one: Option<String>, several: &[String]) -> Result<Option<Vec<&'static str>>, ParameterError> {
+pub(super) fn wanted(
+    one: Option<String>,
+    several: &[String],
+) -> Result<Option<Vec<&'static str>>, ParameterError> {
     if several.len() > TYPES_MAX {
         return Err(ParameterError::new("types", Problem::TooMany(TYPES_MAX)));
     }

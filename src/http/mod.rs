@@ -14,6 +14,7 @@ mod render;
 mod replays;
 mod request;
 mod routes;
+mod stream;
 mod targets;
 mod webhook_endpoints;
 
@@ -27,6 +28,7 @@ use axum::middleware::from_fn;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::address::TargetPolicy;
@@ -55,6 +57,10 @@ pub struct App {
     pub keyring: Keyring,
     /// Which idempotency keys are in use at this moment.
     pub in_flight: InFlight,
+    /// Places for those who follow the log.
+    pub streams: Arc<Semaphore>,
+    /// Ends those who follow the log when the server stops.
+    pub stop: CancellationToken,
 }
 
 impl App {
@@ -66,6 +72,8 @@ impl App {
             policy: Arc::new(policy),
             keyring,
             in_flight: InFlight::default(),
+            streams: Arc::new(Semaphore::new(stream::STREAMS_MAX)),
+            stop: CancellationToken::new(),
         })
     }
 }
@@ -97,6 +105,7 @@ pub fn router(app: App) -> Router {
 
 /// Serves the API until told to stop, then lets requests in progress finish.
 pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> std::io::Result<()> {
+    let app = App { stop: stop.clone(), ..app };
     let stopping = stop.clone();
     let server = axum::serve(listener, router(app)).with_graceful_shutdown(stopping.cancelled_owned());
     tokio::select! {

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::lists::PageParams;
 use super::params::NoParams;
-use super::{App, customers, deliveries, events, openapi, replays, webhook_endpoints};
+use super::{App, customers, deliveries, events, openapi, replays, stream, webhook_endpoints};
 use crate::contract::EventType as E;
 use crate::domain::{customer, webhook_endpoint};
 
@@ -209,6 +209,10 @@ fn events() -> Vec<Route> {
             .summary("List events, newest first.")
             .takes::<events::ListParams>()
             .answers(&["EventList"]),
+        get("/v1/events/stream", stream::follow)
+            .summary("Follow the log as it grows: server-sent events, after `Last-Event-ID` or from now on.")
+            .takes::<stream::StreamParams>()
+            .answers(&[openapi::STREAM]),
         get("/v1/events/{id}", events::retrieve).summary("Retrieve an event.").answers(&["Event"]),
         post("/v1/events/{id}/retry", replays::retry_event)
             .summary("Owe an event to an endpoint once more.")

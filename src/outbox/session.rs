@@ -1,17 +1,17 @@
 //! The worker's one session: it holds the locks, listens for wake-ups, and does all reading and writing of work.
 
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio_postgres::{AsyncMessage, Client, Statement};
+use tokio_postgres::{Client, Statement};
 use tokio_util::sync::CancellationToken;
 
 use super::EndpointKey;
 use super::ownership::ANNOUNCE;
 use super::secrets::SecretCache;
-use crate::database::{DatabaseError, DatabaseUrl, Role, WAKE_CHANNEL};
+use crate::database::listen::Listening;
+use crate::database::{DatabaseError, DatabaseUrl, Role};
 use crate::seal::Keyring;
 
 /// A worker's session. When it ends, PostgreSQL frees the worker's buckets.
@@ -45,18 +45,7 @@ pub(super) struct Statements {
 impl Session {
     /// Connects, announces this worker to the others, and listens. The keyring opens signing secrets.
     pub async fn open(url: &DatabaseUrl, keyring: Keyring) -> Result<Self, DatabaseError> {
-        let (client, mut connection) = url.connect(Role::Worker).await?;
-        let (wake, ended) = (Arc::new(Notify::new()), CancellationToken::new());
-        let (woken, guard) = (wake.clone(), ended.clone().drop_guard());
-        tokio::spawn(async move {
-            let _guard = guard;
-            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
-                if let AsyncMessage::Notification(_) = message {
-                    woken.notify_one();
-                }
-            }
-        });
-        client.batch_execute(&format!("listen {WAKE_CHANNEL}")).await?;
+        let Listening { client, wake, ended } = url.listen(Role::Worker).await?;
         client.execute(ANNOUNCE, &[]).await?;
         let statements = Statements {
             fresh: client.prepare(include_str!("sql/fresh.sql")).await?,

@@ -109,7 +109,7 @@ impl Reader {
     }
 }
 
-fn listed(row: &Row, livemode: bool) -> ListedEvent {
+pub(super) fn listed(row: &Row, livemode: bool) -> ListedEvent {
     let event = StoredEvent {
         id: row.get(0),
         event_type: row.get(1),

@@ -2,6 +2,7 @@
 
 pub mod deliveries;
 pub mod events;
+pub mod feed;
 mod fence;
 pub mod keys;
 pub mod objects;
@@ -11,6 +12,7 @@ pub mod replays;
 use deadpool_postgres::{Client, Pool};
 
 use crate::database::{DatabaseError, DatabaseUrl, Role};
+use feed::Decided;
 pub use page::{Direction, Page};
 
 /// Connections for reading.
@@ -20,12 +22,13 @@ const CONNECTIONS: usize = 8;
 #[derive(Debug, Clone)]
 pub struct Reader {
     pool: Pool,
+    decided: Decided,
 }
 
 impl Reader {
     /// Opens the database for reading. Connections are made when they are first needed.
     pub fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
-        Ok(Self { pool: url.pool(Role::Reader, CONNECTIONS)? })
+        Ok(Self { pool: url.pool(Role::Reader, CONNECTIONS)?, decided: Decided::new(url) })
     }
 
     /// Whether the database answers.

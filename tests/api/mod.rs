@@ -9,4 +9,5 @@ mod expand;
 mod idempotency;
 mod lists;
 mod races;
+mod stream;
 mod webhook_endpoints;

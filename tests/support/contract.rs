@@ -49,6 +49,12 @@ pub fn wrong_webhook(event: &Value) -> Option<String> {
     wrong(&place, event).map(|what| format!("a webhook is not as the contract says: {what}\n{event}"))
 }
 
+/// What is wrong with an event as the API shows it, if anything.
+#[must_use]
+pub fn wrong_event(event: &Value) -> Option<String> {
+    wrong("/components/schemas/Event", event)
+}
+
 /// Whether a schema of the document takes a value.
 fn wrong(place: &str, value: &Value) -> Option<String> {
     let validator = validator(place);

@@ -21,6 +21,9 @@ use super::error;
 use super::routes::routes;
 use crate::contract::{API_VERSION, ErrorCode, EventType, RESOURCES};
 
+/// What a route answers that sends events as they come.
+pub(super) const STREAM: &str = "EventStream";
+
 /// The document. The same program always makes the same one.
 #[must_use]
 pub fn document() -> &'static Value {
@@ -100,6 +103,8 @@ fn components() -> Value {
         "type": "object", "required": ["error"], "additionalProperties": false, "properties": { "error": error },
     });
     all.insert("Error".to_owned(), envelope);
+    let stream = "Server-sent events: `id` is the event's id, `event` its type, `data` the event (`Event`) in one line.";
+    all.insert(STREAM.to_owned(), json!({ "type": "string", "description": stream }));
     all.extend(operations::bodies());
     for name in ["Customer", "Delivery", "Event", "Replay", "WebhookEndpoint"] {
         all.insert(format!("{name}List"), schemas::list_of(name));

@@ -3,6 +3,7 @@
 use axum::http::Method;
 use serde_json::{Map, Value, json};
 
+use super::STREAM;
 use super::schemas::reference;
 use crate::http::error;
 use crate::http::expand::{PATHS_MAX, expandable};
@@ -80,10 +81,11 @@ fn responses(route: &Route) -> Value {
         [one] => one.clone(),
         several => json!({ "anyOf": several }),
     };
+    let media = if route.answers == [STREAM] { "text/event-stream" } else { "application/json" };
     let mut all = Map::new();
     all.insert(
         "200".to_owned(),
-        json!({ "description": "Done.", "content": { "application/json": { "schema": schema } } }),
+        json!({ "description": "Done.", "content": { media: { "schema": schema } } }),
     );
     for (status, description) in error::documented(&route.method, route.path.contains('{')) {
         let content = json!({ "application/json": { "schema": reference("Error") } });

@@ -1,0 +1,40 @@
+//! A connection of one's own that hears of appends.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio_postgres::{AsyncMessage, Client};
+use tokio_util::sync::CancellationToken;
+
+use super::{DatabaseError, DatabaseUrl, Role, WAKE_CHANNEL};
+
+/// The connection.
+#[derive(Debug)]
+pub struct Listening {
+    /// For statements.
+    pub client: Client,
+    /// Notified after appends: one for many, and none for sure.
+    pub wake: Arc<Notify>,
+    /// Canceled when the connection is gone.
+    pub ended: CancellationToken,
+}
+
+impl DatabaseUrl {
+    /// Connects, and listens.
+    pub async fn listen(&self, role: Role) -> Result<Listening, DatabaseError> {
+        let (client, mut connection) = self.connect(role).await?;
+        let (wake, ended) = (Arc::new(Notify::new()), CancellationToken::new());
+        let (woken, guard) = (wake.clone(), ended.clone().drop_guard());
+        tokio::spawn(async move {
+            let _guard = guard;
+            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+                if let AsyncMessage::Notification(_) = message {
+                    woken.notify_one();
+                }
+            }
+        });
+        client.batch_execute(&format!("listen {WAKE_CHANNEL}")).await?;
+        Ok(Listening { client, wake, ended })
+    }
+}
