@@ -27,8 +27,8 @@ pub(super) struct ServeOptions {
     log: LogOptions,
 }
 
-/// Says at the start when secrets are sealed with keys that aren't given here. It's the worker that opens them; but a key that is new
-/// to the database may be a mistake.
+/// Says at the start when secrets are sealed with keys that aren't given here. The worker opens them, and this process opens the
+/// stored answers that show one; a key that is new to the database may be a mistake.
 async fn warn_of_unknown_keys(app: App) {
     // A database that is away now is met again by the first request.
     let stored = app.reader.key_ids().await.unwrap_or_default();

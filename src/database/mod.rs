@@ -58,7 +58,12 @@ impl Role {
         );
         match self {
             Self::Owner => common,
-            Self::Api | Self::Reader => format!("{common} -c statement_timeout={STATEMENT_TIMEOUT_MS}"),
+            Self::Reader => format!("{common} -c statement_timeout={STATEMENT_TIMEOUT_MS}"),
+            // Pinned, too: whether a key was used is looked up by index, whatever the statistics of an empty slot said.
+            Self::Api => format!(
+                "{common} -c statement_timeout={STATEMENT_TIMEOUT_MS} -c enable_seqscan=off -c enable_bitmapscan=off \
+                 -c enable_hashjoin=off -c enable_mergejoin=off"
+            ),
             // The planner is pinned: with statistics taken while the outbox was short it would scan the tables (measured,
             // docs/decisions/0005). PostgreSQL frees the buckets of a machine that vanished or a worker that stopped.
             Self::Worker => format!(

@@ -1,11 +1,11 @@
-//! `expand[]`: ids in an answer become the objects they name, up to four levels deep.
+//! `expand[]`: ids in an answer become the objects they name.
 //!
 //! What can be expanded follows from a route's answers, so that a wrong path is refused before anything is done.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http_body_util::BodyExt as _;
@@ -16,7 +16,7 @@ use super::error::ApiError;
 use super::params::Tree;
 use super::render::{self, Rendered};
 use super::routes::answers_of;
-use crate::contract::{Event, Kind as _, WebhookEndpoint};
+use crate::contract::{Event, RESOURCES};
 use crate::domain::{ParameterError, Problem};
 use crate::id::Id;
 use crate::read::keys::Account;
@@ -24,20 +24,24 @@ use crate::read::keys::Account;
 /// The most paths of one request.
 pub(super) const PATHS_MAX: usize = 20;
 
-/// The fields that hold an id, by the component they are in. Those of resources that aren't here yet are always null.
-const FIELDS: &[(&str, &[&str])] = &[
-    ("Customer", &["default_source", "invoice_settings.default_payment_method"]),
-    ("Delivery", &["event", "webhook_endpoint"]),
-    ("Replay", &["event", "webhook_endpoint"]),
-    ("ReplayPreview", &["webhook_endpoint"]),
-    ("ReplayWithProgress", &["event", "webhook_endpoint"]),
+/// Fields that hold an id, by the component they are in, and the components that the id may become. Fields of resources that aren't
+/// here yet are always null.
+pub(super) const FIELDS: &[(&str, &[Field])] = &[
+    ("Customer", &[("default_source", &[]), ("invoice_settings.default_payment_method", &[])]),
+    ("Delivery", &[EVENT, ENDPOINT]),
+    ("Replay", &[EVENT, ENDPOINT]),
+    ("ReplayPreview", &[ENDPOINT]),
+    ("ReplayWithProgress", &[EVENT, ENDPOINT]),
 ];
+type Field = (&'static str, &'static [&'static str]);
+const EVENT: Field = ("event", &["Event"]);
+const ENDPOINT: Field = ("webhook_endpoint", &["WebhookEndpoint", "DeletedWebhookEndpoint"]);
 
 /// What can be expanded in a component.
 pub(super) fn expandable(component: &str) -> Vec<String> {
     let (of, prefix) = component.strip_suffix("List").map_or((component, ""), |of| (of, "data."));
     let fields = FIELDS.iter().find(|(name, _)| *name == of).map_or(&[][..], |(_, fields)| fields);
-    fields.iter().map(|field| format!("{prefix}{field}")).collect()
+    fields.iter().map(|(field, _)| format!("{prefix}{field}")).collect()
 }
 
 /// Takes `expand` from the parameters, and puts objects into the answer.
@@ -58,25 +62,84 @@ pub(super) async fn answers(
         return Err(ParameterError::new("expand", Problem::Malformed(reason)).into());
     }
     let account = request.extensions().get::<Account>().copied().ok_or(ApiError::KeyMissing)?;
+    let writes = *request.method() != Method::GET;
     let response = next.run(request).await;
     if !response.status().is_success() {
         return Ok(response);
     }
     let (parts, body) = response.into_parts();
     let body = body.collect().await.map_err(|_| ApiError::Internal)?.to_bytes();
-    let mut answer: Value = serde_json::from_slice(&body)?;
-    let mut loaded = Loaded { app: &app, account, known: HashMap::new() };
-    for path in &paths {
+    let expanded = match expanded(&app, account, &body, &paths).await {
+        Ok(expanded) => expanded,
+        // It is done; an error would have the client do it again.
+        Err(error) if writes => {
+            tracing::warn!(?error, "an answer is sent without what it should show besides");
+            String::from_utf8_lossy(&body).into_owned()
+        }
+        Err(error) => return Err(error),
+    };
+    let mut response = Rendered(expanded).into_response();
+    *response.headers_mut() = parts.headers;
+    // The length is another now; the server sets it.
+    response.headers_mut().remove(axum::http::header::CONTENT_LENGTH);
+    Ok(response)
+}
+
+/// The answer with objects in the places of ids. Each object is loaded once, and each kind by one query.
+async fn expanded(app: &App, account: Account, body: &[u8], paths: &[String]) -> Result<String, ApiError> {
+    let mut answer: Value = serde_json::from_slice(body)?;
+    let mut wanted = BTreeSet::new();
+    for path in paths {
+        let names: Vec<&str> = path.split('.').collect();
+        wanted.extend(
+            places(&mut answer, &names).into_iter().filter_map(|place| place.as_str().map(str::to_owned)),
+        );
+    }
+    let known = load(app, account, wanted).await?;
+    for path in paths {
         let names: Vec<&str> = path.split('.').collect();
         for place in places(&mut answer, &names) {
-            loaded.expand(place).await?;
+            if let Some(object) = place.as_str().and_then(|id| known.get(id)) {
+                *place = object.clone();
+            }
         }
     }
-    let mut expanded = Rendered(answer.to_string()).into_response();
-    *expanded.headers_mut() = parts.headers;
-    // The length is another now; the server sets it.
-    expanded.headers_mut().remove(axum::http::header::CONTENT_LENGTH);
-    Ok(expanded.map(Body::new))
+    Ok(answer.to_string())
+}
+
+/// The objects of these ids. A deleted one is what is left of it.
+async fn load(
+    app: &App,
+    account: Account,
+    ids: BTreeSet<String>,
+) -> Result<HashMap<String, Value>, ApiError> {
+    let (events, objects): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| id.parse::<Id<Event>>().is_ok());
+    let mut known = HashMap::new();
+    if !events.is_empty() {
+        for event in app.reader.events_of_ids(account.id, account.livemode, &events).await? {
+            let rendered = event.event.render(event.pending_webhooks)?;
+            known.insert(event.event.id.clone(), serde_json::from_str(&rendered)?);
+        }
+    }
+    if !objects.is_empty() {
+        for object in app.reader.objects_of_ids(account.id, &objects).await? {
+            let shown = if object.deleted {
+                let remains =
+                    RESOURCES.iter().find(|known| object.id.split('_').next() == Some(known.prefix));
+                remains
+                    .map(|resource| render::deleted(*resource, &object.id))
+                    .transpose()?
+                    .map(|shown| shown.0)
+            } else {
+                Some(object.data)
+            };
+            known.insert(
+                object.id,
+                shown.map(|shown| serde_json::from_str(&shown)).transpose()?.unwrap_or_default(),
+            );
+        }
+    }
+    Ok(known)
 }
 
 fn paths(wanted: Tree) -> Result<Vec<String>, ParameterError> {
@@ -96,43 +159,5 @@ fn places<'a>(value: &'a mut Value, path: &[&str]) -> Vec<&'a mut Value> {
             fields.get_mut(*name).map(|field| places(field, rest)).unwrap_or_default()
         }
         _ => Vec::new(),
-    }
-}
-
-/// Objects that were loaded for one answer, each once.
-struct Loaded<'a> {
-    app: &'a App,
-    account: Account,
-    known: HashMap<String, Value>,
-}
-
-impl Loaded<'_> {
-    /// Puts the object in the place of its id. What is null stays null.
-    async fn expand(&mut self, place: &mut Value) -> Result<(), ApiError> {
-        let Some(id) = place.as_str().map(str::to_owned) else { return Ok(()) };
-        if !self.known.contains_key(&id) {
-            let object = self.load(&id).await?;
-            self.known.insert(id.clone(), object);
-        }
-        if let Some(object) = self.known.get(&id).filter(|object| !object.is_null()) {
-            *place = object.clone();
-        }
-        Ok(())
-    }
-
-    async fn load(&self, id: &str) -> Result<Value, ApiError> {
-        let reader = &self.app.reader;
-        if let Ok(id) = id.parse::<Id<Event>>() {
-            let event = reader.event(self.account.id, self.account.livemode, id).await?;
-            let text = event.map(|event| event.event.render(event.pending_webhooks)).transpose()?;
-            return Ok(text.map(|text| serde_json::from_str(&text)).transpose()?.unwrap_or_default());
-        }
-        let Ok(id) = id.parse::<Id<WebhookEndpoint>>() else { return Ok(Value::Null) };
-        let Some(stored) = reader.object(self.account.id, id).await? else { return Ok(Value::Null) };
-        if stored.deleted {
-            let Rendered(remains) = render::deleted(WebhookEndpoint::RESOURCE, &stored.id)?;
-            return Ok(serde_json::from_str(&remains)?);
-        }
-        Ok(serde_json::from_str(&stored.data)?)
     }
 }

@@ -63,26 +63,30 @@ pub(super) async fn once(
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
-    let Some(key) = key_of(request.headers())? else { return Ok(next.run(request).await) };
-    let account = request.extensions().get::<Account>().map(|account| account.id);
-    let is_stored = matches!(*request.method(), Method::POST | Method::PATCH);
-    let (Some(account), true) = (account, is_stored) else {
-        request.extensions_mut().insert(Key { key, fingerprint: None });
+    let (key, sent) = (key_of(request.headers()), request.headers().get(HEADER).cloned());
+    if !matches!(*request.method(), Method::POST | Method::PATCH) {
+        // It has no effect here, so that it can't be wrong. A DELETE's event tells of it.
+        if let Ok(Some(key)) = key {
+            request.extensions_mut().insert(Key { key, fingerprint: None });
+        }
         return Ok(next.run(request).await);
-    };
+    }
+    let account = request.extensions().get::<Account>().map(|account| account.id);
+    let (Some(key), Some(account)) = (key?, account) else { return Ok(next.run(request).await) };
     let parameters = request.extensions().get::<Tree>().map(Tree::canonical).unwrap_or_default();
     let fingerprint = Fingerprint { path: hash(request.uri().path()), parameters: hash(&parameters) };
     let Some(_entry) = app.in_flight.enter(account, &key) else { return Err(ApiError::KeyInUse) };
     request.extensions_mut().insert(Key { key: key.clone(), fingerprint: Some(fingerprint) });
     let mut response = next.run(request).await;
-    // Whatever kept it from being done: it may be what was done already. Where that can't be found out, the refusal stands.
-    if !response.status().is_success()
+    // Whatever it is refused for: it may have been done already. Where that can't be found out, the refusal stands; while the
+    // database is away there is nothing to find out.
+    if response.status().is_client_error()
         && let Ok(Some(remembered)) = app.log.recall(account, &key).await
     {
         response = again(&app, account, &key, remembered, fingerprint)?;
     }
-    if let Ok(value) = HeaderValue::from_str(&key) {
-        response.headers_mut().insert(HEADER, value);
+    if let Some(sent) = sent {
+        response.headers_mut().insert(HEADER, sent);
     }
     Ok(response)
 }
@@ -105,8 +109,9 @@ fn again(
         Answer::Sealed(sealed) => {
             let opened = app.keyring.open_text(&sealed.key_id, &sealed.text, &place(account, key));
             opened.map_err(|error| {
+                // While keys are being changed over, another process may have the one that is missing here.
                 tracing::error!(%error, "a stored answer can't be opened");
-                ApiError::Internal
+                ApiError::Unavailable
             })?
         }
     };
@@ -129,8 +134,12 @@ fn hash(text: &str) -> [u8; 16] {
 }
 
 fn key_of(headers: &HeaderMap) -> Result<Option<String>, ParameterError> {
-    let Some(value) = headers.get(HEADER) else { return Ok(None) };
     let refuse = |problem| ParameterError::new("Idempotency-Key", problem);
+    let mut values = headers.get_all(HEADER).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(refuse(Problem::Repeated));
+    }
     let key = std::str::from_utf8(value.as_bytes()).map_err(|_| refuse(Problem::InvalidCharacters))?;
     if key.is_empty() {
         return Err(refuse(Problem::Empty));

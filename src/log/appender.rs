@@ -156,7 +156,8 @@ async fn connect(url: &DatabaseUrl) -> Result<(Client, Statement), DatabaseError
 }
 
 /// What waits now, sorted so that two connections lock in the same order; empty when the log is closed. A second event of
-/// a stream is held back for the next statement.
+/// a stream is held back for the next statement, and so is a second one with an idempotency key: it would take all the
+/// others with it.
 async fn next_batch(
     queue: &Mutex<mpsc::Receiver<Waiting>>,
     held_back: &mut VecDeque<Waiting>,
@@ -170,10 +171,15 @@ async fn next_batch(
     } else if let Ok(mut queue) = queue.try_lock() {
         top_up(&mut taken, &mut queue);
     }
-    let mut streams = HashSet::new();
+    let (mut streams, mut keys) = (HashSet::new(), HashSet::new());
     let key = |waiting: &Waiting| (waiting.append.cause.account, waiting.append.fact.stream.clone());
-    let (mut batch, rest): (Vec<_>, Vec<_>) =
-        taken.into_iter().partition(|waiting| streams.insert(key(waiting)));
+    let idempotency = |waiting: &Waiting| {
+        let cause = &waiting.append.cause;
+        cause.fingerprint.and(cause.idempotency_key.clone()).map(|key| (cause.account, key))
+    };
+    let (mut batch, rest): (Vec<_>, Vec<_>) = taken.into_iter().partition(|waiting| {
+        streams.insert(key(waiting)) && idempotency(waiting).is_none_or(|key| keys.insert(key))
+    });
     held_back.extend(rest);
     batch.sort_by_key(key);
     batch
@@ -190,7 +196,12 @@ fn top_up(taken: &mut VecDeque<Waiting>, queue: &mut mpsc::Receiver<Waiting>) {
 /// Appends and answers. The workers are woken here and not by the callers, who may have gone away.
 async fn append_batch(client: &Client, statement: &Statement, batch: Vec<Waiting>, waker: &Waker) {
     let events: Vec<_> = batch.iter().map(|waiting| &waiting.append).collect();
-    match insert(client, statement, &events).await {
+    let mut inserted = insert(client, statement, &events).await;
+    if matches!(inserted, Ok(None)) {
+        // Whoever used the key at the same moment has committed by now, so that the statement leaves it out.
+        inserted = insert(client, statement, &events).await;
+    }
+    match inserted {
         Ok(Some(appended)) => {
             waker.wake();
             for waiting in batch {

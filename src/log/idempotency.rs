@@ -7,7 +7,6 @@
 use super::{AppendError, Cause, Log};
 use crate::clock::{self, Timestamp};
 use crate::database::DatabaseError;
-use crate::domain::Snapshot;
 use crate::seal::Sealed;
 
 /// What a key is for: hashes of a request's path and of its decoded parameters.
@@ -79,7 +78,7 @@ impl Log {
     }
 
     /// Stores the answer to a request that changed nothing.
-    pub(super) async fn remember(&self, cause: &Cause, unchanged: &Snapshot) -> Result<(), AppendError> {
+    pub(super) async fn remember(&self, cause: &Cause, answer: &Answer) -> Result<(), AppendError> {
         let (Some(key), Some(fingerprint)) = (&cause.idempotency_key, cause.fingerprint) else {
             return Ok(());
         };
@@ -88,8 +87,9 @@ impl Log {
         let statement = client.prepare_cached(sql).await.map_err(DatabaseError::from)?;
         let now: Timestamp = clock::now();
         let (account, bytes) = (cause.account, fingerprint.bytes());
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 6] =
-            [&account, key, &cause.request_id, &bytes, &unchanged.data, &now.system_time()];
+        let (text, sealed_with) = answer.columns();
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 7] =
+            [&account, key, &cause.request_id, &bytes, &text, &sealed_with, &now.system_time()];
         match client.execute(&statement, &parameters).await.map_err(DatabaseError::from)? {
             0 => Err(AppendError::KeyUsed),
             _ => Ok(()),

@@ -159,7 +159,11 @@ impl Log {
                 if command.creates() { None } else { self.load(cause.account, &command.stream()).await? };
             let fact = match domain::decide(command, current)? {
                 Verdict::Unchanged(snapshot) => {
-                    self.remember(cause, &snapshot).await?;
+                    let answer = match extras.answering {
+                        Some(answering) => answering(&snapshot).map_err(AppendError::Snapshot)?,
+                        None => Answer::Plain(snapshot.data.clone()),
+                    };
+                    self.remember(cause, &answer).await?;
                     return Ok(snapshot);
                 }
                 Verdict::Append(fact) => fact,

@@ -101,6 +101,19 @@ impl Reader {
         Ok(client.query(&statement, &parameters).await?)
     }
 
+    /// The events of these ids; those that the account doesn't have are left out.
+    pub async fn events_of_ids(
+        &self,
+        account: i64,
+        livemode: bool,
+        ids: &[String],
+    ) -> Result<Vec<ListedEvent>, DatabaseError> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached(include_str!("sql/events_of_ids.sql")).await?;
+        let rows = client.query(&statement, &[&account, &ids]).await?;
+        Ok(rows.iter().map(|row| listed(row, livemode)).collect())
+    }
+
     /// Where an event stands in the log.
     pub(super) async fn position(&self, account: i64, id: &str) -> Result<Option<i64>, DatabaseError> {
         let client = self.client().await?;

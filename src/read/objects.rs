@@ -61,6 +61,23 @@ impl Reader {
         Ok(row.map(|row| StoredObject { id: row.get(0), data: row.get(1), deleted: row.get(2) }))
     }
 
+    /// The objects of these ids, deleted or not; those that the account doesn't have are left out.
+    pub async fn objects_of_ids(
+        &self,
+        account: i64,
+        ids: &[String],
+    ) -> Result<Vec<StoredObject>, DatabaseError> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached(include_str!("sql/objects_of_ids.sql")).await?;
+        let rows = client.query(&statement, &[&account, &ids]).await?;
+        let stored = |row: &tokio_postgres::Row| StoredObject {
+            id: row.get(0),
+            data: row.get(1),
+            deleted: row.get(2),
+        };
+        Ok(rows.iter().map(stored).collect())
+    }
+
     /// How many webhook endpoints the account has.
     pub async fn endpoint_count(&self, account: i64) -> Result<i64, DatabaseError> {
         let client = self.client().await?;

@@ -169,3 +169,26 @@ async fn keys_are_forgotten_by_the_slot_and_not_before_a_day_has_gone() {
     assert_eq!(of("1970-01-04 23:59:45Z").await, [0, 3]);
     assert_eq!(of("1970-01-05 00:00:15Z").await, [0, 3]);
 }
+
+/// Statements of two processes that use the same keys in another order must not wait for each other.
+#[tokio::test]
+async fn crossed_keys_of_two_processes_do_not_deadlock() {
+    let system = System::start().await;
+    let beside = System::on(Database { url: system.database.url.clone() }).await;
+    for round in 0..5 {
+        let keys: Vec<String> = (0..40).map(|n| format!("{round} {n}")).collect();
+        let calls = keys.iter().map(|key| (&system, key)).chain(keys.iter().rev().map(|key| (&beside, key)));
+        let calls: Vec<_> = calls
+            .map(|(at, key)| {
+                let (client, key) = (at.client.clone(), key.clone());
+                tokio::spawn(async move { post(&client, &key, "/v1/customers", "name=crossed").await.status })
+            })
+            .collect();
+        for call in calls {
+            assert_eq!(call.await.unwrap(), 200, "nobody is refused: the twin is at the other process");
+        }
+        assert_eq!(customers(&system).await, (round + 1) * 40);
+    }
+    let deadlocks = "select deadlocks from pg_stat_database where datname = current_database()";
+    assert_eq!(system.database.number(deadlocks).await, 0);
+}

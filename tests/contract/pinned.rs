@@ -1,6 +1,7 @@
 //! The pinned contract: `schema/openapi.json` is what the code says, and nothing that was released is broken.
 //!
-//! `make contract` writes it anew (and what is released under a new version). It can't write away a breaking change.
+//! `make contract` writes it anew, and beside it what is released under the present version, which a breaking change doesn't get
+//! past. What is released is never deleted: whoever reviews a change sees it.
 
 use calmony_pay::contract::{API_VERSION, EventType, RESOURCES};
 use calmony_pay::http::openapi::document;

@@ -90,9 +90,18 @@ async fn no_hot_statement_scans_a_table() {
         admin.batch_execute(&format!("prepare s as {sql}")).await.unwrap();
         let rows = admin.query(&format!("explain execute s{arguments}"), &[]).await.unwrap();
         let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-        for table in
-            ["event", "object", "outbox", "delivery", "attempt", "api_key", "endpoint", "endpoint_secret"]
-        {
+        for table in [
+            "event",
+            "object",
+            "outbox",
+            "delivery",
+            "attempt",
+            "api_key",
+            "endpoint",
+            "endpoint_secret",
+            "idempotency",
+            "replay",
+        ] {
             let scan = format!("Seq Scan on {table}");
             assert!(!plan.iter().any(|line| line.contains(&scan)), "{path}:\n{}", plan.join("\n"));
         }

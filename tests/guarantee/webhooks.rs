@@ -15,7 +15,10 @@ async fn every_mutation_sends_exactly_the_webhooks_of_the_contract() {
     let system = System::start().await;
     let _worker = system.worker().await;
     let receiver = Receiver::start().await;
-    let every: Vec<&str> = EventType::ALL.iter().map(|known| known.as_str()).collect();
+    // Two come of themselves, at their own time, and have tests of their own.
+    let own = [EventType::WebhookEndpointDisabled, EventType::ReplayCompleted];
+    let asked = EventType::ALL.iter().filter(|known| !own.contains(known));
+    let every: Vec<&str> = asked.map(|known| known.as_str()).collect();
     system.client.endpoint(&receiver.url, &every).await;
     let mut seen = BTreeSet::new();
     for route in routes() {
@@ -28,17 +31,16 @@ async fn every_mutation_sends_exactly_the_webhooks_of_the_contract() {
         system.drained().await;
         let arrived = || receiver.all().split_off(before);
         eventually("the webhooks arrive", async || (arrived().len() >= emits.len()).then_some(())).await;
-        let kinds: Vec<_> = arrived().iter().map(|delivery| delivery.kind().to_owned()).collect();
+        let arrived = arrived();
+        let kinds: Vec<_> = arrived.iter().map(|delivery| delivery.kind().to_owned()).collect();
         assert_eq!(kinds, emits.iter().map(|kind| kind.as_str().unwrap()).collect::<Vec<_>>(), "{path}");
-        for delivery in arrived() {
+        for delivery in arrived {
             if let Some(wrong) = wrong_webhook(&delivery.event) {
                 panic!("{wrong}");
             }
         }
         seen.extend(kinds);
     }
-    // Two come of themselves, and have tests of their own.
-    let own = [EventType::WebhookEndpointDisabled, EventType::ReplayCompleted].map(EventType::as_str);
-    let missing: Vec<_> = every.iter().filter(|kind| !seen.contains(**kind) && !own.contains(kind)).collect();
+    let missing: Vec<_> = every.iter().filter(|kind| !seen.contains(**kind)).collect();
     assert!(missing.is_empty(), "no call emits {missing:?}");
 }

@@ -17,11 +17,11 @@ pub(super) fn operation(route: &Route) -> Value {
     if in_query {
         parameters.extend(query_parameters(&takes));
     }
-    let expandable: Vec<String> = route.answers.iter().flat_map(|name| expandable(name)).collect();
+    let expandable = expandable_in(route);
     if !expandable.is_empty() {
         parameters.push(json!({
             "name": "expand[]", "in": "query", "required": false,
-            "schema": { "type": "array", "maxItems": PATHS_MAX, "items": { "type": "string", "enum": expandable } },
+            "schema": expand_schema(&expandable),
             "description": "Ids that become the objects they name. In a body, too.",
         }));
     }
@@ -60,8 +60,24 @@ fn has_body(route: &Route, takes: &Value) -> bool {
 pub(super) fn bodies() -> Map<String, Value> {
     let all = routes().into_iter().map(|route| ((route.takes.schema)(), route));
     all.filter(|(takes, route)| has_body(route, takes))
-        .map(|(takes, route)| ((route.takes.name)().into_owned(), takes))
+        .map(|(mut takes, route)| {
+            let expandable = expandable_in(&route);
+            if let Some(properties) = takes.get_mut("properties").and_then(Value::as_object_mut)
+                && !expandable.is_empty()
+            {
+                properties.insert("expand".to_owned(), expand_schema(&expandable));
+            }
+            ((route.takes.name)().into_owned(), takes)
+        })
         .collect()
+}
+
+fn expandable_in(route: &Route) -> Vec<String> {
+    route.answers.iter().flat_map(|name| expandable(name)).collect()
+}
+
+fn expand_schema(expandable: &[String]) -> Value {
+    json!({ "type": "array", "maxItems": PATHS_MAX, "items": { "type": "string", "enum": expandable } })
 }
 
 fn body(takes: &Value, name: &str) -> Value {

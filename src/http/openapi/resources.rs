@@ -8,6 +8,7 @@ use crate::contract::{self, Kind};
 use crate::domain::customer::Customer;
 use crate::domain::replay::Replay;
 use crate::domain::webhook_endpoint::WebhookEndpoint;
+use crate::http::expand::FIELDS;
 use crate::http::{deliveries, replays};
 
 /// The schemas of everything that is sent, but for events, lists and errors.
@@ -26,17 +27,15 @@ pub(super) fn all() -> Map<String, Value> {
     add("ReplayWithProgress", with::<Replay>("progress", progress()));
     add("ReplayPreview", sent(schema_of::<replays::Preview>()));
     add("Delivery", sent(schema_of::<deliveries::Shown<'_>>()));
-    for schema in all.values_mut() {
-        for (name, components) in EXPANDS {
-            may_expand(schema, name, components);
+    for (component, fields) in FIELDS {
+        for (field, becomes) in *fields {
+            if let Some(schema) = all.get_mut(*component).filter(|_| !becomes.is_empty()) {
+                may_expand(schema, field, becomes);
+            }
         }
     }
     all
 }
-
-/// What ids become when they are expanded.
-const EXPANDS: &[(&str, &[&str])] =
-    &[("event", &["Event"]), ("webhook_endpoint", &["WebhookEndpoint", "DeletedWebhookEndpoint"])];
 
 /// Lets a field be an object where it holds an id.
 fn may_expand(schema: &mut Value, name: &str, components: &[&str]) {

@@ -25,6 +25,8 @@ with given as materialized (
       from appended a
       join given g on g.id = a.id and g.fingerprint is not null
      cross join lateral calmony.idempotency_slots(statement_timestamp()) as s (slot)
+     -- One order, so that two statements with the same keys don't wait for each other.
+     order by g.account, g.idempotency_key collate "C", s.slot
 )
 select id
   from appended

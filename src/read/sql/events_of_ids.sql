@@ -1,0 +1,5 @@
+-- The events of these ids. $1 account, $2 ids. Index: event_ids_are_unique.
+select id::text, type, created_at, version, data::text, previous::text, request_id, idempotency_key,
+       calmony.pending_webhooks(account, position, type)
+  from calmony.event
+ where account = $1 and id = any ($2::text[])
