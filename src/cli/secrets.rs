@@ -4,7 +4,7 @@ use clap::Subcommand;
 
 use super::say;
 use crate::config::{DatabaseOptions, SecretKeyOptions};
-use crate::log::secrets::reseal;
+use crate::log::secrets::{reseal, stale_answers};
 use crate::seal;
 
 #[derive(Debug, Subcommand)]
@@ -30,6 +30,13 @@ pub(super) async fn run(command: SecretsCommand) -> anyhow::Result<()> {
             let keyring = options.secret_key.keyring()?;
             let count = reseal(&options.database.database_url, &keyring).await?;
             say(format_args!("{count} secrets are sealed anew with the key {}", keyring.current()));
+            let answers = stale_answers(&options.database.database_url, &keyring).await?;
+            if answers > 0 {
+                say(format_args!(
+                    "{answers} stored answers (Idempotency-Key) still need another key; they are forgotten within two days \
+                     while a worker runs. Repeat this command before you leave that key out."
+                ));
+            }
         }
     }
     Ok(())

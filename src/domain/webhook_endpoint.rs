@@ -131,9 +131,9 @@ pub struct CreateParams {
 #[schema(as = WebhookEndpointUpdateParams)]
 pub struct Changes {
     #[schema(schema_with = schema::url_schema)]
-    url: Option<String>,
+    url: Field<String>,
     #[schema(schema_with = schema::enabled_events_schema)]
-    enabled_events: Option<Vec<String>>,
+    enabled_events: Field<Vec<String>>,
     #[schema(schema_with = schema::long_text)]
     description: Field<String>,
     #[schema(schema_with = schema::metadata_change)]
@@ -158,7 +158,7 @@ impl Changes {
     /// The URL that is asked for, if any.
     #[must_use]
     pub fn url(&self) -> Option<&str> {
-        self.url.as_deref()
+        self.url.value().map(String::as_str)
     }
 
     fn apply(self, to: WebhookEndpoint) -> Result<WebhookEndpoint, ParameterError> {
@@ -166,7 +166,8 @@ impl Changes {
         Ok(WebhookEndpoint {
             description: self.description.apply(to.description),
             disabled_reason: if self.disabled == Some(false) { None } else { to.disabled_reason },
-            enabled_events: self.enabled_events.map_or(Ok(to.enabled_events), check_events)?,
+            enabled_events: given("enabled_events", self.enabled_events)?
+                .map_or(Ok(to.enabled_events), check_events)?,
             metadata: metadata::merge(self.metadata, to.metadata)?,
             ordering: self.ordering.as_deref().map_or(Ok(to.ordering), Ordering::parse)?,
             paused: self.paused.unwrap_or(to.paused),
@@ -176,9 +177,18 @@ impl Changes {
                 Some(true) => Status::Disabled,
                 Some(false) => Status::Enabled,
             },
-            url: self.url.map_or(Ok(to.url), check_url)?,
+            url: given("url", self.url)?.map_or(Ok(to.url), check_url)?,
             ..to
         })
+    }
+}
+
+/// The value of a field that has to have one. Unsetting it is a mistake.
+fn given<T>(param: &str, field: Field<T>) -> Result<Option<T>, ParameterError> {
+    match field {
+        Field::Keep => Ok(None),
+        Field::Unset => Err(ParameterError::new(param, Problem::Empty)),
+        Field::Set(value) => Ok(Some(value)),
     }
 }
 

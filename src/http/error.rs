@@ -306,9 +306,10 @@ struct Body {
 /// Whether the SDKs should try again by themselves. After a defect of ours they do as they like.
 fn should_retry(status: StatusCode) -> Option<&'static str> {
     match status {
-        StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-            Some("true")
-        }
+        StatusCode::CONFLICT
+        | StatusCode::REQUEST_TIMEOUT
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::TOO_MANY_REQUESTS => Some("true"),
         status if status.is_client_error() => Some("false"),
         _ => None,
     }

@@ -37,6 +37,10 @@ type Field = (&'static str, &'static [&'static str]);
 const EVENT: Field = ("event", &["Event"]);
 const ENDPOINT: Field = ("webhook_endpoint", &["WebhookEndpoint", "DeletedWebhookEndpoint"]);
 
+/// What a request asks to be expanded, for its fingerprint.
+#[derive(Debug, Clone)]
+pub(super) struct Asked(pub(super) String);
+
 /// What can be expanded in a component.
 pub(super) fn expandable(component: &str) -> Vec<String> {
     let (of, prefix) = component.strip_suffix("List").map_or((component, ""), |of| (of, "data."));
@@ -53,6 +57,7 @@ pub(super) async fn answers(
 ) -> Result<Response, ApiError> {
     let wanted = request.extensions_mut().get_mut::<Tree>().and_then(|tree| tree.take("expand"));
     let Some(wanted) = wanted else { return Ok(next.run(request).await) };
+    request.extensions_mut().insert(Asked(wanted.canonical()));
     let paths = paths(wanted)?;
     let known: Vec<String> =
         answers_of(request.method(), matched.as_str()).iter().flat_map(|name| expandable(name)).collect();

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::App;
 use super::error::ApiError;
+use super::expand::Asked;
 use super::params::Tree;
 use super::render::Rendered;
 use crate::domain::{ParameterError, Problem};
@@ -73,22 +74,40 @@ pub(super) async fn once(
     }
     let account = request.extensions().get::<Account>().map(|account| account.id);
     let (Some(key), Some(account)) = (key?, account) else { return Ok(next.run(request).await) };
-    let parameters = request.extensions().get::<Tree>().map(Tree::canonical).unwrap_or_default();
-    let fingerprint = Fingerprint { path: hash(request.uri().path()), parameters: hash(&parameters) };
-    let Some(_entry) = app.in_flight.enter(account, &key) else { return Err(ApiError::KeyInUse) };
-    request.extensions_mut().insert(Key { key: key.clone(), fingerprint: Some(fingerprint) });
-    let mut response = next.run(request).await;
-    // Whatever it is refused for: it may have been done already. Where that can't be found out, the refusal stands; while the
-    // database is away there is nothing to find out.
-    if response.status().is_client_error()
-        && let Ok(Some(remembered)) = app.log.recall(account, &key).await
-    {
-        response = again(&app, account, &key, remembered, fingerprint)?;
-    }
+    let mut response =
+        done_once(&app, account, &key, request, next).await.unwrap_or_else(ApiError::into_response);
     if let Some(sent) = sent {
         response.headers_mut().insert(HEADER, sent);
     }
     Ok(response)
+}
+
+async fn done_once(
+    app: &App,
+    account: i64,
+    key: &str,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let fingerprint = fingerprint(&request);
+    let Some(_entry) = app.in_flight.enter(account, key) else { return Err(ApiError::KeyInUse) };
+    request.extensions_mut().insert(Key { key: key.to_owned(), fingerprint: Some(fingerprint) });
+    let response = next.run(request).await;
+    // Whatever it is refused for: it may have been done already. Where that can't be found out, the refusal stands; while the
+    // database is away there is nothing to find out.
+    if response.status().is_client_error()
+        && let Ok(Some(remembered)) = app.log.recall(account, key).await
+    {
+        return again(app, account, key, remembered, fingerprint);
+    }
+    Ok(response)
+}
+
+/// What a request asks for, and where.
+fn fingerprint(request: &Request) -> Fingerprint {
+    let parameters = request.extensions().get::<Tree>().map(Tree::canonical).unwrap_or_default();
+    let expand = request.extensions().get::<Asked>().map_or("", |asked| asked.0.as_str());
+    Fingerprint { path: hash(request.uri().path()), parameters: hash(&format!("{parameters}{expand}")) }
 }
 
 /// The stored answer, if this request is the one that it was given to.

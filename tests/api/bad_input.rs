@@ -4,6 +4,8 @@ use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use support::System;
 use support::client::send;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn wrong_parameters_are_named() {
@@ -151,4 +153,34 @@ async fn a_million_bytes_of_names_are_refused_at_once() {
     let started = std::time::Instant::now();
     assert_eq!(send(request.body(format!("{{{}}}", names.join(",")))).await.error().0, 400);
     assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_body_that_is_packed_or_too_long_is_refused_before_it_is_read() {
+    let system = System::start().await;
+    let packed = system.client.request(Method::POST, "/v1/customers").header("content-encoding", "gzip");
+    assert_eq!(send(packed.body("name=x")).await.status, 415);
+    let head = format!(
+        "POST /v1/customers HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 2000000\r\n\r\nname=x",
+        system.client.key()
+    );
+    let began = std::time::Instant::now();
+    let mut stream = TcpStream::connect(system.url.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
+    assert!(began.elapsed() < std::time::Duration::from_secs(5), "nobody waits for the rest");
+}
+
+#[tokio::test]
+async fn what_an_endpoint_must_have_cannot_be_unset() {
+    let system = System::start().await;
+    let (id, _) = system.client.endpoint("https://example.com/", &["*"]).await;
+    let path = format!("/v1/webhook_endpoints/{id}");
+    for (form, param) in
+        [("url=", "url"), ("enabled_events=", "enabled_events"), ("enabled_events[]=", "enabled_events[0]")]
+    {
+        assert_eq!(system.client.post(&path, form).await.error().3, param, "{form}");
+    }
 }

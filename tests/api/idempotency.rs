@@ -55,6 +55,12 @@ async fn a_key_is_for_one_path_and_one_set_of_parameters() {
     let other = post(&system.client, "k1", "/v1/customers", "name=Grace").await;
     assert_eq!(other.error(), (400, "idempotency_error", "", ""));
     assert!(other.text.contains("with the same parameters"), "{}", other.text);
+    assert_eq!(header(&other, "idempotency-key"), "k1");
+    let expanded = post(&system.client, "k1", "/v1/customers", "name=Ada&expand[]=default_source").await;
+    assert_eq!(expanded.error().1, "idempotency_error");
+    let two = system.client.request(Method::POST, "/v1/customers").header("idempotency-key", "d1");
+    let two = send(two.header("idempotency-key", "d2").body("name=two")).await;
+    assert_eq!(two.error().3, "Idempotency-Key");
     let elsewhere = post(&system.client, "k1", &format!("/v1/customers/{id}"), "name=Ada").await;
     assert_eq!(elsewhere.error(), (400, "idempotency_error", "", ""));
     assert!(elsewhere.text.contains("for the same endpoint"), "{}", elsewhere.text);

@@ -7,7 +7,7 @@ use super::files;
 /// The role that runs a statement.
 fn role(path: &str) -> &'static str {
     match path {
-        path if ["create_key.sql", "stale_secrets.sql", "reseal.sql"]
+        path if ["create_key.sql", "stale_secrets.sql", "stale_answers.sql", "reseal.sql"]
             .iter()
             .any(|name| path.ends_with(name)) =>
         {
@@ -70,6 +70,7 @@ async fn no_hot_statement_scans_a_table() {
             "partitions",
             "replays_over",
             "stale_secrets",
+            "stale_answers",
             "key_ids",
             "reseal",
             "verify_derived",

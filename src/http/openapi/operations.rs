@@ -1,5 +1,7 @@
 //! Routes as operations.
 
+use std::collections::BTreeSet;
+
 use axum::http::Method;
 use serde_json::{Map, Value, json};
 
@@ -73,7 +75,8 @@ pub(super) fn bodies() -> Map<String, Value> {
 }
 
 fn expandable_in(route: &Route) -> Vec<String> {
-    route.answers.iter().flat_map(|name| expandable(name)).collect()
+    let all: BTreeSet<String> = route.answers.iter().flat_map(|name| expandable(name)).collect();
+    all.into_iter().collect()
 }
 
 fn expand_schema(expandable: &[String]) -> Value {

@@ -11,8 +11,9 @@ mod json;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use axum::body::HttpBody as _;
 use axum::extract::{FromRequestParts, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
@@ -24,6 +25,7 @@ use crate::domain::{ParameterError, Problem};
 
 /// The most bytes of a body.
 pub(super) const BODY_MAX: usize = 1024 * 1024;
+const BODY_MAX_BYTES: u64 = 1024 * 1024;
 /// How long a client may take to send its body.
 pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -65,6 +67,7 @@ pub(super) struct NoParams {}
 /// Reads the parameters of a request, for whoever comes after.
 pub(super) async fn read(request: Request, next: Next) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
+    check_coding(&parts)?;
     let body = read_body(body).await?;
     let mut tree = form::parse(parts.uri.query().unwrap_or_default().as_bytes())?;
     merge(&mut tree, parse_body(&parts, &body)?)?;
@@ -81,7 +84,21 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     }
 }
 
+/// Bodies are taken as they are: none is unpacked.
+fn check_coding(parts: &Parts) -> Result<(), ApiError> {
+    match parts.headers.get(CONTENT_ENCODING) {
+        Some(coding) if coding != "identity" => Err(ApiError::UnsupportedContentType(
+            String::from_utf8_lossy(coding.as_bytes()).chars().take(64).collect(),
+        )),
+        _ => Ok(()),
+    }
+}
+
 async fn read_body(body: axum::body::Body) -> Result<Bytes, ApiError> {
+    // A length that is too much is known before anything has come.
+    if body.size_hint().lower() > BODY_MAX_BYTES {
+        return Err(ApiError::BodyTooLarge);
+    }
     let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_MAX).collect());
     match collected.await {
         Err(_) => Err(ApiError::BodyTimeout),
