@@ -1,10 +1,13 @@
 //! The `calmony` command: one sub-command a file.
 
+mod client;
 pub mod dev;
 mod keys;
+mod listen;
 mod migrate;
 mod secrets;
 mod serve;
+mod trigger;
 mod verify;
 
 use std::process::ExitCode;
@@ -33,6 +36,10 @@ enum Command {
     /// Manage the key that signing secrets are sealed with
     #[command(subcommand)]
     Secrets(secrets::SecretsCommand),
+    /// Follow the log and forward it to a URL, as signed webhooks: for developing a receiver
+    Listen(listen::ListenOptions),
+    /// Make an event happen, by the calls that a client would make
+    Trigger(trigger::TriggerOptions),
     /// Prove that nothing was lost: the state is the fold of the log, and every event has reached or is owed to every endpoint
     /// that asked for it. Exit code 1 if anything is wrong
     Verify(verify::VerifyOptions),
@@ -46,6 +53,8 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Migrate(options) => migrate::run(options).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Secrets(command) => secrets::run(command).await,
+        Command::Listen(options) => listen::run(options).await,
+        Command::Trigger(options) => trigger::run(options).await,
         Command::Verify(options) => verify::run(options).await,
     };
     match result {

@@ -1,6 +1,7 @@
 //! The programs from the outside: exit codes, messages, and `calmony dev` as a newcomer runs it.
 
 mod dev;
+mod listen;
 mod production;
 mod verify;
 

@@ -8,9 +8,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::client::ApiClient;
 use super::inbox::Inbox;
 use super::state::{InboxState, State};
+use crate::cli::client::ApiClient;
 use crate::cli::say;
 use crate::secret::SigningSecret;
 

@@ -1,7 +1,6 @@
 //! `calmony dev`: everything on one machine, for trying and for developing against.
 
 mod children;
-mod client;
 pub mod cluster;
 mod demo;
 mod inbox;
@@ -18,6 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::say;
+use crate::cli::client::wait_ready;
 use crate::config::{ParentOptions, listen_address};
 use crate::database::migrate::migrate;
 use crate::log::accounts::create_key;
@@ -140,8 +140,8 @@ async fn start(
     let worker_address = format!("127.0.0.1:{}", cluster::free_port()?);
     let api = api(address, &environment)?.start()?;
     let worker = worker(&worker_address, &environment, &options.retry_schedule)?.start()?;
-    client::wait_ready(&environment.url, READY_TIMEOUT).await?;
-    client::wait_ready(&format!("http://{worker_address}"), READY_TIMEOUT).await?;
+    wait_ready(&environment.url, READY_TIMEOUT).await?;
+    wait_ready(&format!("http://{worker_address}"), READY_TIMEOUT).await?;
     let environment = Environment { api_pid: api.pid(), worker_pid: worker.pid(), ..environment };
     Ok((api, worker, environment))
 }

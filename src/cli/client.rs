@@ -1,0 +1,128 @@
+//! A small client of the API, for commands that do there what any client would.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde_json::Value;
+
+/// How long a stream may last: a heartbeat tells whether it lives.
+const FOREVER: Duration = Duration::from_hours(24 * 365);
+
+/// Where the API is, and the key.
+#[derive(Debug, clap::Args)]
+pub(super) struct ApiOptions {
+    /// Where the API is
+    #[arg(long, env = "CALMONY_URL", value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// The API key
+    #[arg(long, env = "CALMONY_API_KEY", value_name = "KEY", hide_env_values = true)]
+    api_key: String,
+}
+
+impl ApiOptions {
+    pub(super) fn client(&self) -> anyhow::Result<ApiClient> {
+        ApiClient::new(self.url.trim_end_matches('/'), &self.api_key)
+    }
+}
+
+/// The API with a key.
+#[derive(Debug, Clone)]
+pub(super) struct ApiClient {
+    client: Client,
+    url: String,
+    key: String,
+}
+
+impl ApiClient {
+    pub(super) fn new(url: &str, key: &str) -> anyhow::Result<Self> {
+        Ok(Self { client: plain_client()?, url: url.to_owned(), key: key.to_owned() })
+    }
+
+    /// Makes a call with a JSON body and returns the answer's.
+    pub(super) async fn call(&self, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.call_existing(method, path, body).await?.with_context(|| format!("{path} doesn't exist"))
+    }
+
+    /// The same for something that may have been deleted: `None` then.
+    pub(super) async fn call_existing(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> anyhow::Result<Option<Value>> {
+        let response = self
+            .request(method, path)
+            .header(CONTENT_TYPE, "application/json")
+            .body(body.to_string())
+            .send()
+            .await
+            .with_context(|| format!("can't call {path}"))?;
+        let status = response.status();
+        if status.as_u16() == 404 {
+            return Ok(None);
+        }
+        let answer = response.text().await?;
+        ensure!(status.is_success(), "{path} answered {status}: {answer}");
+        Ok(serde_json::from_str(&answer)?)
+    }
+}
+
+impl ApiClient {
+    /// An answer as it came, and as JSON; none where there is no such thing.
+    pub(super) async fn text(&self, method: Method, path: &str) -> anyhow::Result<Option<(String, Value)>> {
+        let response =
+            self.request(method, path).send().await.with_context(|| format!("can't call {path}"))?;
+        let status = response.status();
+        if status.as_u16() == 404 {
+            return Ok(None);
+        }
+        let text = response.text().await?;
+        ensure!(status.is_success(), "{path} answered {status}: {text}");
+        let value = serde_json::from_str(&text)?;
+        Ok(Some((text, value)))
+    }
+
+    /// An answer that goes on, after that event.
+    pub(super) async fn stream(&self, path: &str, after: Option<&str>) -> anyhow::Result<Response> {
+        let mut request = self.request(Method::GET, path).timeout(FOREVER);
+        if let Some(after) = after {
+            request = request.header("last-event-id", after);
+        }
+        let response = request.send().await.with_context(|| format!("can't call {path}"))?;
+        let status = response.status();
+        if !status.is_success() {
+            bail!("{path} answered {status}: {}", response.text().await.unwrap_or_default());
+        }
+        Ok(response)
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.client.request(method, format!("{}{path}", self.url));
+        request.header(AUTHORIZATION, format!("Bearer {}", self.key))
+    }
+}
+
+/// Waits until a process says that it is ready, at most that long.
+pub(super) async fn wait_ready(url: &str, at_most: Duration) -> anyhow::Result<()> {
+    let client = plain_client()?;
+    let ready = async {
+        while !client
+            .get(format!("{url}/readyz"))
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(at_most, ready).await.with_context(|| format!("{url} did not become ready"))
+}
+
+/// A client for plain HTTP, to a server of one's own.
+pub(super) fn plain_client() -> anyhow::Result<Client> {
+    // Installed already when this is not the first client.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Ok(Client::builder().no_proxy().tls_certs_only([]).timeout(Duration::from_secs(30)).build()?)
+}
