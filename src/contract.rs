@@ -62,6 +62,10 @@ resources! {
 pub const TEST_KEY_PREFIX: &str = "sk_test_";
 /// What the secret API keys of an account's live mode begin with.
 pub const LIVE_KEY_PREFIX: &str = "sk_live_";
+/// What restricted keys of an account's test mode begin with: they read and change nothing.
+pub const RESTRICTED_TEST_KEY_PREFIX: &str = "rk_test_";
+/// What restricted keys of an account's live mode begin with.
+pub const RESTRICTED_LIVE_KEY_PREFIX: &str = "rk_live_";
 /// What the signing secrets of webhook endpoints begin with.
 pub const SIGNING_SECRET_PREFIX: &str = "whsec_";
 /// What request ids begin with: in the `Request-Id` header, in logs and in an event's `request`.
@@ -136,6 +140,7 @@ macro_rules! error_codes {
 }
 
 error_codes! {
+    ApiKeyExpired = "api_key_expired";
     EmailInvalid = "email_invalid";
     IdempotencyKeyInUse = "idempotency_key_in_use";
     InvalidCharacters = "invalid_characters";

@@ -7,7 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-use crate::contract::{LIVE_KEY_PREFIX, SIGNING_SECRET_PREFIX, TEST_KEY_PREFIX};
+use crate::contract::{
+    LIVE_KEY_PREFIX, RESTRICTED_LIVE_KEY_PREFIX, RESTRICTED_TEST_KEY_PREFIX, SIGNING_SECRET_PREFIX,
+    TEST_KEY_PREFIX,
+};
 
 /// A signing secret of a webhook endpoint: `whsec_` and 24 random bytes in standard base64 (32 characters).
 ///
@@ -61,17 +64,39 @@ impl fmt::Debug for SigningSecret {
     }
 }
 
-/// A secret API key, `sk_test_…` or `sk_live_…`: 32 random characters, 190 bits.
+/// What a key opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeyKind {
+    /// An account's live mode, or its test mode.
+    pub livemode: bool,
+    /// It reads and changes nothing.
+    pub readonly: bool,
+}
+
+impl KeyKind {
+    /// What a key of that kind begins with.
+    #[must_use]
+    pub const fn prefix(self) -> &'static str {
+        match (self.readonly, self.livemode) {
+            (false, false) => TEST_KEY_PREFIX,
+            (false, true) => LIVE_KEY_PREFIX,
+            (true, false) => RESTRICTED_TEST_KEY_PREFIX,
+            (true, true) => RESTRICTED_LIVE_KEY_PREFIX,
+        }
+    }
+}
+
+/// An API key, `sk_test_…`, `sk_live_…`, `rk_test_…` or `rk_live_…`: 32 random characters, 190 bits.
 #[derive(Debug, Clone)]
 pub struct ApiKey(SecretString);
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 impl ApiKey {
-    /// A new key for an account's live or test mode.
+    /// A new key.
     #[must_use]
-    pub fn generate(livemode: bool) -> Self {
-        let prefix = if livemode { LIVE_KEY_PREFIX } else { TEST_KEY_PREFIX };
+    pub fn generate(kind: KeyKind) -> Self {
+        let prefix = kind.prefix();
         let random = (0..32).filter_map(|_| ALPHABET.get(rand::random_range(0..ALPHABET.len())));
         Self(format!("{prefix}{}", random.map(|byte| char::from(*byte)).collect::<String>()).into())
     }
@@ -129,10 +154,13 @@ mod tests {
 
     #[test]
     fn api_keys_differ_name_their_mode_and_show_little() {
-        let (a, b) = (ApiKey::generate(false), ApiKey::generate(false));
+        let (a, b) = (ApiKey::generate(KeyKind::default()), ApiKey::generate(KeyKind::default()));
         assert_ne!(a.reveal(), b.reveal());
         assert!(
-            a.reveal().starts_with("sk_test_") && ApiKey::generate(true).reveal().starts_with("sk_live_")
+            a.reveal().starts_with("sk_test_")
+                && ApiKey::generate(KeyKind { livemode: true, readonly: false })
+                    .reveal()
+                    .starts_with("sk_live_")
         );
         assert_eq!(a.hint().chars().count(), 13);
         assert!(!format!("{a:?}").contains(a.reveal()));

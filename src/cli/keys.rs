@@ -1,15 +1,28 @@
 //! `calmony keys`: API keys.
 
-use clap::Subcommand;
+use std::time::Duration;
 
+use anyhow::bail;
+use clap::Subcommand;
+use serde_json::json;
+
+use super::say;
+use crate::clock::Timestamp;
 use crate::config::DatabaseOptions;
-use crate::log::accounts::create_key;
+use crate::log::accounts::{ListedKey, create_key, list_keys, revoke_key, roll_key};
+use crate::secret::KeyKind;
 
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
 pub(super) enum KeysCommand {
     /// Make a key, and its account where there is none of that name. The key is printed once and stored nowhere
     Create(CreateOptions),
+    /// Show the keys that weren't revoked
+    List(ListOptions),
+    /// Revoke a key: the next request with it is refused
+    Revoke(RevokeOptions),
+    /// Make a key like another, which opens for a while still. The new key is printed once and stored nowhere
+    Roll(RollOptions),
 }
 
 /// How to make a key.
@@ -23,6 +36,46 @@ pub(super) struct CreateOptions {
     /// Make a key of the account's live mode (`sk_live`_…) instead of its test mode (`sk_test`_…)
     #[arg(long)]
     live: bool,
+    /// Make a restricted key (`rk_test`_…), which reads and changes nothing
+    #[arg(long)]
+    read_only: bool,
+    /// How long the key opens, such as 90d; without it until it is revoked
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    expires_in: Option<Duration>,
+}
+
+/// Which keys to show.
+#[derive(Debug, clap::Args)]
+pub(super) struct ListOptions {
+    #[command(flatten)]
+    database: DatabaseOptions,
+    /// Only those of this account
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// Print them as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which key to revoke.
+#[derive(Debug, clap::Args)]
+pub(super) struct RevokeOptions {
+    #[command(flatten)]
+    database: DatabaseOptions,
+    /// Its number, as `calmony keys list` shows it
+    id: i64,
+}
+
+/// Which key to roll.
+#[derive(Debug, clap::Args)]
+pub(super) struct RollOptions {
+    #[command(flatten)]
+    database: DatabaseOptions,
+    /// Its number, as `calmony keys list` shows it
+    id: i64,
+    /// How long the old key opens still
+    #[arg(long, value_name = "TIME", default_value = "1day", value_parser = humantime::parse_duration)]
+    overlap: Duration,
 }
 
 fn account_name(text: &str) -> Result<String, String> {
@@ -37,9 +90,59 @@ fn account_name(text: &str) -> Result<String, String> {
 pub(super) async fn run(command: KeysCommand) -> anyhow::Result<()> {
     match command {
         KeysCommand::Create(options) => {
-            let key = create_key(&options.database.database_url, &options.account, options.live).await?;
-            super::say(key.reveal());
-            Ok(())
+            let kind = KeyKind { livemode: options.live, readonly: options.read_only };
+            let url = &options.database.database_url;
+            say(create_key(url, &options.account, kind, options.expires_in).await?.reveal());
         }
+        KeysCommand::List(options) => {
+            let keys = list_keys(&options.database.database_url, options.account.as_deref()).await?;
+            if options.json {
+                say(serde_json::to_string_pretty(&keys.iter().map(as_json).collect::<Vec<_>>())?);
+            } else {
+                tell(&keys);
+            }
+        }
+        KeysCommand::Revoke(RevokeOptions { database, id }) => {
+            if !revoke_key(&database.database_url, id).await? {
+                bail!("there is no key {id}, or it was revoked before");
+            }
+            say(format_args!("the key {id} is revoked"));
+        }
+        KeysCommand::Roll(RollOptions { database, id, overlap }) => {
+            match roll_key(&database.database_url, id, overlap).await? {
+                Some(key) => say(key.reveal()),
+                None => bail!("there is no key {id}, or it was revoked"),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn as_json(key: &ListedKey) -> serde_json::Value {
+    json!({
+        "id": key.id, "account": key.account, "livemode": key.kind.livemode, "read_only": key.kind.readonly, "hint": key.hint,
+        "created": key.created_at.seconds(), "expires": key.expires_at.map(Timestamp::seconds),
+        "last_used": key.last_used_at.map(Timestamp::seconds),
+    })
+}
+
+fn tell(keys: &[ListedKey]) {
+    let time = |at: Option<Timestamp>| {
+        at.map_or("never".to_owned(), |at| humantime::format_rfc3339_seconds(at.system_time()).to_string())
+    };
+    say(format_args!(
+        "{:>6}  {:16}  {:20}  {:20}  {:20}  {}",
+        "id", "key", "created", "expires", "last used", "account"
+    ));
+    for key in keys {
+        say(format_args!(
+            "{:>6}  {:16}  {:20}  {:20}  {:20}  {}",
+            key.id,
+            key.hint,
+            time(Some(key.created_at)),
+            time(key.expires_at),
+            time(key.last_used_at),
+            key.account
+        ));
     }
 }

@@ -1,9 +1,9 @@
 //! Who calls: judged before the route is looked at, so that a stranger learns nothing of what exists.
 
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine as _;
@@ -13,9 +13,14 @@ use super::App;
 use super::error::ApiError;
 use super::idempotency::Key;
 use super::request::RequestId;
-use crate::contract::{LIVE_KEY_PREFIX, TEST_KEY_PREFIX};
+use crate::contract::{
+    LIVE_KEY_PREFIX, RESTRICTED_LIVE_KEY_PREFIX, RESTRICTED_TEST_KEY_PREFIX, TEST_KEY_PREFIX,
+};
 use crate::log::Cause;
 use crate::read::keys::Account;
+
+const KEY_PREFIXES: [&str; 4] =
+    [TEST_KEY_PREFIX, LIVE_KEY_PREFIX, RESTRICTED_TEST_KEY_PREFIX, RESTRICTED_LIVE_KEY_PREFIX];
 
 /// Whoever a request is made for, and how the request is named in the events it causes.
 #[derive(Debug, Clone)]
@@ -40,9 +45,15 @@ pub(super) async fn authenticate(
 ) -> Result<Response, ApiError> {
     if request.uri().path().starts_with("/v1") {
         let key = key_of(request.headers()).ok_or(ApiError::KeyMissing)?;
-        let account =
-            app.reader.account_of_key(&key).await?.ok_or_else(|| ApiError::KeyInvalid(hint(&key)))?;
-        request.extensions_mut().insert(account);
+        let known = app.reader.key(&key).await?.ok_or_else(|| ApiError::KeyInvalid(hint(&key)))?;
+        if known.expired {
+            return Err(ApiError::KeyExpired(hint(&key)));
+        }
+        if known.readonly && *request.method() != Method::GET && *request.method() != Method::HEAD {
+            return Err(ApiError::KeyReadsOnly(hint(&key)));
+        }
+        app.log.note_key_use(known.account.id, known.id);
+        request.extensions_mut().insert(known.account);
     }
     Ok(next.run(request).await)
 }
@@ -64,8 +75,7 @@ fn key_of(headers: &HeaderMap) -> Option<String> {
 /// As much of a wrong key as may be shown.
 fn hint(key: &str) -> String {
     let end: String = key.chars().rev().take(4).collect::<Vec<_>>().into_iter().rev().collect();
-    let kind =
-        [TEST_KEY_PREFIX, LIVE_KEY_PREFIX].into_iter().find(|kind| key.starts_with(kind)).unwrap_or_default();
+    let kind = KEY_PREFIXES.iter().find(|kind| key.starts_with(**kind)).copied().unwrap_or_default();
     if key.chars().count() < 16 { "***".to_owned() } else { format!("{kind}***{end}") }
 }
 

@@ -24,6 +24,10 @@ pub(super) enum ApiError {
     KeyMissing,
     /// Its API key is none of ours. What may be shown of it.
     KeyInvalid(String),
+    /// Its API key's time is over.
+    KeyExpired(String),
+    /// Its API key changes nothing.
+    KeyReadsOnly(String),
     /// There is no such route.
     UnknownRoute(Method, String),
     /// There is, but not with that method.
@@ -130,6 +134,7 @@ pub(super) fn documented(method: &Method, has_id: bool) -> impl Iterator<Item = 
     [
         (StatusCode::BAD_REQUEST, "A parameter is wrong; nothing was done.", true),
         (StatusCode::UNAUTHORIZED, "There is no API key, or it is none of ours.", true),
+        (StatusCode::FORBIDDEN, "The API key changes nothing.", writes),
         (StatusCode::NOT_FOUND, "There is no object of that id.", has_id),
         (StatusCode::REQUEST_TIMEOUT, "The body took too long to arrive.", true),
         (
@@ -177,6 +182,14 @@ impl From<ApiError> for Sent {
             ApiError::KeyInvalid(hint) => {
                 Self::invalid(StatusCode::UNAUTHORIZED, format!("Invalid API Key provided: {hint}"))
             }
+            ApiError::KeyExpired(hint) => {
+                Self::invalid(StatusCode::UNAUTHORIZED, format!("Expired API Key provided: {hint}"))
+                    .with(ErrorCode::ApiKeyExpired, None)
+            }
+            ApiError::KeyReadsOnly(hint) => Self::invalid(
+                StatusCode::FORBIDDEN,
+                format!("The provided key '{hint}' does not have the required permissions for this call: it reads only."),
+            ),
             ApiError::UnknownRoute(method, path) => {
                 Self::invalid(StatusCode::NOT_FOUND, format!("Unrecognized request URL ({method}: {path})."))
             }

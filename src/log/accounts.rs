@@ -1,17 +1,86 @@
-//! Accounts and API keys, under the owner's role: the API itself can make neither.
+//! Accounts and API keys, under the owner's role: the API itself can make neither, and end none.
 
-use crate::clock;
+use std::time::{Duration, SystemTime};
+
+use tokio_postgres::types::ToSql;
+
+use crate::clock::{self, Timestamp};
 use crate::database::{DatabaseError, DatabaseUrl, Role};
-use crate::secret::{ApiKey, hash_api_key};
+use crate::secret::{ApiKey, KeyKind, hash_api_key};
 
-/// Makes a key for the account of that name and mode, and the account where there is none. The key is in the answer and
-/// nowhere else.
-pub async fn create_key(url: &DatabaseUrl, account: &str, livemode: bool) -> Result<ApiKey, DatabaseError> {
+/// An API key, as it may be shown.
+#[derive(Debug, Clone)]
+pub struct ListedKey {
+    /// Its number.
+    pub id: i64,
+    /// The account it opens.
+    pub account: String,
+    /// The mode, and whether it only reads.
+    pub kind: KeyKind,
+    /// Its beginning and its end.
+    pub hint: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Until when it opens; none: until it is revoked.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, give or take a minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// Makes a key for the account of that name, and the account where there is none. The key is in the answer and nowhere else.
+pub async fn create_key(
+    url: &DatabaseUrl,
+    account: &str,
+    kind: KeyKind,
+    lifetime: Option<Duration>,
+) -> Result<ApiKey, DatabaseError> {
     let client = url.client(Role::Owner).await?;
-    let key = ApiKey::generate(livemode);
+    let (key, now) = (ApiKey::generate(kind), clock::now().system_time());
     let hash = hash_api_key(key.reveal());
-    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 5] =
-        [&account, &livemode, &hash.as_slice(), &key.hint(), &clock::now().system_time()];
+    let expires_at = lifetime.map(|lifetime| now + lifetime);
+    let parameters: [&(dyn ToSql + Sync); 7] =
+        [&account, &kind.livemode, &hash.as_slice(), &key.hint(), &now, &kind.readonly, &expires_at];
     client.execute(include_str!("sql/create_key.sql"), &parameters).await?;
     Ok(key)
+}
+
+/// The keys that weren't revoked, of all accounts or of one.
+pub async fn list_keys(url: &DatabaseUrl, account: Option<&str>) -> Result<Vec<ListedKey>, DatabaseError> {
+    let client = url.client(Role::Owner).await?;
+    let rows = client.query(include_str!("sql/list_keys.sql"), &[&account]).await?;
+    let time = |at: Option<SystemTime>| at.map(Timestamp::from);
+    let listed = |row: &tokio_postgres::Row| ListedKey {
+        id: row.get(0),
+        account: row.get(1),
+        kind: KeyKind { livemode: row.get(2), readonly: row.get(4) },
+        hint: row.get(3),
+        created_at: Timestamp::from(row.get::<_, SystemTime>(5)),
+        expires_at: time(row.get(6)),
+        last_used_at: time(row.get(7)),
+    };
+    Ok(rows.iter().map(listed).collect())
+}
+
+/// Revokes a key: the next request with it is refused. Returns whether there was one.
+pub async fn revoke_key(url: &DatabaseUrl, id: i64) -> Result<bool, DatabaseError> {
+    let client = url.client(Role::Owner).await?;
+    let now = clock::now().system_time();
+    Ok(client.execute(include_str!("sql/revoke_key.sql"), &[&id, &now]).await? > 0)
+}
+
+/// Makes a key like another, which opens for so long still. None where there is no such key.
+pub async fn roll_key(
+    url: &DatabaseUrl,
+    id: i64,
+    overlap: Duration,
+) -> Result<Option<ApiKey>, DatabaseError> {
+    let client = url.client(Role::Owner).await?;
+    let Some(row) = client.query_opt(include_str!("sql/key_kind.sql"), &[&id]).await? else {
+        return Ok(None);
+    };
+    let key = ApiKey::generate(KeyKind { livemode: row.get(0), readonly: row.get(1) });
+    let (hash, now) = (hash_api_key(key.reveal()), clock::now().system_time());
+    let parameters: [&(dyn ToSql + Sync); 5] = [&id, &hash.as_slice(), &key.hint(), &now, &(now + overlap)];
+    let made = client.execute(include_str!("sql/roll_key.sql"), &parameters).await?;
+    Ok((made > 0).then_some(key))
 }

@@ -6,6 +6,7 @@
 pub mod accounts;
 mod appender;
 pub mod idempotency;
+mod key_use;
 pub mod secrets;
 pub mod verify;
 mod wake;
@@ -24,6 +25,7 @@ use crate::id::Id;
 use crate::seal::Sealed;
 use appender::{Append, Appender, Outcome};
 use idempotency::{Answer, Fingerprint};
+use key_use::KeyUse;
 
 /// How often a command is decided anew when others change the same object at the same time.
 pub const CONFLICT_TRIES: usize = 12;
@@ -108,13 +110,16 @@ pub struct Log {
     pool: Pool,
     appender: Appender,
     turns: Arc<[Mutex<()>]>,
+    key_use: KeyUse,
 }
 
 impl Log {
     /// Opens the log. Connections are made when they are first needed.
     pub fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
+        let pool = url.pool(Role::Api, LOAD_CONNECTIONS)?;
         Ok(Self {
-            pool: url.pool(Role::Api, LOAD_CONNECTIONS)?,
+            key_use: KeyUse::start(pool.clone()),
+            pool,
             appender: Appender::start(url),
             turns: (0..TURNS).map(|_| Mutex::new(())).collect(),
         })
@@ -198,6 +203,11 @@ impl Log {
             }
         }
         Err(AppendError::Conflict)
+    }
+
+    /// Writes down that a key was used, some time soon.
+    pub fn note_key_use(&self, account: i64, id: i64) {
+        self.key_use.note((account, id));
     }
 
     /// This object's turn, held until the guard is dropped.

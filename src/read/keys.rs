@@ -13,6 +13,19 @@ pub struct Account {
     pub livemode: bool,
 }
 
+/// An API key that opens something, or did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// Its number.
+    pub id: i64,
+    /// What it opens.
+    pub account: Account,
+    /// It changes nothing.
+    pub readonly: bool,
+    /// Its time is over.
+    pub expired: bool,
+}
+
 impl Reader {
     /// The ids of the keys that signing secrets are sealed with.
     pub async fn key_ids(&self) -> Result<Vec<String>, DatabaseError> {
@@ -20,12 +33,18 @@ impl Reader {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// The account that an API key opens. The key is looked up by its hash, so that no comparison tells how much of a
+    /// What an API key opens; none of a key that was revoked. It is looked up with every request, so that an end is heard of at
+    /// once, by every process. The key is looked up by its hash, so that no comparison tells how much of a
     /// guess was right.
-    pub async fn account_of_key(&self, key: &str) -> Result<Option<Account>, DatabaseError> {
+    pub async fn key(&self, key: &str) -> Result<Option<Key>, DatabaseError> {
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("sql/account_of_key.sql")).await?;
         let row = client.query_opt(&statement, &[&hash_api_key(key).as_slice()]).await?;
-        Ok(row.map(|row| Account { id: row.get(0), livemode: row.get(1) }))
+        Ok(row.map(|row| Key {
+            id: row.get(2),
+            account: Account { id: row.get(0), livemode: row.get(1) },
+            readonly: row.get(3),
+            expired: row.get(4),
+        }))
     }
 }

@@ -1,10 +1,19 @@
 //! Keys, and tenants that know nothing of each other.
 
+use std::time::Duration;
+
+use calmony_pay::log::accounts::{create_key, list_keys, revoke_key, roll_key};
+use calmony_pay::secret::{ApiKey, KeyKind};
 use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
 use serde_json::json;
 use support::client::send;
-use support::{Client, System};
+use support::{Client, Database, System, eventually};
+
+/// A key of the first account.
+async fn make_key(system: &System, kind: KeyKind, lifetime: Option<Duration>) -> ApiKey {
+    create_key(&system.database.url.parse().unwrap(), "first", kind, lifetime).await.unwrap()
+}
 
 #[tokio::test]
 async fn bearer_and_basic_keys_open_the_account() {
@@ -68,9 +77,8 @@ async fn another_accounts_ids_do_not_exist() {
 
 #[tokio::test]
 async fn live_and_test_keys_of_one_account_see_two_worlds() {
-    use calmony_pay::log::accounts::create_key;
     let system = System::start().await;
-    let live = create_key(&system.database.url.parse().unwrap(), "first", true).await.unwrap();
+    let live = make_key(&system, KeyKind { livemode: true, readonly: false }, None).await;
     assert!(live.reveal().starts_with("sk_live_"));
     let live = system.client.with_key(live.reveal());
     let id = live.customer("Ada").await;
@@ -85,4 +93,72 @@ async fn health_needs_no_key() {
     let stranger = Client::new(&system.url, "");
     assert_eq!(stranger.get("/healthz").await.status, 200);
     assert_eq!(stranger.get("/readyz").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_restricted_key_reads_and_changes_nothing() {
+    let system = System::start().await;
+    let id = system.client.customer("Ada").await;
+    let key = make_key(&system, KeyKind { livemode: false, readonly: true }, None).await;
+    assert!(key.reveal().starts_with("rk_test_"));
+    let reader = system.client.with_key(key.reveal());
+    let path = format!("/v1/customers/{id}");
+    assert_eq!(reader.get(&path).await.ok()["name"], "Ada");
+    for refused in [
+        reader.post("/v1/customers", "name=x").await,
+        reader.post(&path, "name=x").await,
+        reader.delete(&path).await,
+        reader.post("/v1/webhook_endpoints", "url=https://example.com&enabled_events[]=*").await,
+    ] {
+        assert_eq!(refused.error(), (403, "invalid_request_error", "", ""));
+        assert!(!refused.text.contains(key.reveal()), "little of a key is shown");
+    }
+    assert_eq!(system.database.number("select count(*) from calmony.event").await, 1);
+}
+
+#[tokio::test]
+async fn keys_end_by_date_by_hand_and_by_rolling_at_every_process_at_once() {
+    let system = System::start().await;
+    let beside = System::on(Database { url: system.database.url.clone() }).await;
+    let url = system.database.url.parse().unwrap();
+    let at_both = async |key: &str| {
+        let mut statuses = Vec::new();
+        for one in [&system, &beside] {
+            statuses.push(one.client.with_key(key).get("/v1/customers").await);
+        }
+        statuses
+    };
+    let short = make_key(&system, KeyKind::default(), Some(Duration::from_millis(1))).await;
+    for answer in at_both(short.reveal()).await {
+        assert_eq!(answer.error(), (401, "invalid_request_error", "api_key_expired", ""));
+    }
+    let key = make_key(&system, KeyKind::default(), Some(Duration::from_hours(1))).await;
+    assert!(at_both(key.reveal()).await.iter().all(|answer| answer.status == 200));
+    let listed = eventually("its use is written down", async || {
+        let keys = list_keys(&url, Some("first")).await.unwrap();
+        keys.into_iter().find(|listed| listed.hint == key.hint() && listed.last_used_at.is_some())
+    })
+    .await;
+    assert!(listed.expires_at.is_some() && !listed.kind.livemode);
+    let rolled = roll_key(&url, listed.id, Duration::from_hours(1)).await.unwrap().unwrap();
+    assert!(
+        at_both(rolled.reveal())
+            .await
+            .iter()
+            .chain(&at_both(key.reveal()).await)
+            .all(|answer| answer.status == 200)
+    );
+    let again = roll_key(&url, listed.id, Duration::ZERO).await.unwrap().unwrap();
+    for answer in at_both(key.reveal()).await {
+        assert_eq!(answer.error().2, "api_key_expired");
+    }
+    let keys = list_keys(&url, None).await.unwrap();
+    let id = keys.iter().find(|listed| listed.hint == again.hint()).unwrap().id;
+    assert!(revoke_key(&url, id).await.unwrap());
+    for answer in at_both(again.reveal()).await {
+        assert_eq!(answer.error(), (401, "invalid_request_error", "", ""));
+    }
+    assert!(!revoke_key(&url, id).await.unwrap(), "once");
+    assert!(roll_key(&url, id, Duration::ZERO).await.unwrap().is_none());
+    assert!(list_keys(&url, None).await.unwrap().iter().all(|listed| listed.id != id));
 }

@@ -7,9 +7,16 @@ use super::files;
 /// The role that runs a statement.
 fn role(path: &str) -> &'static str {
     match path {
-        path if ["create_key.sql", "stale_secrets.sql", "stale_answers.sql", "reseal.sql"]
-            .iter()
-            .any(|name| path.ends_with(name)) =>
+        path if [
+            "_key.sql",
+            "list_keys.sql",
+            "key_kind.sql",
+            "stale_secrets.sql",
+            "stale_answers.sql",
+            "reseal.sql",
+        ]
+        .iter()
+        .any(|name| path.ends_with(name)) =>
         {
             "calmony_owner"
         }
@@ -79,6 +86,10 @@ async fn no_hot_statement_scans_a_table() {
             "verify_fanned_out",
             "wake",
             "create_key",
+            "list_keys",
+            "revoke_key",
+            "roll_key",
+            "key_kind",
         ]
         .iter()
         .any(|cold| path.ends_with(&format!("{cold}.sql")));

@@ -51,6 +51,11 @@ const NOBODY: &[Attempt] = &[
     ("alter table calmony.object rename to gone", "must be owner of table object"),
     ("drop table calmony.event", "must be owner of table event"),
     ("create table calmony.shadow ()", "permission denied for schema calmony"),
+    ("update calmony.idempotency set answer = 'x'", "permission denied for table idempotency"),
+    ("delete from calmony.idempotency", "permission denied for table idempotency"),
+    ("truncate calmony.idempotency", "permission denied for table idempotency"),
+    ("update calmony.api_key set revoked_at = null", "permission denied for table api_key"),
+    ("insert into calmony.api_key (account) values (1)", "permission denied for table api_key"),
 ];
 
 const API: &[Attempt] = &[

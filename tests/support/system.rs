@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use calmony_pay::cli::dev::cluster::free_port;
 use calmony_pay::cli::dev::{Program, Running};
 use calmony_pay::log::accounts::create_key;
+use calmony_pay::secret::KeyKind;
 
 use super::client::http;
 use super::{Client, Database, eventually};
@@ -44,8 +45,8 @@ impl System {
     pub async fn on(database: Database) -> Self {
         let url = database.url.parse().unwrap();
         let keys = [
-            create_key(&url, "first", false).await.unwrap(),
-            create_key(&url, "second", false).await.unwrap(),
+            create_key(&url, "first", KeyKind::default(), None).await.unwrap(),
+            create_key(&url, "second", KeyKind::default(), None).await.unwrap(),
         ];
         let environment = vec![
             ("CALMONY_DATABASE_URL", database.url.clone()),

@@ -23,6 +23,7 @@ use crate::database::migrate::migrate;
 use crate::log::accounts::create_key;
 use crate::log::secrets::reseal;
 use crate::retry::{Reconnect, RetrySchedule};
+use crate::secret::KeyKind;
 use crate::stop::stop_token;
 use crate::telemetry::{self, LogOptions};
 pub use children::{Program, Running};
@@ -126,7 +127,8 @@ async fn start(
     migrate(&url).await?;
     reseal(&url, &state.secret_key.parse()?).await?;
     if state.keys.is_none() {
-        let keys = [create_key(&url, "dev", false).await?, create_key(&url, "other", false).await?];
+        let make = async |account| create_key(&url, account, KeyKind::default(), None).await;
+        let keys = [make("dev").await?, make("other").await?];
         state.keys = Some(keys.map(|key| key.reveal().to_owned()));
         state.save(folder)?;
     }

@@ -26,6 +26,9 @@ use crate::domain::{ParameterError, Problem};
 /// The most bytes of a body.
 pub(super) const BODY_MAX: usize = 1024 * 1024;
 const BODY_MAX_BYTES: u64 = 1024 * 1024;
+/// How much of a body that is too large is read and dropped, and for how long.
+const LINGER_MAX: usize = 8 * 1024 * 1024;
+const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a client may take to send its body.
 pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -94,9 +97,18 @@ fn check_coding(parts: &Parts) -> Result<(), ApiError> {
     }
 }
 
+/// Lets a client that is sending send on for a moment, so that it reads the refusal and doesn't meet a broken pipe.
+async fn linger(body: axum::body::Body) {
+    let mut rest = Limited::new(body, LINGER_MAX);
+    let dropped = async { while let Some(Ok(_)) = rest.frame().await {} };
+    // Whatever it comes to, the refusal stands.
+    let _ = tokio::time::timeout(LINGER_TIMEOUT, dropped).await;
+}
+
 async fn read_body(body: axum::body::Body) -> Result<Bytes, ApiError> {
     // A length that is too much is known before anything has come.
     if body.size_hint().lower() > BODY_MAX_BYTES {
+        linger(body).await;
         return Err(ApiError::BodyTooLarge);
     }
     let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_MAX).collect());
