@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use anyhow::Context as _;
 
 use crate::config::{DatabaseOptions, ParentOptions, SecretKeyOptions, TargetOptions, listen_address};
+use crate::http::load::{Load, RateLimit};
 use crate::http::{self, App};
 use crate::stop::stop_token;
 use crate::telemetry::{self, LogOptions};
@@ -21,6 +22,12 @@ pub(super) struct ServeOptions {
     target: TargetOptions,
     #[command(flatten)]
     secret_key: SecretKeyOptions,
+    /// Requests a second of each API key, or `off`
+    #[arg(long, env = "CALMONY_RATE_LIMIT", default_value = "1000", value_name = "RATE")]
+    rate_limit: RateLimit,
+    /// Requests that are taken on at the same time; more are refused at once
+    #[arg(long, env = "CALMONY_REQUESTS_MAX", default_value = "256", value_parser = clap::value_parser!(u16).range(1..))]
+    requests_max: u16,
     #[command(flatten)]
     parent: ParentOptions,
     #[command(flatten)]
@@ -46,7 +53,8 @@ pub(super) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     telemetry::init(&options.log);
     let stop = stop_token(options.parent)?;
     let keyring = options.secret_key.keyring()?;
-    let app = App::open(&options.database.database_url, options.target.policy(), keyring)?;
+    let load = Load::new(options.rate_limit, usize::from(options.requests_max));
+    let app = App::open(&options.database.database_url, options.target.policy(), keyring, load)?;
     // Beside serving: a database that is away now would keep it from listening.
     tokio::spawn(warn_of_unknown_keys(app.clone()));
     let listener = http::listen(options.listen)

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::App;
-use super::error::ApiError;
+use super::error::{ApiError, KeyProblem};
 use super::idempotency::Key;
 use super::request::RequestId;
 use crate::contract::{
@@ -44,16 +44,20 @@ pub(super) async fn authenticate(
     next: Next,
 ) -> Result<Response, ApiError> {
     if request.uri().path().starts_with("/v1") {
-        let key = key_of(request.headers()).ok_or(ApiError::KeyMissing)?;
-        let known = app.reader.key(&key).await?.ok_or_else(|| ApiError::KeyInvalid(hint(&key)))?;
+        let _place = app.load.enter()?;
+        let key = key_of(request.headers()).ok_or(KeyProblem::Missing)?;
+        let known = app.reader.key(&key).await?.ok_or_else(|| KeyProblem::Invalid(hint(&key)))?;
         if known.expired {
-            return Err(ApiError::KeyExpired(hint(&key)));
+            return Err(KeyProblem::Expired(hint(&key)).into());
         }
         if known.readonly && *request.method() != Method::GET && *request.method() != Method::HEAD {
-            return Err(ApiError::KeyReadsOnly(hint(&key)));
+            return Err(KeyProblem::ReadsOnly(hint(&key)).into());
         }
+        app.load.count(known.id)?;
         app.log.note_key_use(known.account.id, known.id);
         request.extensions_mut().insert(known.account);
+        // The place is held until the answer's head is there.
+        return Ok(next.run(request).await);
     }
     Ok(next.run(request).await)
 }
@@ -83,7 +87,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let account = *parts.extensions.get::<Account>().ok_or(ApiError::KeyMissing)?;
+        let account = *parts.extensions.get::<Account>().ok_or(KeyProblem::Missing)?;
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         let key = parts.extensions.get::<Key>().cloned();
         let (idempotency_key, fingerprint) = key.map(|key| (key.key, key.fingerprint)).unzip();

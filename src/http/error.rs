@@ -20,14 +20,8 @@ use crate::log::AppendError;
 pub(super) enum ApiError {
     /// The domain refused it.
     Rejected(Rejection),
-    /// It has no API key.
-    KeyMissing,
-    /// Its API key is none of ours. What may be shown of it.
-    KeyInvalid(String),
-    /// Its API key's time is over.
-    KeyExpired(String),
-    /// Its API key changes nothing.
-    KeyReadsOnly(String),
+    /// Its API key doesn't open what it asks for.
+    Key(KeyProblem),
     /// There is no such route.
     UnknownRoute(Method, String),
     /// There is, but not with that method.
@@ -44,6 +38,10 @@ pub(super) enum ApiError {
     KeyInUse,
     /// The idempotency key was used for something else: for other parameters, or for another path.
     KeyReused { same_path: bool },
+    /// More requests of one key than its rate allows.
+    TooManyRequests,
+    /// More requests at once than this process takes on.
+    Overloaded,
     /// So many follow the log at this process.
     TooManyStreams,
     /// Others kept changing the object.
@@ -52,6 +50,25 @@ pub(super) enum ApiError {
     Unavailable,
     /// A defect of ours. The details are in the log, under the request id.
     Internal,
+}
+
+/// Why an API key doesn't open what a request asks for. With what may be shown of it.
+#[derive(Debug)]
+pub(super) enum KeyProblem {
+    /// There is none.
+    Missing,
+    /// It is none of ours, or was revoked.
+    Invalid(String),
+    /// Its time is over.
+    Expired(String),
+    /// It changes nothing.
+    ReadsOnly(String),
+}
+
+impl From<KeyProblem> for ApiError {
+    fn from(problem: KeyProblem) -> Self {
+        Self::Key(problem)
+    }
 }
 
 impl From<Rejection> for ApiError {
@@ -174,22 +191,7 @@ impl From<ApiError> for Sent {
     fn from(error: ApiError) -> Self {
         match error {
             ApiError::Rejected(rejection) => rejected(rejection),
-            ApiError::KeyMissing => Self::invalid(
-                StatusCode::UNAUTHORIZED,
-                "You did not provide an API key. Provide it in the Authorization header, as a Bearer token \
-                 (Authorization: Bearer sk_test_…) or as the user name of HTTP Basic (curl -u sk_test_…:).",
-            ),
-            ApiError::KeyInvalid(hint) => {
-                Self::invalid(StatusCode::UNAUTHORIZED, format!("Invalid API Key provided: {hint}"))
-            }
-            ApiError::KeyExpired(hint) => {
-                Self::invalid(StatusCode::UNAUTHORIZED, format!("Expired API Key provided: {hint}"))
-                    .with(ErrorCode::ApiKeyExpired, None)
-            }
-            ApiError::KeyReadsOnly(hint) => Self::invalid(
-                StatusCode::FORBIDDEN,
-                format!("The provided key '{hint}' does not have the required permissions for this call: it reads only."),
-            ),
+            ApiError::Key(problem) => key(problem),
             ApiError::UnknownRoute(method, path) => {
                 Self::invalid(StatusCode::NOT_FOUND, format!("Unrecognized request URL ({method}: {path})."))
             }
@@ -222,6 +224,14 @@ impl From<ApiError> for Sent {
                 StatusCode::BAD_REQUEST,
                 "Keys for idempotent requests can only be used for the same endpoint they were first used for.",
             ),
+            ApiError::TooManyRequests => {
+                Self::invalid(StatusCode::TOO_MANY_REQUESTS, "Too many requests of this key. Nothing was done; try again in a moment.")
+                    .with(ErrorCode::RateLimit, None)
+            }
+            ApiError::Overloaded => Self::ours(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "More is asked at this moment than can be done. Nothing was done; try again in a moment.",
+            ),
             ApiError::TooManyStreams => {
                 Self::invalid(StatusCode::TOO_MANY_REQUESTS, "Too many streams are open. Try again in a moment.")
                     .with(ErrorCode::RateLimit, None)
@@ -239,6 +249,30 @@ impl From<ApiError> for Sent {
                 "Something went wrong on our side. The Request-Id header names this request in our logs.",
             ),
         }
+    }
+}
+
+/// What is said of keys.
+fn key(problem: KeyProblem) -> Sent {
+    match problem {
+        KeyProblem::Missing => Sent::invalid(
+            StatusCode::UNAUTHORIZED,
+            "You did not provide an API key. Provide it in the Authorization header, as a Bearer token \
+             (Authorization: Bearer sk_test_…) or as the user name of HTTP Basic (curl -u sk_test_…:).",
+        ),
+        KeyProblem::Invalid(hint) => {
+            Sent::invalid(StatusCode::UNAUTHORIZED, format!("Invalid API Key provided: {hint}"))
+        }
+        KeyProblem::Expired(hint) => {
+            Sent::invalid(StatusCode::UNAUTHORIZED, format!("Expired API Key provided: {hint}"))
+                .with(ErrorCode::ApiKeyExpired, None)
+        }
+        KeyProblem::ReadsOnly(hint) => Sent::invalid(
+            StatusCode::FORBIDDEN,
+            format!(
+                "The provided key '{hint}' does not have the required permissions for this call: it reads only."
+            ),
+        ),
     }
 }
 

@@ -12,7 +12,7 @@ use http_body_util::BodyExt as _;
 use serde_json::Value;
 
 use super::App;
-use super::error::ApiError;
+use super::error::{ApiError, KeyProblem};
 use super::params::Tree;
 use super::render::{self, Rendered};
 use super::routes::answers_of;
@@ -66,7 +66,7 @@ pub(super) async fn answers(
         let reason = format!("this property cannot be expanded ({shown})");
         return Err(ParameterError::new("expand", Problem::Malformed(reason)).into());
     }
-    let account = request.extensions().get::<Account>().copied().ok_or(ApiError::KeyMissing)?;
+    let account = request.extensions().get::<Account>().copied().ok_or(KeyProblem::Missing)?;
     let writes = *request.method() != Method::GET;
     let response = next.run(request).await;
     if !response.status().is_success() {

@@ -8,6 +8,7 @@ mod events;
 mod expand;
 mod idempotency;
 mod lists;
+pub mod load;
 pub mod openapi;
 mod params;
 mod render;
@@ -39,6 +40,7 @@ use crate::read::Reader;
 use crate::seal::Keyring;
 use error::ApiError;
 pub use idempotency::InFlight;
+use load::Load;
 pub use routes::{Route, routes};
 
 /// How long requests in progress may go on when the server stops.
@@ -57,6 +59,8 @@ pub struct App {
     pub keyring: Keyring,
     /// Which idempotency keys are in use at this moment.
     pub in_flight: InFlight,
+    /// How much is taken on.
+    pub load: Load,
     /// Places for those who follow the log.
     pub streams: Arc<Semaphore>,
     /// Ends those who follow the log when the server stops.
@@ -65,13 +69,19 @@ pub struct App {
 
 impl App {
     /// Opens the log and the reader on one database.
-    pub fn open(url: &DatabaseUrl, policy: TargetPolicy, keyring: Keyring) -> Result<Self, DatabaseError> {
+    pub fn open(
+        url: &DatabaseUrl,
+        policy: TargetPolicy,
+        keyring: Keyring,
+        load: Load,
+    ) -> Result<Self, DatabaseError> {
         Ok(Self {
             log: Log::open(url)?,
             reader: Reader::open(url)?,
             policy: Arc::new(policy),
             keyring,
             in_flight: InFlight::default(),
+            load,
             streams: Arc::new(Semaphore::new(stream::STREAMS_MAX)),
             stop: CancellationToken::new(),
         })

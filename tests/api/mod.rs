@@ -8,6 +8,7 @@ mod events;
 mod expand;
 mod idempotency;
 mod lists;
+mod load;
 mod races;
 mod stream;
 mod webhook_endpoints;

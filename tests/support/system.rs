@@ -43,16 +43,23 @@ impl System {
 
     /// The API on that database.
     pub async fn on(database: Database) -> Self {
+        Self::with(database, &[]).await
+    }
+
+    /// The same with more or other environment variables.
+    pub async fn with(database: Database, more: &[(&'static str, &str)]) -> Self {
         let url = database.url.parse().unwrap();
         let keys = [
             create_key(&url, "first", KeyKind::default(), None).await.unwrap(),
             create_key(&url, "second", KeyKind::default(), None).await.unwrap(),
         ];
-        let environment = vec![
+        let mut environment = vec![
             ("CALMONY_DATABASE_URL", database.url.clone()),
             ("CALMONY_SECRET_KEY", SECRET_KEY.to_owned()),
             ("CALMONY_ALLOW_NETWORKS", "127.0.0.0/8,::1/128".to_owned()),
+            ("CALMONY_RATE_LIMIT", "off".to_owned()),
         ];
+        environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let (api, url) = start("calmony", &["serve"], "CALMONY_LISTEN", environment).await;
         let client = Client::new(&url, keys[0].reveal());
         Self { database, client, other_key: keys[1].reveal().to_owned(), url, api }

@@ -164,6 +164,7 @@ fn api(address: SocketAddr, environment: &Environment) -> anyhow::Result<Program
             ("CALMONY_DATABASE_URL", environment.database_url.clone()),
             ("CALMONY_SECRET_KEY", environment.secret_key.clone()),
             ("CALMONY_LISTEN", address.to_string()),
+            ("CALMONY_RATE_LIMIT", "off".to_owned()),
             ("CALMONY_ALLOW_NETWORKS", LOOPBACK.to_owned()),
             ("CALMONY_LOG", child_log()),
         ],
