@@ -46,6 +46,7 @@ fmt: ## Format the code
 .PHONY: contract
 contract: ## Write schema/openapi.json anew from the code; refuses what would break clients
 	CALMONY_PIN=1 $(CARGO) test --package calmony-tests --test calmony -- the_pinned_contract_is_what_the_code_says
+	CALMONY_PIN=1 $(CARGO) test --package calmony-pay --lib -- the_table_of_errors
 
 .PHONY: bench
 bench: postgres ## Measure creates and deliveries beside pgbench, and print the table of docs/BENCHMARKS.md

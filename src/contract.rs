@@ -121,7 +121,7 @@ impl EventType {
 
 macro_rules! error_codes {
     ($($name:ident = $wire:literal;)*) => {
-        /// The `code` of an error: what a program branches on. Which status and type it goes with is in `http/error.rs`.
+        /// The `code` of an error: what a program branches on. Which status and type it goes with is in `http/error/`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum ErrorCode {
             $(#[doc = concat!("`", $wire, "`")] $name,)*

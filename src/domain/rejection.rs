@@ -1,4 +1,4 @@
-//! Why a command is refused, as data. Status codes and sentences are made of it in `http/error.rs`.
+//! Why a command is refused, as data. Status codes and sentences are made of it in `http/error/`.
 
 /// A command that is refused. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

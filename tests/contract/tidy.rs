@@ -39,7 +39,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
 const CONFINED: &[(&str, &[&str])] = &[
     ("tokio_postgres", &["src/database/", "src/log/", "src/read/", "src/outbox/"]),
     ("deadpool_postgres", &["src/database/", "src/log/", "src/read/"]),
-    ("StatusCode", &["src/http/error.rs", "src/health.rs", "src/cli/dev/inbox.rs"]),
+    ("StatusCode", &["src/http/error/", "src/health.rs", "src/cli/dev/inbox.rs"]),
     ("SystemTime::now", &["src/clock.rs"]),
     ("backoff::", &["src/retry.rs"]),
     ("insert into calmony.event", &["src/log/"]),

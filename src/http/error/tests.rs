@@ -1,0 +1,149 @@
+//! The table of errors: every refusal there is, as it is sent. `docs/ERRORS.md` is this table; `make contract` writes it anew.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::*;
+
+/// One of every kind. Whoever adds a variant meets the matches below.
+fn samples() -> Vec<ApiError> {
+    let parameter = |problem| ApiError::from(ParameterError::new("name", problem));
+    let problems = [
+        Problem::Unknown,
+        Problem::Missing,
+        Problem::Repeated,
+        Problem::Empty,
+        Problem::NotAString,
+        Problem::NotAnInteger,
+        Problem::NotABoolean,
+        Problem::NotAList,
+        Problem::NotAHash,
+        Problem::NotOneOf(vec!["a", "b"]),
+        Problem::TooLong(256),
+        Problem::TooMany(20),
+        Problem::OutOfRange(1, 100),
+        Problem::InvalidCharacters,
+        Problem::NotAnEmail,
+        Problem::NotAUrl("it has no host"),
+        Problem::Malformed("the brackets don't match".to_owned()),
+        Problem::ExclusiveWith("other"),
+        Problem::NoSuchObject { noun: "customer", id: "cus_1".to_owned() },
+    ];
+    let hint = || "sk_test_***abcd".to_owned();
+    let path = || "/v1/things".to_owned();
+    let mut all: Vec<ApiError> = problems.into_iter().inspect(problem_is_here).map(parameter).collect();
+    all.extend([
+        Rejection::NoSuchObject { noun: "customer", id: "cus_1".to_owned() }.into(),
+        Rejection::LimitReached { noun: "webhook endpoint", max: 100 }.into(),
+        KeyProblem::Missing.into(),
+        KeyProblem::Invalid(hint()).into(),
+        KeyProblem::Expired(hint()).into(),
+        KeyProblem::ReadsOnly(hint()).into(),
+        ApiError::UnknownRoute(Method::GET, path()),
+        ApiError::MethodNotAllowed(Method::PUT, path()),
+        ApiError::BodyTooLarge,
+        ApiError::BodyTimeout,
+        ApiError::MalformedBody("expected value at line 1 column 1".to_owned()),
+        ApiError::UnsupportedContentType("text/plain".to_owned()),
+        ApiError::KeyInUse,
+        ApiError::KeyReused { same_path: true },
+        ApiError::KeyReused { same_path: false },
+        ApiError::TooManyRequests,
+        ApiError::TooManyStreams,
+        ApiError::Overloaded,
+        ApiError::Conflict,
+        ApiError::Unavailable,
+        ApiError::Internal,
+    ]);
+    all.into_iter().inspect(error_is_here).collect()
+}
+
+/// A new kind of problem has to be put into the samples.
+fn problem_is_here(problem: &Problem) {
+    match problem {
+        Problem::Unknown
+        | Problem::Missing
+        | Problem::Repeated
+        | Problem::Empty
+        | Problem::NotAString
+        | Problem::NotAnInteger
+        | Problem::NotABoolean
+        | Problem::NotAList
+        | Problem::NotAHash
+        | Problem::NotOneOf(_)
+        | Problem::TooLong(_)
+        | Problem::TooMany(_)
+        | Problem::OutOfRange(..)
+        | Problem::InvalidCharacters
+        | Problem::NotAnEmail
+        | Problem::NotAUrl(_)
+        | Problem::Malformed(_)
+        | Problem::ExclusiveWith(_)
+        | Problem::NoSuchObject { .. } => {}
+    }
+}
+
+/// And so has a new kind of error.
+fn error_is_here(error: &ApiError) {
+    match error {
+        ApiError::Rejected(
+            Rejection::NoSuchObject { .. } | Rejection::LimitReached { .. } | Rejection::Parameter(_),
+        )
+        | ApiError::Key(
+            KeyProblem::Missing | KeyProblem::Invalid(_) | KeyProblem::Expired(_) | KeyProblem::ReadsOnly(_),
+        )
+        | ApiError::UnknownRoute(..)
+        | ApiError::MethodNotAllowed(..)
+        | ApiError::BodyTooLarge
+        | ApiError::BodyTimeout
+        | ApiError::MalformedBody(_)
+        | ApiError::UnsupportedContentType(_)
+        | ApiError::KeyInUse
+        | ApiError::KeyReused { .. }
+        | ApiError::TooManyRequests
+        | ApiError::TooManyStreams
+        | ApiError::Overloaded
+        | ApiError::Conflict
+        | ApiError::Unavailable
+        | ApiError::Internal => {}
+    }
+}
+
+fn table() -> String {
+    let mut text = "# Errors\n\nEvery error there is, as it is sent. The body is `{\"error\": {\"type\", \"code\", \"param\", \"message\"}}`; `code` and \
+        `param` are left\nout where the table has none. *Again* is `Stripe-Should-Retry`: whether the official packages send the request again by \
+        themselves.\nMade by `make contract`; a test fails when the code says otherwise.\n\n\
+        | status | type | code | param | again | message |\n| --- | --- | --- | --- | --- | --- |\n"
+        .to_owned();
+    for error in samples() {
+        let Sent { status, kind, code, param, message } = Sent::from(error);
+        // Writing to a string can't fail.
+        let _ = writeln!(
+            text,
+            "| {} | `{kind}` | {} | {} | {} | {message} |",
+            status.as_u16(),
+            code.map(|code| format!("`{}`", code.as_str())).unwrap_or_default(),
+            param.map(|param| format!("`{param}`")).unwrap_or_default(),
+            should_retry(status).unwrap_or_default(),
+        );
+    }
+    text
+}
+
+#[test]
+fn the_table_of_errors_is_what_the_code_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ERRORS.md");
+    if std::env::var_os("CALMONY_PIN").is_some() {
+        std::fs::write(&path, table()).expect("written");
+    }
+    let pinned = std::fs::read_to_string(&path).expect("make contract");
+    assert!(pinned == table(), "docs/ERRORS.md is not what the code says: run `make contract`\n{}", table());
+}
+
+#[test]
+fn every_code_is_used() {
+    let used: Vec<_> = samples().into_iter().filter_map(|error| Sent::from(error).code).collect();
+    for code in ErrorCode::ALL {
+        assert!(used.contains(code), "{} is in the contract and never sent", code.as_str());
+    }
+}
