@@ -10,5 +10,6 @@ mod idempotency;
 mod lists;
 mod load;
 mod races;
+mod random_bytes;
 mod stream;
 mod webhook_endpoints;
