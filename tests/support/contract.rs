@@ -1,6 +1,7 @@
 //! Whatever the API answers and whatever receivers are sent is held against the contract.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use calmony_pay::http::openapi::document;
@@ -10,9 +11,20 @@ use serde_json::{Value, json};
 /// A validator for the schema at each place of the document.
 static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
 
+/// Whether anything is held against the contract.
+static CHECKS: AtomicBool = AtomicBool::new(true);
+
+/// Holds nothing against the contract from now on: measurements don't pay for it.
+pub fn ignore() {
+    CHECKS.store(false, Ordering::Relaxed);
+}
+
 /// What is wrong with an answer, if anything. Requests that no path of the contract is for must be answered with an error.
 #[must_use]
 pub fn wrong_answer(method: &str, path: &str, status: u16, body: &str) -> Option<String> {
+    if !CHECKS.load(Ordering::Relaxed) {
+        return None;
+    }
     let json: Value = match serde_json::from_str(body) {
         Ok(json) => json,
         Err(error) => {
