@@ -60,10 +60,9 @@ async fn a_walk_after_an_outage_goes_in_the_order_of_the_log() {
     works.store(true, Ordering::Relaxed);
     system.nothing_waits().await;
     let arrived: Vec<String> = receiver.all()[before..].iter().map(support::Delivery::id).collect();
-    let mut sorted = arrived.clone();
-    sorted.sort();
-    // One more probe may have failed while the switch was thrown.
-    assert_eq!(arrived, sorted);
+    // First the probe that finds it back, which may be for any of them, since probes go round; then the walk.
+    let (_probe, walk) = arrived.split_first().unwrap();
+    assert!(walk.len() >= 59 && walk.is_sorted(), "{arrived:?}");
 }
 
 #[tokio::test]
