@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use calmony_pay::cli::dev::programs;
+use reqwest::Method;
+use support::client::send;
 use support::{Client, System};
 use tokio::process::Command;
 
@@ -28,11 +30,13 @@ pub(super) async fn measure(system: &System) {
     group.extend(
         CONNECTIONS.iter().map(|count| Series::new(format!("API, create a customer, {count} connections"))),
     );
+    group.push(Series::new("the same, 32 connections, each with an Idempotency-Key"));
     for _ in 0..ROUNDS {
         for (index, series) in group.iter_mut().enumerate() {
-            series.rates.push(match index.checked_sub(1).and_then(|index| CONNECTIONS.get(index)) {
+            series.rates.push(match index.checked_sub(1).map(|index| CONNECTIONS.get(index)) {
                 None => pgbench(system).await,
-                Some(connections) => creates(&system.client, *connections).await,
+                Some(Some(connections)) => creates(&system.client, *connections, false).await,
+                Some(None) => creates(&system.client, 32, true).await,
             });
         }
         system.database.admin().await.batch_execute("truncate calmony.outbox").await.unwrap();
@@ -41,14 +45,23 @@ pub(super) async fn measure(system: &System) {
 }
 
 /// Creates a second over that many connections.
-async fn creates(client: &Client, connections: usize) -> f64 {
+async fn creates(client: &Client, connections: usize, with_keys: bool) -> f64 {
     let (count, started) = (Arc::new(AtomicU32::new(0)), Instant::now());
     let workers: Vec<_> = (0..connections)
-        .map(|_| {
+        .map(|n| {
             let (client, count) = (client.clone(), count.clone());
             tokio::spawn(async move {
-                while started.elapsed() < SLICE {
-                    client.post("/v1/customers", "name=Ada+Lovelace&metadata[plan]=pro").await.ok();
+                let run = calmony_pay::clock::now().millis();
+                for made in 0_u64.. {
+                    if started.elapsed() >= SLICE {
+                        break;
+                    }
+                    let mut request = client.request(Method::POST, "/v1/customers");
+                    if with_keys {
+                        request = request.header("idempotency-key", format!("{n} {run} {made}"));
+                    }
+                    let form = request.header("content-type", "application/x-www-form-urlencoded");
+                    send(form.body("name=Ada+Lovelace&metadata[plan]=pro")).await.ok();
                     count.fetch_add(1, Ordering::Relaxed);
                 }
             })
