@@ -61,7 +61,7 @@ pub(super) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("can't listen on {} (--listen, CALMONY_LISTEN)", options.listen))?;
     tracing::info!(address = %listener.local_addr()?, "the API is listening");
-    http::serve(listener, app, stop).await?;
+    http::serve(listener, app, stop).await;
     tracing::info!("the API has stopped");
     Ok(())
 }

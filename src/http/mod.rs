@@ -15,13 +15,13 @@ mod render;
 mod replays;
 mod request;
 mod routes;
+mod server;
 mod stream;
 mod targets;
 mod webhook_endpoints;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
@@ -42,9 +42,6 @@ use error::ApiError;
 pub use idempotency::InFlight;
 use load::Load;
 pub use routes::{Route, routes};
-
-/// How long requests in progress may go on when the server stops.
-const DRAIN: Duration = Duration::from_secs(10);
 
 /// What handlers work with.
 #[derive(Debug, Clone)]
@@ -114,14 +111,9 @@ pub fn router(app: App) -> Router {
 }
 
 /// Serves the API until told to stop, then lets requests in progress finish.
-pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
     let app = App { stop: stop.clone(), ..app };
-    let stopping = stop.clone();
-    let server = axum::serve(listener, router(app)).with_graceful_shutdown(stopping.cancelled_owned());
-    tokio::select! {
-        result = server => result,
-        () = async { stop.cancelled().await; tokio::time::sleep(DRAIN).await } => Ok(()),
-    }
+    server::serve(listener, router(app), stop).await;
 }
 
 /// Binds the address to serve on.

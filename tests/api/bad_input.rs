@@ -184,3 +184,24 @@ async fn what_an_endpoint_must_have_cannot_be_unset() {
         assert_eq!(system.client.post(&path, form).await.error().3, param, "{form}");
     }
 }
+
+#[tokio::test]
+async fn a_client_that_never_ends_the_head_of_its_request_is_shut_out() {
+    let system = System::start().await;
+    let mut stream = TcpStream::connect(system.url.trim_start_matches("http://")).await.unwrap();
+    stream.write_all(b"GET /v1/customers HTTP/1.1\r\nhost: x\r\n").await.unwrap();
+    let (mut reading, mut writing) = stream.into_split();
+    // A byte now and then buys no time.
+    let dawdles = tokio::spawn(async move {
+        while writing.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+    });
+    let mut rest = Vec::new();
+    let ended =
+        tokio::time::timeout(std::time::Duration::from_secs(45), reading.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "the connection is still open");
+    assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&rest));
+    dawdles.abort();
+    system.client.customer("meanwhile").await;
+}
