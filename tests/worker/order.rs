@@ -39,6 +39,12 @@ async fn change(system: &System, customers: usize, times: usize) {
     futures_util::future::join_all(changes).await;
 }
 
+/// Waits until all that is owed is parked, and nothing is on its way.
+async fn everything_waits(system: &System) {
+    let moving = "select (select count(*) from calmony.delivery where state <> 'parked') + (select count(*) from calmony.outbox)";
+    eventually("everything waits", async || (system.database.number(moving).await == 0).then_some(())).await;
+}
+
 #[tokio::test]
 async fn events_of_one_object_come_in_order_although_the_receiver_fails_and_dawdles() {
     let system = System::start().await;
@@ -184,11 +190,7 @@ async fn a_pause_holds_back_retries_too_and_an_ordered_endpoint_stays_in_order()
     change(&system, 2, 3).await;
     receiver.next().await;
     system.client.post(&path, "paused=true").await.ok();
-    eventually("everything waits", async || {
-        let moving = "select (select count(*) from calmony.delivery where state <> 'parked') + (select count(*) from calmony.outbox)";
-        (system.database.number(moving).await == 0).then_some(())
-    })
-    .await;
+    everything_waits(&system).await;
     let before = receiver.all().len();
     change(&system, 1, 3).await;
     system.drained().await;
@@ -214,11 +216,7 @@ async fn a_pause_reaches_what_is_queued_in_memory() {
     }
     eventually("it is under way", async || (receiver.all().len() > 8).then_some(())).await;
     system.client.post(&path, "paused=true").await.ok();
-    eventually("everything waits", async || {
-        let moving = "select (select count(*) from calmony.delivery where state <> 'parked') + (select count(*) from calmony.outbox)";
-        (system.database.number(moving).await == 0).then_some(())
-    })
-    .await;
+    everything_waits(&system).await;
     let before = receiver.all().len();
     assert!(before < 40, "{before}");
     tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
