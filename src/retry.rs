@@ -93,6 +93,14 @@ impl RetrySchedule {
 /// The longest that a receiver may put an attempt off by `Retry-After`.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * HOUR);
 
+/// No attempt is put off for longer than this: the schedule's longest delay with its jitter, or what a receiver may ask for,
+/// and an hour for whatever stands in line behind it.
+#[must_use]
+pub fn longest_delay(schedule: &RetrySchedule) -> Duration {
+    let scheduled = schedule.0.iter().max().map_or(Duration::ZERO, |delay| delay.mul_f64(1.2));
+    scheduled.max(RETRY_AFTER_MAX) + Duration::from_hours(1)
+}
+
 /// The schedule's delay, or what the receiver asked for where that is longer.
 #[must_use]
 pub fn at_least(delay: Duration, retry_after: Option<Duration>) -> Duration {

@@ -197,9 +197,10 @@ pub enum DatabaseError {
 impl From<tokio_postgres::Error> for DatabaseError {
     fn from(error: tokio_postgres::Error) -> Self {
         let passing = |code: &SqlState| {
-            // 08 connection, 53 resources, 57 operator's intervention, 40 rollback (deadlock), 55P03 lock timeout.
+            // 08 connection, 53 resources, 57 operator's intervention, 40 rollback (deadlock), 55P03 lock timeout,
+            // 25006 read-only: a standby that isn't promoted yet.
             ["08", "53", "57", "40"].iter().any(|class| code.code().starts_with(class))
-                || *code == SqlState::LOCK_NOT_AVAILABLE
+                || [SqlState::LOCK_NOT_AVAILABLE, SqlState::READ_ONLY_SQL_TRANSACTION].contains(code)
         };
         match error.code() {
             Some(code) if !passing(code) => Self::Refused(refusal(&error)),

@@ -34,6 +34,7 @@ pub(super) struct Statements {
     pub(super) settle: Statement,
     pub(super) walk: Statement,
     unpark: Statement,
+    pull_in: Statement,
     health: Statement,
     versions: Statement,
     pub(super) any_replay: Statement,
@@ -53,6 +54,7 @@ impl Session {
             settle: client.prepare(include_str!("sql/settle.sql")).await?,
             walk: client.prepare(include_str!("sql/walk.sql")).await?,
             unpark: client.prepare(include_str!("sql/unpark.sql")).await?,
+            pull_in: client.prepare(include_str!("sql/pull_in.sql")).await?,
             health: client.prepare(include_str!("sql/health.sql")).await?,
             versions: client.prepare(include_str!("sql/versions.sql")).await?,
             any_replay: client.prepare(include_str!("sql/any_replay.sql")).await?,
@@ -119,6 +121,13 @@ impl Session {
     /// Makes what is parked due again where its endpoint has been enabled or resumed, or deleted; returns how many deliveries.
     pub async fn unpark(&self, own: &[i16]) -> Result<u64, DatabaseError> {
         Ok(self.client.execute(&self.statements.unpark, &[&own]).await?)
+    }
+
+    /// Makes due what is due later than any delay reaches, because PostgreSQL's clock has been set back; returns how many
+    /// deliveries.
+    pub async fn pull_in(&self, own: &[i16], longest_delay: Duration) -> Result<u64, DatabaseError> {
+        let longest_delay = i64::try_from(longest_delay.as_millis()).unwrap_or(i64::MAX);
+        Ok(self.client.execute(&self.statements.pull_in, &[&own, &longest_delay]).await?)
     }
 }
 

@@ -10,10 +10,13 @@ use calmony_pay::database::migrate::migrate;
 use tokio::sync::Mutex;
 use tokio_postgres::NoTls;
 
+use super::eventually;
+
 /// Settings for speed: what a test loses with the machine's power is nobody's loss. A commit still waits until the
 /// operating system has it, so that killing PostgreSQL loses nothing that was acknowledged.
 const SETTINGS: &[&str] = &["fsync=off", "full_page_writes=off", "shared_buffers=64MB"];
-const PASSWORD: &str = "test";
+/// Every password in the tests.
+pub const PASSWORD: &str = "test";
 
 /// A database with the schema in it, nobody else's.
 #[derive(Debug, Clone)]
@@ -62,6 +65,19 @@ impl Database {
         );
         self.admin().await.batch_execute(&sql).await.unwrap();
         connect(&self.url.replacen("calmony:", &format!("{login}:"), 1)).await
+    }
+
+    /// Waits until each of so many workers owns so many buckets, the smallest share first.
+    pub async fn shared_as(&self, wanted: &[i64]) {
+        let admin = self.admin().await;
+        let sql = "select count(*) from pg_locks where locktype = 'advisory' and classid = 1129270605 and objid < 64 \
+                   and granted and database = (select oid from pg_database where datname = current_database()) \
+                   group by pid order by 1";
+        eventually("the buckets are shared", async || {
+            let rows = admin.query(sql, &[]).await.unwrap();
+            (rows.iter().map(|row| row.get::<_, i64>(0)).eq(wanted.iter().copied())).then_some(())
+        })
+        .await;
     }
 
     /// The first column of the first row.

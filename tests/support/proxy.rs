@@ -1,4 +1,7 @@
-//! A proxy in front of PostgreSQL whose connections can be cut.
+//! A proxy in front of PostgreSQL: its connections can be cut, go silent, and be led elsewhere.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -9,7 +12,18 @@ use tokio::sync::watch;
 pub struct Proxy {
     /// The port it listens on.
     pub port: u16,
-    cut: watch::Sender<u64>,
+    to: Arc<AtomicU16>,
+    line: watch::Sender<Line>,
+}
+
+/// What becomes of the connections there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Carries,
+    /// Nothing is carried and nothing is closed, as if the machine at the other end had lost its power.
+    Silent,
+    /// Every connection is reset.
+    Cut,
 }
 
 impl Proxy {
@@ -17,29 +31,49 @@ impl Proxy {
     pub async fn start(to: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (cut, cuts) = watch::channel(0);
+        let to = Arc::new(AtomicU16::new(to));
+        let (line, told) = watch::channel(Line::Carries);
+        let target = to.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, to, cuts.clone()));
+                tokio::spawn(carry(client, target.load(Ordering::Relaxed), told.clone()));
             }
         });
-        Self { port, cut }
+        Self { port, to, line }
+    }
+
+    /// The same database, reached through this proxy.
+    #[must_use]
+    pub fn url(&self, direct: &str) -> String {
+        let (login, place) = direct.rsplit_once('@').unwrap();
+        let database = place.rsplit_once('/').unwrap().1;
+        format!("{login}@127.0.0.1:{}/{database}", self.port)
     }
 
     /// Resets every connection.
     pub fn cut(&self) {
-        self.cut.send_modify(|count| *count += 1);
+        self.line.send_replace(Line::Cut);
+    }
+
+    /// Carries nothing more on the connections there are, and closes none of them.
+    pub fn silence(&self) {
+        self.line.send_replace(Line::Silent);
+    }
+
+    /// Leads new connections to that port.
+    pub fn lead_to(&self, port: u16) {
+        self.to.store(port, Ordering::Relaxed);
     }
 }
 
-async fn carry(mut client: TcpStream, to: u16, mut cuts: watch::Receiver<u64>) {
-    cuts.mark_unchanged();
+async fn carry(mut client: TcpStream, to: u16, mut line: watch::Receiver<Line>) {
+    line.mark_unchanged();
     let Ok(mut server) = TcpStream::connect(("127.0.0.1", to)).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     tokio::select! {
-        _ = copy_bidirectional(&mut client, &mut server) => {}
-        _ = cuts.changed() => {
-            let _ = (client.set_zero_linger(), server.set_zero_linger());
-        }
+        _ = copy_bidirectional(&mut client, &mut server) => return,
+        _ = line.changed() => {}
     }
+    while *line.borrow_and_update() == Line::Silent && line.changed().await.is_ok() {}
+    let _ = (client.set_zero_linger(), server.set_zero_linger());
 }

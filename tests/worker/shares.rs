@@ -7,17 +7,6 @@ use support::system::kill;
 use support::{Receiver, Reply, System, eventually};
 use tokio::sync::Notify;
 
-/// How many buckets each session owns.
-async fn shares(system: &System) -> Vec<i64> {
-    let sql = "select count(*) from pg_locks where locktype = 'advisory' and classid = 1129270605 and objid < 64 and granted \
-                  and database = (select oid from pg_database where datname = current_database()) group by pid order by 1";
-    system.database.admin().await.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
-}
-
-async fn shared_as(system: &System, wanted: &[i64]) {
-    eventually("the buckets are shared", async || (shares(system).await == wanted).then_some(())).await;
-}
-
 /// How often each event arrived.
 fn counts(receiver: &Receiver) -> HashMap<String, usize> {
     let mut counts = HashMap::new();
@@ -33,9 +22,9 @@ async fn workers_share_the_buckets_and_one_takes_over_from_a_dead_one() {
     let receiver = Receiver::start().await;
     system.client.endpoint(&receiver.url, &["customer.created"]).await;
     let first = system.worker().await;
-    shared_as(&system, &[64]).await;
+    system.database.shared_as(&[64]).await;
     let second = system.worker().await;
-    shared_as(&system, &[32, 32]).await;
+    system.database.shared_as(&[32, 32]).await;
     for n in 0..40 {
         system.client.customer(&format!("c{n}")).await;
     }
@@ -48,7 +37,7 @@ async fn workers_share_the_buckets_and_one_takes_over_from_a_dead_one() {
         system.client.customer(&format!("d{n}")).await;
     }
     system.drained().await;
-    shared_as(&system, &[64]).await;
+    system.database.shared_as(&[64]).await;
     assert_eq!(counts(&receiver).len(), 80);
     drop(first);
 }
@@ -104,7 +93,7 @@ async fn a_worker_that_joins_gets_its_share_although_a_receiver_hangs() {
     }
     let joined = tokio::time::Instant::now();
     let _second = system.worker_with(&slow).await;
-    shared_as(&system, &[32, 32]).await;
+    system.database.shared_as(&[32, 32]).await;
     assert!(joined.elapsed().as_secs() < 10, "{:?}", joined.elapsed());
     system.drained().await;
     eventually("the working receiver has all", async || (counts(&works).len() == 200).then_some(())).await;

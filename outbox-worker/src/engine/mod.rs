@@ -40,7 +40,8 @@ const GONE: u16 = 410;
 const POLL: Duration = Duration::from_millis(200);
 /// How often workers look how many they are. It also shows PostgreSQL that this one lives.
 const SHARE: Duration = Duration::from_millis(500);
-/// How often the outbox is read from its head, for what the cursor and the gaps have missed.
+/// How often the outbox is read from its head, for what the cursor and the gaps have missed, and what is
+/// owed for a due time that can't be.
 const SCAN: Duration = Duration::from_secs(30);
 /// How often the partitions of the coming days are looked after.
 const PARTITIONS: Duration = Duration::from_hours(1);
@@ -66,6 +67,7 @@ pub(crate) struct Engine {
     drain_timeout: Duration,
     disable_after: Duration,
     retention_days: i32,
+    longest_delay: Duration,
     flight: Flight,
     ownership: Ownership,
     cursor: i64,
@@ -95,6 +97,7 @@ impl Engine {
             drain_timeout: options.drain_timeout,
             disable_after: options.disable_after,
             retention_days: i32::from(options.attempt_retention_days),
+            longest_delay: retry::longest_delay(&options.retry_schedule),
             flight: Flight::new(options.retry_schedule.clone(), lane_max, options.attempt_timeout),
             ownership: Ownership::default(),
             cursor: 0,
@@ -138,7 +141,10 @@ impl Engine {
                 () = session.woken() => self.want_fresh = true,
                 _ = poll.tick() => self.poll(),
                 _ = share.tick() => self.share(),
-                _ = scan.tick() => self.scan.again = true,
+                _ = scan.tick() => {
+                    self.scan.again = true;
+                    self.pull_in();
+                }
                 () = sleep_until(paced.unwrap_or_else(Instant::now)), if paced.is_some() => {}
                 _ = health.tick() => {
                     self.record_health(Instant::now());

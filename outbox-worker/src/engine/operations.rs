@@ -30,6 +30,7 @@ pub(super) enum Operation {
     Write,
     Share,
     Unpark,
+    PullIn,
     Walk,
     Health,
     Replay,
@@ -41,7 +42,8 @@ pub(super) enum Done {
     Read(Read),
     Settled(Settlement, Vec<i16>),
     Unsettled(Settlement, DatabaseError),
-    Unparked(u64),
+    /// So many deliveries were made due.
+    MadeDue(Operation, u64),
     Judged(Vec<EndpointKey>),
     Replayed {
         owes: bool,
@@ -147,9 +149,24 @@ impl Engine {
         let own = self.ownership.own();
         if !own.is_empty() && self.busy.insert(Operation::Unpark) {
             self.perform_aside(Operation::Unpark, move |session| async move {
-                session.unpark(&own).await.map(Done::Unparked)
+                session.unpark(&own).await.map(|count| Done::MadeDue(Operation::Unpark, count))
             });
         }
+    }
+
+    /// Looks for what is due later than it can be.
+    pub(super) fn pull_in(&mut self) {
+        let (own, longest_delay) = (self.ownership.own(), self.longest_delay);
+        if own.is_empty() || self.failing.is_some() || !self.busy.insert(Operation::PullIn) {
+            return;
+        }
+        self.perform_aside(Operation::PullIn, move |session| async move {
+            let count = session.pull_in(&own, longest_delay).await?;
+            if count > 0 {
+                tracing::warn!(count, "the database's clock was set back: what was due too late is due now");
+            }
+            Ok(Done::MadeDue(Operation::PullIn, count))
+        });
     }
 
     pub(super) fn perform<F>(&mut self, operation: impl FnOnce(Arc<Session>) -> F)
@@ -198,10 +215,11 @@ impl Engine {
                     }
                     self.want_fresh = true;
                     self.want_due = true;
+                    self.pull_in();
                 }
             }
-            Done::Unparked(count) => {
-                self.busy.remove(&Operation::Unpark);
+            Done::MadeDue(operation, count) => {
+                self.busy.remove(&operation);
                 self.want_due |= count > 0;
             }
             Done::Judged(too_long) => {

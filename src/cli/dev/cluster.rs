@@ -197,6 +197,18 @@ impl Cluster {
             .context("postmaster.pid has no process id")
     }
 
+    /// The port that it listens on.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The folder that its files are in.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// Where a database of it is.
     pub fn url(&self, database: &str) -> anyhow::Result<DatabaseUrl> {
         self.url_text(database).parse().map_err(anyhow::Error::msg)

@@ -8,7 +8,7 @@ use support::database::{Folder, own_cluster};
 use support::proxy::Proxy;
 use support::random::Random;
 use support::system::kill;
-use support::{Database, System, Worker, eventually};
+use support::{Database, System, Worker};
 
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,10 +61,8 @@ impl World {
         cluster.url("postgres").unwrap().create_database("calmony").await.unwrap();
         calmony_pay::database::migrate::migrate(&cluster.url("calmony").unwrap()).await.unwrap();
         let direct = Database { url: cluster.url_text("calmony") };
-        let port = direct.url.rsplit(':').next().unwrap().split('/').next().unwrap().to_owned();
-        let proxy = Proxy::start(port.parse().unwrap()).await;
-        let proxied = direct.url.replace(&format!(":{port}/"), &format!(":{}/", proxy.port));
-        let system = System::on(Database { url: proxied }).await;
+        let proxy = Proxy::start(cluster.port()).await;
+        let system = System::on(Database { url: proxy.url(&direct.url) }).await;
         let schedule = ["200ms"; 31].join(",");
         let options = [("CALMONY_RETRY_SCHEDULE", schedule.as_str()), ("CALMONY_ATTEMPT_TIMEOUT", "2s")];
         let workers = [system.worker_with(&options).await, system.worker_with(&options).await];
@@ -116,19 +114,9 @@ impl World {
     /// Stops a worker until PostgreSQL has ended its session and the other has taken its buckets.
     async fn pause(&self, one: usize) {
         let pid = self.workers[one].process.pid().to_string();
-        let admin = self.direct.admin().await;
-        let holders = "select count(*), count(distinct pid) from pg_locks where locktype = 'advisory' \
-                       and classid = 1129270605 and mode = 'ExclusiveLock' and granted";
-        let held_by = async |workers: i64| {
-            eventually("all buckets are held", async || {
-                let row = admin.query_one(holders, &[]).await.unwrap();
-                (row.get::<_, i64>(0) == 64 && row.get::<_, i64>(1) == workers).then_some(())
-            })
-            .await;
-        };
-        held_by(2).await;
+        self.direct.shared_as(&[32, 32]).await;
         signal("-STOP", &pid);
-        held_by(1).await;
+        self.direct.shared_as(&[64]).await;
         signal("-CONT", &pid);
     }
 

@@ -1,0 +1,105 @@
+//! Clocks that are set forward and back: the programs', and PostgreSQL's.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use support::database::Folder;
+use support::{Database, Receiver, Reply, System};
+
+const DAY: i64 = 24 * 60 * 60;
+
+/// A wall clock of the test's own, for the programs that are started with its environment.
+struct SteppedClock {
+    library: PathBuf,
+    offset: PathBuf,
+}
+
+impl SteppedClock {
+    /// Made with the C compiler that Rust links with.
+    fn new(folder: &Path) -> Self {
+        let clock = Self { library: folder.join("stepped_clock.so"), offset: folder.join("offset") };
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/support/stepped_clock.c");
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-o"]).arg(&clock.library).args([source, "-ldl"]);
+        assert!(compiler.status().unwrap().success(), "cc makes the library");
+        clock.step(0);
+        clock
+    }
+
+    fn environment(&self) -> [(&'static str, &str); 2] {
+        [("LD_PRELOAD", self.library.to_str().unwrap()), ("STEPPED_CLOCK", self.offset.to_str().unwrap())]
+    }
+
+    /// Sets the clock to so many seconds from the right time.
+    fn step(&self, seconds: i64) {
+        let mut file =
+            OpenOptions::new().create(true).write(true).truncate(false).open(&self.offset).unwrap();
+        file.write_all(&seconds.to_ne_bytes()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_stepped_forward_and_back_stalls_nothing_and_loses_nothing() {
+    let folder = Folder::new("clock");
+    let clock = SteppedClock::new(&folder.0);
+    let system = System::with(Database::fresh().await, &clock.environment()).await;
+    let _worker = system.worker_with(&clock.environment()).await;
+    let tries = AtomicU32::new(0);
+    let receiver = Receiver::behaving(move |_| match tries.fetch_add(1, Ordering::Relaxed) % 5 {
+        0 => Reply::Status(500),
+        _ => Reply::Status(200),
+    })
+    .await;
+    system.client.endpoint(&receiver.url, &["customer.created"]).await;
+    let mut signed = Vec::new();
+    for offset in [0, DAY, -2 * DAY, 365 * DAY, 3 * 60 * 60] {
+        clock.step(offset);
+        let seen = receiver.all().len();
+        let mut customers = Vec::new();
+        for n in 0..60 {
+            customers.push(system.client.customer(&format!("customer {n}")).await);
+        }
+        system.drained().await;
+        system.nothing_waits().await;
+        let arrived = receiver.all().split_off(seen);
+        for customer in customers {
+            let its = |event: &serde_json::Value| event["data"]["object"]["id"] == customer.as_str();
+            let times = arrived.iter().filter(|delivery| its(&delivery.event)).count();
+            assert!((1..=4).contains(&times), "{customer} has arrived {times} times at {offset}");
+        }
+        signed.push(arrived.last().unwrap().header("webhook-timestamp").parse::<i64>().unwrap());
+    }
+    // It was the clock that signs.
+    assert!((DAY - 60..DAY + 60).contains(&(signed[1] - signed[0])), "{signed:?}");
+    assert!((-2 * DAY - 60..-2 * DAY + 60).contains(&(signed[2] - signed[0])), "{signed:?}");
+    assert!(system.client.get("/v1/events?limit=100").await.ok()["has_more"].as_bool().unwrap());
+}
+
+#[tokio::test]
+async fn what_was_due_before_the_databases_clock_was_set_back_is_not_waited_for() {
+    let system = System::start().await;
+    let (receiver, up) = Receiver::switched(false).await;
+    system.client.endpoint(&receiver.url, &["customer.created"]).await;
+    let worker = system.worker_with(&[("CALMONY_RETRY_SCHEDULE", "7days")]).await;
+    system.client.customer("Ada").await;
+    receiver.next().await;
+    system.drained().await;
+    drop(worker);
+    // The row that a clock leaves behind that was a month ahead; only who owns its bucket writes it.
+    let admin = system.database.admin().await;
+    admin
+        .batch_execute("select pg_advisory_lock(1129270605, bucket) from generate_series(0, 63) bucket")
+        .await
+        .unwrap();
+    let changed =
+        admin.execute("update calmony.delivery set due_at = due_at + interval '30 days'", &[]).await;
+    assert_eq!(changed.unwrap(), 1);
+    admin.batch_execute("select pg_advisory_unlock_all()").await.unwrap();
+    up.store(true, Ordering::Relaxed);
+    let _worker = system.worker_with(&[("CALMONY_RETRY_SCHEDULE", "7days")]).await;
+    receiver.next().await;
+    system.nothing_waits().await;
+}

@@ -1,0 +1,86 @@
+//! PostgreSQL's machine is lost, and a standby takes its place.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use calmony_pay::cli::dev::cluster::Cluster;
+use support::database::{Folder, PASSWORD, own_cluster, own_cluster_with};
+use support::proxy::Proxy;
+use support::system::kill;
+use support::{Database, Receiver, System, eventually};
+
+use super::acknowledged::{arrived, check_ledger, load};
+
+#[tokio::test]
+async fn a_failover_to_a_standby_loses_nothing_that_was_acknowledged() {
+    let (mut primary, _folder) = own_cluster("primary").await;
+    primary.url("postgres").unwrap().create_database("calmony").await.unwrap();
+    calmony_pay::database::migrate::migrate(&primary.url("calmony").unwrap()).await.unwrap();
+    let (mut standby, _standby_folder) = standby_of(&mut primary).await;
+    let promoted = Database { url: standby.url_text("calmony") };
+    let proxy = Proxy::start(primary.port()).await;
+    let system = System::on(Database { url: proxy.url(&primary.url_text("calmony")) }).await;
+    // One worker is led by a proxy, the other finds out by itself.
+    let (_, places) = promoted.url.split_once('@').unwrap();
+    let either = primary.url_text("").trim_end_matches('/').to_owned();
+    let either = format!("{either},{places}?target_session_attrs=read-write");
+    let _workers =
+        [system.worker().await, system.worker_with(&[("CALMONY_DATABASE_URL", either.as_str())]).await];
+    let receiver = Receiver::start().await;
+    system.client.endpoint(&receiver.url, &["customer.created"]).await;
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> =
+        (0..8).map(|n| tokio::spawn(load(system.client.clone(), n, stop.clone()))).collect();
+    arrived(&receiver, 200).await;
+    kill(primary.pid().unwrap());
+    primary.ended().await;
+    // Whoever switches over early finds a database that only reads.
+    proxy.lead_to(standby.port());
+    eventually("writes are refused, and clients told to come again", async || {
+        let answer = system.client.post("/v1/customers", "name=early").await;
+        assert_eq!(answer.status, 503, "{}", answer.text);
+        let reads = system.client.get("/v1/customers?limit=1").await;
+        (reads.status == 200).then_some(())
+    })
+    .await;
+    promoted.admin().await.batch_execute("select pg_promote()").await.unwrap();
+    promoted.shared_as(&[32, 32]).await;
+    // Nobody restarts the API or the workers: they go on by themselves.
+    arrived(&receiver, receiver.all().len() + 200).await;
+    stop.store(true, Ordering::Relaxed);
+    let mut acknowledged = Vec::new();
+    for client in clients {
+        acknowledged.extend(client.await.unwrap());
+    }
+    system.drained().await;
+    check_ledger(&system, &receiver, &acknowledged).await;
+    standby.stop().await.unwrap();
+}
+
+/// A synchronous standby of that cluster, which is restarted for it: what is committed is on both.
+async fn standby_of(primary: &mut Cluster) -> (Cluster, Folder) {
+    let from = format!(
+        "primary_conninfo=host=127.0.0.1 port={} user=calmony password={PASSWORD} application_name=standby",
+        primary.port()
+    );
+    let (mut standby, folder) = own_cluster_with("standby", &["fsync=off", &from]).await;
+    standby.stop().await.unwrap();
+    primary.stop().await.unwrap();
+    std::fs::remove_dir_all(standby.data()).unwrap();
+    let copied = Command::new("cp").arg("-a").args([primary.data(), standby.data()]).status().unwrap();
+    assert!(copied.success());
+    std::fs::write(standby.data().join("standby.signal"), "").unwrap();
+    primary.start().await.unwrap();
+    standby.start().await.unwrap();
+    let admin = Database { url: primary.url_text("postgres") }.admin().await;
+    admin.batch_execute("alter system set synchronous_standby_names = 'standby'").await.unwrap();
+    admin.batch_execute("select pg_reload_conf()").await.unwrap();
+    eventually("the standby is synchronous", async || {
+        let sync = "select count(*) from pg_stat_replication where sync_state = 'sync'";
+        (admin.query_one(sync, &[]).await.unwrap().get::<_, i64>(0) == 1).then_some(())
+    })
+    .await;
+    (standby, folder)
+}
