@@ -4,6 +4,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+/// The last second of the year 9999, the latest time that is taken from clients.
+pub const SECOND_MAX: u64 = 253_402_300_799;
+
 /// An instant, in whole milliseconds since the Unix epoch. On the wire it is whole seconds (see [`Timestamp::seconds`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

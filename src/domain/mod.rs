@@ -13,6 +13,7 @@ pub mod rate_limit;
 pub mod rejection;
 pub mod replay;
 pub mod schema;
+pub mod search;
 pub mod text;
 pub mod webhook_endpoint;
 

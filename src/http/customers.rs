@@ -10,6 +10,7 @@ use super::error::ApiError;
 use super::lists::{self, PathId, TimeRange};
 use super::params::{NoParams, Params};
 use super::render::{self, Rendered};
+use super::search::{self, SearchParams};
 use crate::clock;
 use crate::contract::{Customer, Kind as _};
 use crate::domain::customer::{self, Changes};
@@ -100,4 +101,13 @@ pub(super) async fn list(
     let filter =
         ObjectFilter { created_from: created.from, created_until: created.until, email: params.email };
     lists::objects::<Customer>(&app, &caller, "/v1/customers", &filter, &page).await
+}
+
+/// Search customers.
+pub(super) async fn search(
+    State(app): State<App>,
+    caller: Caller,
+    Params(params): Params<SearchParams>,
+) -> Result<Rendered, ApiError> {
+    search::objects::<Customer>(&app, &caller, "/v1/customers/search", params).await
 }

@@ -43,7 +43,8 @@ pub(super) struct Asked(pub(super) String);
 
 /// What can be expanded in a component.
 pub(super) fn expandable(component: &str) -> Vec<String> {
-    let (of, prefix) = component.strip_suffix("List").map_or((component, ""), |of| (of, "data."));
+    let listed = component.strip_suffix("List").or_else(|| component.strip_suffix("SearchResult"));
+    let (of, prefix) = listed.map_or((component, ""), |of| (of, "data."));
     let fields = FIELDS.iter().find(|(name, _)| *name == of).map_or(&[][..], |(_, fields)| fields);
     fields.iter().map(|(field, _)| format!("{prefix}{field}")).collect()
 }

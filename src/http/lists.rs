@@ -14,7 +14,7 @@ use super::App;
 use super::caller::Caller;
 use super::error::ApiError;
 use super::render::{self, Rendered};
-use crate::clock::Timestamp;
+use crate::clock::{SECOND_MAX, Timestamp};
 use crate::contract::Kind;
 use crate::domain::{ParameterError, Problem, Rejection};
 use crate::id::Id;
@@ -28,8 +28,6 @@ const LIMIT_MAX: i64 = 100;
 const LIMIT_DEFAULT: i64 = 10;
 /// What times and amounts are.
 const INT64: SchemaFormat = SchemaFormat::KnownFormat(KnownFormat::Int64);
-/// The last second of the year 9999, the latest time that is taken.
-const SECOND_MAX: i64 = 253_402_300_799;
 
 /// The parameters of a list that takes no others.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -132,8 +130,7 @@ pub(super) fn end_of(second: i64) -> Timestamp {
 
 /// The first instant of a second. What is too early or too late to be stored is the earliest or the latest.
 fn start_of(second: i64) -> Timestamp {
-    let second = u64::try_from(second.clamp(0, SECOND_MAX)).unwrap_or(0);
-    Timestamp::from_millis(second * 1000)
+    Timestamp::from_millis(u64::try_from(second).unwrap_or(0).min(SECOND_MAX) * 1000)
 }
 
 impl TimeRange {

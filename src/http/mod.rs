@@ -15,6 +15,7 @@ mod render;
 mod replays;
 mod request;
 mod routes;
+mod search;
 mod server;
 mod stream;
 mod targets;

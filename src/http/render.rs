@@ -55,8 +55,27 @@ struct List<'a> {
     data: Vec<&'a RawValue>,
 }
 
+#[derive(Serialize)]
+struct SearchResult<'a> {
+    object: &'static str,
+    url: &'a str,
+    has_more: bool,
+    next_page: Option<&'a str>,
+    data: Vec<&'a RawValue>,
+}
+
+/// The envelope of what was found, around objects that are JSON already.
+pub(super) fn found(url: &str, page: &Listed<String>, next_page: Option<&str>) -> Result<Rendered, ApiError> {
+    let (object, has_more, data) = ("search_result", page.has_more, raw(&page.entries)?);
+    Ok(Rendered(serde_json::to_string(&SearchResult { object, url, has_more, next_page, data })?))
+}
+
+fn raw(entries: &[String]) -> Result<Vec<&RawValue>, serde_json::Error> {
+    entries.iter().map(|entry| serde_json::from_str(entry)).collect()
+}
+
 /// A list envelope around objects that are JSON already.
 pub(super) fn list(url: &str, page: &Listed<String>) -> Result<Rendered, ApiError> {
-    let data = page.entries.iter().map(|entry| serde_json::from_str(entry)).collect::<Result<_, _>>()?;
-    Ok(Rendered(serde_json::to_string(&List { object: "list", url, has_more: page.has_more, data })?))
+    let (has_more, data) = (page.has_more, raw(&page.entries)?);
+    Ok(Rendered(serde_json::to_string(&List { object: "list", url, has_more, data })?))
 }

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::lists::PageParams;
 use super::params::NoParams;
+use super::search::SearchParams;
 use super::{App, customers, deliveries, events, openapi, replays, stream, webhook_endpoints};
 use crate::contract::EventType as E;
 use crate::domain::{customer, webhook_endpoint};
@@ -131,6 +132,12 @@ fn customers() -> Vec<Route> {
             .summary("List customers, newest first.")
             .takes::<customers::ListParams>()
             .answers(&["CustomerList"]),
+        get("/v1/customers/search", customers::search)
+            .summary(
+                "Search customers by created, email, metadata, name and phone, in Stripe's query language.",
+            )
+            .takes::<SearchParams>()
+            .answers(&["CustomerSearchResult"]),
         get("/v1/customers/{id}", customers::retrieve)
             .summary(
                 "Retrieve a customer, or what is left of a deleted one; as it is, or as it was (`as_of`).",

@@ -7,6 +7,7 @@ pub mod accounts;
 mod appender;
 pub mod idempotency;
 mod key_use;
+mod search;
 pub mod secrets;
 pub mod verify;
 mod wake;
@@ -110,6 +111,7 @@ pub struct Log {
     pool: Pool,
     appender: Appender,
     turns: Arc<[Mutex<()>]>,
+    search_turn: Arc<Mutex<()>>,
     key_use: KeyUse,
 }
 
@@ -121,6 +123,7 @@ impl Log {
             key_use: KeyUse::start(pool.clone()),
             pool,
             appender: Appender::start(url),
+            search_turn: Arc::default(),
             turns: (0..TURNS).map(|_| Mutex::new(())).collect(),
         })
     }

@@ -20,7 +20,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_m
 impl Reader {
     /// A position at or below which every append has been committed or will never be. What another program has begun and
     /// doesn't end is waited for six seconds.
-    pub(super) async fn decided_position(&self) -> Result<i64, DatabaseError> {
+    pub async fn decided_position(&self) -> Result<i64, DatabaseError> {
         let client = self.client().await?;
         let position = client.prepare_cached(include_str!("sql/fence_position.sql")).await?;
         let appending = client.prepare_cached(include_str!("sql/fence_appending.sql")).await?;

@@ -8,6 +8,7 @@ pub mod keys;
 pub mod objects;
 pub mod page;
 pub mod replays;
+pub mod search;
 
 use deadpool_postgres::{Client, Pool};
 

@@ -114,7 +114,7 @@ impl Reader {
 }
 
 /// The ids that a list may show: greater than the start, less than the end. `_` + 1 is `` ` ``: the end of a prefix.
-fn id_range<K: Kind>(filter: &ObjectFilter, direction: &Direction) -> Range<String> {
+pub(super) fn id_range<K: Kind>(filter: &ObjectFilter, direction: &Direction) -> Range<String> {
     let prefix = K::RESOURCE.prefix;
     let first = |at: Timestamp| Id::<K>::first_at(at).to_string();
     let mut range = format!("{prefix}_")..format!("{prefix}`");

@@ -11,5 +11,6 @@ mod lists;
 mod load;
 mod races;
 mod random_bytes;
+mod search;
 mod stream;
 mod webhook_endpoints;

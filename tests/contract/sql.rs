@@ -120,3 +120,33 @@ async fn no_hot_statement_scans_a_table() {
         admin.batch_execute("deallocate s").await.unwrap();
     }
 }
+
+/// A search is planned for its terms: rare ones are looked up, and what nearly everybody has is met on the way down the ids.
+#[tokio::test]
+async fn a_search_is_led_by_what_is_rare() {
+    let database = Database::fresh().await;
+    let admin = database.admin().await;
+    let documents = "insert into calmony.search_document (account, id, version, terms) \
+        select 1, 'cus_01HF' || lpad(i::text, 22, '0'), 1, array['1p0', '1n=' || i, '1mplan' || i % 2] \
+          from generate_series(1, 20000) i";
+    admin.batch_execute(documents).await.unwrap();
+    admin.batch_execute("vacuum analyze calmony.search_document").await.unwrap();
+    let sql = include_str!("../../src/read/sql/search.sql");
+    admin.batch_execute(&format!("set plan_cache_mode = force_custom_plan; prepare s as {sql}")).await.unwrap();
+    for (all_of, none_of, containing, index) in [
+        ("1n=777", "", "", "search_document_terms"),
+        ("1n=777,1p0", "", "", "search_document_terms"),
+        ("1p0", "", "", "search_documents_are_unique"),
+        ("1mplan1", "", "", "search_documents_are_unique"),
+        ("1p0", "1mplan1", "x", "search_documents_are_unique"),
+        ("", "1mplan1", "", "search_documents_are_unique"),
+    ] {
+        let explain = format!(
+            "explain execute s(1, 'cus_', 'cus`', '{{{all_of}}}', '{{{none_of}}}', '{{n}}', '{{{containing}}}', '{{true}}', \
+             '{{}}', '{{}}', 11)"
+        );
+        let rows = admin.query(&explain, &[]).await.unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        assert!(plan.iter().any(|line| line.contains(index)), "{all_of} {none_of}:\n{}", plan.join("\n"));
+    }
+}

@@ -59,6 +59,15 @@ describe("customers", () => {
     assert.deepEqual(await all(stripe.customers.list({ email })), []);
   });
 
+  test("search finds at once, and pages", async () => {
+    const mark = randomUUID();
+    const made = [];
+    for (let n = 0; n < 12; n++) made.push((await stripe.customers.create({ email: `${n}@${mark}.example` })).id);
+    const query = `email~"@${mark}"`;
+    assert.deepEqual(await all(stripe.customers.search({ query, limit: 5 })), made.toReversed());
+    assert.equal((await stripe.customers.search({ query: `${query} -email:"3@${mark}.example"` })).data.length, 10);
+  });
+
   test("brackets are literal in the query", async () => {
     const made = await stripe.customers.create({});
     const found = await stripe.customers.list({ created: { gte: made.created }, limit: 100 });

@@ -89,6 +89,18 @@ class Customers(unittest.TestCase):
             customers.delete(one.id)
         self.assertEqual(customers.list({"email": mark}).data, [])
 
+    def test_search_finds_at_once_and_pages(self):
+        mark = uuid.uuid4().hex
+        made = [customers.create({"name": f"{mark} {n}", "metadata": {"mark": mark}}).id for n in range(12)]
+        query = f"metadata['mark']:'{mark}' AND name~'{mark[:10]}'"
+        found = customers.search({"query": query, "limit": 5})
+        self.assertEqual(found.object, "search_result")
+        self.assertEqual([one.id for one in found.auto_paging_iter()], made[::-1])
+        self.assertEqual(customers.search({"query": f"{query} -name:'{mark} 3' created>0"}).data[0].id, made[-1])
+        error = error_of(customers.search, {"query": "plan:'gold'"})
+        self.assertIsInstance(error, stripe.InvalidRequestError)
+        self.assertEqual(error.param, "query")
+
     def test_created_ranges(self):
         made = customers.create({})
         now = made.created

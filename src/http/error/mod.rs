@@ -44,6 +44,8 @@ pub(super) enum ApiError {
     Overloaded,
     /// So many follow the log at this process.
     TooManyStreams,
+    /// What is searched lags behind the log.
+    SearchBehind,
     /// Others kept changing the object.
     Conflict,
     /// The database can't be reached or the server is too slow just now.
@@ -241,6 +243,10 @@ impl From<ApiError> for Sent {
                 "This object was being changed by other requests all the time. Nothing was changed; try again.",
             )
             .with(ErrorCode::LockTimeout, None),
+            ApiError::SearchBehind => Self::ours(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "What is searched is still being brought up to date. It goes on where it is; try again in a moment.",
+            ),
             ApiError::Unavailable => {
                 Self::ours(StatusCode::SERVICE_UNAVAILABLE, "The service is not available just now. Try again.")
             }

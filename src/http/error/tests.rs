@@ -51,6 +51,7 @@ fn samples() -> Vec<ApiError> {
         ApiError::TooManyRequests,
         ApiError::TooManyStreams,
         ApiError::Overloaded,
+        ApiError::SearchBehind,
         ApiError::Conflict,
         ApiError::Unavailable,
         ApiError::Internal,
@@ -103,6 +104,7 @@ fn error_is_here(error: &ApiError) {
         | ApiError::TooManyRequests
         | ApiError::TooManyStreams
         | ApiError::Overloaded
+        | ApiError::SearchBehind
         | ApiError::Conflict
         | ApiError::Unavailable
         | ApiError::Internal => {}

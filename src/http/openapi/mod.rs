@@ -109,5 +109,6 @@ fn components() -> Value {
     for name in ["Customer", "Delivery", "Event", "Replay", "WebhookEndpoint"] {
         all.insert(format!("{name}List"), schemas::list_of(name));
     }
+    all.insert("CustomerSearchResult".to_owned(), schemas::search_result_of("Customer"));
     Value::Object(all)
 }

@@ -122,8 +122,10 @@ fn path_parameters(path: &str) -> Vec<Value> {
 fn query_parameters(takes: &Value) -> Vec<Value> {
     let mut all = Vec::new();
     let Some(properties) = takes.get("properties").and_then(Value::as_object) else { return all };
+    let required = takes.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
     let mut add = |name: String, schema: Value| {
-        all.push(json!({ "name": name, "in": "query", "required": false, "schema": schema }));
+        let required = required.contains(&json!(name));
+        all.push(json!({ "name": name, "in": "query", "required": required, "schema": schema }));
     };
     for (name, schema) in properties {
         let alternatives = schema.get("oneOf").and_then(Value::as_array).cloned().unwrap_or_default();

@@ -92,6 +92,17 @@ pub(super) fn object(properties: &Value) -> Value {
     sent(json!({ "type": "object", "properties": properties }))
 }
 
+/// A page of what was found.
+pub(super) fn search_result_of(name: &str) -> Value {
+    object(&json!({
+        "object": { "type": "string", "enum": ["search_result"] },
+        "url": { "type": "string", "pattern": "^/" },
+        "has_more": { "type": "boolean" },
+        "next_page": { "type": ["string", "null"] },
+        "data": { "type": "array", "items": reference(name) },
+    }))
+}
+
 /// A page of a list.
 pub(super) fn list_of(name: &str) -> Value {
     object(&json!({

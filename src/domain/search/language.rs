@@ -1,0 +1,217 @@
+//! The query language: clauses `field operator value`, joined all by AND (or nothing) or all by OR.
+
+use std::iter::Peekable;
+use std::ops::Range;
+use std::str::CharIndices;
+
+use super::{CLAUSES_MAX, Clause, QUERY_MAX, SUBSTRING_MIN, Test, TextField};
+use crate::domain::text::check_length;
+use crate::domain::{ParameterError, Problem};
+
+/// A value as it is written.
+enum Value {
+    Quoted(String),
+    Null,
+    Bare(String),
+}
+
+/// Reads a query into its clauses; true when one of them is enough.
+pub(super) fn read(text: &str) -> Result<(Vec<Clause>, bool), ParameterError> {
+    check_length("query", text, QUERY_MAX)?;
+    let mut reader = Reader { text, rest: text.char_indices().peekable() };
+    let mut clauses = Vec::new();
+    let mut joined: Option<bool> = None;
+    reader.skip_space();
+    loop {
+        clauses.push(reader.clause()?);
+        if clauses.len() > CLAUSES_MAX {
+            return Err(ParameterError::new("query", Problem::TooMany(CLAUSES_MAX)));
+        }
+        let spaced = reader.skip_space();
+        if reader.rest.peek().is_none() {
+            return Ok((clauses, joined.unwrap_or(false)));
+        }
+        if !spaced {
+            return Err(reader.wrong("a space between clauses"));
+        }
+        let by_or = reader.connector();
+        if *joined.get_or_insert(by_or) != by_or {
+            return Err(malformed("AND and OR can't be combined"));
+        }
+    }
+}
+
+fn malformed(reason: impl Into<String>) -> ParameterError {
+    ParameterError::new("query", Problem::Malformed(reason.into()))
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    rest: Peekable<CharIndices<'a>>,
+}
+
+impl Reader<'_> {
+    fn skip_space(&mut self) -> bool {
+        let mut any = false;
+        while self.rest.next_if(|(_, c)| c.is_whitespace()).is_some() {
+            any = true;
+        }
+        any
+    }
+
+    fn take(&mut self, wanted: char) -> bool {
+        self.rest.next_if(|(_, c)| *c == wanted).is_some()
+    }
+
+    fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> String {
+        let mut taken = String::new();
+        while let Some((_, c)) = self.rest.next_if(|(_, c)| wanted(*c)) {
+            taken.push(c);
+        }
+        taken
+    }
+
+    /// What the rest of the query is read from here on.
+    fn at(&mut self) -> &str {
+        let at = self.rest.peek().map_or(self.text.len(), |(at, _)| *at);
+        self.text.get(at..).unwrap_or_default()
+    }
+
+    fn wrong(&mut self, expected: &str) -> ParameterError {
+        let found: String = self.at().chars().take(20).collect();
+        if found.is_empty() {
+            malformed(format!("expected {expected} at its end"))
+        } else {
+            malformed(format!("expected {expected} at '{found}'"))
+        }
+    }
+
+    /// AND, OR or nothing, which is AND; true for OR.
+    fn connector(&mut self) -> bool {
+        let word: String = self.at().chars().take_while(|c| !c.is_whitespace()).collect();
+        let by_or = word.eq_ignore_ascii_case("or");
+        if by_or || word.eq_ignore_ascii_case("and") {
+            self.take_while(|c| !c.is_whitespace());
+            self.skip_space();
+        }
+        by_or
+    }
+
+    fn clause(&mut self) -> Result<Clause, ParameterError> {
+        let negated = self.take('-');
+        if matches!(self.rest.peek(), Some((_, '(' | ')'))) {
+            return Err(malformed("parentheses are not supported"));
+        }
+        let field = self.take_while(|c| c.is_ascii_alphanumeric() || c == '_');
+        let test = match field.as_str() {
+            "email" => self.text(TextField::Email, &field),
+            "name" => self.text(TextField::Name, &field),
+            "phone" => self.text(TextField::Phone, &field),
+            "metadata" => self.metadata(),
+            "created" => self.created(),
+            "" => Err(self.wrong("a field, an operator and a value, such as email:'ada@example.com',")),
+            _ => {
+                let field: String = field.chars().take(40).collect();
+                Err(malformed(format!(
+                    "'{field}' can't be searched; what can: created, email, metadata, name, phone"
+                )))
+            }
+        }?;
+        Ok(Clause { test, negated })
+    }
+
+    fn operator(&mut self) -> Result<&'static str, ParameterError> {
+        let found = match self.rest.peek() {
+            Some((_, ':')) => ":",
+            Some((_, '~')) => "~",
+            Some((_, '>')) => ">",
+            Some((_, '<')) => "<",
+            _ => return Err(self.wrong("an operator (: ~ > < >= <=)")),
+        };
+        self.rest.next();
+        let or_equal = matches!(found, ">" | "<") && self.take('=');
+        Ok(match (found, or_equal) {
+            (">", true) => ">=",
+            ("<", true) => "<=",
+            (operator, _) => operator,
+        })
+    }
+
+    fn value(&mut self) -> Result<Value, ParameterError> {
+        if let Some(quote) = self.quote() {
+            return self.quoted(quote).map(Value::Quoted);
+        }
+        let bare = self.take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '.'));
+        match bare.as_str() {
+            "" => Err(self.wrong("a value")),
+            "null" => Ok(Value::Null),
+            _ => Ok(Value::Bare(bare)),
+        }
+    }
+
+    fn quote(&mut self) -> Option<char> {
+        self.rest.next_if(|(_, c)| matches!(c, '\'' | '"')).map(|(_, quote)| quote)
+    }
+
+    /// A text up to its closing quote. A backslash takes the next character as it is.
+    fn quoted(&mut self, quote: char) -> Result<String, ParameterError> {
+        let mut text = String::new();
+        while let Some((_, c)) = self.rest.next() {
+            match c {
+                c if c == quote => return Ok(text),
+                '\\' => text.extend(self.rest.next().map(|(_, c)| c)),
+                c => text.push(c),
+            }
+        }
+        Err(malformed("a quote is not closed"))
+    }
+
+    fn text(&mut self, field: TextField, name: &str) -> Result<Test, ParameterError> {
+        match (self.operator()?, self.value()?) {
+            (":", Value::Null) => Ok(Test::IsNull(field)),
+            (":", Value::Quoted(value)) => Ok(Test::Is(field, value)),
+            ("~", Value::Quoted(value)) if value.chars().nth(SUBSTRING_MIN - 1).is_some() => {
+                Ok(Test::Contains(field, value))
+            }
+            ("~", Value::Quoted(_)) => {
+                Err(malformed(format!("{name}~ needs at least {SUBSTRING_MIN} characters")))
+            }
+            (":" | "~", _) => Err(malformed(format!("the value of {name} must be in quotes"))),
+            (operator, _) => Err(malformed(format!("{name} can't be compared by {operator}"))),
+        }
+    }
+
+    fn metadata(&mut self) -> Result<Test, ParameterError> {
+        let key =
+            if self.take('[') { self.quote().map(|quote| self.quoted(quote)).transpose()? } else { None };
+        let Some(key) = key.filter(|_| self.take(']')) else {
+            return Err(malformed("metadata is searched by its key: metadata['key']:'value'"));
+        };
+        match (self.operator()?, self.value()?) {
+            (":", Value::Null) => Ok(Test::MetadataIsNull(key)),
+            (":", Value::Quoted(value)) => Ok(Test::MetadataIs(key, value)),
+            (":", Value::Bare(_)) => Err(malformed("the value of metadata must be in quotes")),
+            (operator, _) => Err(malformed(format!("metadata can't be compared by {operator}"))),
+        }
+    }
+
+    fn created(&mut self) -> Result<Test, ParameterError> {
+        let (operator, value) = (self.operator()?, self.value()?);
+        let second = match value {
+            Value::Quoted(text) | Value::Bare(text) => text.parse::<i64>().ok(),
+            Value::Null => None,
+        };
+        let second = second.ok_or_else(|| malformed("created must be a time in Unix seconds"))?;
+        let (this, next) =
+            (u64::try_from(second).unwrap_or(0), u64::try_from(second.saturating_add(1)).unwrap_or(0));
+        let seconds: Range<u64> = match operator {
+            ":" => this..next,
+            ">" => next..u64::MAX,
+            ">=" => this..u64::MAX,
+            "<" => 0..this,
+            "<=" => 0..next,
+            operator => return Err(malformed(format!("created can't be compared by {operator}"))),
+        };
+        Ok(Test::Created(seconds))
+    }
+}

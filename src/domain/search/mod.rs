@@ -1,0 +1,235 @@
+//! What objects are found by: a query becomes conditions, an object becomes a document of terms, and both spell terms alike.
+//!
+//! The language is Stripe's (<https://docs.stripe.com/search>): [`language`] reads it. Upper and lower case are the same.
+
+mod language;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use super::ParameterError;
+
+/// The longest query, in characters.
+pub const QUERY_MAX: usize = 2_000;
+/// The most clauses of a query.
+pub const CLAUSES_MAX: usize = 10;
+/// The fewest characters that can be searched for within a text.
+pub const SUBSTRING_MIN: usize = 3;
+/// The longest term that is stored as it is, in bytes; of a longer one the digest. PostgreSQL takes 2,700.
+const TERM_MAX: usize = 2_000;
+/// Between the name and the value of metadata: neither can be told to end there by accident.
+const SEPARATOR: char = '\u{1f}';
+
+/// The letter of metadata.
+const METADATA: &str = "m";
+
+/// A text that a customer is found by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextField {
+    /// The email address.
+    Email,
+    /// The name.
+    Name,
+    /// The phone number.
+    Phone,
+}
+
+impl TextField {
+    /// Its letter: in terms, which are many and had better be short, and in `read/sql/search.sql`.
+    #[must_use]
+    pub const fn letter(self) -> &'static str {
+        match self {
+            Self::Email => "e",
+            Self::Name => "n",
+            Self::Phone => "p",
+        }
+    }
+}
+
+/// What one clause asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Test {
+    Is(TextField, String),
+    Contains(TextField, String),
+    IsNull(TextField),
+    MetadataIs(String, String),
+    MetadataIsNull(String),
+    /// Created within these seconds.
+    Created(Range<u64>),
+}
+
+/// One clause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Clause {
+    test: Test,
+    negated: bool,
+}
+
+/// All that must hold at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// Terms that the document has.
+    pub all_of: Vec<String>,
+    /// Terms that it doesn't have.
+    pub none_of: Vec<String>,
+    /// Texts that have this within them, in lower case.
+    pub containing: Vec<(TextField, String)>,
+    /// Texts that don't.
+    pub lacking: Vec<(TextField, String)>,
+    /// Seconds within which it was created.
+    pub created: Range<u64>,
+    /// Seconds within which it wasn't.
+    pub not_created: Vec<Range<u64>>,
+}
+
+/// A query: what meets one of the conditions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query(Vec<Condition>);
+
+impl Query {
+    /// Reads a query of that account.
+    pub fn parse(account: i64, text: &str) -> Result<Self, ParameterError> {
+        let (clauses, any) = language::read(text)?;
+        if any {
+            return Ok(Self(clauses.into_iter().map(|clause| Condition::of(account, [clause])).collect()));
+        }
+        Ok(Self(vec![Condition::of(account, clauses)]))
+    }
+
+    /// Its conditions.
+    #[must_use]
+    pub fn conditions(&self) -> &[Condition] {
+        &self.0
+    }
+}
+
+impl Condition {
+    fn of(account: i64, clauses: impl IntoIterator<Item = Clause>) -> Self {
+        let mut condition = Self {
+            all_of: Vec::new(),
+            none_of: Vec::new(),
+            containing: Vec::new(),
+            lacking: Vec::new(),
+            created: 0..u64::MAX,
+            not_created: Vec::new(),
+        };
+        for Clause { test, negated } in clauses {
+            condition.add(account, test, negated);
+        }
+        condition
+    }
+
+    fn add(&mut self, account: i64, test: Test, negated: bool) {
+        let terms = match test {
+            Test::Is(field, value) => vec![term(account, field.letter(), "=", &value.to_lowercase())],
+            Test::IsNull(field) => vec![term(account, field.letter(), "0", "")],
+            Test::MetadataIs(key, value) => vec![metadata_term(account, &key, &value)],
+            // There is a term for having it, so not having it is the other way round.
+            Test::MetadataIsNull(key) => {
+                let has = term(account, METADATA, "?", &key);
+                if negated {
+                    self.all_of.push(has);
+                } else {
+                    self.none_of.push(has);
+                }
+                return;
+            }
+            Test::Contains(field, value) => {
+                let value = value.to_lowercase();
+                if negated {
+                    self.lacking.push((field, value));
+                    return;
+                }
+                let grams = trigrams(&value).map(|gram| term(account, field.letter(), "~", &gram)).collect();
+                self.containing.push((field, value));
+                grams
+            }
+            Test::Created(seconds) => {
+                if negated {
+                    self.not_created.push(seconds);
+                } else {
+                    self.created = self.created.start.max(seconds.start)..self.created.end.min(seconds.end);
+                }
+                return;
+            }
+        };
+        if negated { self.none_of.extend(terms) } else { self.all_of.extend(terms) }
+    }
+}
+
+/// What is kept of a customer for searching.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Document {
+    /// The name in lower case.
+    pub name: Option<String>,
+    /// The email address in lower case.
+    pub email: Option<String>,
+    /// The phone number in lower case.
+    pub phone: Option<String>,
+    /// What it is found by.
+    pub terms: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Searchable {
+    email: Option<String>,
+    name: Option<String>,
+    phone: Option<String>,
+    metadata: BTreeMap<String, String>,
+}
+
+impl Document {
+    /// The document of a customer, as it is stored in the log.
+    pub fn of(account: i64, customer: &str) -> Result<Self, serde_json::Error> {
+        let Searchable { email, name, phone, metadata } = serde_json::from_str(customer)?;
+        let mut terms = Vec::new();
+        let mut text = |field: TextField, value: Option<String>| {
+            let field = field.letter();
+            let value = value.map(|value| value.to_lowercase());
+            match &value {
+                Some(value) => {
+                    terms.push(term(account, field, "=", value));
+                    terms.extend(trigrams(value).map(|gram| term(account, field, "~", &gram)));
+                }
+                None => terms.push(term(account, field, "0", "")),
+            }
+            value
+        };
+        let (name, email) = (text(TextField::Name, name), text(TextField::Email, email));
+        let phone = text(TextField::Phone, phone);
+        for (key, value) in &metadata {
+            terms.push(term(account, METADATA, "?", key));
+            terms.push(metadata_term(account, key, value));
+        }
+        terms.sort_unstable();
+        terms.dedup();
+        Ok(Self { name, email, phone, terms })
+    }
+}
+
+fn metadata_term(account: i64, key: &str, value: &str) -> String {
+    term(account, METADATA, "=", &format!("{key}{SEPARATOR}{}", value.to_lowercase()))
+}
+
+/// A term: whose it is, what it says of which field. Values are in lower case, keys of metadata as they are.
+fn term(account: i64, field: &str, says: &str, value: &str) -> String {
+    let term = format!("{account}{field}{says}{value}");
+    if term.len() <= TERM_MAX {
+        return term;
+    }
+    let digest = Sha256::digest(value.as_bytes());
+    digest.iter().fold(format!("{account}{field}{says}#"), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// Every three characters that follow each other.
+fn trigrams(text: &str) -> impl Iterator<Item = String> {
+    let characters: Vec<char> = text.chars().collect();
+    let grams: Vec<String> = characters.windows(SUBSTRING_MIN).map(|gram| gram.iter().collect()).collect();
+    grams.into_iter()
+}
+
+#[cfg(test)]
+mod tests;

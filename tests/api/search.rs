@@ -1,0 +1,134 @@
+//! `GET /v1/customers/search`.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use support::{Answer, Client, System};
+
+async fn search(client: &Client, parameters: &[(&str, &str)]) -> Answer {
+    let query: Vec<String> =
+        parameters.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    client.get(&format!("/v1/customers/search?{}", query.join("&"))).await
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02x}"))
+}
+
+/// The names of what is found, in the order of the answer.
+async fn names(client: &Client, query: &str) -> Vec<String> {
+    let found = search(client, &[("query", query), ("limit", "100")]).await.ok();
+    assert_eq!(found["object"], "search_result");
+    assert_eq!(found["url"], "/v1/customers/search");
+    let name = |customer: &Value| customer["name"].as_str().unwrap_or("-").to_owned();
+    found["data"].as_array().unwrap().iter().map(name).collect()
+}
+
+async fn create(client: &Client, customer: Value) -> String {
+    client.json(Method::POST, "/v1/customers", &customer).await.id()
+}
+
+#[tokio::test]
+async fn a_search_finds_what_was_answered_before_it_and_nothing_else() {
+    let system = System::start().await;
+    let client = &system.client;
+    assert_eq!(names(client, "name:'ada'").await, [""; 0]);
+    let ada = create(
+        client,
+        json!({ "name": "Ada Lovelace", "email": "Ada@Example.com", "metadata": { "plan": "Gold" } }),
+    )
+    .await;
+    create(client, json!({ "name": "Bob", "email": "bob@example.com", "phone": "+1 555" })).await;
+    create(client, json!({ "email": "nobody@example.org" })).await;
+    // Another account's, and what isn't a customer.
+    create(&client.with_key(&system.other_key), json!({ "name": "Ada Other" })).await;
+    client.endpoint("https://example.com/", &["*"]).await;
+
+    assert_eq!(names(client, "name~'LOVE'").await, ["Ada Lovelace"]);
+    assert_eq!(names(client, "email~'@example.com'").await, ["Bob", "Ada Lovelace"]);
+    assert_eq!(names(client, "name:null").await, ["-"]);
+    assert_eq!(names(client, "-name:null").await, ["Bob", "Ada Lovelace"]);
+    assert_eq!(names(client, "phone~'555' OR metadata['plan']:'gold'").await, ["Bob", "Ada Lovelace"]);
+    assert_eq!(names(client, "phone~'555' AND metadata['plan']:'gold'").await, [""; 0]);
+    assert_eq!(names(client, "-metadata['plan']:null").await, ["Ada Lovelace"]);
+    assert_eq!(names(client, "-email~'example.org' -name:'bob'").await, ["Ada Lovelace"]);
+    assert_eq!(names(client, "created>0").await.len(), 3);
+    assert_eq!(names(client, "created<1000000000 OR created>99999999999").await, [""; 0]);
+    assert_eq!(names(&client.with_key(&system.other_key), "name~'ada'").await, ["Ada Other"]);
+
+    // What changes is found as it is, and what is deleted isn't.
+    client.post(&format!("/v1/customers/{ada}"), "name=Augusta&metadata[plan]=").await.ok();
+    assert_eq!(names(client, "name~'ada'").await, [""; 0]);
+    assert_eq!(names(client, "metadata['plan']:null AND name:'AUGUSTA'").await, ["Augusta"]);
+    client.delete(&format!("/v1/customers/{ada}")).await.ok();
+    assert_eq!(names(client, "name:'augusta' OR name:'bob'").await, ["Bob"]);
+    let kept = "select count(*) from calmony.search_document where email is not null or terms <> '{}'";
+    assert_eq!(system.database.number(kept).await, 3, "nothing is kept of what was deleted");
+}
+
+#[tokio::test]
+async fn pages_of_a_search_follow_each_other_and_new_customers_shift_none() {
+    let system = System::start().await;
+    let client = &system.client;
+    for n in 0..25 {
+        create(
+            client,
+            json!({ "name": format!("customer {n}"), "phone": if n % 2 == 0 { "even" } else { "odd" } }),
+        )
+        .await;
+    }
+    let (mut found, mut page) = (Vec::new(), None);
+    loop {
+        let mut parameters = vec![("query", "name~'customer' OR phone:'odd'"), ("limit", "10")];
+        parameters.extend(page.as_deref().map(|page| ("page", page)));
+        let answer = search(client, &parameters).await.ok();
+        found.extend(
+            answer["data"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned()),
+        );
+        assert_eq!(answer["has_more"], answer["next_page"].is_string());
+        let Some(next) = answer["next_page"].as_str() else { break };
+        page = Some(next.to_owned());
+        create(client, json!({ "name": "customer late" })).await;
+    }
+    let expected: Vec<String> = (0..25).rev().map(|n| format!("customer {n}")).collect();
+    assert_eq!(found, expected);
+    assert_eq!(names(client, "phone:'even'").await.len(), 13);
+}
+
+#[tokio::test]
+async fn a_bad_search_is_refused_by_name() {
+    let system = System::start().await;
+    let id = system.client.customer("Ada").await;
+    for (parameters, code, param) in [
+        (vec![], "parameter_missing", "query"),
+        (vec![("query", "")], "parameter_invalid", "query"),
+        (vec![("query", "plan:'gold'")], "parameter_invalid", "query"),
+        (vec![("query", "name~'ad'")], "parameter_invalid", "query"),
+        (vec![("query", "name:'a\0'")], "invalid_characters", "query"),
+        (vec![("query", "name:'a'"), ("limit", "0")], "parameter_invalid_integer", "limit"),
+        (vec![("query", "name:'a'"), ("limit", "101")], "parameter_invalid_integer", "limit"),
+        (vec![("query", "name:'a'"), ("page", "2")], "parameter_invalid", "page"),
+        (vec![("query", "name:'a'"), ("page", &id)], "parameter_invalid", "page"),
+        (vec![("query", "name:'a'"), ("starting_after", &id)], "parameter_unknown", "starting_after"),
+        (vec![("query", "name:'a'"), ("expand[]", "total_count")], "parameter_invalid", "expand"),
+    ] {
+        let answer = search(&system.client, &parameters).await;
+        let (status, kind, found, named) = answer.error();
+        let expected = (400, "invalid_request_error", code, param);
+        assert_eq!((status, kind, found, named), expected, "{parameters:?}: {}", answer.text);
+    }
+}
+
+/// Everything that is found by searching is in the log, so losing it costs nothing but time.
+#[tokio::test]
+async fn what_is_searched_is_made_anew_from_the_log() {
+    let system = System::start().await;
+    for n in 0..20 {
+        system.client.customer(&format!("customer {n}")).await;
+    }
+    assert_eq!(names(&system.client, "name~'customer 1'").await.len(), 11);
+    let admin = system.database.admin().await;
+    admin.batch_execute("truncate calmony.search_document, calmony.search_progress").await.unwrap();
+    let (first, second) =
+        tokio::join!(names(&system.client, "name~'customer 1'"), names(&system.client, "name~'customer 2'"));
+    assert_eq!((first.len(), second.len()), (11, 1));
+}
