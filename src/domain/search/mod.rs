@@ -125,9 +125,13 @@ impl Condition {
     fn add(&mut self, account: i64, test: Test, negated: bool) {
         let terms = match test {
             Test::Is(field, value) => vec![term(account, field.letter(), "=", &value.to_lowercase())],
-            Test::IsNull(field) => vec![term(account, field.letter(), "0", "")],
+            // There are terms for having it and for not having it, so that either is looked up.
+            Test::IsNull(field) => {
+                self.all_of.push(term(account, field.letter(), if negated { "?" } else { "0" }, ""));
+                return;
+            }
             Test::MetadataIs(key, value) => vec![metadata_term(account, &key, &value)],
-            // There is a term for having it, so not having it is the other way round.
+            // There is no term for not having it: there are too many keys.
             Test::MetadataIsNull(key) => {
                 let has = term(account, METADATA, "?", &key);
                 if negated {
@@ -191,6 +195,7 @@ impl Document {
             let value = value.map(|value| value.to_lowercase());
             match &value {
                 Some(value) => {
+                    terms.push(term(account, field, "?", ""));
                     terms.push(term(account, field, "=", value));
                     terms.extend(trigrams(value).map(|gram| term(account, field, "~", &gram)));
                 }
