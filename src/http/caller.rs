@@ -44,7 +44,7 @@ pub(super) async fn authenticate(
     next: Next,
 ) -> Result<Response, ApiError> {
     if request.uri().path().starts_with("/v1") {
-        let _place = app.load.enter()?;
+        let _place = app.load.enter().await?;
         let key = key_of(request.headers()).ok_or(KeyProblem::Missing)?;
         let known = app.reader.key(&key).await?.ok_or_else(|| KeyProblem::Invalid(hint(&key)))?;
         if known.expired {

@@ -83,11 +83,7 @@ pub(super) async fn retrieve(
         None => app.reader.object(account, id).await?,
         Some(second) => app.reader.object_as_of(account, id, lists::end_of(second)).await?,
     };
-    let stored = stored.ok_or_else(|| customer::missing(&id))?;
-    if stored.deleted {
-        return render::deleted(Customer::RESOURCE, &stored.id);
-    }
-    Ok(Rendered(stored.data))
+    render::stored(Customer::RESOURCE, stored.ok_or_else(|| customer::missing(&id))?)
 }
 
 /// List customers, newest first.

@@ -129,20 +129,10 @@ async fn load(
     }
     if !objects.is_empty() {
         for object in app.reader.objects_of_ids(account.id, &objects).await? {
-            let shown = if object.deleted {
-                let remains =
-                    RESOURCES.iter().find(|known| object.id.split('_').next() == Some(known.prefix));
-                remains
-                    .map(|resource| render::deleted(*resource, &object.id))
-                    .transpose()?
-                    .map(|shown| shown.0)
-            } else {
-                Some(object.data)
-            };
-            known.insert(
-                object.id,
-                shown.map(|shown| serde_json::from_str(&shown)).transpose()?.unwrap_or_default(),
-            );
+            let id = object.id.clone();
+            let resource = RESOURCES.iter().find(|resource| id.split('_').next() == Some(resource.prefix));
+            let resource = resource.copied().ok_or(ApiError::Internal)?;
+            known.insert(id, serde_json::from_str(&render::stored(resource, object)?.0)?);
         }
     }
     Ok(known)

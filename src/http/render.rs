@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::error::ApiError;
 use crate::contract::Resource;
 use crate::domain::Snapshot;
+use crate::read::objects::StoredObject;
 use crate::read::page::Listed;
 
 /// A JSON object, as it is sent.
@@ -33,6 +34,11 @@ struct Remains<'a> {
     id: &'a str,
     object: &'a str,
     deleted: bool,
+}
+
+/// An object as it is stored, or what is left of a deleted one.
+pub(super) fn stored(resource: Resource, object: StoredObject) -> Result<Rendered, ApiError> {
+    if object.deleted { deleted(resource, &object.id) } else { Ok(Rendered(object.data)) }
 }
 
 /// The answer that says an object was deleted.

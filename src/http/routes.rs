@@ -2,6 +2,7 @@
 //! one and sees that it appends exactly the events it says: a new route that forgets its event fails that test.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use axum::http::Method;
 use axum::routing::{MethodRouter, on};
@@ -113,8 +114,11 @@ pub fn routes() -> Vec<Route> {
 
 /// The components that a route's answer may be; none where there is no such route.
 pub(super) fn answers_of(method: &Method, path: &str) -> &'static [&'static str] {
-    let route = routes().into_iter().find(|route| route.method == *method && route.path == path);
-    route.map_or(&[], |route| route.answers)
+    static ANSWERS: LazyLock<Vec<(Method, &str, &[&str])>> = LazyLock::new(|| {
+        routes().into_iter().map(|route| (route.method, route.path, route.answers)).collect()
+    });
+    let route = ANSWERS.iter().find(|(known, place, _)| known == method && *place == path);
+    route.map_or(&[], |(_, _, answers)| answers)
 }
 
 fn customers() -> Vec<Route> {

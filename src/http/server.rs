@@ -12,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How long the head of a request may take to arrive, counted from the answer before it: an idle connection is closed then, too.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// The most bytes of a head, looked at after each read, and the most headers.
+const HEAD_MAX: usize = 64 * 1024;
+const HEADERS_MAX: usize = 100;
 /// How long to wait when no connection can be taken: there are no descriptors left.
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long requests in progress may go on when the server stops.
@@ -21,6 +24,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub(super) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     let mut connections = http1::Builder::new();
     connections.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    connections.max_buf_size(HEAD_MAX).max_headers(HEADERS_MAX);
     let open = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {

@@ -205,3 +205,27 @@ async fn a_client_that_never_ends_the_head_of_its_request_is_shut_out() {
     dawdles.abort();
     system.client.customer("meanwhile").await;
 }
+
+#[tokio::test]
+async fn a_head_that_is_too_long_is_refused_and_a_long_one_is_not() {
+    let system = System::start().await;
+    let address = system.url.trim_start_matches("http://").to_owned();
+    let status = async |headers: String| {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let head = format!("GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n");
+        // It may be refused, and the connection closed, before all of it is written.
+        let _ = stream.write_all(head.as_bytes()).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).split(' ').nth(1).map(str::to_owned)
+    };
+    let headers = |count: usize, length: usize| -> String {
+        (0..count).fold(String::new(), |text, n| format!("{text}x-{n}: {}\r\n", "a".repeat(length)))
+    };
+    assert_eq!(status(headers(90, 600)).await.as_deref(), Some("200"));
+    assert_eq!(status(headers(200, 1)).await.as_deref(), Some("431"));
+    // Whoever goes on sending meets a reset before the answer is read.
+    let too_long = status(headers(1, 400 * 1024)).await;
+    assert!(matches!(too_long.as_deref(), None | Some("431")), "{too_long:?}");
+    system.client.customer("afterwards").await;
+}

@@ -46,7 +46,7 @@ async fn a_key_over_its_rate_is_refused_and_another_is_not() {
 }
 
 #[tokio::test]
-async fn more_than_a_process_takes_on_is_refused_at_once_and_health_is_not() {
+async fn more_than_a_process_takes_on_is_refused_and_health_is_not() {
     let system = System::with(Database::fresh().await, &[("CALMONY_REQUESTS_MAX", "2")]).await;
     let statuses = answered(&system.client, 200).await;
     assert!(statuses.contains_key(&200) && statuses.contains_key(&503), "{statuses:?}");
