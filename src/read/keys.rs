@@ -1,5 +1,11 @@
 //! Whose API key that is.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 use super::Reader;
 use crate::database::DatabaseError;
 use crate::secret::hash_api_key;
@@ -26,6 +32,31 @@ pub struct Key {
     pub expired: bool,
 }
 
+/// For how long a key is believed to be what it was: so long a revoked one may go on at a process that has just used it.
+const BELIEVED: Duration = Duration::from_millis(500);
+/// Keys that are remembered before all are looked up anew.
+const KNOWN_MAX: usize = 10_000;
+
+/// Keys that were looked up a moment ago, by their hashes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct KnownKeys(Arc<Mutex<Looked>>);
+type Looked = HashMap<[u8; 32], (Key, Instant)>;
+
+impl KnownKeys {
+    fn get(&self, hash: &[u8; 32]) -> Option<Key> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(hash).filter(|(_, at)| at.elapsed() < BELIEVED).map(|(key, _)| *key)
+    }
+
+    fn remember(&self, hash: [u8; 32], key: Key) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(hash, (key, Instant::now()));
+    }
+}
+
 impl Reader {
     /// The ids of the keys that signing secrets are sealed with.
     pub async fn key_ids(&self) -> Result<Vec<String>, DatabaseError> {
@@ -33,18 +64,25 @@ impl Reader {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// What an API key opens; none of a key that was revoked. It is looked up with every request, so that an end is heard of at
-    /// once, by every process. The key is looked up by its hash, so that no comparison tells how much of a
-    /// guess was right.
+    /// What an API key opens; none of a key that was revoked. An end is heard of within half a second, by every process. The key
+    /// is looked up by its hash, so that no comparison tells how much of a guess was right.
     pub async fn key(&self, key: &str) -> Result<Option<Key>, DatabaseError> {
+        let hash = hash_api_key(key);
+        if let Some(key) = self.known_keys.get(&hash) {
+            return Ok(Some(key));
+        }
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("sql/account_of_key.sql")).await?;
-        let row = client.query_opt(&statement, &[&hash_api_key(key).as_slice()]).await?;
-        Ok(row.map(|row| Key {
+        let row = client.query_opt(&statement, &[&hash.as_slice()]).await?;
+        let key = row.map(|row| Key {
             id: row.get(2),
             account: Account { id: row.get(0), livemode: row.get(1) },
             readonly: row.get(3),
             expired: row.get(4),
-        }))
+        });
+        if let Some(key) = key {
+            self.known_keys.remember(hash, key);
+        }
+        Ok(key)
     }
 }

@@ -14,6 +14,7 @@ use deadpool_postgres::{Client, Pool};
 
 use crate::database::{DatabaseError, DatabaseUrl, Role};
 use feed::Decided;
+use keys::KnownKeys;
 pub use page::{Direction, Page};
 
 /// Connections for reading.
@@ -24,12 +25,14 @@ const CONNECTIONS: usize = 8;
 pub struct Reader {
     pool: Pool,
     decided: Decided,
+    known_keys: KnownKeys,
 }
 
 impl Reader {
     /// Opens the database for reading. Connections are made when they are first needed.
     pub fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
-        Ok(Self { pool: url.pool(Role::Reader, CONNECTIONS)?, decided: Decided::new(url) })
+        let pool = url.pool(Role::Reader, CONNECTIONS)?;
+        Ok(Self { pool, decided: Decided::new(url), known_keys: KnownKeys::default() })
     }
 
     /// Whether the database answers.
