@@ -3,11 +3,11 @@
 create table calmony.search_document (
     account bigint not null,
     id      calmony.object_id not null,
-    version bigint not null, -- of the object that the rest was made of
-    name    text,            -- the three texts in lower case, for what the terms alone don't decide
-    email   text,
-    phone   text,
-    terms   text[] not null, -- each begins with the account (src/domain/search); none when the customer was deleted
+    version bigint not null,      -- of the object that the rest was made of
+    name    text collate "C",     -- the three texts in lower case, for what the terms alone don't decide
+    email   text collate "C",
+    phone   text collate "C",
+    terms   text[] collate "C" not null, -- each begins with the account (src/domain/search); none when the customer was deleted
     constraint search_documents_are_unique primary key (account, id)
 );
 create index search_document_terms on calmony.search_document using gin (terms) with (gin_pending_list_limit = 1024);

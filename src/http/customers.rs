@@ -105,5 +105,5 @@ pub(super) async fn search(
     caller: Caller,
     Params(params): Params<SearchParams>,
 ) -> Result<Rendered, ApiError> {
-    search::objects::<Customer>(&app, &caller, "/v1/customers/search", params).await
+    search::customers(&app, &caller, params).await
 }

@@ -1,10 +1,11 @@
-//! Searching: `GET /v1/<resource>/search`.
+//! Searching: `GET /v1/customers/search`.
 
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
 use super::App;
@@ -12,7 +13,7 @@ use super::caller::Caller;
 use super::error::ApiError;
 use super::lists;
 use super::render::{self, Rendered};
-use crate::contract::Kind;
+use crate::contract::Customer;
 use crate::domain::search::Query;
 use crate::domain::{ParameterError, Problem};
 use crate::id::Id;
@@ -38,34 +39,45 @@ pub(super) struct SearchParams {
     query: String,
 }
 
-/// A page of what a query finds, newest first. Whatever was answered before this request came is in it.
-pub(super) async fn objects<K: Kind>(
+/// A page of the customers that a query finds, newest first. Whatever was answered before this request came is in it.
+pub(super) async fn customers(
     app: &App,
     caller: &Caller,
-    url: &'static str,
     params: SearchParams,
 ) -> Result<Rendered, ApiError> {
     let account = caller.account.id;
     let query = Query::parse(account, &params.query)?;
     let mut page = lists::page(params.limit, None, None)?;
     if let Some(token) = params.page {
-        page.direction = Direction::After(id_of::<K>(&token)?.to_string());
+        page.direction = Direction::After(opened(&token, account, &params.query)?.to_string());
     }
-    let up_to = app.reader.decided_position().await?;
-    if !app.log.keep_search(account, up_to, PATIENCE).await? {
+    let position = app.reader.decided_position().await?;
+    if !app.log.bring_search_up_to(account, position, PATIENCE).await? {
         return Err(ApiError::SearchBehind);
     }
-    let found = app.reader.search::<K>(account, &query, &page).await?;
+    let found = app.reader.search(account, &query, &page).await?;
     let last = found.entries.last().filter(|_| found.has_more);
-    let next_page = last.map(|object| URL_SAFE_NO_PAD.encode(&object.id));
-    let entries = found.entries.into_iter().map(|object| object.data).collect();
-    render::found(url, &Listed { entries, has_more: found.has_more }, next_page.as_deref())
+    let next_page = last.map(|object| token(&object.id, account, &params.query));
+    let living = found.entries.into_iter().filter(|object| !object.deleted);
+    let listed = Listed { entries: living.map(|object| object.data).collect(), has_more: found.has_more };
+    render::found("/v1/customers/search", &listed, next_page.as_deref())
 }
 
-/// The object that a page was answered to end with.
-fn id_of<K: Kind>(token: &str) -> Result<Id<K>, ParameterError> {
-    let id = URL_SAFE_NO_PAD.decode(token).ok().and_then(|id| String::from_utf8(id).ok()?.parse().ok());
+/// What the next page of a query is asked for by: where it begins, and a mark of the query, because a page of another would leave
+/// something out.
+fn token(id: &str, account: i64, query: &str) -> String {
+    let digest = Sha256::digest(format!("{account} {query}").as_bytes());
+    URL_SAFE_NO_PAD.encode([id.as_bytes(), digest.get(..8).unwrap_or_default()].concat())
+}
+
+/// The customer that the page before ended with.
+fn opened(text: &str, account: i64, query: &str) -> Result<Id<Customer>, ParameterError> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
+    let id = bytes
+        .split_at_checked(bytes.len().saturating_sub(8))
+        .and_then(|(id, _)| std::str::from_utf8(id).ok());
+    let id = id.filter(|id| token(id, account, query) == text).and_then(|id| id.parse().ok());
     id.ok_or_else(|| {
-        ParameterError::new("page", Problem::Malformed("it is no next_page of an answer".to_owned()))
+        ParameterError::new("page", Problem::Malformed("it is no next_page of this query".to_owned()))
     })
 }

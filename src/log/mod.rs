@@ -111,7 +111,7 @@ pub struct Log {
     pool: Pool,
     appender: Appender,
     turns: Arc<[Mutex<()>]>,
-    search_turn: Arc<Mutex<()>>,
+    search_turns: search::Turns,
     key_use: KeyUse,
 }
 
@@ -123,7 +123,7 @@ impl Log {
             key_use: KeyUse::start(pool.clone()),
             pool,
             appender: Appender::start(url),
-            search_turn: Arc::default(),
+            search_turns: search::Turns::default(),
             turns: (0..TURNS).map(|_| Mutex::new(())).collect(),
         })
     }

@@ -1,71 +1,121 @@
 //! Bringing what is searched up to date with the log, when somebody searches (docs/decisions/0017).
 //!
-//! Portion by portion, each a statement that stores its documents together with how far it has come. Processes that do the
-//! same at once do no harm: a document moves to a higher version only.
+//! Portion by portion, each a statement that stores its documents together with how far it has come. Of two processes that do
+//! the same at once, one goes on and the other sees it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::Client;
-use tokio::time::Instant;
+use deadpool_postgres::{Client, Pool};
+use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::Log;
 use crate::database::DatabaseError;
 use crate::domain::search::Document;
 
-/// Events of one portion.
+/// Events of one portion, and the bytes after which it has no more: a statement's work, however large customers are.
 const PORTION: i64 = 2_000;
+const PORTION_BYTES: i64 = 512 * 1024;
+/// Portions that are stored at the same time: searching must not take the place of writing.
+const AT_ONCE: usize = 2;
+/// Requests of one account take turns, one of so many lanes an account, so that many of one stand in nobody's way.
+const LANES: usize = 64;
+
+/// Whose turn it is to store a portion.
+#[derive(Debug, Clone)]
+pub(super) struct Turns {
+    lanes: Arc<[Arc<Mutex<()>>]>,
+    places: Arc<Semaphore>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        let lanes = (0..LANES).map(|_| Arc::default()).collect();
+        Self { lanes, places: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+}
+
+impl Turns {
+    /// Waits for the account's turn; none when the places are gone, which they never are.
+    async fn turn(&self, account: i64) -> Option<(OwnedMutexGuard<()>, OwnedSemaphorePermit)> {
+        let lane = usize::try_from(account).unwrap_or(0) % LANES;
+        let lane = self.lanes.get(lane)?.clone().lock_owned().await;
+        Some((lane, self.places.clone().acquire_owned().await.ok()?))
+    }
+}
 
 impl Log {
     /// Brings the account's search documents up to that position; false when that takes longer than `patience`. What was done
     /// is kept, and the next call goes on there. The position must be one below which nothing is undecided.
-    pub async fn keep_search(
+    pub async fn bring_search_up_to(
         &self,
         account: i64,
-        up_to: i64,
+        position: i64,
         patience: Duration,
     ) -> Result<bool, DatabaseError> {
         let began = Instant::now();
-        loop {
-            // One portion at a time in this process, and accounts take turns: searching must not take the place of writing.
-            let _turn = self.search_turn.lock().await;
-            let client = self.pool.get().await?;
-            let progress = client.prepare_cached(include_str!("sql/search_progress.sql")).await?;
-            let position: i64 = client.query_opt(&progress, &[&account]).await?.map_or(0, |row| row.get(0));
-            if position >= up_to {
-                return Ok(true);
-            }
-            if began.elapsed() >= patience {
-                return Ok(false);
-            }
-            keep_portion(&client, account, position, up_to).await?;
+        while progress(&self.client().await?, account, position).await?.behind {
+            let left = patience.saturating_sub(began.elapsed());
+            let turn = match timeout(left, self.search_turns.turn(account)).await {
+                Ok(turn) if !left.is_zero() => turn,
+                _ => return Ok(false),
+            };
+            // Apart from the request, which may be given up while the statement runs.
+            let pool = self.pool.clone();
+            let portion = tokio::spawn(async move {
+                let _turn = turn;
+                store_portion(&pool, account, position).await
+            });
+            portion.await.map_err(|error| DatabaseError::Unavailable(error.to_string()))??;
         }
+        Ok(true)
     }
 }
 
-/// Stores the documents of what comes after a position.
-async fn keep_portion(client: &Client, account: i64, after: i64, up_to: i64) -> Result<(), DatabaseError> {
+/// How far the account's log is in its documents.
+struct Progress {
+    position: i64,
+    behind: bool,
+}
+
+async fn progress(client: &Client, account: i64, up_to: i64) -> Result<Progress, DatabaseError> {
+    let statement = client.prepare_cached(include_str!("sql/search_behind.sql")).await?;
+    let row = client.query_one(&statement, &[&account, &up_to]).await?;
+    Ok(Progress { position: row.get(0), behind: row.get(1) })
+}
+
+/// Stores the documents of the next part of the log.
+async fn store_portion(pool: &Pool, account: i64, up_to: i64) -> Result<(), DatabaseError> {
+    let client = pool.get().await?;
+    let after = progress(&client, account, up_to).await?.position;
     let part = client.prepare_cached(include_str!("sql/search_part.sql")).await?;
-    let rows = client.query(&part, &[&account, &after, &up_to, &PORTION]).await?;
-    let (last, events) = rows.first().map_or((None, 0), |row| (row.get::<_, Option<i64>>(0), row.get(1)));
-    let end = if events < PORTION { up_to } else { last.unwrap_or(up_to) };
-    let changed = rows.iter().filter(|row| row.get::<_, Option<&str>>(2).is_some());
-    let documents: Vec<Document> = changed.clone().map(|row| document(account, row)).collect();
-    let ids: Vec<&str> = changed.clone().map(|row| row.get(2)).collect();
-    let versions: Vec<i64> = changed.map(|row| row.get(3)).collect();
+    let rows = client.query(&part, &[&account, &after, &up_to, &PORTION, &PORTION_BYTES]).await?;
+    let end = match rows.first() {
+        Some(row) if row.get("more") => row.get("last"),
+        _ => up_to,
+    };
+    let changed: Vec<&Row> = rows.iter().filter(|row| row.get::<_, Option<&str>>("id").is_some()).collect();
+    let documents: Vec<Document> = changed.iter().map(|row| document(account, row)).collect();
+    let ids: Vec<&str> = changed.iter().map(|row| row.get("id")).collect();
+    let versions: Vec<i64> = changed.iter().map(|row| row.get("version")).collect();
     let names: Vec<_> = documents.iter().map(|document| &document.name).collect();
     let emails: Vec<_> = documents.iter().map(|document| &document.email).collect();
     let phones: Vec<_> = documents.iter().map(|document| &document.phone).collect();
     let terms: Vec<_> =
         documents.iter().map(|document| serde_json::json!(document.terms).to_string()).collect();
     let store = client.prepare_cached(include_str!("sql/search_store.sql")).await?;
-    client.execute(&store, &[&account, &end, &ids, &versions, &names, &emails, &phones, &terms]).await?;
+    let parameters: [&(dyn ToSql + Sync); 9] =
+        [&account, &after, &end, &ids, &versions, &names, &emails, &phones, &terms];
+    client.execute(&store, &parameters).await?;
     Ok(())
 }
 
 /// The document of a customer as it is in the log; an empty one when it was deleted, so that nothing of it is kept.
 fn document(account: i64, row: &Row) -> Document {
-    let (id, deleted, data): (&str, bool, &str) = (row.get(2), row.get(4), row.get(5));
+    let (id, deleted, data): (&str, bool, &str) = (row.get("id"), row.get("deleted"), row.get("data"));
     if deleted {
         return Document::default();
     }

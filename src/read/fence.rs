@@ -12,32 +12,40 @@ use tokio::time::{Instant, sleep};
 use super::Reader;
 use crate::database::DatabaseError;
 
-/// How long appends are waited for: no statement of ours takes longer (`STATEMENT_TIMEOUT_MS`).
+/// How long appends are waited for. No statement of ours takes longer, but its commit may wait for a standby.
 const PATIENCE: Duration = Duration::from_secs(6);
 /// The first and the longest pause between two looks.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
 
 impl Reader {
-    /// A position at or below which every append has been committed or will never be. What another program has begun and
-    /// doesn't end is waited for six seconds.
+    /// A position at or below which every append has been committed or will never be. An append that stays open for six
+    /// seconds makes it unavailable: whoever went on without it would never see it.
     pub async fn decided_position(&self) -> Result<i64, DatabaseError> {
-        let client = self.client().await?;
-        let position = client.prepare_cached(include_str!("sql/fence_position.sql")).await?;
-        let appending = client.prepare_cached(include_str!("sql/fence_appending.sql")).await?;
-        let last: i64 = client.query_one(&position, &[]).await?.get(0);
-        // Asked after the position, by the same session.
-        let who = async || -> Result<Vec<String>, DatabaseError> {
-            let row = client.query_one(&appending, &[]).await?;
-            Ok(row.get::<_, Option<Vec<String>>>(0).unwrap_or_default())
+        let position: i64 = {
+            let client = self.client().await?;
+            let statement = client.prepare_cached(include_str!("sql/fence_position.sql")).await?;
+            client.query_one(&statement, &[]).await?.get(0)
         };
-        let mut waiting = who().await?;
+        // Asked after the position.
+        let mut waiting = self.appending().await?;
         let (began, mut pause) = (Instant::now(), PAUSES.0);
-        while !waiting.is_empty() && began.elapsed() < PATIENCE {
+        while !waiting.is_empty() {
+            if began.elapsed() >= PATIENCE {
+                return Err(DatabaseError::Unavailable("an append has been open for too long".to_owned()));
+            }
             sleep(pause).await;
             pause = (pause * 2).min(PAUSES.1);
-            let now = who().await?;
+            let now = self.appending().await?;
             waiting.retain(|one| now.contains(one));
         }
-        Ok(last)
+        Ok(position)
+    }
+
+    /// Who is appending at this moment. No connection is held while they are waited for.
+    async fn appending(&self) -> Result<Vec<String>, DatabaseError> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached(include_str!("sql/fence_appending.sql")).await?;
+        let row = client.query_one(&statement, &[]).await?;
+        Ok(row.get::<_, Option<Vec<String>>>(0).unwrap_or_default())
     }
 }

@@ -56,6 +56,8 @@ const NOBODY: &[Attempt] = &[
     ("truncate calmony.idempotency", "permission denied for table idempotency"),
     ("update calmony.api_key set revoked_at = null", "permission denied for table api_key"),
     ("insert into calmony.api_key (account) values (1)", "permission denied for table api_key"),
+    ("delete from calmony.search_document", "permission denied for table search_document"),
+    ("truncate calmony.search_progress", "permission denied for table search_progress"),
 ];
 
 const API: &[Attempt] = &[

@@ -22,10 +22,13 @@ pub(super) fn read(text: &str) -> Result<(Vec<Clause>, bool), ParameterError> {
     let mut clauses = Vec::new();
     let mut joined: Option<bool> = None;
     reader.skip_space();
+    if reader.rest.peek().is_none() {
+        return Err(ParameterError::new("query", Problem::Empty));
+    }
     loop {
         clauses.push(reader.clause()?);
         if clauses.len() > CLAUSES_MAX {
-            return Err(ParameterError::new("query", Problem::TooMany(CLAUSES_MAX)));
+            return Err(malformed(format!("there are more than {CLAUSES_MAX} clauses")));
         }
         let spaced = reader.skip_space();
         if reader.rest.peek().is_none() {
@@ -141,7 +144,7 @@ impl Reader<'_> {
         if let Some(quote) = self.quote() {
             return self.quoted(quote).map(Value::Quoted);
         }
-        let bare = self.take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '+' | '.'));
+        let bare = self.take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'));
         match bare.as_str() {
             "" => Err(self.wrong("a value")),
             "null" => Ok(Value::Null),
@@ -153,13 +156,17 @@ impl Reader<'_> {
         self.rest.next_if(|(_, c)| matches!(c, '\'' | '"')).map(|(_, quote)| quote)
     }
 
-    /// A text up to its closing quote. A backslash takes the next character as it is.
+    /// A text up to its closing quote. A backslash before a quote or another one takes that as it is.
     fn quoted(&mut self, quote: char) -> Result<String, ParameterError> {
         let mut text = String::new();
         while let Some((_, c)) = self.rest.next() {
             match c {
+                c if c == quote && text.is_empty() => return Err(malformed("nothing is between the quotes")),
                 c if c == quote => return Ok(text),
-                '\\' => text.extend(self.rest.next().map(|(_, c)| c)),
+                '\\' => {
+                    let escaped = self.rest.next_if(|(_, c)| matches!(c, '\'' | '"' | '\\'));
+                    text.push(escaped.map_or('\\', |(_, c)| c));
+                }
                 c => text.push(c),
             }
         }

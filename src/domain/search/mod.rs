@@ -18,10 +18,8 @@ pub const QUERY_MAX: usize = 2_000;
 pub const CLAUSES_MAX: usize = 10;
 /// The fewest characters that can be searched for within a text.
 pub const SUBSTRING_MIN: usize = 3;
-/// The longest term that is stored as it is, in bytes; of a longer one the digest. PostgreSQL takes 2,700.
-const TERM_MAX: usize = 2_000;
-/// Between the name and the value of metadata: neither can be told to end there by accident.
-const SEPARATOR: char = '\u{1f}';
+/// The longest term that is stored as it is, in bytes; of a longer one the digest. (An index takes 2,700.)
+const TERM_MAX: usize = 200;
 
 /// The letter of metadata.
 const METADATA: &str = "m";
@@ -124,7 +122,7 @@ impl Condition {
 
     fn add(&mut self, account: i64, test: Test, negated: bool) {
         let terms = match test {
-            Test::Is(field, value) => vec![term(account, field.letter(), "=", &value.to_lowercase())],
+            Test::Is(field, value) => vec![term(account, field.letter(), "=", &lower(&value))],
             // There are terms for having it and for not having it, so that either is looked up.
             Test::IsNull(field) => {
                 self.all_of.push(term(account, field.letter(), if negated { "?" } else { "0" }, ""));
@@ -142,7 +140,7 @@ impl Condition {
                 return;
             }
             Test::Contains(field, value) => {
-                let value = value.to_lowercase();
+                let value = lower(&value);
                 if negated {
                     self.lacking.push((field, value));
                     return;
@@ -192,7 +190,7 @@ impl Document {
         let mut terms = Vec::new();
         let mut text = |field: TextField, value: Option<String>| {
             let field = field.letter();
-            let value = value.map(|value| value.to_lowercase());
+            let value = value.map(|value| lower(&value));
             match &value {
                 Some(value) => {
                     terms.push(term(account, field, "?", ""));
@@ -216,7 +214,8 @@ impl Document {
 }
 
 fn metadata_term(account: i64, key: &str, value: &str) -> String {
-    term(account, METADATA, "=", &format!("{key}{SEPARATOR}{}", value.to_lowercase()))
+    // With the length of the key, so that no key and value look like others.
+    term(account, METADATA, "=", &format!("{}:{key}{}", key.len(), lower(value)))
 }
 
 /// A term: whose it is, what it says of which field. Values are in lower case, keys of metadata as they are.
@@ -226,7 +225,13 @@ fn term(account: i64, field: &str, says: &str, value: &str) -> String {
         return term;
     }
     let digest = Sha256::digest(value.as_bytes());
-    digest.iter().fold(format!("{account}{field}{says}#"), |text, byte| format!("{text}{byte:02x}"))
+    digest.iter().fold(format!("{account}{field}#{says}"), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// In lower case, each character for itself: a part of a text must be a part of it in lower case, too, and a sigma at the end of a word
+/// would be another.
+fn lower(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
 }
 
 /// Every three characters that follow each other.

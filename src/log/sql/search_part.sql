@@ -1,16 +1,20 @@
--- The next part of an account's log up to a position: where it ends, how many events it has, and each customer that it
--- changes, as it is at its end. $1 account, $2 after this position, $3 up to this one, $4 events.
--- Index: event_positions_are_unique.
-with part as materialized (
-    select position, stream
+-- The next part of an account's log up to a position: where it ends, whether there is more, and each customer that it changes, as it is
+-- at its end. The part is so many events, and no more when these have so many bytes, but one at least.
+-- $1 account, $2 after this position, $3 up to this one, $4 events, $5 bytes. Index: event_positions_are_unique.
+with events as materialized (
+    select position, stream, sum(octet_length(data::text)) over (order by position) - octet_length(data::text) as before
       from calmony.event
      where account = $1 and position > $2 and position <= $3
      order by position
      limit $4
+), part as materialized (
+    select position, stream from events where before < $5
 ), newest as materialized (
     select max(position) as position from part where starts_with(stream, 'cus_') group by stream
+), ends as materialized (
+    select max(position) as last, count(*) = $4 or count(*) < (select count(*) from events) as more from part
 )
-select p.last, p.events, e.stream::text, e.version, e.deleted, e.data::text
-  from (select max(position) as last, count(*) as events from part) p
+select s.last, s.more, e.stream::text as id, e.version, e.deleted, e.data::text as data
+  from ends s
   left join newest n on true
   left join calmony.event e on e.account = $1 and e.position = n.position

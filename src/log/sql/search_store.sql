@@ -1,16 +1,19 @@
--- Stores search documents, and how far the log is in them. Whoever is ahead stays ahead.
--- $1 account, $2 position; a document each: $3 id, $4 version, $5 name, $6 email, $7 phone, $8 its terms as a JSON array.
+-- Stores search documents together with how far the log is in them, unless somebody else has gone on from that place, or emptied
+-- the tables. $1 account, $2 from this position, 0 for the beginning, $3 up to this one; a document each: $4 id, $5 version, $6 name,
+-- $7 email, $8 phone, $9 its terms as a JSON array.
 -- Indexes: search_documents_are_unique, search_progress_is_one_an_account.
-with documents as (
-    insert into calmony.search_document as d (account, id, version, name, email, phone, terms)
-    select $1, id, version, name, email, phone, array(select json_array_elements_text(terms::json))
-      from unnest($3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[])
-           as x (id, version, name, email, phone, terms)
-        on conflict (account, id) do update
-       set version = excluded.version, name = excluded.name, email = excluded.email, phone = excluded.phone,
-           terms = excluded.terms
-     where d.version < excluded.version
+with moved as (
+    insert into calmony.search_progress as p (account, position)
+    select $1, $3 where $2::bigint = 0 or exists (select from calmony.search_progress where account = $1)
+        on conflict (account) do update set position = excluded.position where p.position = $2
+    returning account
 )
-insert into calmony.search_progress as p (account, position)
-values ($1, $2)
-    on conflict (account) do update set position = excluded.position where p.position < excluded.position
+insert into calmony.search_document as d (account, id, version, name, email, phone, terms)
+select m.account, id, version, name, email, phone, array(select json_array_elements_text(terms::json))
+  from moved m
+ cross join unnest($4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[])
+       as x (id, version, name, email, phone, terms)
+    on conflict (account, id) do update
+   set version = excluded.version, name = excluded.name, email = excluded.email, phone = excluded.phone,
+       terms = excluded.terms
+ where d.version < excluded.version

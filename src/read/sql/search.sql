@@ -1,22 +1,23 @@
--- What meets a condition, newest first, within a range of ids. A document without terms is what is left of a deleted object.
+-- What meets a condition, newest first, within a range of ids. A document without terms is what is left of a deleted customer.
 -- The index is asked first. Where it knows few, these are looked at, all of them; otherwise the newest are met soon on the way down
 -- the ids. Left to itself the planner multiplies how common each part of a word is, and errs by orders of magnitude (measured);
 -- the appended '{}' and the brackets keep it from the index and from guessing there.
 -- $1 account, $2 and $3 the range without its ends, $4 terms that all are there, $5 terms of which none is, texts that must be
--- within a field or must not: $6 fields, $7 texts, $8 must; ranges of ids that are left out: $9 first, $10 the end; $11 rows.
+-- within a field or must not: $6 fields, $7 texts, $8 must; ranges of ids that are left out: $9 first, $10 the end; $11 rows,
+-- $12 how many are few.
 -- Indexes: search_document_terms, search_documents_are_unique, object_ids_are_unique.
 with candidates as materialized (
-    select id, name, email, phone, terms
+    select id, name, email, phone
       from calmony.search_document
-     where terms @> $4::text[] and $4::text[] <> '{}'
-     limit 1001
+     where account = $1 and terms @> $4::text[] and $4::text[] <> '{}' and not terms && $5::text[]
+     limit $12::bigint + 1
 ), known as materialized (
-    select $4::text[] <> '{}' and count(*) <= 1000 as few from candidates
+    select $4::text[] <> '{}' and count(*) <= $12::bigint as few from candidates
 ), found as materialized (
     (select d.id
        from candidates d
       where (select few from known)
-        and d.id > $2::text and d.id < $3::text and not d.terms && $5::text[]
+        and d.id > $2::text and d.id < $3::text
         and (select bool_and((coalesce(strpos(case field when 'n' then d.name when 'e' then d.email else d.phone end, part),
                                        0) > 0) = must)
                from unnest($6::text[], $7::text[], $8::boolean[]) as x (field, part, must)) is not false
@@ -38,6 +39,6 @@ with candidates as materialized (
       order by d.id desc
       limit $11)
 )
-select o.id::text, o.data::text
+select o.id::text, o.data::text, o.deleted
   from found
   join calmony.object o on o.account = $1 and o.id = found.id
