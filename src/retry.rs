@@ -190,6 +190,20 @@ mod tests {
     }
 
     #[test]
+    fn no_delay_is_longer_than_the_longest() {
+        for schedule in
+            ["1s", "3h,7days", "7days,1s"].map(|text| text.parse::<RetrySchedule>().expect("a schedule"))
+        {
+            let longest = longest_delay(&schedule);
+            for attempts in 1..=2 {
+                let delay = schedule.delay_after(attempts, 1.0).unwrap_or_default();
+                assert!(at_least(delay, Some(RETRY_AFTER_MAX)) < longest, "{schedule}");
+            }
+            assert!(longest < Duration::from_hours(24 * 9), "{schedule}");
+        }
+    }
+
+    #[test]
     fn a_receiver_may_ask_for_more_time_up_to_a_day() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
         let parse = |value| parse_retry_after(value, now).map(|wait| wait.as_secs());

@@ -94,8 +94,10 @@ async fn broken_json_is_refused() {
 #[tokio::test]
 async fn wrong_bodies_routes_and_methods_have_their_own_answers() {
     let system = System::start().await;
-    let large = format!("description={}", "x".repeat(1024 * 1024));
-    assert_eq!(system.client.post("/v1/customers", &large).await.error().0, 413);
+    let form = |bytes: usize| format!("description={}", "x".repeat(bytes - "description=".len()));
+    let largest = system.client.post("/v1/customers", &form(1024 * 1024)).await;
+    assert_eq!(largest.error(), (400, "invalid_request_error", "parameter_invalid", "description"));
+    assert_eq!(system.client.post("/v1/customers", &form(1024 * 1024 + 1)).await.error().0, 413);
     let xml =
         system.client.request(Method::POST, "/v1/customers").header(CONTENT_TYPE, "text/xml").body("<a/>");
     assert_eq!(send(xml).await.error().0, 415);
@@ -228,4 +230,36 @@ async fn a_head_that_is_too_long_is_refused_and_a_long_one_is_not() {
     let too_long = status(headers(1, 400 * 1024)).await;
     assert!(matches!(too_long.as_deref(), None | Some("431")), "{too_long:?}");
     system.client.customer("afterwards").await;
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_waited_for_ten_seconds() {
+    let system = System::start().await;
+    let mut stream = TcpStream::connect(system.url.trim_start_matches("http://")).await.unwrap();
+    let head = format!(
+        "POST /v1/customers HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 100\r\n\
+         content-type: application/x-www-form-urlencoded\r\nconnection: close\r\n\r\nname=",
+        system.client.key()
+    );
+    let began = std::time::Instant::now();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("longer than 10 seconds"), "{answer}");
+    assert!((9..15).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn the_reference_page_needs_nothing_from_elsewhere() {
+    let system = System::start().await;
+    let page = support::client::http().get(format!("{}/docs", system.url)).send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    let page = page.text().await.unwrap();
+    for (method, path) in [("get", "/v1/customers/search"), ("post", "/v1/webhook_endpoints")] {
+        assert!(page.to_lowercase().contains(method) && page.contains(path), "{path}");
+    }
+    for loads in ["src=", "<link", "@import", "url(", "fetch("] {
+        assert!(!page.contains(loads), "{loads}");
+    }
 }

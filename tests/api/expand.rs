@@ -34,6 +34,11 @@ async fn ids_become_the_objects_they_name() {
     assert_eq!(gone["data"][0]["webhook_endpoint"]["deleted"], true);
     let null = system.client.get("/v1/customers?expand[]=data.default_source").await.ok();
     assert!(null["data"][0]["default_source"].is_null());
+    for list in ["/v1/customers?", "/v1/customers/search?query=-name:null&"] {
+        let deep = format!("{list}expand[]=data.invoice_settings.default_payment_method");
+        let found = system.client.get(&deep).await.ok();
+        assert!(found["data"][0]["invoice_settings"]["default_payment_method"].is_null());
+    }
 }
 
 #[tokio::test]

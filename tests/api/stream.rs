@@ -162,3 +162,16 @@ async fn a_stream_leaves_nothing_out_whatever_dies_and_whoever_commits_late() {
     }
     assert_eq!(seen, log, "all of it, in order, each once");
 }
+
+#[tokio::test]
+async fn a_stream_that_has_nothing_to_say_shows_that_it_lives() {
+    let system = System::start().await;
+    let mut stream =
+        system.client.request(Method::GET, "/v1/events/stream").timeout(PATIENCE).send().await.unwrap();
+    let began = std::time::Instant::now();
+    for _ in 0..2 {
+        let said = stream.chunk().await.unwrap().unwrap();
+        assert!(said.starts_with(b":"), "{said:?}");
+    }
+    assert!((15..25).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+}

@@ -33,11 +33,13 @@ async fn workers_share_the_buckets_and_one_takes_over_from_a_dead_one() {
     assert!(counts(&receiver).values().all(|count| *count == 1), "two workers, and nothing twice");
 
     kill(second.process.pid());
+    let since = std::time::Instant::now();
+    system.database.shared_as(&[64]).await;
+    assert!(since.elapsed() < std::time::Duration::from_secs(2), "{:?}", since.elapsed());
     for n in 0..40 {
         system.client.customer(&format!("d{n}")).await;
     }
     system.drained().await;
-    system.database.shared_as(&[64]).await;
     assert_eq!(counts(&receiver).len(), 80);
     drop(first);
 }

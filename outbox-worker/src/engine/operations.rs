@@ -163,7 +163,10 @@ impl Engine {
         self.perform_aside(Operation::PullIn, move |session| async move {
             let count = session.pull_in(&own, longest_delay).await?;
             if count > 0 {
-                tracing::warn!(count, "the database's clock was set back: what was due too late is due now");
+                tracing::warn!(
+                    count,
+                    "what was due later than any delay reaches is due now: the database's clock was set back, or the schedule shortened"
+                );
             }
             Ok(Done::MadeDue(Operation::PullIn, count))
         });
@@ -221,6 +224,10 @@ impl Engine {
             Done::MadeDue(operation, count) => {
                 self.busy.remove(&operation);
                 self.want_due |= count > 0;
+                if operation == Operation::PullIn && count > 0 {
+                    // There may be more than one portion of it.
+                    self.pull_in();
+                }
             }
             Done::Judged(too_long) => {
                 self.busy.remove(&Operation::Health);
