@@ -35,7 +35,7 @@ pub(super) struct SearchParams {
     #[serde(default)]
     page: Option<String>,
     /// Clauses such as `email~'example' AND -metadata['plan']:null`.
-    #[schema(max_length = 2000)]
+    #[schema(max_length = 2000, pattern = r"\S")]
     query: String,
 }
 
