@@ -1,6 +1,6 @@
 //! What objects are found by: a query becomes conditions, an object becomes a document of terms, and both spell terms alike.
 //!
-//! The language is Stripe's (<https://docs.stripe.com/search>): [`language`] reads it. Upper and lower case are the same.
+//! The language is Stripe's (<https://docs.stripe.com/search>): `language` reads it. Upper and lower case are the same.
 
 mod language;
 
