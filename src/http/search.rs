@@ -21,7 +21,7 @@ use crate::read::Direction;
 use crate::read::page::Listed;
 
 /// How long a request brings up to date what is searched.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The parameters of a search.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::page::Listed;
@@ -22,6 +23,13 @@ pub struct StoredObject {
     pub data: String,
     /// Whether it was deleted.
     pub deleted: bool,
+}
+
+impl StoredObject {
+    /// The object of a row that has its id, its data and whether it was deleted, in this order.
+    pub(super) fn of(row: &Row) -> Self {
+        Self { id: row.get(0), data: row.get(1), deleted: row.get(2) }
+    }
 }
 
 /// Which objects a list shows.
@@ -45,7 +53,7 @@ impl Reader {
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("sql/object.sql")).await?;
         let row = client.query_opt(&statement, &[&account, &id.to_string()]).await?;
-        Ok(row.map(|row| StoredObject { id: row.get(0), data: row.get(1), deleted: row.get(2) }))
+        Ok(row.as_ref().map(StoredObject::of))
     }
 
     /// The object as it was before an instant; `None` when this account had none of that id.
@@ -58,7 +66,7 @@ impl Reader {
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("sql/object_as_of.sql")).await?;
         let row = client.query_opt(&statement, &[&account, &id.to_string(), &before.system_time()]).await?;
-        Ok(row.map(|row| StoredObject { id: row.get(0), data: row.get(1), deleted: row.get(2) }))
+        Ok(row.as_ref().map(StoredObject::of))
     }
 
     /// The objects of these ids, deleted or not; those that the account doesn't have are left out.
@@ -70,12 +78,7 @@ impl Reader {
         let client = self.client().await?;
         let statement = client.prepare_cached(include_str!("sql/objects_of_ids.sql")).await?;
         let rows = client.query(&statement, &[&account, &ids]).await?;
-        let stored = |row: &tokio_postgres::Row| StoredObject {
-            id: row.get(0),
-            data: row.get(1),
-            deleted: row.get(2),
-        };
-        Ok(rows.iter().map(stored).collect())
+        Ok(rows.iter().map(StoredObject::of).collect())
     }
 
     /// How many webhook endpoints the account has.
@@ -107,8 +110,7 @@ impl Reader {
         }
         let statement = client.prepare_cached(sql).await?;
         let rows = client.query(&statement, &parameters).await?;
-        let stored =
-            |row: &tokio_postgres::Row| StoredObject { id: row.get(0), data: row.get(1), deleted: false };
+        let stored = |row: &Row| StoredObject { id: row.get(0), data: row.get(1), deleted: false };
         Ok(page.listed(rows.iter().map(stored).collect()))
     }
 }

@@ -69,12 +69,7 @@ impl Reader {
         // Not prepared for later: the index is asked in the order of how rare the terms are.
         let rows = transaction.query(include_str!("sql/search.sql"), &parameters).await?;
         transaction.commit().await?;
-        let stored = |row: &tokio_postgres::Row| StoredObject {
-            id: row.get(0),
-            data: row.get(1),
-            deleted: row.get(2),
-        };
-        Ok(rows.iter().map(stored).collect())
+        Ok(rows.iter().map(StoredObject::of).collect())
     }
 }
 

@@ -145,7 +145,8 @@ impl Condition {
                     self.lacking.push((field, value));
                     return;
                 }
-                let grams = trigrams(&value).map(|gram| term(account, field.letter(), "~", &gram)).collect();
+                let grams =
+                    trigrams(&value).iter().map(|gram| term(account, field.letter(), "~", gram)).collect();
                 self.containing.push((field, value));
                 grams
             }
@@ -195,7 +196,7 @@ impl Document {
                 Some(value) => {
                     terms.push(term(account, field, "?", ""));
                     terms.push(term(account, field, "=", value));
-                    terms.extend(trigrams(value).map(|gram| term(account, field, "~", &gram)));
+                    terms.extend(trigrams(value).iter().map(|gram| term(account, field, "~", gram)));
                 }
                 None => terms.push(term(account, field, "0", "")),
             }
@@ -235,10 +236,9 @@ fn lower(text: &str) -> String {
 }
 
 /// Every three characters that follow each other.
-fn trigrams(text: &str) -> impl Iterator<Item = String> {
+fn trigrams(text: &str) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
-    let grams: Vec<String> = characters.windows(SUBSTRING_MIN).map(|gram| gram.iter().collect()).collect();
-    grams.into_iter()
+    characters.windows(SUBSTRING_MIN).map(|gram| gram.iter().collect()).collect()
 }
 
 #[cfg(test)]
