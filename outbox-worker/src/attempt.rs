@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use calmony_pay::address::{Forbidden, TargetPolicy};
 use calmony_pay::clock::{self, Timestamp};
 use calmony_pay::outbox::Phases;
@@ -39,7 +40,7 @@ pub(crate) struct Webhook {
     /// The event's id, the same for every attempt.
     pub(crate) event: Arc<str>,
     /// The event as JSON, the same bytes for every endpoint.
-    pub(crate) body: Arc<str>,
+    pub(crate) body: Bytes,
     /// Where to.
     pub(crate) url: String,
     /// The endpoint's live secrets.
@@ -126,7 +127,7 @@ impl Sender {
         let url = Url::parse(&webhook.url).map_err(|_| "url")?;
         self.policy.check(&url).map_err(class_of)?;
         let timestamp = now.seconds();
-        let message = Message { id: &webhook.event, timestamp, body: webhook.body.as_bytes() };
+        let message = Message { id: &webhook.event, timestamp, body: &webhook.body };
         let stripe = signature::stripe(message, &webhook.secrets);
         self.client
             .post(url)
@@ -136,7 +137,7 @@ impl Sender {
             .header("webhook-id", &*webhook.event)
             .header("webhook-timestamp", timestamp)
             .header("webhook-signature", signature::standard_webhooks(message, &webhook.secrets))
-            .body(webhook.body.to_string())
+            .body(webhook.body.clone())
             .send()
             .await
             .map_err(|error| class(&error))

@@ -29,9 +29,16 @@ use tokio_util::sync::CancellationToken;
 use attempt::Sender;
 use config::WorkerOptions;
 use engine::{Engine, Tools};
+use mimalloc::MiMalloc;
 use progress::Progress;
 
-#[tokio::main]
+/// A fifth of what a delivery cost went into allocating (docs/decisions/0018).
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+// One thread: what a delivery costs is mostly the handing over between threads (docs/decisions/0018). More cores are used by more
+// workers.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match start(&calmony_pay::config::parse()).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -54,14 +54,14 @@ pub(super) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let stop = stop_token(options.parent)?;
     let keyring = options.secret_key.keyring()?;
     let load = Load::new(options.rate_limit, usize::from(options.requests_max));
-    let app = App::open(&options.database.database_url, options.target.policy(), keyring, load)?;
+    let app = App::open(&options.database.database_url, options.target.policy(), keyring, load, stop)?;
     // Beside serving: a database that is away now would keep it from listening.
     tokio::spawn(warn_of_unknown_keys(app.clone()));
     let listener = http::listen(options.listen)
         .await
         .with_context(|| format!("can't listen on {} (--listen, CALMONY_LISTEN)", options.listen))?;
     tracing::info!(address = %listener.local_addr()?, "the API is listening");
-    http::serve(listener, app, stop).await;
+    http::serve(listener, app).await;
     tracing::info!("the API has stopped");
     Ok(())
 }

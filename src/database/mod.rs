@@ -22,8 +22,23 @@ pub const POOL_WAIT: Duration = Duration::from_secs(5);
 /// How long a worker's session may be silent before PostgreSQL ends it, and with it its claim to its buckets.
 pub const WORKER_SILENCE_MS: u32 = 10_000;
 
+/// What pins the planner of who writes and who drains: with statistics taken while a table was short it would scan (docs/decisions/0005), and
+/// it would plan statements with arrays anew each time, which takes longer than running them (docs/decisions/0018).
+const PINNED: &str = "-c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off \
+                      -c plan_cache_mode=force_generic_plan";
+
 /// The channel that workers listen on for appends.
 pub const WAKE_CHANNEL: &str = "calmony_outbox";
+
+/// A statement in which a parameter, the last one, is a constant: PostgreSQL plans away what that makes needless.
+///
+/// # Panics
+/// When the statement has no such parameter; that is a mistake in this code.
+#[must_use]
+pub fn fixed(sql: &str, parameter: &str, constant: &str) -> String {
+    assert!(sql.contains(parameter), "the statement has no {parameter}");
+    sql.replace(parameter, constant)
+}
 
 /// The group role that a connection works under. Its rights are in the migrations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,16 +74,11 @@ impl Role {
         match self {
             Self::Owner => common,
             Self::Reader => format!("{common} -c statement_timeout={STATEMENT_TIMEOUT_MS}"),
-            // Pinned, too: whether a key was used is looked up by index, whatever the statistics of an empty slot said.
-            Self::Api => format!(
-                "{common} -c statement_timeout={STATEMENT_TIMEOUT_MS} -c enable_seqscan=off -c enable_bitmapscan=off \
-                 -c enable_hashjoin=off -c enable_mergejoin=off"
-            ),
-            // The planner is pinned: with statistics taken while the outbox was short it would scan the tables (measured,
-            // docs/decisions/0005). PostgreSQL frees the buckets of a machine that vanished or a worker that stopped.
+            // Whether a key was used is looked up by index, whatever the statistics of an empty slot said.
+            Self::Api => format!("{common} {PINNED} -c statement_timeout={STATEMENT_TIMEOUT_MS}"),
+            // PostgreSQL frees the buckets of a machine that vanished or a worker that stopped.
             Self::Worker => format!(
-                "{common} -c statement_timeout=30s -c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off \
-                 -c enable_mergejoin=off \
+                "{common} {PINNED} -c statement_timeout=30s \
                  -c idle_session_timeout={WORKER_SILENCE_MS} -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 \
                  -c tcp_keepalives_count=3 -c tcp_user_timeout=20000"
             ),

@@ -22,6 +22,7 @@ mod targets;
 mod webhook_endpoints;
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
@@ -44,45 +45,58 @@ pub use idempotency::InFlight;
 use load::Load;
 pub use routes::{Route, routes};
 
-/// What handlers work with.
+/// What handlers work with, shared: every layer of every request has it.
 #[derive(Debug, Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// The parts of an [`App`].
+#[derive(Debug)]
+pub struct Parts {
     /// For writing.
-    pub log: Log,
+    pub(crate) log: Log,
     /// For reading.
-    pub reader: Reader,
+    pub(crate) reader: Reader,
     /// Where webhooks may be sent to.
-    pub policy: Arc<TargetPolicy>,
+    pub(crate) policy: TargetPolicy,
     /// What signing secrets are sealed with.
-    pub keyring: Keyring,
+    pub(crate) keyring: Keyring,
     /// Which idempotency keys are in use at this moment.
-    pub in_flight: InFlight,
+    pub(crate) in_flight: InFlight,
     /// How much is taken on.
-    pub load: Load,
+    pub(crate) load: Load,
     /// Places for those who follow the log.
-    pub streams: Arc<Semaphore>,
+    pub(crate) streams: Arc<Semaphore>,
     /// Ends those who follow the log when the server stops.
-    pub stop: CancellationToken,
+    pub(crate) stop: CancellationToken,
 }
 
 impl App {
-    /// Opens the log and the reader on one database.
+    /// Opens the log and the reader on one database. `stop` ends those who follow the log.
     pub fn open(
         url: &DatabaseUrl,
         policy: TargetPolicy,
         keyring: Keyring,
         load: Load,
+        stop: CancellationToken,
     ) -> Result<Self, DatabaseError> {
-        Ok(Self {
+        Ok(Self(Arc::new(Parts {
             log: Log::open(url)?,
             reader: Reader::open(url)?,
-            policy: Arc::new(policy),
+            policy,
             keyring,
             in_flight: InFlight::default(),
             load,
             streams: Arc::new(Semaphore::new(stream::STREAMS_MAX)),
-            stop: CancellationToken::new(),
-        })
+            stop,
+        })))
     }
 }
 
@@ -112,8 +126,8 @@ pub fn router(app: App) -> Router {
 }
 
 /// Serves the API until told to stop, then lets requests in progress finish.
-pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken) {
-    let app = App { stop: stop.clone(), ..app };
+pub async fn serve(listener: TcpListener, app: App) {
+    let stop = app.stop.clone();
     server::serve(listener, router(app), stop).await;
 }
 

@@ -17,7 +17,7 @@ use super::idempotency::Answer;
 use super::wake::Waker;
 use super::{Cause, NewSecret};
 use crate::clock::Timestamp;
-use crate::database::{DatabaseError, DatabaseUrl, Role};
+use crate::database::{DatabaseError, DatabaseUrl, Role, fixed};
 use crate::domain::Fact;
 
 /// Connections that append. Two were the fastest of 1, 2, 4 and 8 (docs/decisions/0003).
@@ -119,23 +119,40 @@ impl Appender {
             Err(error) if is_key_used(&error) => 0,
             result => result?,
         };
-        self.waker.wake();
+        self.waker.wake(usize::from(touched > 0));
         Ok(if touched > 0 { Outcome::Appended } else { Outcome::Conflict })
+    }
+}
+
+/// The connection of an appender, and its statement: for appends of which some have an idempotency key, and for those that have none.
+struct Connection {
+    client: Client,
+    keyed: Statement,
+    keyless: Statement,
+}
+
+impl Connection {
+    async fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
+        let client = url.client(Role::Api).await?;
+        let sql = include_str!("sql/append.sql");
+        let keyed = client.prepare(sql).await?;
+        let keyless = client.prepare(&fixed(sql, "$15", "false")).await?;
+        Ok(Self { client, keyed, keyless })
     }
 }
 
 /// One connection: waits for appends, takes what there is, runs it, answers.
 async fn run(url: DatabaseUrl, queue: Arc<Mutex<mpsc::Receiver<Waiting>>>, waker: Waker) {
-    let mut connection: Option<(Client, Statement)> = None;
+    let mut connection: Option<Connection> = None;
     let mut held_back = VecDeque::new();
     loop {
         let batch = next_batch(&queue, &mut held_back).await;
         if batch.is_empty() {
             return;
         }
-        if connection.as_ref().is_none_or(|(client, _)| client.is_closed()) {
+        if connection.as_ref().is_none_or(|connection| connection.client.is_closed()) {
             connection = None;
-            match connect(&url).await {
+            match Connection::open(&url).await {
                 Ok(made) => connection = Some(made),
                 Err(error) => {
                     answer_all(batch, &error);
@@ -143,16 +160,10 @@ async fn run(url: DatabaseUrl, queue: Arc<Mutex<mpsc::Receiver<Waiting>>>, waker
                 }
             }
         }
-        if let Some((client, statement)) = &connection {
-            append_batch(client, statement, batch, &waker).await;
+        if let Some(connection) = &connection {
+            append_batch(connection, batch, &waker).await;
         }
     }
-}
-
-async fn connect(url: &DatabaseUrl) -> Result<(Client, Statement), DatabaseError> {
-    let client = url.client(Role::Api).await?;
-    let statement = client.prepare(include_str!("sql/append.sql")).await?;
-    Ok((client, statement))
 }
 
 /// What waits now, sorted so that two connections lock in the same order; empty when the log is closed. A second event of
@@ -194,16 +205,16 @@ fn top_up(taken: &mut VecDeque<Waiting>, queue: &mut mpsc::Receiver<Waiting>) {
 }
 
 /// Appends and answers. The workers are woken here and not by the callers, who may have gone away.
-async fn append_batch(client: &Client, statement: &Statement, batch: Vec<Waiting>, waker: &Waker) {
+async fn append_batch(connection: &Connection, batch: Vec<Waiting>, waker: &Waker) {
     let events: Vec<_> = batch.iter().map(|waiting| &waiting.append).collect();
-    let mut inserted = insert(client, statement, &events).await;
+    let mut inserted = insert(connection, &events).await;
     if matches!(inserted, Ok(None)) {
         // Whoever used the key at the same moment has committed by now, so that the statement leaves it out.
-        inserted = insert(client, statement, &events).await;
+        inserted = insert(connection, &events).await;
     }
     match inserted {
         Ok(Some(appended)) => {
-            waker.wake();
+            waker.wake(appended.len());
             for waiting in batch {
                 let outcome = if appended.contains(&waiting.append.event) {
                     Outcome::Appended
@@ -214,11 +225,11 @@ async fn append_batch(client: &Client, statement: &Statement, batch: Vec<Waiting
                 let _ = waiting.answer.send(Ok(outcome));
             }
         }
-        Err(error) if batch.len() == 1 || client.is_closed() => answer_all(batch, &error),
+        Err(error) if batch.len() == 1 || connection.client.is_closed() => answer_all(batch, &error),
         Ok(None) | Err(_) => {
             for waiting in batch {
-                let result = insert(client, statement, &[&waiting.append]).await;
-                waker.wake();
+                let result = insert(connection, &[&waiting.append]).await;
+                waker.wake(result.as_ref().ok().and_then(Option::as_ref).map_or(0, HashSet::len));
                 let outcome = result.map(|appended| match appended {
                     Some(appended) if !appended.is_empty() => Outcome::Appended,
                     _ => Outcome::Conflict,
@@ -247,8 +258,7 @@ fn is_key_used(error: &tokio_postgres::Error) -> bool {
 /// Runs the INSERT; returns the ids of the events that got in, or none when two use one idempotency key at this moment and
 /// nothing was done.
 async fn insert(
-    client: &Client,
-    statement: &Statement,
+    connection: &Connection,
     events: &[&Append],
 ) -> Result<Option<HashSet<String>>, DatabaseError> {
     fn column<'a, T>(events: &[&'a Append], field: impl Fn(&'a Append) -> T) -> Vec<T> {
@@ -269,7 +279,7 @@ async fn insert(
     let fingerprint: Vec<_> = remembered.iter().map(|(fingerprint, _, _)| fingerprint.as_deref()).collect();
     let answer: Vec<_> = remembered.iter().map(|(_, answer, _)| *answer).collect();
     let sealed_with: Vec<_> = remembered.iter().map(|(_, _, sealed_with)| *sealed_with).collect();
-    let parameters: [&(dyn ToSql + Sync); 14] = [
+    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![
         &account,
         &id,
         &stream,
@@ -285,7 +295,12 @@ async fn insert(
         &answer,
         &sealed_with,
     ];
-    match client.query(statement, &parameters).await {
+    let mut statement = &connection.keyless;
+    if fingerprint.iter().any(Option::is_some) {
+        statement = &connection.keyed;
+        parameters.push(&true);
+    }
+    match connection.client.query(statement, &parameters).await {
         Ok(rows) => Ok(Some(rows.iter().map(|row| row.get(0)).collect())),
         Err(error) if is_key_used(&error) => Ok(None),
         Err(error) => Err(error.into()),

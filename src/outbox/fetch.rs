@@ -113,9 +113,14 @@ impl Session {
         gaps: &Gaps,
     ) -> Result<Fetched, DatabaseError> {
         let (first, last) = gaps.bounds();
-        let old = cursor < self.head;
-        let parameters: [&(dyn ToSql + Sync); 7] = [&cursor, &rows, &own, &first, &last, &true, &old];
-        Ok(self.fetched(&self.client.query(&self.statements.fresh, &parameters).await?))
+        let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&cursor, &rows, &own, &first, &last, &true];
+        let statement = if cursor < self.head {
+            parameters.push(&true);
+            &self.statements.fresh
+        } else {
+            &self.statements.new
+        };
+        Ok(self.fetched(&self.client.query(statement, &parameters).await?))
     }
 
     /// Reads up to that many rows of the session's own buckets after a position, and none of the others'.

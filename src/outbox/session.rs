@@ -11,7 +11,7 @@ use super::EndpointKey;
 use super::ownership::ANNOUNCE;
 use super::secrets::SecretCache;
 use crate::database::listen::Listening;
-use crate::database::{DatabaseError, DatabaseUrl, Role};
+use crate::database::{DatabaseError, DatabaseUrl, Role, fixed};
 use crate::seal::Keyring;
 
 /// A worker's session. When it ends, PostgreSQL frees the worker's buckets.
@@ -30,8 +30,11 @@ pub struct Session {
 #[derive(Debug)]
 pub(super) struct Statements {
     pub(super) fresh: Statement,
+    /// The same for events that nobody else can have begun with.
+    pub(super) new: Statement,
     pub(super) due: Statement,
     pub(super) settle: Statement,
+    pub(super) settle_all_taken: Statement,
     pub(super) walk: Statement,
     unpark: Statement,
     pull_in: Statement,
@@ -48,10 +51,13 @@ impl Session {
     pub async fn open(url: &DatabaseUrl, keyring: Keyring) -> Result<Self, DatabaseError> {
         let Listening { client, wake, ended } = url.listen(Role::Worker).await?;
         client.execute(ANNOUNCE, &[]).await?;
+        let fresh = include_str!("sql/fresh.sql");
         let statements = Statements {
-            fresh: client.prepare(include_str!("sql/fresh.sql")).await?,
+            fresh: client.prepare(fresh).await?,
+            new: client.prepare(&fixed(fresh, "$7", "false")).await?,
             due: client.prepare(include_str!("sql/due.sql")).await?,
             settle: client.prepare(include_str!("sql/settle.sql")).await?,
+            settle_all_taken: client.prepare(include_str!("sql/settle_all_taken.sql")).await?,
             walk: client.prepare(include_str!("sql/walk.sql")).await?,
             unpark: client.prepare(include_str!("sql/unpark.sql")).await?,
             pull_in: client.prepare(include_str!("sql/pull_in.sql")).await?,

@@ -83,6 +83,7 @@ pub struct Settlement {
     waiting: BTreeMap<DeliveryKey, Waiting>,
     delivered: BTreeSet<DeliveryKey>,
     fanned_out: BTreeSet<EventKey>,
+    line_moved: bool,
 }
 
 impl Settlement {
@@ -93,6 +94,29 @@ impl Settlement {
             && self.waiting.is_empty()
             && self.delivered.is_empty()
             && self.fanned_out.is_empty()
+    }
+
+    /// How much is to be written.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.attempts.len() + self.waiting.len() + self.delivered.len() + self.fanned_out.len()
+    }
+
+    /// Whether rows of deliveries come, change or go. Others may wait for that: their endpoint, or who stands in line behind.
+    #[must_use]
+    pub fn touches_deliveries(&self) -> bool {
+        !(self.waiting.is_empty() && self.delivered.is_empty())
+    }
+
+    /// Something in line has gone, so that others may be due once this is written.
+    pub const fn moves_line(&mut self) {
+        self.line_moved = true;
+    }
+
+    /// Whether something in line has gone.
+    #[must_use]
+    pub const fn has_moved_line(&self) -> bool {
+        self.line_moved
     }
 
     /// The events that are fanned out.
@@ -120,6 +144,7 @@ impl Settlement {
     /// Adds later outcomes to these.
     pub fn append(&mut self, later: Self) {
         self.attempts.extend(later.attempts);
+        self.line_moved |= later.line_moved;
         for (key, waiting) in later.waiting {
             self.waits(key, waiting);
         }
@@ -168,12 +193,16 @@ impl Session {
         let mut parameters: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(30);
         parameters.extend(attempts.keys.columns());
         parameters.extend(attempts.columns());
-        parameters.extend(waiting.keys.columns());
-        parameters.extend(waiting.columns());
-        parameters.extend(delivered.columns());
+        let mut statement = &self.statements.settle_all_taken;
+        if settlement.touches_deliveries() {
+            statement = &self.statements.settle;
+            parameters.extend(waiting.keys.columns());
+            parameters.extend(waiting.columns());
+            parameters.extend(delivered.columns());
+        }
         parameters.push(&fanned_out.0);
         parameters.push(&fanned_out.1);
-        self.client.execute(&self.statements.settle, &parameters).await?;
+        self.client.execute(statement, &parameters).await?;
         Ok(())
     }
 }

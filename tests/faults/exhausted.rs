@@ -18,6 +18,7 @@ async fn a_database_without_a_free_connection_is_waited_for() {
     let worker = system.worker().await;
     system.client.customer("before").await;
     receiver.next().await;
+    system.drained().await;
 
     let admin = system.database.admin().await;
     let ours =

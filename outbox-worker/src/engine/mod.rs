@@ -1,8 +1,8 @@
 //! The loop: read what is owed, send it, write down what became of it; share the buckets out; stop in good order.
 //!
 //! One task owns everything. Reads, writes and the sharing run on the session one after the other, at most one of each kind
-//! at a time; requests run beside them. There is no timer between an outcome and its writing: whatever has gathered while
-//! the last write ran goes out in the next.
+//! at a time; requests run beside them. What was taken at the first attempt is written in portions, because a statement costs much the
+//! same for one as for ten; what others may wait for is written at once.
 
 mod operations;
 mod reads;
@@ -38,6 +38,13 @@ use reads::Scan;
 const GONE: u16 = 410;
 /// How often an idle worker looks for work that nobody woke it for: retries, and lost wake-ups.
 const POLL: Duration = Duration::from_millis(200);
+/// How long after a write deliveries that were taken at once gather before the next one, unless there are many. Nobody waits for those
+/// outcomes; a worker that is killed in between sends them once more.
+const WRITE_PACE: Duration = Duration::from_millis(50);
+/// So many rows to be written are many; a delivery to one endpoint has two.
+const MANY: usize = 128;
+/// While so many outcomes wait to be written, nothing more is read.
+const UNWRITTEN_MAX: usize = 4_096;
 /// How often workers look how many they are. It also shows PostgreSQL that this one lives.
 const SHARE: Duration = Duration::from_millis(500);
 /// How often the outbox is read from its head, for what the cursor and the gaps have missed, and what is
@@ -78,6 +85,8 @@ pub(crate) struct Engine {
     failing: Option<Failing>,
     /// There may be something after the cursor.
     want_fresh: bool,
+    /// When the next write may begin.
+    next_write: Instant,
     /// Something may be due.
     want_due: bool,
     /// Endpoints that have more due than was read.
@@ -105,6 +114,7 @@ impl Engine {
             scan: Scan::default(),
             failing: None,
             want_fresh: false,
+            next_write: Instant::now(),
             want_due: false,
             have_more: HashSet::new(),
             busy: HashSet::new(),
@@ -130,9 +140,10 @@ impl Engine {
         let (mut scan, mut partitions, mut health) = (ticker(SCAN), ticker(PARTITIONS), ticker(HEALTH));
         let session = self.session.clone();
         loop {
-            self.launch(Instant::now());
-            self.operate();
-            let paced = self.flight.next_wake();
+            let now = Instant::now();
+            self.launch(now);
+            self.operate(now);
+            let paced = self.next_wake(now);
             tokio::select! {
                 () = stop.cancelled() => return self.drain(reconnect).await,
                 () = session.ended() => return Err(DatabaseError::Unavailable("the session ended".to_owned())),
@@ -153,6 +164,12 @@ impl Engine {
                 _ = partitions.tick() => self.keep_partitions(),
             }
         }
+    }
+
+    /// When something may go on that has to wait for its time.
+    fn next_wake(&self, now: Instant) -> Option<Instant> {
+        let write = self.has_outcomes().then_some(self.next_write);
+        [self.flight.next_wake(), write].into_iter().flatten().filter(|at| *at > now).min()
     }
 
     /// Sends as much as may be in flight. Retries get half of the room at the most; what hangs takes no room, up to a limit.
@@ -239,7 +256,8 @@ impl Engine {
         loop {
             // A read that was under way may have said otherwise.
             self.tools.progress.lost();
-            self.write();
+            self.next_write = Instant::now();
+            self.write(self.next_write);
             let settled = self.flight.settlement.is_empty() && !self.busy.contains(&Operation::Write);
             if self.flight.in_flight() == 0 && settled {
                 return Ok(());

@@ -10,8 +10,8 @@ use calmony_pay::outbox::{EndpointKey, ReplayOver, ReplayStep, Session, Settleme
 use calmony_pay::retry::Reconnect;
 use tokio::time::Instant;
 
-use super::Engine;
 use super::reads::Read;
+use super::{Engine, MANY, WRITE_PACE};
 
 /// How long outcomes that can't be written are kept and tried again before the session is given up.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
@@ -60,8 +60,8 @@ pub(super) enum Done {
 
 impl Engine {
     /// Starts whatever the session should do and doesn't.
-    pub(super) fn operate(&mut self) {
-        self.write();
+    pub(super) fn operate(&mut self, now: Instant) {
+        self.write(now);
         let own = self.ownership.own();
         if own.is_empty() || self.failing.is_some() {
             return;
@@ -115,19 +115,25 @@ impl Engine {
         });
     }
 
-    /// Writes what has gathered, and lets the buckets go that have nothing left after it.
-    pub(super) fn write(&mut self) {
-        let now = Instant::now();
+    /// Whether outcomes could be written.
+    pub(super) fn has_outcomes(&self) -> bool {
+        !self.flight.settlement.is_empty() && !self.busy.contains(&Operation::Write)
+    }
+
+    /// Writes what has gathered, if it is time, and lets the buckets go that have nothing left after it.
+    pub(super) fn write(&mut self, now: Instant) {
         if self.busy.contains(&Operation::Write)
             || self.failing.as_ref().is_some_and(|failing| now < failing.retry_at)
         {
             return;
         }
         let release = self.ownership.let_go(now, |bucket| self.flight.flies(bucket));
-        if self.flight.settlement.is_empty() && release.is_empty() {
+        let is_time = is_time(&self.flight.settlement, self.next_write, now);
+        if !is_time && release.is_empty() {
             return;
         }
         self.busy.insert(Operation::Write);
+        self.next_write = now + WRITE_PACE;
         let settlement = std::mem::take(&mut self.flight.settlement);
         self.perform(move |session| async move {
             if !settlement.is_empty()
@@ -202,7 +208,8 @@ impl Engine {
                 self.busy.remove(&Operation::Write);
                 self.failing = None;
                 reconnect.reset();
-                self.want_due |= self.flight.settled(&settlement);
+                self.flight.settled(&settlement);
+                self.want_due |= settlement.has_moved_line();
                 self.ownership.released(&released);
             }
             Done::Unsettled(settlement, error) => return self.keep(settlement, error, reconnect),
@@ -281,5 +288,35 @@ impl Engine {
         } else {
             self.perform(move |session| async move { session.take_buckets(wanted).await.map(Done::Took) });
         }
+    }
+}
+
+/// Whether what has gathered is written now.
+fn is_time(gathered: &Settlement, next_write: Instant, now: Instant) -> bool {
+    gathered.touches_deliveries() || gathered.len() >= MANY || !gathered.is_empty() && now >= next_write
+}
+
+#[cfg(test)]
+mod tests {
+    use calmony_pay::outbox::{DeliveryKey, EventKey};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_taken_gathers_and_what_others_wait_for_does_not() {
+        let (now, later) = (Instant::now(), Instant::now() + WRITE_PACE);
+        let event = |position| EventKey { account: 1, position };
+        let mut gathered = Settlement::default();
+        assert!(!is_time(&gathered, now, now), "there is nothing to write");
+        gathered.fanned_out(event(1));
+        assert!(is_time(&gathered, now, now), "nothing was written just before");
+        assert!(!is_time(&gathered, later, now) && is_time(&gathered, later, later));
+        gathered.delivered(DeliveryKey { event: event(1), endpoint: "we_1".to_owned() });
+        assert!(is_time(&gathered, later, now), "who stands behind it waits");
+        let mut many = Settlement::default();
+        (1..i64::try_from(MANY).expect("few")).for_each(|position| many.fanned_out(event(position)));
+        assert!(!is_time(&many, later, now));
+        many.fanned_out(event(0));
+        assert!(is_time(&many, later, now));
     }
 }

@@ -6,8 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 use calmony_pay::outbox::{Due, EndpointKey, EndpointStatus, Fetched, Fresh};
 use tokio::time::Instant;
 
-use super::Engine;
 use super::operations::{Done, Operation};
+use super::{Engine, UNWRITTEN_MAX};
 use crate::flight::ReadFor;
 
 /// How many first attempts may wait in memory before nothing more is read, and how many retries.
@@ -77,6 +77,9 @@ pub(super) enum Read {
 impl Engine {
     /// Reads whatever there is room for.
     pub(super) fn read_all(&mut self, own: &[i16]) {
+        if self.flight.settlement.len() >= UNWRITTEN_MAX {
+            return;
+        }
         let firsts = &self.flight.firsts;
         if firsts.runnable() < self.in_flight_max && firsts.queued() < QUEUED_MAX {
             self.read(own);

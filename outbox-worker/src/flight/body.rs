@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use calmony_pay::domain::envelope::StoredEvent;
 use calmony_pay::outbox::{DeliveryKey, Due, EventKey, Fresh, Target};
 
@@ -14,7 +15,7 @@ pub(super) struct Body {
     bucket: i16,
     pub(super) object: Arc<str>,
     event: Arc<str>,
-    json: Arc<str>,
+    json: Bytes,
 }
 
 impl Body {

@@ -64,8 +64,6 @@ pub(crate) struct Flight {
     /// What is decided but not known to be written. A read that began before the write may show it once more.
     unsettled_events: HashSet<EventKey>,
     unsettled_deliveries: HashSet<DeliveryKey>,
-    /// Something in line has moved, so that others may be due once that is written.
-    line_moved: bool,
     /// What is to be written next.
     pub(crate) settlement: Settlement,
 }
@@ -105,7 +103,6 @@ impl Flight {
             owed: HashSet::new(),
             unsettled_events: HashSet::new(),
             unsettled_deliveries: HashSet::new(),
-            line_moved: false,
             settlement: Settlement::default(),
         }
     }
@@ -323,7 +320,9 @@ impl Flight {
             self.row_goes(job.key.clone());
         }
         if let Some(line) = &job.line {
-            self.line_moved |= had_row;
+            if had_row {
+                self.settlement.moves_line();
+            }
             // What comes from a row, an old event that is resent perhaps, was never the head of a line in memory.
             if !job.is_retry
                 && let Some(next) = self.lines.advance(&job.key.endpoint, line)
@@ -349,8 +348,8 @@ impl Flight {
         self.settlement.fanned_out(event);
     }
 
-    /// What was to be written has been written. Returns whether something in line may be due now.
-    pub(crate) fn settled(&mut self, written: &Settlement) -> bool {
+    /// What was to be written has been written.
+    pub(crate) fn settled(&mut self, written: &Settlement) {
         // What is to be written next may be about the same.
         let next = &self.settlement;
         for event in written.events().filter(|event| !next.has_event(event)) {
@@ -362,7 +361,6 @@ impl Flight {
         let unwritten: HashSet<(&str, &Arc<str>)> =
             next.lines().map(|(key, line)| (key.endpoint.as_str(), line)).collect();
         self.lines.keep_closed(|endpoint, line| unwritten.contains(&(endpoint, line)));
-        std::mem::take(&mut self.line_moved)
     }
 
     /// Whether a request of that bucket is in flight.
