@@ -2,6 +2,7 @@
 
 mod breaking;
 mod pinned;
+mod plans;
 mod sql;
 mod tidy;
 

@@ -32,13 +32,16 @@ with running as materialized (
       join calmony.replay r on r.account = k.account and r.id = k.id
       join calmony.endpoint p on p.account = r.account and p.id = r.endpoint
 ), scanned as materialized (
+    -- The job is one row, which PostgreSQL doesn't know: joined, it would read and sort all the rest of the log.
     select e.position, e.stream, calmony.bucket_of(e.stream) as bucket,
-           calmony.replays(j.replay, e, j.enabled_events) as matches
+           calmony.replays(j.replay, e.event, j.enabled_events) as matches
       from job j
-      join calmony.event e on e.account = (j.replay).account
-       and e.position > j.cursor and e.position <= (j.replay).until_position
-     order by e.position
-     limit 5000
+     cross join lateral (
+           select event.position, event.stream, event
+             from calmony.event
+            where account = (j.replay).account and position > j.cursor and position <= (j.replay).until_position
+            order by position
+            limit 5000) e
 ), wanted as materialized (
     select s.position, s.stream, s.bucket
       from scanned s, job j

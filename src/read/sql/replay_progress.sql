@@ -5,6 +5,7 @@ select coalesce(g.owed, 0)::bigint,
        (select count(*)
           from (select from calmony.delivery d
                  where d.account = r.account and d.endpoint = r.endpoint and d.state <> 'exhausted'
+                 order by d.position
                  limit 100000) w),
        case when g.buckets = case when r.single then 1 else 64 end
             then (g.reached - r.after_position)::float8 / greatest(1, r.until_position - r.after_position)

@@ -1,0 +1,297 @@
+//! The hot statements at a million rows of everything: which plans PostgreSQL chooses then, and what they read and write.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+use support::Database;
+use support::database::own_cluster_with;
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+use super::{files, root};
+
+/// Rows that a sort or a hash may expect at the most, unless a LIMIT stands below; and those of a table that may be scanned.
+const GATHERED_MAX: i64 = 20_000;
+const SCANNED_MAX: i64 = 1_000;
+/// As on the sessions of those who write and drain (`database/mod.rs`). Whoever reads is left to the statistics, with one plan for all.
+const PINNED: &str = "set enable_seqscan = off; set enable_bitmapscan = off; set enable_hashjoin = off; set enable_mergejoin = off";
+/// Statements that aren't run for a request, an event or a delivery, or that have a test of their own.
+const COLD: &[&str] = &[
+    "workers",
+    "take_buckets",
+    "release_buckets",
+    "announce",
+    "partitions",
+    "stale_secrets",
+    "stale_answers",
+    "key_ids",
+    "reseal",
+    "verify_",
+    "create_key",
+    "list_keys",
+    "revoke_key",
+    "roll_key",
+    "key_kind",
+    "search",
+    "dry_run",
+];
+
+/// A million of everything, past the triggers: events and objects of one account, all in the outbox; owed to an endpoint that is
+/// dead, and taken by another; and as many idempotency keys.
+const MILLION: &str = "
+begin;
+insert into calmony.event (account, id, stream, version, type, data, created_at)
+select 1, 'evt_01' || id, 'we_01' || id, 1, 'webhook_endpoint.created', json_build_object('object', 'webhook_endpoint',
+       'url', 'http://127.0.0.1:1/', 'status', 'enabled', 'enabled_events', json_build_array(events)), now()
+  from (values (repeat('A', 24), 'customer.created'), (repeat('B', 24), 'customer.deleted')) e (id, events);
+insert into calmony.endpoint_secret (account, endpoint, version, created_at, secret)
+select 1, 'we_01' || id, 1, now(), 'whsec_dGVzdHRlc3R0ZXN0dGVzdHRlc3R0ZXN0' from (values (repeat('A', 24)), (repeat('B', 24))) e (id);
+commit;
+alter table calmony.event disable trigger all;
+alter table calmony.delivery disable trigger all;
+insert into calmony.event (account, id, stream, version, type, data, created_at)
+select 1, 'evt_01' || u, 'cus_01' || u, 1, 'customer.created', format(customer, u, n)::json, now() - (1000000 - n) * interval '1 second'
+  from generate_series(1, 1000000) n, lateral (select lpad(n::text, 24, '0') as u) u,
+       (values ('{\"id\":\"cus_01%s\",\"object\":\"customer\",\"email\":\"%s@example.com\",\"name\":\"Ada Lovelace\"}')) c (customer);
+insert into calmony.object (account, id, version, created_at, updated_at, deleted, data)
+select account, stream, version, created_at, created_at, false, data from calmony.event where stream like 'cus%';
+insert into calmony.outbox (account, position, bucket)
+select account, position, calmony.bucket_of(stream) from calmony.event where stream like 'cus%';
+insert into calmony.delivery (account, position, due_at, attempts, bucket, endpoint, state)
+select account, position, now(), 1, calmony.bucket_of(stream), 'we_01' || repeat('B', 24), 'owed'
+  from calmony.event where stream like 'cus%';
+insert into calmony.attempt (account, position, endpoint, number, started_at, duration_us, status)
+select account, position, 'we_01' || repeat('A', 24), 1, now(), 1000, 200 from calmony.event where stream like 'cus%';
+insert into calmony.idempotency (account, slot, key, event, fingerprint, created_at)
+select account, (div(extract(epoch from now()), 86400) % 4)::smallint, id, id, decode(repeat('00', 32), 'hex'), now()
+  from calmony.event where stream like 'cus%';
+alter table calmony.event enable always trigger derive_from_event;
+alter table calmony.event enable always trigger event_is_append_only;
+alter table calmony.event enable always trigger derive_endpoint;
+alter table calmony.event enable always trigger derive_replay;
+alter table calmony.delivery enable always trigger delivery_leaves_only_by_its_owner;
+alter table calmony.delivery enable always trigger delivery_comes_only_by_its_owner;
+alter table calmony.delivery enable always trigger delivery_changes_only_by_its_owner;
+";
+
+#[tokio::test]
+async fn at_a_million_rows_hot_statements_find_their_indexes_and_keep_their_budgets() {
+    let settings =
+        ["fsync=off", "full_page_writes=off", "autovacuum=off", "max_wal_size=8GB", "shared_buffers=256MB"];
+    let (mut cluster, _folder) = own_cluster_with("million", &settings).await;
+    cluster.url("postgres").unwrap().create_database("calmony").await.unwrap();
+    calmony_pay::database::migrate::migrate(&cluster.url("calmony").unwrap()).await.unwrap();
+    let database = Database { url: cluster.url_text("calmony") };
+    let kind = calmony_pay::secret::KeyKind::default();
+    calmony_pay::log::accounts::create_key(&cluster.url("calmony").unwrap(), "first", kind, None)
+        .await
+        .unwrap();
+    let admin = database.admin().await;
+    admin.batch_execute(MILLION).await.unwrap();
+    admin.batch_execute("vacuum (analyze)").await.unwrap();
+    let off = "select count(*) from pg_trigger where tgenabled = 'D' and not tgisinternal";
+    assert_eq!(database.number(off).await, 0, "a trigger is new: MILLION has to switch it on again");
+    admin.batch_execute("checkpoint; set plan_cache_mode = force_generic_plan").await.unwrap();
+    plans_are_bounded(&admin).await;
+    budgets_are_kept(&admin).await;
+    cluster.stop().await.unwrap();
+}
+
+/// No hot statement scans a table, and none sorts or hashes what has no bound.
+async fn plans_are_bounded(admin: &Client) {
+    let mut wrong = Vec::new();
+    let sql =
+        "select relname::text, reltuples::bigint from pg_class where relnamespace = 'calmony'::regnamespace";
+    let rows = admin.query(sql, &[]).await.unwrap();
+    let rows: HashMap<String, i64> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    for (path, sql) in files(&["src/read", "src/outbox", "src/log"], "sql") {
+        if COLD.iter().any(|cold| path.rsplit('/').next().unwrap().contains(cold)) {
+            continue;
+        }
+        let pins = if path.starts_with("src/read") { "" } else { PINNED };
+        admin.batch_execute(pins).await.unwrap();
+        let parameters = admin.prepare(&sql).await.unwrap().params().len();
+        let nulls = vec!["null"; parameters].join(", ");
+        let arguments = if parameters == 0 { String::new() } else { format!("({nulls})") };
+        admin.batch_execute(&format!("prepare s as {sql}")).await.unwrap();
+        let explain = format!("explain (format json) execute s{arguments}");
+        let answer = admin.simple_query(&explain).await.unwrap();
+        let text = answer.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        });
+        let plan: Value = serde_json::from_str(text.unwrap()).unwrap();
+        problems(&path, (&plan[0]["Plan"], &rows), (&plan[0]["Plan"], false), &mut wrong);
+        admin.batch_execute("deallocate s").await.unwrap();
+        for pin in pins.split("; ").filter(|pin| !pin.is_empty()) {
+            admin.batch_execute(&pin.replace("= off", "= on")).await.unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn problems(
+    path: &str,
+    (plan, rows): (&Value, &HashMap<String, i64>),
+    (node, below_limit): (&Value, bool),
+    wrong: &mut Vec<String>,
+) {
+    let text = |key: &str| node[key].as_str().unwrap_or_default();
+    let (kind, table) = (text("Node Type"), text("Relation Name"));
+    let is_big = rows.get(table).is_some_and(|rows| *rows > SCANNED_MAX);
+    // The first of an index is read under a LIMIT.
+    let whole =
+        kind == "Seq Scan" || kind.starts_with("Index") && node.get("Index Cond").is_none() && !below_limit;
+    if is_big && whole {
+        wrong.push(format!("{path} goes through {table} ({kind})"));
+    }
+    let gathers = ["Sort", "Hash"].contains(&kind) || text("Strategy") == "Hashed";
+    for inner in parts(node) {
+        let count = expected(inner);
+        if gathers && count > GATHERED_MAX && !is_limited(plan, inner) {
+            wrong.push(format!("{path} gathers {count} rows ({kind})"));
+        }
+        problems(path, (plan, rows), (inner, kind == "Limit"), wrong);
+    }
+}
+
+/// How many rows the planner expects.
+fn expected(node: &Value) -> i64 {
+    node["Plan Rows"].as_i64().unwrap_or_default()
+}
+
+fn parts(node: &Value) -> impl Iterator<Item = &Value> {
+    node["Plans"].as_array().into_iter().flatten()
+}
+
+/// Whether a LIMIT stands below, if need be in a part that has a name. PostgreSQL doesn't know how much a parameter limits to.
+fn is_limited(plan: &Value, node: &Value) -> bool {
+    let sides = |node| {
+        parts(node).filter(|part| {
+            ["Outer", "Inner", "Subquery", "Member"].iter().any(|side| part["Parent Relationship"] == *side)
+        })
+    };
+    let by_name = match node["CTE Name"].as_str() {
+        Some(name) => find(plan, &format!("CTE {name}")).is_some_and(|part| is_limited(plan, part)),
+        None => false,
+    };
+    if node["Node Type"] == "Nested Loop" {
+        // So many for each of the few on the outer side.
+        let mut sides = sides(node);
+        let outer = sides.next().is_some_and(|outer| is_limited(plan, outer));
+        return outer && sides.all(|inner| expected(inner) <= SCANNED_MAX);
+    }
+    node["Node Type"] == "Limit" || by_name || sides(node).any(|part| is_limited(plan, part))
+}
+
+/// The part of a plan that has that name.
+fn find<'a>(node: &'a Value, name: &str) -> Option<&'a Value> {
+    if node["Subplan Name"] == name { Some(node) } else { parts(node).find_map(|part| find(part, name)) }
+}
+
+/// What is measured: its name in docs/LIMITS.md, the statement, its arguments as [`arguments`] fills them in.
+const CASES: &[(&str, &str, &str)] = &[
+    ("a customer is created", "log/sql/append", "@event(1, 2000001, 1, created, null, null), false"),
+    ("with an idempotency key", "log/sql/append", "@event(2, 2000002, 1, created, 'key', @32), true"),
+    ("a customer is loaded, to be changed", "log/sql/load", "1, @customer(500000)"),
+    ("and changed", "log/sql/append", "@event(3, 500000, 2, updated, null, null), false"),
+    ("a new event is read for delivery", "outbox/sql/fresh", "999000, 1, @all, '{}', '{}', true, false"),
+    ("and settled: taken", "outbox/sql/settle_all_taken", "@attempt(999000, null), '{1}', '{999000}'"),
+    (
+        "or settled: failed, it waits",
+        "outbox/sql/settle",
+        "@attempt(999001, status), '{1}', '{999001}', '{@A}', '{7}', '{1}', '{owed}', '{5000}', '{null}', '{f}', \
+         '{}', '{}', '{}', '{1}', '{999001}'",
+    ),
+    ("what is due is looked for, a million owed", "outbox/sql/due", "@all, 500, '{}', 128"),
+    ("an endpoint is probed, a million owed", "outbox/sql/walk", "@all, 1, 1, '@B', 0"),
+    ("a customer is retrieved", "read/sql/object", "1, @customer(500000)"),
+    ("ten customers are listed", "read/sql/objects_older", "1, 'cus_', 'cus`', 11"),
+    (
+        "ten events are listed",
+        "read/sql/events_older",
+        "1, 0, 9223372036854775807, 11, null, null, null, false",
+    ),
+];
+
+/// Fills in what stands behind an @.
+fn arguments(text: &str) -> String {
+    let mut filled = text.to_owned();
+    if let Some((before, event)) = text.split_once("@event(") {
+        let (event, after) = event.split_once(')').unwrap();
+        let [n, customer, version, kind, key, fingerprint] = event.split(", ").collect::<Vec<_>>()[..] else {
+            panic!("{text}");
+        };
+        let pad = "x".repeat(600);
+        filled = format!(
+            "{before}'{{1}}', '{{evt_02{n:0>24}}}', array[@customer({customer})], '{{{version}}}', '{{customer.{kind}}}', '{{f}}', \
+             array['{{\"object\":\"customer\",\"email\":\"{customer}@example.com\",\"name\":\"Grace Hopper\",\"pad\":\"{pad}\"}}'], \
+             '{{null}}', '{{req_01}}', array[{key}]::text[], array[now()], array[{fingerprint}]::bytea[], '{{null}}', '{{null}}'{after}"
+        );
+    }
+    if let Some((before, attempt)) = text.split_once("@attempt(") {
+        let (attempt, after) = attempt.split_once(')').unwrap();
+        let (position, error) = attempt.split_once(", ").unwrap();
+        filled = format!(
+            "{before}'{{1}}', '{{{position}}}', '{{@A}}', '{{2}}', array[now()], '{{1000}}', '{{200}}', '{{{error}}}', '{{ok}}', '{{f}}', \
+             '{{null}}', '{{null}}', '{{null}}', '{{900}}', '{{f}}', '{{f}}'{after}"
+        );
+    }
+    while let Some((before, customer)) = filled.clone().split_once("@customer(") {
+        let (customer, after) = customer.split_once(')').unwrap();
+        filled = format!("{before}'cus_01{customer:0>24}'{after}");
+    }
+    let all = (0..64).map(|bucket| bucket.to_string()).collect::<Vec<_>>().join(",");
+    let endpoint = |letter: &str| format!("we_01{}", letter.repeat(24));
+    filled
+        .replace("@all", &format!("'{{{all}}}'"))
+        .replace("@32", "decode(repeat('00', 32), 'hex')")
+        .replace("@A", &endpoint("A"))
+        .replace("@B", &endpoint("B"))
+}
+
+/// Reads and writes no more than docs/LIMITS.md says.
+async fn budgets_are_kept(admin: &Client) {
+    admin.batch_execute(PINNED).await.unwrap();
+    // As a worker that owns everything.
+    admin
+        .batch_execute("select pg_advisory_lock(1129270605, n) from generate_series(0, 63) n")
+        .await
+        .unwrap();
+    let limits = std::fs::read_to_string(root().join("docs/LIMITS.md")).unwrap();
+    let mut wrong = Vec::new();
+    for (name, path, given) in CASES {
+        let sql = std::fs::read_to_string(root().join(format!("src/{path}.sql"))).unwrap();
+        let execute = format!("execute s({})", arguments(given));
+        admin.batch_execute(&format!("prepare s as {sql}")).await.unwrap();
+        // Twice: the first run fills caches, and both keep the budget.
+        for _ in 0..2 {
+            admin.batch_execute("begin").await.unwrap();
+            let before = used(admin).await;
+            admin.batch_execute(&execute).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+            let after = used(admin).await;
+            admin.batch_execute("rollback").await.unwrap();
+            let (blocks, wal) = (after.0 - before.0, after.1 - before.1);
+            let row = limits.lines().find_map(|line| line.strip_prefix(&format!("| {name} | ")));
+            let budget: Vec<i64> = row
+                .unwrap_or_default()
+                .split(" | ")
+                .filter_map(|cell| cell.trim_end_matches(" |").replace(',', "").parse().ok())
+                .collect();
+            if !matches!(budget.as_slice(), [most_blocks, most_wal] if blocks <= *most_blocks && wal <= *most_wal)
+            {
+                wrong.push(format!("| {name} | {blocks} | {wal} | against {budget:?}"));
+            }
+        }
+        admin.batch_execute("deallocate s").await.unwrap();
+    }
+    assert!(wrong.is_empty(), "docs/LIMITS.md has other budgets:\n{}", wrong.join("\n"));
+}
+
+/// Blocks of the product's tables and indexes that this session has fetched, and WAL that was written.
+async fn used(admin: &Client) -> (i64, i64) {
+    let sql = "select (select coalesce(sum(pg_stat_get_xact_blocks_fetched(oid)), 0)::bigint from pg_class \
+                        where relnamespace = 'calmony'::regnamespace and relkind in ('r', 'i', 'S')), \
+                      (pg_current_wal_insert_lsn() - '0/0')::bigint";
+    let row = admin.query_one(sql, &[]).await.unwrap();
+    (row.get(0), row.get(1))
+}
