@@ -49,9 +49,14 @@ contract: ## Write schema/openapi.json anew from the code; refuses what would br
 	CALMONY_PIN=1 $(CARGO) test --package calmony-pay --lib -- the_table_of_errors
 
 .PHONY: bench
-bench: postgres ## Measure creates and deliveries beside pgbench, and print the table of docs/BENCHMARKS.md
+bench: postgres ## Measure everything beside the ceilings of this machine (WRITE=1: into docs/BENCHMARKS.md; SCENARIOS=…)
 	$(CARGO) build --release --workspace --bins
-	target/release/bench
+	target/release/bench $(SCENARIOS) $(if $(WRITE),--write)
+
+.PHONY: bench-quick
+bench-quick: postgres ## Compare some ratios with the committed ones, in two minutes; fails when one fell by a quarter (KEEP=1: commit these)
+	$(CARGO) build --release --workspace --bins
+	target/release/bench quick $(if $(KEEP),--keep)
 
 .PHONY: postgres
 postgres: # Install PostgreSQL where it is missing and can be installed

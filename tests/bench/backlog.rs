@@ -1,36 +1,109 @@
-//! Events that are already in the log when a measurement begins, and waiting until they are delivered.
+//! A million deliveries owed to one dead endpoint: how long another endpoint waits for its first attempts, beside the same
+//! without them.
 
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
+use std::time::Duration;
 
-use support::System;
+use super::deliver::worker;
+use super::report::{Report, median, percentile};
+use super::sink::Mode;
+use super::stage::Stage;
 
-/// How long a backlog may take to be drained.
-const PATIENCE: Duration = Duration::from_mins(3);
+const OWED: u32 = 1_000_000;
+const ROUNDS: usize = 3;
+/// Events a second.
+const PACE: f64 = 100.0;
+const DEAD: usize = 0;
+const GOOD: usize = 1;
 
-/// Puts so many creations of customers into the log at once.
-pub(super) async fn append(system: &System, count: u32) {
-    let sql = format!(
-        "insert into calmony.event (account, id, stream, version, type, data, created_at) \
-         select 1, 'evt_01' || u, 'cus_01' || u, 1, 'customer.created', o.data, now() \
-           from generate_series(1, {count}) n, lateral (select upper(substr(md5(n::text || random()), 1, 24)) u) m, \
-                lateral (select data from calmony.object where id like 'cus%' limit 1) o"
+pub(super) async fn measure(stage: &mut Stage, report: &mut Report, slice: Duration) {
+    stage.forget().await;
+    stage.sink.set(DEAD, Mode::Fails).await;
+    let dead = endpoint(stage, DEAD, "customer.deleted").await;
+    let good = endpoint(stage, GOOD, "customer.created").await;
+    report.head(&[
+        "request to arrival elsewhere, a million owed to a dead endpoint",
+        "p50 ms",
+        "p99 ms",
+        "wanted",
+    ]);
+    let worker = worker(stage).await;
+    run(stage, slice).await;
+    let without = rounds("without", stage, report, slice).await;
+    owe(stage, &dead).await;
+    let with = rounds("with", stage, report, slice).await;
+    report.line(&format!(
+        "| ratio of the medians | {:.2} | {:.2} | ≤ 1.2 |",
+        with.0 / without.0,
+        with.1 / without.1
+    ));
+    drop(worker);
+    stage.clear(vec![dead, good]).await;
+}
+
+async fn endpoint(stage: &Stage, number: usize, event: &str) -> String {
+    stage.system.client.endpoint(&format!("{}/{number}", stage.sink.url), &[event]).await.0
+}
+
+/// Makes the rows as they would be after an outage, past the triggers, because a million appends take minutes.
+async fn owe(stage: &Stage, endpoint: &str) {
+    triggers(stage, "disable").await;
+    let rows = format!(
+        "with appended as ( \
+             insert into calmony.event (account, id, stream, version, type, data, created_at) \
+             select 1, 'evt_01' || u, 'cus_01' || u, 1, 'customer.deleted', '{{\"object\":\"customer\"}}', now() \
+               from generate_series(1, {OWED}) n, lateral (select upper(substr(md5(n::text || random()), 1, 24)) u) m \
+             returning account, position, stream) \
+         insert into calmony.delivery (account, position, due_at, attempts, bucket, endpoint, state) \
+         select account, position, now(), 0, calmony.bucket_of(stream), '{endpoint}', 'owed' from appended"
     );
-    system.database.admin().await.batch_execute(&sql).await.unwrap();
-}
-
-/// Seconds until nothing is owed to anybody.
-pub(super) async fn drained(system: &System) -> f64 {
-    emptied(system, "select exists (select from calmony.outbox) or exists (select from calmony.delivery)")
-        .await
-}
-
-/// Seconds until a question is answered with no.
-pub(super) async fn emptied(system: &System, question: &str) -> f64 {
-    let admin = system.database.admin().await;
-    let started = Instant::now();
-    while admin.query_one(question, &[]).await.unwrap().get(0) {
-        assert!(started.elapsed() < PATIENCE, "{question}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
+    stage.admin.batch_execute(&rows).await.unwrap();
+    triggers(stage, "enable always").await;
+    for table in ["event", "delivery"] {
+        stage.admin.batch_execute(&format!("vacuum analyze calmony.{table}")).await.unwrap();
     }
-    started.elapsed().as_secs_f64()
+}
+
+async fn triggers(stage: &Stage, change: &str) {
+    for (table, trigger) in [
+        ("event", "derive_from_event"),
+        ("event", "event_is_append_only"),
+        ("event", "derive_endpoint"),
+        ("event", "derive_replay"),
+        ("delivery", "delivery_comes_only_by_its_owner"),
+    ] {
+        let sql = format!("alter table calmony.{table} {change} trigger {trigger}");
+        stage.admin.batch_execute(&sql).await.unwrap();
+    }
+}
+
+/// The medians of the rounds' percentiles.
+async fn rounds(name: &str, stage: &mut Stage, report: &mut Report, slice: Duration) -> (f64, f64) {
+    let (mut p50s, mut p99s) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let (p50, p99) = run(stage, slice).await;
+        report.line(&format!("| {name} | {p50:.2} | {p99:.2} | |"));
+        p50s.push(p50);
+        p99s.push(p99);
+    }
+    (median(p50s), median(p99s))
+}
+
+async fn run(stage: &mut Stage, slice: Duration) -> (f64, f64) {
+    stage.sink.reset(true).await;
+    let ask = stage.creates();
+    let mut plan = stage.plan(ask, 1, slice);
+    (plan.marks, plan.pace) = (true, Some(PACE));
+    let seen = plan.run().await;
+    // The last one is on its way.
+    stage.emptied("select exists (select from calmony.outbox)").await;
+    let sent: HashMap<u64, u64> = seen.marks.iter().map(|(number, sent, _)| (*number, *sent)).collect();
+    let arrivals = stage.sink.arrivals().await;
+    let mut waits: Vec<f32> = arrivals
+        .iter()
+        .filter_map(|(_, number, at)| Some((*at as f64 - *sent.get(number)? as f64) as f32 / 1000.0))
+        .collect();
+    assert_eq!(waits.len(), sent.len(), "each has arrived once");
+    waits.sort_by(f32::total_cmp);
+    (percentile(&waits, 50), percentile(&waits, 99))
 }

@@ -1,24 +1,21 @@
 //! Ten endpoints, of which one hangs and one answers 500, beside the eight others alone: how long the eight wait.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use support::System;
+use super::generator::Seen;
+use super::report::{Report, median, percentile};
+use super::sink::{Arrival, Mode};
+use super::stage::Stage;
 
-use super::sink::{Mode, Sink};
-use super::{at_percentile, backlog, median};
-
-const ROUNDS: usize = 3;
-const SLICE: Duration = Duration::from_secs(20);
 const GOOD: usize = 8;
+const ROUNDS: usize = 3;
 
 /// What the eight others have seen.
-struct Seen {
+struct Sight {
     p50: f64,
     p99: f64,
-    events: u64,
+    rate: f64,
     duplicates: usize,
     missing: usize,
 }
@@ -26,119 +23,92 @@ struct Seen {
 /// How events are offered.
 #[derive(Debug, Clone, Copy)]
 enum Load {
-    /// One after so long, whatever becomes of the others.
-    Every(Duration),
+    /// So many a second.
+    Paced(f64),
     /// As fast as the machine delivers them: the next when one has arrived everywhere, with so many on their way.
-    Outstanding(usize),
+    Outstanding(u64),
 }
 
-pub(super) async fn measure(system: &System) {
-    println!("\n| isolation | p50 | p99 | events/s | duplicates | missing |");
-    println!("| --- | --- | --- | --- | --- | --- |");
+pub(super) async fn measure(stage: &mut Stage, report: &mut Report, slice: Duration) {
+    report.head(&[
+        "isolation: request to arrival at each of eight",
+        "p50 ms",
+        "p99 ms",
+        "events/s",
+        "duplicates",
+        "missing",
+    ]);
     for (name, load) in [
-        ("50 events/s", Load::Every(Duration::from_millis(20))),
+        ("50 events/s", Load::Paced(50.0)),
         ("the machine's limit, 32 events on their way", Load::Outstanding(32)),
     ] {
         let (mut p50, mut p99) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            let alone = run(system, load, false).await;
-            let beside = run(system, load, true).await;
+            let alone = run(stage, load, slice, false).await;
+            let beside = run(stage, load, slice, true).await;
             for (what, seen) in [("alone", &alone), ("beside two bad ones", &beside)] {
-                println!(
-                    "| {name}, eight {what} | {:.2} ms | {:.2} ms | {} | {} | {} |",
-                    seen.p50,
-                    seen.p99,
-                    seen.events / SLICE.as_secs(),
-                    seen.duplicates,
-                    seen.missing
-                );
+                let Sight { p50, p99, rate, duplicates, missing } = seen;
+                report.line(&format!(
+                    "| {name}, eight {what} | {p50:.2} | {p99:.2} | {rate:.0} | {duplicates} | {missing} |"
+                ));
             }
             p50.push(beside.p50 / alone.p50);
             p99.push(beside.p99 / alone.p99);
         }
-        println!("| {name}: ratio, median of {ROUNDS} | {:.2} | {:.2} | | | |", median(p50), median(p99));
+        report.line(&format!(
+            "| {name}: ratio, median of {ROUNDS} | {:.2} | {:.2} | | | |",
+            median(p50),
+            median(p99)
+        ));
     }
 }
 
-async fn run(system: &System, load: Load, with_bad: bool) -> Seen {
-    let sink = Sink::start().await;
-    sink.set(GOOD, Mode::Hangs);
-    sink.set(GOOD + 1, Mode::Fails);
-    let count = if with_bad { GOOD + 2 } else { GOOD };
-    let mut endpoints = Vec::new();
-    for n in 0..count {
-        endpoints.push(system.client.endpoint(&format!("{}/{n}", sink.url), &["customer.created"]).await.0);
-    }
-    let worker = system
-        .worker_with(&[("CALMONY_ATTEMPT_TIMEOUT", "5s"), ("CALMONY_RETRY_SCHEDULE", "5s,5m,30m")])
-        .await;
-    let sent = offer(system, &sink, load).await;
-    backlog::emptied(system, "select exists (select from calmony.outbox)").await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    for endpoint in endpoints {
-        system.client.delete(&format!("/v1/webhook_endpoints/{endpoint}")).await.ok();
-    }
-    drop(worker);
-    let admin = system.database.admin().await;
-    admin.batch_execute("truncate calmony.outbox, calmony.delivery").await.unwrap();
-    seen(&sent, &sink)
-}
-
-/// Creates numbered customers; returns when each was sent.
-async fn offer(system: &System, sink: &Sink, load: Load) -> HashMap<u64, Instant> {
-    let sent = Arc::new(Mutex::new(HashMap::new()));
-    let next = Arc::new(AtomicU64::new(0));
-    let started = Instant::now();
-    let clients = match load {
-        Load::Every(_) => 8,
-        Load::Outstanding(count) => count,
-    };
-    let clients: Vec<_> = (0..clients)
-        .map(|_| {
-            let (client, sink) = (system.client.clone(), sink.clone());
-            let (sent, next) = (sent.clone(), next.clone());
-            tokio::spawn(async move {
-                loop {
-                    let n = next.fetch_add(1, Ordering::Relaxed);
-                    if let Load::Every(pace) = load {
-                        tokio::time::sleep_until((started + pace * u32::try_from(n).unwrap()).into()).await;
-                    }
-                    if started.elapsed() >= SLICE {
-                        return;
-                    }
-                    let arrived = sink.arrived_at(n, GOOD);
-                    sent.lock().unwrap().insert(n, Instant::now());
-                    client.post("/v1/customers", &format!("name=n{n}")).await.ok();
-                    if let Load::Outstanding(_) = load {
-                        arrived.await.unwrap();
-                    }
-                }
-            })
-        })
-        .collect();
-    for client in clients {
-        client.await.unwrap();
-    }
-    std::mem::take(&mut *sent.lock().unwrap())
-}
-
-fn seen(sent: &HashMap<u64, Instant>, sink: &Sink) -> Seen {
-    let mut first: HashMap<(usize, u64), f64> = HashMap::new();
-    let mut duplicates = 0;
-    for (endpoint, n, at) in sink.take_arrivals() {
-        let Some(began) = sent.get(&n) else { continue };
-        let ms = at.duration_since(*began).as_secs_f64() * 1000.0;
-        if first.insert((endpoint, n), ms).is_some() {
-            duplicates += 1;
+async fn run(stage: &mut Stage, load: Load, slice: Duration, with_bad: bool) -> Sight {
+    stage.sink.set(GOOD, Mode::Hangs).await;
+    stage.sink.set(GOOD + 1, Mode::Fails).await;
+    let endpoints = stage.endpoints(if with_bad { GOOD + 2 } else { GOOD }).await;
+    stage.forget().await;
+    stage.sink.reset(true).await;
+    // A short deadline, so that a slice has several of them in it.
+    let hasty = [("CALMONY_ATTEMPT_TIMEOUT", "5s"), ("CALMONY_RETRY_SCHEDULE", "5s,5m,30m")];
+    let worker = stage.system.worker_with(&hasty).await;
+    let ask = stage.creates();
+    let mut plan = stage.plan(ask, 8, slice);
+    (plan.warm_up, plan.marks) = (Duration::ZERO, true);
+    match load {
+        Load::Paced(rate) => plan.pace = Some(rate),
+        Load::Outstanding(count) => {
+            plan.connections = count;
+            plan.until_arrived = Some((stage.sink.address, GOOD));
         }
     }
-    let mut latencies: Vec<f64> = first.into_values().collect();
-    latencies.sort_by(f64::total_cmp);
-    Seen {
-        p50: at_percentile(&latencies, 50),
-        p99: at_percentile(&latencies, 99),
-        events: u64::try_from(sent.len()).unwrap(),
+    let seen = plan.run().await;
+    stage.emptied("select exists (select from calmony.outbox)").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let arrivals = stage.sink.arrivals().await;
+    drop(worker);
+    stage.clear(endpoints).await;
+    for endpoint in [GOOD, GOOD + 1] {
+        stage.sink.set(endpoint, Mode::Takes).await;
+    }
+    sight(&seen, &arrivals)
+}
+
+fn sight(seen: &Seen, arrivals: &[Arrival]) -> Sight {
+    let sent: HashMap<u64, u64> = seen.marks.iter().map(|(number, sent, _)| (*number, *sent)).collect();
+    let (mut first, mut duplicates) = (HashMap::new(), 0);
+    for (endpoint, number, at) in arrivals {
+        let Some(sent) = sent.get(number) else { continue };
+        let wait = (*at as f64 - *sent as f64) as f32 / 1000.0;
+        duplicates += usize::from(first.insert((endpoint, number), wait).is_some());
+    }
+    let mut waits: Vec<f32> = first.into_values().collect();
+    waits.sort_by(f32::total_cmp);
+    Sight {
+        p50: percentile(&waits, 50),
+        p99: percentile(&waits, 99),
+        rate: seen.marks.len() as f64 / seen.seconds,
         duplicates,
-        missing: sent.len() * GOOD - latencies.len(),
+        missing: sent.len() * GOOD - waits.len(),
     }
 }

@@ -1,130 +1,156 @@
-//! Figures, for anyone to repeat: `make bench`, or `target/release/bench isolation` and so on for some of them. Everything is on one machine, so read the ratios of one run and not the
-//! absolute numbers. The load generator and the receiver are in this process; the product is the release build.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement that can't go on stops")]
+//! Figures, for anyone to repeat: `make bench`, or `target/release/bench create drain` and so on for some of them. Everything is
+//! on one machine, so read the ratios of one run and not the absolute numbers. Generator, sink and courier are processes of
+//! their own; the product is the release build; PostgreSQL is private and durable.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "a measurement that can't go on stops, and its numbers are far from the limits"
+)]
 
+mod api;
 mod backlog;
-mod create;
-mod drain;
+mod ceilings;
+mod connection;
+mod deliver;
+mod generator;
 mod isolation;
-mod million;
+mod latency;
 mod overload;
 mod pinned;
+mod process;
 mod recovery;
+mod regression;
+mod report;
+mod scale;
 mod sink;
+mod stage;
+mod usage;
 
-use std::time::Duration;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use calmony_pay::database::migrate::migrate;
-use support::database::{Folder, own_cluster_with};
-use support::{Database, System};
+use report::Report;
+use stage::Stage;
 
-/// How often each thing is measured; the table shows medians.
-const ROUNDS: usize = 5;
-/// How long one measurement of creates takes.
-const SLICE: Duration = Duration::from_secs(4);
-/// PostgreSQL as one would run it: everything durable.
-const SETTINGS: &[&str] = &[
-    "shared_buffers=1GB",
-    "max_wal_size=4GB",
-    "checkpoint_timeout=15min",
-    "random_page_cost=1.1",
-    "wal_buffers=16MB",
+/// What can be asked for by name, in the order in which it is measured. Those of [`BY_NAME_ONLY`] take minutes.
+const SCENARIOS: &[&str] = &[
+    "create",
+    "update",
+    "drain",
+    "e2e",
+    "latency",
+    "isolation",
+    "overload",
+    "scale",
+    "pinned",
+    "verify",
+    "backlog",
+    "recovery",
 ];
+const BY_NAME_ONLY: &[&str] = &["recovery"];
 
-#[tokio::main]
-async fn main() {
-    let (mut cluster, _folder): (_, Folder) = own_cluster_with("bench", SETTINGS).await;
-    cluster.url("postgres").unwrap().create_database("calmony").await.unwrap();
-    migrate(&cluster.url("calmony").unwrap()).await.unwrap();
-    let system = System::on(Database { url: cluster.url_text("calmony") }).await;
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+struct Extent {
+    /// How often each thing; the tables show medians.
+    rounds: usize,
+    /// How long one measurement takes.
+    slice: Duration,
+    /// Only what is compared with the committed ratios.
+    quick: bool,
+}
 
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let local = tokio::task::LocalSet::new();
+    match arguments.first().map(String::as_str) {
+        Some("generator") => local.run_until(generator::run()).await,
+        Some("sink") => local.run_until(sink::run()).await,
+        Some("courier") => local.run_until(ceilings::run()).await,
+        Some("hold") => hold(arguments.get(1..).unwrap_or_default()).await,
+        Some("quick") => {
+            return regression::measure(arguments.iter().any(|argument| argument == "--keep")).await;
+        }
+        _ => return asked_for(&arguments).await,
+    }
+    ExitCode::SUCCESS
+}
+
+/// Keeps everything running, for a profiler, until the standard input ends; PostgreSQL with these settings.
+async fn hold(settings: &[String]) {
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    let stage = Stage::open(&settings).await;
+    let _worker = deliver::worker(&stage).await;
+    let (key, database) = (stage.system.client.key(), &stage.system.database.url);
+    let (api, sink) = (stage.address(), &stage.sink.url);
+    eprintln!("CALMONY_API_KEY={key}\nCALMONY_DATABASE_URL={database}\nAPI={api}\nSINK={sink}");
+    process::orphaned().await;
+}
+
+/// Measures what is named, or everything; `--write` puts it into docs/BENCHMARKS.md.
+async fn asked_for(arguments: &[String]) -> ExitCode {
+    let write = arguments.iter().any(|argument| argument == "--write");
+    let names: Vec<&str> = arguments.iter().map(String::as_str).filter(|name| *name != "--write").collect();
+    if let Some(unknown) = names.iter().find(|name| !SCENARIOS.contains(name)) {
+        eprintln!("bench: there is no {unknown}; there are {}, `quick` and `--write`", SCENARIOS.join(", "));
+        return ExitCode::from(2);
+    }
+    let wanted =
+        |name: &str| if names.is_empty() { !BY_NAME_ONLY.contains(&name) } else { names.contains(&name) };
+    if write && !report::has_place() {
+        eprintln!("bench: docs/BENCHMARKS.md has no place for the report; run this in the project's folder");
+        return ExitCode::from(2);
+    }
+    let began = Instant::now();
+    let mut report = Report::default();
+    measure(&mut report, Extent { rounds: 5, slice: Duration::from_secs(3), quick: false }, wanted).await;
+    report.line(&format!("\nMeasured in {:.0} minutes.", began.elapsed().as_secs_f64() / 60.0));
+    if write {
+        report.write();
+    }
+    ExitCode::SUCCESS
+}
+
+async fn measure(report: &mut Report, extent: Extent, wanted: impl Fn(&str) -> bool) {
     support::contract::ignore();
-    let asked: Vec<String> = std::env::args().skip(1).collect();
-    let wanted = |name: &str| asked.is_empty() || asked.iter().any(|asked| asked == name);
-    println!("| scenario | median | min | max | ratio to the first row of its group, median of paired |");
-    println!("| --- | --- | --- | --- | --- |");
-    system.client.customer("template").await;
-    if wanted("create") {
-        create::measure(&system).await;
+    let mut stage = Stage::open(&[]).await;
+    let slice = extent.slice;
+    for name in SCENARIOS.iter().filter(|name| wanted(name)) {
+        match *name {
+            "create" => api::creates(&mut stage, report, extent).await,
+            "update" => api::others(&mut stage, report, extent).await,
+            "drain" => deliver::drain(&stage, report, extent.rounds).await,
+            "e2e" => deliver::end_to_end(&mut stage, report, extent).await,
+            "latency" => latency::measure(report, extent).await,
+            "isolation" => isolation::measure(&mut stage, report, slice * 3).await,
+            "overload" => overload::measure(&mut stage, report, slice).await,
+            "scale" => scale::measure(&mut stage, report, extent).await,
+            "pinned" => pinned::measure(&stage, report).await,
+            "verify" => verify(&stage, report).await,
+            // It puts rows past the triggers, which verify would find.
+            "backlog" => backlog::measure(&mut stage, report, slice).await,
+            _ => recovery::measure(&stage, report).await,
+        }
     }
-    if wanted("overload") {
-        overload::measure(&system).await;
-    }
-    if wanted("drain") {
-        drain::measure(&system).await;
-    }
-    if wanted("isolation") {
-        isolation::measure(&system).await;
-    }
-    if wanted("recovery") {
-        recovery::measure(&system).await;
-    }
-    if wanted("pinned") {
-        pinned::measure(&system).await;
-    }
-    if wanted("verify") {
-        verify(&system).await;
-    }
-    // Last, because it puts rows past the triggers, which verify would find.
-    if wanted("million") {
-        million::measure(&system).await;
-    }
-    cluster.stop().await.unwrap();
+    stage.close().await;
 }
 
 /// How long `calmony verify` takes over all that the other measurements have left.
-async fn verify(system: &System) {
-    let started = std::time::Instant::now();
+async fn verify(stage: &Stage, report: &mut Report) {
+    let started = Instant::now();
     let said = tokio::process::Command::new(support::system::program("calmony"))
-        .args(["verify", "--database-url", &system.database.url])
+        .args(["verify", "--database-url", &stage.system.database.url])
         .output()
         .await
         .unwrap();
-    println!(
-        "\n`calmony verify` took {:.1} s:\n{}",
-        started.elapsed().as_secs_f64(),
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
+    let seconds = started.elapsed().as_secs_f64();
+    report.line(&format!(
+        "\n`calmony verify` took {seconds:.1} s:\n\n```\n{}```",
         String::from_utf8_lossy(&said.stdout)
-    );
-}
-
-/// A series of measurements of one thing, in one unit a second.
-struct Series {
-    name: String,
-    rates: Vec<f64>,
-}
-
-impl Series {
-    fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), rates: Vec::new() }
-    }
-}
-
-/// Prints a group of series as rows of a table. Ratios are taken within a round, then their median.
-fn print(group: &[Series]) {
-    let first = group.first().map_or(&[][..], |series| &series.rates);
-    for series in group {
-        let ratios = series.rates.iter().zip(first).map(|(rate, base)| rate / base).collect();
-        let (low, high) = bounds(&series.rates);
-        let (middle, ratio) = (median(series.rates.clone()), median(ratios));
-        println!("| {} | {middle:.0}/s | {low:.0} | {high:.0} | {ratio:.2} |", series.name);
-    }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// The value that so many of a hundred stay below. They are sorted.
-fn at_percentile(sorted: &[f64], percent: usize) -> f64 {
-    sorted.get(sorted.len() * percent / 100).copied().unwrap_or(f64::NAN)
-}
-
-fn bounds(values: &[f64]) -> (f64, f64) {
-    values.iter().fold((f64::INFINITY, 0.0), |(low, high), value| (low.min(*value), high.max(*value)))
-}
-
-/// How many a second.
-fn rate(count: u32, seconds: f64) -> f64 {
-    f64::from(count) / seconds
+    ));
 }

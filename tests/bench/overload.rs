@@ -1,95 +1,77 @@
-//! Four times as many clients as the API takes on: what becomes of those that are taken on, and of the others.
+//! More than is taken on, in the two ways there are: four times the requests that a key may make, and four times the clients that the
+//! process takes on. What becomes of those that are accepted, and of the others.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::Duration;
 
 use support::System;
 
-use super::{SLICE, at_percentile, median, rate};
+use super::generator::{Ask, Plan, Seen};
+use super::report::{Report, median, percentile};
+use super::stage::{Stage, address};
 
 const ROUNDS: usize = 5;
 /// Requests that the process takes on at once.
-const PLACES: usize = 64;
+const PLACES: u64 = 64;
+/// Requests a second that a key may make: about a fifth of what the machine can do, so that the generator has room.
+const RATE: f64 = 2_000.0;
 
-/// What a number of clients has seen.
-struct Seen {
-    accepted: f64,
-    refused: f64,
-    other: u32,
-    p50: f64,
-    p99: f64,
+/// Two plans that are run in turns.
+struct Pair {
+    /// What it is about, and what the plans are called.
+    name: &'static str,
+    calm: (&'static str, Plan),
+    loaded: (&'static str, Plan),
 }
 
-pub(super) async fn measure(system: &System) {
-    let places = PLACES.to_string();
-    let system = System::with(system.database.clone(), &[("CALMONY_REQUESTS_MAX", places.as_str())]).await;
-    println!(
-        "\n| overload: {PLACES} requests at once are taken on | accepted | refused (503) | others | p50 of accepted | p99 |"
-    );
-    println!("| --- | --- | --- | --- | --- | --- |");
-    let (mut p50, mut p99) = (Vec::new(), Vec::new());
+pub(super) async fn measure(stage: &mut Stage, report: &mut Report, slice: Duration) {
+    let (places, rate) = (PLACES.to_string(), format!("{RATE}"));
+    let shedding = System::with(stage.system.database.clone(), &[("CALMONY_REQUESTS_MAX", &places)]).await;
+    let limited = System::with(stage.system.database.clone(), &[("CALMONY_RATE_LIMIT", &rate)]).await;
+    report.head(&["overload", "accepted/s", "refused/s", "p50 ms of the accepted", "p99"]);
+    let plan = |stage: &mut Stage, system: &System, connections, pace| {
+        let plan = stage.plan(Ask::Create(0), connections, slice);
+        Plan { to: vec![address(&system.url)], key: system.client.key().to_owned(), pace, ..plan }
+    };
+    let calm_pace = RATE * 0.95;
+    let by_rate = Pair {
+        name: "a key's rate limit of 2,000/s",
+        calm: ("0.95 of it", plan(stage, &limited, 64, Some(calm_pace))),
+        loaded: ("four times that", plan(stage, &limited, 64, Some(4.0 * calm_pace))),
+    };
+    let by_places = Pair {
+        name: "64 requests at once are taken on",
+        calm: ("64 clients", plan(stage, &shedding, PLACES, None)),
+        loaded: ("256 clients", plan(stage, &shedding, 4 * PLACES, None)),
+    };
+    for pair in [by_rate, by_places] {
+        run(stage, report, pair).await;
+    }
+}
+
+/// The calm and the loaded, in turns, and the ratios of their latencies.
+async fn run(stage: &mut Stage, report: &mut Report, mut pair: Pair) {
+    let name = pair.name;
+    let (mut p50s, mut p99s) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let mut pair = Vec::new();
-        for clients in [PLACES, 4 * PLACES] {
-            let seen = load(&system, clients).await;
-            println!(
-                "| {clients} clients | {:.0}/s | {:.0}/s | {} | {:.1} ms | {:.1} ms |",
-                seen.accepted, seen.refused, seen.other, seen.p50, seen.p99
-            );
-            pair.push(seen);
+        let mut percentiles = Vec::new();
+        for (what, plan) in [&mut pair.calm, &mut pair.loaded] {
+            plan.ask = stage.creates();
+            let Seen { done, refused, other, seconds, waits, .. } = plan.run().await;
+            assert_eq!(other, 0, "an answer that is neither 200 nor 429 nor 503");
+            let (p50, p99) = (percentile(&waits, 50), percentile(&waits, 99));
+            let (done, refused) = (done as f64 / seconds, refused as f64 / seconds);
+            report.line(&format!("| {name}: {what} | {done:.0} | {refused:.0} | {p50:.2} | {p99:.2} |"));
+            percentiles.push((p50, p99));
         }
-        if let [calm, loaded] = pair.as_slice() {
-            p50.push(loaded.p50 / calm.p50);
-            p99.push(loaded.p99 / calm.p99);
+        if let [calm, loaded] = percentiles.as_slice() {
+            p50s.push(loaded.0 / calm.0);
+            p99s.push(loaded.1 / calm.1);
         }
-        system.database.admin().await.batch_execute("truncate calmony.outbox").await.unwrap();
+        stage.forget().await;
     }
-    println!(
-        "| ratio of the latencies, median of {ROUNDS} | | | | {:.2} | {:.2} |",
-        median(p50),
-        median(p99)
-    );
-}
-
-/// So many clients that create customers, each the next when the last is answered, whatever the answer.
-async fn load(system: &System, clients: usize) -> Seen {
-    let (refused, other) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
-    let started = Instant::now();
-    let clients: Vec<_> = (0..clients)
-        .map(|_| {
-            let (client, refused, other) = (system.client.clone(), refused.clone(), other.clone());
-            tokio::spawn(async move {
-                let mut waits = Vec::new();
-                while started.elapsed() < SLICE {
-                    let began = Instant::now();
-                    match client.post("/v1/customers", "name=Ada+Lovelace").await.status {
-                        200 => waits.push(began.elapsed().as_secs_f64() * 1000.0),
-                        503 => {
-                            refused.fetch_add(1, Ordering::Relaxed);
-                            // As a client that is told to come back, though much sooner than the packages do.
-                            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-                        }
-                        _ => {
-                            other.fetch_add(1, Ordering::Relaxed);
-                        }
-                    }
-                }
-                waits
-            })
-        })
-        .collect();
-    let mut waits = Vec::new();
-    for client in clients {
-        waits.extend(client.await.unwrap());
-    }
-    let seconds = started.elapsed().as_secs_f64();
-    waits.sort_by(f64::total_cmp);
-    Seen {
-        accepted: rate(u32::try_from(waits.len()).unwrap(), seconds),
-        refused: rate(refused.load(Ordering::Relaxed), seconds),
-        other: other.load(Ordering::Relaxed),
-        p50: at_percentile(&waits, 50),
-        p99: at_percentile(&waits, 99),
-    }
+    report.line(&format!(
+        "| {name}: ratio, median of {ROUNDS} | | | {:.2} | {:.2} |",
+        median(p50s),
+        median(p99s)
+    ));
 }

@@ -1,19 +1,28 @@
-//! A receiver that is cheap: it counts, notes when numbered customers arrive, and answers as it is told.
+//! The receiver, a process of its own that does as little as it can: it counts, notes when numbered customers arrive if it is
+//! asked to, and answers as it is told. It is told by requests, too.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::rc::Rc;
 
-use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::{Deserialize, Serialize};
+use support::client::http;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use super::process::{Helper, micros, orphaned, say};
+
 /// How it answers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Mode {
     /// With 200.
     #[default]
@@ -24,86 +33,145 @@ pub(super) enum Mode {
     Hangs,
 }
 
-/// The receiver. The last part of a request's path is the number of its endpoint.
-#[derive(Debug, Clone)]
-pub(super) struct Sink {
-    pub(super) url: String,
-    shared: Arc<Shared>,
+/// What it has counted, since the last time that it was asked to begin anew.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct Counts {
+    /// Requests.
+    pub(super) requests: u64,
+    /// When the last one came, in microseconds since the epoch.
+    pub(super) last: u64,
 }
 
-#[derive(Debug, Default)]
-struct Shared {
-    modes: Mutex<HashMap<usize, Mode>>,
-    requests: AtomicU64,
-    /// Endpoint, number of the customer and time, of what was taken.
-    arrivals: Mutex<Vec<(usize, u64, Instant)>>,
-    /// Who waits for a customer to arrive at so many more endpoints.
-    waiting: Mutex<HashMap<u64, (usize, oneshot::Sender<()>)>>,
+/// An arrival: endpoint, number of the customer, microseconds since the epoch.
+pub(super) type Arrival = (usize, u64, u64);
+
+/// The receiver, seen from the process that has started it. The last part of a webhook's path is the number of its endpoint.
+#[derive(Debug)]
+pub(super) struct Sink {
+    pub(super) helper: Helper,
+    pub(super) address: SocketAddr,
+    pub(super) url: String,
 }
 
 impl Sink {
     pub(super) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let shared = Arc::new(Shared::default());
-        let router =
-            Router::new().route("/{endpoint}", axum::routing::post(receive)).with_state(shared.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, shared }
+        let mut helper = Helper::start("sink", &()).await;
+        let address: SocketAddr = helper.says().await;
+        Self { helper, address, url: format!("http://{address}") }
     }
 
     /// How requests to that endpoint are answered from now on.
-    pub(super) fn set(&self, endpoint: usize, mode: Mode) {
-        self.shared.modes.lock().unwrap().insert(endpoint, mode);
+    pub(super) async fn set(&self, endpoint: usize, mode: Mode) {
+        self.tell("mode", &(endpoint, mode)).await;
     }
 
-    /// Requests so far.
-    pub(super) fn requests(&self) -> u64 {
-        self.shared.requests.load(Ordering::Relaxed)
+    /// Counts from nothing, and notes arrivals if that is wanted.
+    pub(super) async fn reset(&self, notes: bool) {
+        self.tell("reset", &notes).await;
     }
 
-    /// Resolves when that customer has arrived at so many endpoints from now on.
-    pub(super) fn arrived_at(&self, number: u64, endpoints: usize) -> oneshot::Receiver<()> {
-        let (tell, told) = oneshot::channel();
-        self.shared.waiting.lock().unwrap().insert(number, (endpoints, tell));
-        told
+    pub(super) async fn counts(&self) -> Counts {
+        serde_json::from_str(&self.tell("counts", &()).await).unwrap()
     }
 
     /// What was taken since the last time.
-    pub(super) fn take_arrivals(&self) -> Vec<(usize, u64, Instant)> {
-        std::mem::take(&mut self.shared.arrivals.lock().unwrap())
+    pub(super) async fn arrivals(&self) -> Vec<Arrival> {
+        serde_json::from_str(&self.tell("arrivals", &()).await).unwrap()
+    }
+
+    /// Waits until it has counted so many requests.
+    pub(super) async fn has(&self, requests: u64) -> Counts {
+        let counted = self.tell("has", &requests);
+        let counted = tokio::time::timeout(std::time::Duration::from_mins(3), counted).await;
+        serde_json::from_str(&counted.unwrap_or_else(|_| panic!("{requests} have not come"))).unwrap()
+    }
+
+    async fn tell(&self, what: &str, body: &impl Serialize) -> String {
+        let request = http().put(format!("{}/{what}", self.url)).body(serde_json::to_string(body).unwrap());
+        request.send().await.unwrap().text().await.unwrap()
     }
 }
 
-impl Shared {
-    fn arrived(&self, number: u64) {
-        let mut waiting = self.waiting.lock().unwrap();
-        if let Some((left, _)) = waiting.get_mut(&number) {
-            *left -= 1;
-            if *left == 0
-                && let Some((_, tell)) = waiting.remove(&number)
-            {
-                // Nobody may wait for it.
-                let _ = tell.send(());
-            }
+#[derive(Debug, Default)]
+struct State {
+    modes: HashMap<usize, Mode>,
+    counts: Counts,
+    notes: bool,
+    arrivals: Vec<Arrival>,
+    /// Who waits for so many requests.
+    waiting: Vec<(u64, oneshot::Sender<()>)>,
+    /// At how many endpoints a customer has arrived, and who waits for how many.
+    arrived: HashMap<u64, usize>,
+    watching: HashMap<u64, (usize, oneshot::Sender<()>)>,
+}
+
+type Shared = Rc<RefCell<State>>;
+
+/// The role: serves until whoever has started it is gone.
+pub(super) async fn run() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    say(&listener.local_addr().unwrap());
+    let shared = Shared::default();
+    let accept = async {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            let shared = shared.clone();
+            tokio::task::spawn_local(async move {
+                let service = service_fn(move |request| answer(shared.clone(), request));
+                // A client that goes away is its own affair.
+                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    };
+    tokio::select! {
+        () = accept => {}
+        () = orphaned() => {}
+    }
+}
+
+async fn answer(shared: Shared, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (method, path) = (request.method().clone(), request.uri().path().trim_start_matches('/').to_owned());
+    let body =
+        request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    if method == Method::POST {
+        let endpoint = path.parse().unwrap_or(0);
+        let mut answer = Response::new(Full::default());
+        *answer.status_mut() = match note(&shared, endpoint, &body) {
+            Mode::Takes => StatusCode::OK,
+            Mode::Fails => StatusCode::INTERNAL_SERVER_ERROR,
+            Mode::Hangs => std::future::pending().await,
+        };
+        return Ok(answer);
+    }
+    Ok(Response::new(Full::from(told(&shared, &path, &body).await)))
+}
+
+/// A webhook has come.
+fn note(shared: &Shared, endpoint: usize, body: &[u8]) -> Mode {
+    let mut state = shared.borrow_mut();
+    let state = &mut *state;
+    state.counts.requests += 1;
+    state.counts.last = micros();
+    let requests = state.counts.requests;
+    for (_, tell) in state.waiting.extract_if(.., |(wanted, _)| *wanted <= requests) {
+        let _ = tell.send(());
+    }
+    let mode = state.modes.get(&endpoint).copied().unwrap_or_default();
+    if mode == Mode::Takes
+        && state.notes
+        && let Some(number) = number(body)
+    {
+        state.arrivals.push((endpoint, number, state.counts.last));
+        let arrived = state.arrived.entry(number).or_default();
+        *arrived += 1;
+        if state.watching.get(&number).is_some_and(|(wanted, _)| *wanted <= *arrived)
+            && let Some((_, tell)) = state.watching.remove(&number)
+        {
+            let _ = tell.send(());
         }
     }
-}
-
-async fn receive(State(shared): State<Arc<Shared>>, Path(endpoint): Path<usize>, body: Bytes) -> StatusCode {
-    let now = Instant::now();
-    shared.requests.fetch_add(1, Ordering::Relaxed);
-    let mode = shared.modes.lock().unwrap().get(&endpoint).copied().unwrap_or_default();
-    match mode {
-        Mode::Takes => {}
-        Mode::Fails => return StatusCode::INTERNAL_SERVER_ERROR,
-        Mode::Hangs => std::future::pending().await,
-    }
-    if let Some(number) = number(&body) {
-        shared.arrivals.lock().unwrap().push((endpoint, number, now));
-        shared.arrived(number);
-    }
-    StatusCode::OK
+    mode
 }
 
 /// The number in `"name":"n123"`.
@@ -111,4 +179,53 @@ fn number(body: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(body).ok()?;
     let (_, rest) = text.split_once("\"name\":\"n")?;
     rest.split_once('"')?.0.parse().ok()
+}
+
+/// Something is asked of the sink itself.
+async fn told(shared: &Shared, what: &str, body: &[u8]) -> String {
+    match what {
+        "mode" => {
+            let (endpoint, mode) = serde_json::from_slice(body).unwrap();
+            shared.borrow_mut().modes.insert(endpoint, mode);
+        }
+        "reset" => {
+            let (notes, modes) =
+                (serde_json::from_slice(body).unwrap(), std::mem::take(&mut shared.borrow_mut().modes));
+            *shared.borrow_mut() = State { modes, notes, ..State::default() };
+        }
+        "arrivals" => {
+            return serde_json::to_string(&std::mem::take(&mut shared.borrow_mut().arrivals)).unwrap();
+        }
+        "has" => wait_for(shared, serde_json::from_slice(body).unwrap()).await,
+        "arrived" => watch(shared, serde_json::from_slice(body).unwrap()).await,
+        _ => {}
+    }
+    serde_json::to_string(&shared.borrow().counts).unwrap()
+}
+
+async fn wait_for(shared: &Shared, wanted: u64) {
+    let told = {
+        let mut state = shared.borrow_mut();
+        if state.counts.requests >= wanted {
+            return;
+        }
+        let (tell, told) = oneshot::channel();
+        state.waiting.push((wanted, tell));
+        told
+    };
+    let _ = told.await;
+}
+
+/// Waits until that customer has arrived at so many endpoints.
+async fn watch(shared: &Shared, (number, wanted): (u64, usize)) {
+    let told = {
+        let mut state = shared.borrow_mut();
+        if state.arrived.get(&number).is_some_and(|arrived| *arrived >= wanted) {
+            return;
+        }
+        let (tell, told) = oneshot::channel();
+        state.watching.insert(number, (wanted, tell));
+        told
+    };
+    let _ = told.await;
 }

@@ -1,0 +1,92 @@
+//! The API alone, no endpoints: creates beside `pgbench` of the same append with one event a statement; updates, reads, lists.
+
+use std::time::Duration;
+
+use super::Extent;
+use super::ceilings::pgbench;
+use super::generator::Ask;
+use super::process::micros;
+use super::report::{Report, Sample, Series};
+use super::stage::Stage;
+
+const CONNECTIONS: [u64; 3] = [8, 32, 64];
+const FLOOR: &str = "pgbench, append one by one, 32 clients";
+/// Customers that are changed and read.
+const CUSTOMERS: usize = 10_000;
+
+pub(super) async fn creates(stage: &mut Stage, report: &mut Report, Extent { rounds, slice, quick }: Extent) {
+    if quick {
+        return at_32(stage, report, rounds, slice).await;
+    }
+    let mut floor = Series::new(FLOOR);
+    let mut lone_floor = Series::new("pgbench, append one by one, 1 client");
+    let mut lone = Series::new("create, 1 connection");
+    let mut group: Vec<_> =
+        CONNECTIONS.iter().map(|count| Series::new(format!("create, {count} connections"))).collect();
+    let mut keyed = Series::new("create, 32 connections, each with an Idempotency-Key");
+    for series in group.iter_mut().filter(|series| series.name.contains("32")) {
+        series.target = Some(1.5);
+    }
+    for _ in 0..rounds {
+        floor.samples.push(pgbench(stage, 32, slice).await);
+        for (connections, series) in CONNECTIONS.iter().zip(&mut group) {
+            let ask = stage.creates();
+            series.samples.push(load(stage, ask, *connections, slice).await);
+        }
+        let ask = Ask::CreateWithKey(micros().to_string());
+        keyed.samples.push(load(stage, ask, 32, slice).await);
+        lone_floor.samples.push(pgbench(stage, 1, slice).await);
+        let ask = stage.creates();
+        lone.samples.push(load(stage, ask, 1, slice).await);
+        stage.forget().await;
+    }
+    group.insert(0, floor);
+    group.push(keyed);
+    report.group("creates, deliveries off", &group);
+    report.group("creates one after the other", &[lone_floor, lone]);
+}
+
+/// The one that is compared with the committed ratio.
+async fn at_32(stage: &mut Stage, report: &mut Report, rounds: usize, slice: Duration) {
+    let mut group = [Series::new(FLOOR), Series::new("create, 32 connections").wanting(1.5)];
+    for _ in 0..rounds {
+        let ask = stage.creates();
+        let samples = [pgbench(stage, 32, slice).await, load(stage, ask, 32, slice).await];
+        for (series, sample) in group.iter_mut().zip(samples) {
+            series.samples.push(sample);
+        }
+        stage.forget().await;
+    }
+    report.group("creates, deliveries off", &group);
+}
+
+pub(super) async fn others(stage: &mut Stage, report: &mut Report, Extent { rounds, slice, .. }: Extent) {
+    let mut ids: Vec<String> = Vec::new();
+    stage.append(u32::try_from(CUSTOMERS).unwrap()).await;
+    let sql = "select id::text from calmony.object where account = 1 and id like 'cus%' order by id desc limit 10000";
+    ids.extend(stage.admin.query(sql, &[]).await.unwrap().iter().map(|row| row.get::<_, String>(0)));
+    let mut group = [
+        Series::new(FLOOR),
+        Series::new("update, 32 connections"),
+        Series::new("read, 32 connections"),
+        Series::new("list of ten, 32 connections"),
+    ];
+    for _ in 0..rounds {
+        let samples = [
+            pgbench(stage, 32, slice).await,
+            load(stage, Ask::Update(ids.clone()), 32, slice).await,
+            load(stage, Ask::Read(ids.clone()), 32, slice).await,
+            load(stage, Ask::List, 32, slice).await,
+        ];
+        for (series, sample) in group.iter_mut().zip(samples) {
+            series.samples.push(sample);
+        }
+        stage.forget().await;
+    }
+    report.group("updates and reads", &group);
+}
+
+async fn load(stage: &Stage, ask: Ask, connections: u64, slice: Duration) -> Sample {
+    let (seen, usage) = stage.run(&stage.plan(ask, connections, slice)).await;
+    Sample::of_load(&seen, usage)
+}

@@ -1,0 +1,157 @@
+//! What is measured: a private PostgreSQL as one would run it, everything durable, the release build of the API, and workers
+//! where a scenario starts them.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use calmony_pay::cli::dev::cluster::Cluster;
+use calmony_pay::database::WAKE_CHANNEL;
+use calmony_pay::database::migrate::migrate;
+use support::database::{Folder, own_cluster_with};
+use support::{Database, System, Worker};
+use tokio_postgres::Client;
+
+use super::generator::{Ask, Plan, Seen};
+use super::sink::Sink;
+use super::usage::{Usage, Who};
+
+/// PostgreSQL's settings, besides its defaults.
+const SETTINGS: &[&str] = &[
+    "shared_buffers=1GB",
+    "max_wal_size=4GB",
+    "checkpoint_timeout=15min",
+    "random_page_cost=1.1",
+    "wal_buffers=16MB",
+];
+/// How long a backlog may take to be drained.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// Everything that runs.
+pub(super) struct Stage {
+    pub(super) system: System,
+    pub(super) sink: Sink,
+    pub(super) admin: Client,
+    cluster: Cluster,
+    _folder: Folder,
+    /// The number of the next customer.
+    next: u64,
+}
+
+impl Stage {
+    /// Starts PostgreSQL with more settings, the API and a sink.
+    pub(super) async fn open(more: &[&str]) -> Self {
+        let settings: Vec<&str> = SETTINGS.iter().chain(more).copied().collect();
+        let (cluster, folder) = own_cluster_with(&format!("bench{}", more.len()), &settings).await;
+        cluster.url("postgres").unwrap().create_database("calmony").await.unwrap();
+        migrate(&cluster.url("calmony").unwrap()).await.unwrap();
+        let system = System::on(Database { url: cluster.url_text("calmony") }).await;
+        system.client.customer("template").await;
+        let admin = system.database.admin().await;
+        Self { system, sink: Sink::start().await, admin, cluster, _folder: folder, next: 0 }
+    }
+
+    pub(super) async fn close(mut self) {
+        self.system.api.stop().await;
+        self.cluster.stop().await.unwrap();
+    }
+
+    /// Where the API is.
+    pub(super) fn address(&self) -> SocketAddr {
+        address(&self.system.url)
+    }
+
+    /// A plan for so many connections over a slice of time, after a short warm-up.
+    pub(super) fn plan(&self, ask: Ask, connections: u64, slice: Duration) -> Plan {
+        Plan {
+            to: vec![self.address()],
+            key: self.system.client.key().to_owned(),
+            connections,
+            ask,
+            warm_up: Duration::from_millis(500),
+            slice,
+            pace: None,
+            until_arrived: None,
+            marks: false,
+        }
+    }
+
+    /// Numbers of customers that no plan had before.
+    pub(super) fn creates(&mut self) -> Ask {
+        self.next += 10_000_000;
+        Ask::Create(self.next)
+    }
+
+    /// Endpoints for new customers, at the sink.
+    pub(super) async fn endpoints(&self, count: usize) -> Vec<String> {
+        let mut made = Vec::new();
+        for n in 0..count {
+            let url = format!("{}/{n}", self.sink.url);
+            made.push(self.system.client.endpoint(&url, &["customer.created"]).await.0);
+        }
+        made
+    }
+
+    /// Deletes endpoints, and forgets what was owed to anybody.
+    pub(super) async fn clear(&self, endpoints: Vec<String>) {
+        for endpoint in endpoints {
+            self.system.client.delete(&format!("/v1/webhook_endpoints/{endpoint}")).await.ok();
+        }
+        self.forget().await;
+    }
+
+    /// Forgets what is owed. Not while a worker runs.
+    pub(super) async fn forget(&self) {
+        self.admin.batch_execute("truncate calmony.outbox, calmony.delivery").await.unwrap();
+    }
+
+    /// What everything has used until now.
+    pub(super) async fn usage(&self, worker: Option<&Worker>) -> Usage {
+        let mut processes = vec![
+            Who::Postgres(self.cluster.pid().unwrap()),
+            Who::Api(self.system.api.pid()),
+            Who::Sink(self.sink.helper.pid()),
+        ];
+        processes.extend(worker.map(|worker| Who::Worker(worker.process.pid())));
+        Usage::now(&processes, &self.admin).await
+    }
+
+    /// Runs a plan; tells what it has seen and what that has used.
+    pub(super) async fn run(&self, plan: &Plan) -> (Seen, Usage) {
+        let before = self.usage(None).await;
+        let seen = plan.run().await;
+        (seen, self.usage(None).await.since(before))
+    }
+
+    /// Puts so many creations of customers into the log at once.
+    pub(super) async fn append(&self, count: u32) {
+        let sql = format!(
+            "insert into calmony.event (account, id, stream, version, type, data, created_at) \
+             select 1, 'evt_01' || u, 'cus_01' || u, 1, 'customer.created', o.data, now() \
+               from generate_series(1, {count}) n, lateral (select upper(substr(md5(n::text || random()), 1, 24)) u) m, \
+                    lateral (select data from calmony.object where id like 'cus%' limit 1) o"
+        );
+        self.admin.batch_execute(&sql).await.unwrap();
+        // As the API does after a commit.
+        self.admin.batch_execute(&format!("notify {WAKE_CHANNEL}")).await.unwrap();
+    }
+
+    /// Waits until nothing is owed to anybody.
+    pub(super) async fn drained(&self) {
+        self.emptied("select exists (select from calmony.outbox) or exists (select from calmony.delivery)")
+            .await;
+    }
+
+    /// Waits until a question is answered with no.
+    pub(super) async fn emptied(&self, question: &str) {
+        let started = std::time::Instant::now();
+        while self.admin.query_one(question, &[]).await.unwrap().get(0) {
+            assert!(started.elapsed() < PATIENCE, "{question}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// The address in a URL.
+pub(super) fn address(url: &str) -> SocketAddr {
+    url.trim_start_matches("http://").trim_end_matches('/').parse().unwrap()
+}
