@@ -3,11 +3,13 @@
 use support::database::own_cluster_with;
 use support::{Database, Receiver, System, eventually};
 
+const CONNECTIONS: usize = 30;
+
 #[tokio::test]
 async fn a_database_without_a_free_connection_is_waited_for() {
     let (mut cluster, _folder) = own_cluster_with(
         "exhausted",
-        &["fsync=off", "max_connections=30", "superuser_reserved_connections=0"],
+        &["fsync=off", &format!("max_connections={CONNECTIONS}"), "superuser_reserved_connections=0"],
     )
     .await;
     cluster.url("postgres").unwrap().create_database("calmony").await.unwrap();
@@ -24,7 +26,8 @@ async fn a_database_without_a_free_connection_is_waited_for() {
     let ours =
         "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'calmony%'";
     let mut taken = Vec::new();
-    for round in 0..2 {
+    // All but the one of `admin`. A session that is ended leaves its place later, and the product is as quick as we to take it.
+    while taken.len() < CONNECTIONS - 1 {
         admin.batch_execute(ours).await.unwrap();
         while let Ok((client, connection)) =
             tokio_postgres::connect(&system.database.url, tokio_postgres::NoTls).await
@@ -32,7 +35,6 @@ async fn a_database_without_a_free_connection_is_waited_for() {
             tokio::spawn(connection);
             taken.push(client);
         }
-        assert!(round == 1 || taken.len() > 10, "{}", taken.len());
     }
     let answer = system.client.post("/v1/customers", "name=while").await;
     assert_eq!(answer.error().0, 503, "{}", answer.text);
