@@ -6,7 +6,7 @@ use super::Extent;
 use super::ceilings::pgbench;
 use super::generator::Ask;
 use super::process::micros;
-use super::report::{Report, Sample, Series};
+use super::report::{Report, Sample, Series, add};
 use super::stage::Stage;
 
 const CONNECTIONS: [u64; 3] = [8, 32, 64];
@@ -52,19 +52,17 @@ async fn at_32(stage: &mut Stage, report: &mut Report, rounds: usize, slice: Dur
     for _ in 0..rounds {
         let ask = stage.creates();
         let samples = [pgbench(stage, 32, slice).await, load(stage, ask, 32, slice).await];
-        for (series, sample) in group.iter_mut().zip(samples) {
-            series.samples.push(sample);
-        }
+        add(&mut group, samples);
         stage.forget().await;
     }
     report.group("creates, deliveries off", &group);
 }
 
 pub(super) async fn others(stage: &mut Stage, report: &mut Report, Extent { rounds, slice, .. }: Extent) {
-    let mut ids: Vec<String> = Vec::new();
     stage.append(u32::try_from(CUSTOMERS).unwrap()).await;
     let sql = "select id::text from calmony.object where account = 1 and id like 'cus%' order by id desc limit 10000";
-    ids.extend(stage.admin.query(sql, &[]).await.unwrap().iter().map(|row| row.get::<_, String>(0)));
+    let rows = stage.admin.query(sql, &[]).await.unwrap();
+    let ids: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     let mut group = [
         Series::new(FLOOR),
         Series::new("update, 32 connections"),
@@ -78,9 +76,7 @@ pub(super) async fn others(stage: &mut Stage, report: &mut Report, Extent { roun
             load(stage, Ask::Read(ids.clone()), 32, slice).await,
             load(stage, Ask::List, 32, slice).await,
         ];
-        for (series, sample) in group.iter_mut().zip(samples) {
-            series.samples.push(sample);
-        }
+        add(&mut group, samples);
         stage.forget().await;
     }
     report.group("updates and reads", &group);

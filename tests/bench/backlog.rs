@@ -1,12 +1,13 @@
 //! A million deliveries owed to one dead endpoint: how long another endpoint waits for its first attempts, beside the same
 //! without them.
 
-use std::collections::HashMap;
 use std::time::Duration;
+
+use support::database::past_triggers;
 
 use super::deliver::worker;
 use super::report::{Report, median, percentile};
-use super::sink::Mode;
+use super::sink::{Mode, Waits, waits};
 use super::stage::Stage;
 
 const OWED: u32 = 1_000_000;
@@ -47,7 +48,6 @@ async fn endpoint(stage: &Stage, number: usize, event: &str) -> String {
 
 /// Makes the rows as they would be after an outage, past the triggers, because a million appends take minutes.
 async fn owe(stage: &Stage, endpoint: &str) {
-    triggers(stage, "disable").await;
     let rows = format!(
         "with appended as ( \
              insert into calmony.event (account, id, stream, version, type, data, created_at) \
@@ -57,23 +57,9 @@ async fn owe(stage: &Stage, endpoint: &str) {
          insert into calmony.delivery (account, position, due_at, attempts, bucket, endpoint, state) \
          select account, position, now(), 0, calmony.bucket_of(stream), '{endpoint}', 'owed' from appended"
     );
-    stage.admin.batch_execute(&rows).await.unwrap();
-    triggers(stage, "enable always").await;
+    past_triggers(&stage.admin, &rows).await;
     for table in ["event", "delivery"] {
         stage.admin.batch_execute(&format!("vacuum analyze calmony.{table}")).await.unwrap();
-    }
-}
-
-async fn triggers(stage: &Stage, change: &str) {
-    for (table, trigger) in [
-        ("event", "derive_from_event"),
-        ("event", "event_is_append_only"),
-        ("event", "derive_endpoint"),
-        ("event", "derive_replay"),
-        ("delivery", "delivery_comes_only_by_its_owner"),
-    ] {
-        let sql = format!("alter table calmony.{table} {change} trigger {trigger}");
-        stage.admin.batch_execute(&sql).await.unwrap();
     }
 }
 
@@ -97,13 +83,8 @@ async fn run(stage: &mut Stage, slice: Duration) -> (f64, f64) {
     let seen = plan.run().await;
     // The last one is on its way.
     stage.emptied("select exists (select from calmony.outbox)").await;
-    let sent: HashMap<u64, u64> = seen.marks.iter().map(|(number, sent, _)| (*number, *sent)).collect();
-    let arrivals = stage.sink.arrivals().await;
-    let mut waits: Vec<f32> = arrivals
-        .iter()
-        .filter_map(|(_, number, at)| Some((*at as f64 - *sent.get(number)? as f64) as f32 / 1000.0))
-        .collect();
-    assert_eq!(waits.len(), sent.len(), "each has arrived once");
-    waits.sort_by(f32::total_cmp);
-    (percentile(&waits, 50), percentile(&waits, 99))
+    let sent = seen.sent();
+    let Waits { sorted, duplicates } = waits(&sent, &stage.sink.arrivals().await);
+    assert_eq!((sorted.len(), duplicates), (sent.len(), 0), "each has arrived once");
+    (percentile(&sorted, 50), percentile(&sorted, 99))
 }

@@ -8,7 +8,7 @@ use support::Worker;
 use super::Extent;
 use super::ceilings::{self, pgbench};
 use super::process::micros;
-use super::report::{Report, Sample, Series};
+use super::report::{Report, Sample, Series, add};
 use super::stage::Stage;
 
 const BACKLOG: u32 = 20_000;
@@ -39,9 +39,7 @@ pub(super) async fn drain(stage: &Stage, report: &mut Report, rounds: usize) {
             drained(stage, false).await,
             drained(stage, true).await,
         ];
-        for (series, sample) in group.iter_mut().zip(samples) {
-            series.samples.push(sample);
-        }
+        add(&mut group, samples);
     }
     stage.admin.batch_execute("drop schema bare cascade").await.unwrap();
     report.group("a backlog of 20,000", &group);
@@ -88,10 +86,10 @@ pub(super) async fn end_to_end(stage: &mut Stage, report: &mut Report, Extent { 
             delivered(stage, 1, slice).await,
             delivered(stage, FAN_OUT, slice).await,
         ];
-        for (series, sample) in group.iter_mut().zip(samples) {
-            memory = (memory.0.max(sample.usage.api_memory), memory.1.max(sample.usage.worker_memory));
-            series.samples.push(sample);
+        for Sample { usage, .. } in &samples {
+            memory = (memory.0.max(usage.api_memory), memory.1.max(usage.worker_memory));
         }
+        add(&mut group, samples);
     }
     report.group("creates and deliveries, 32 connections", &group);
     report.line("");

@@ -2,6 +2,7 @@
 //! at a pace that doesn't wait for anything.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -67,6 +68,18 @@ pub(super) struct Seen {
     pub(super) marks: Vec<(u64, u64, u64)>,
     /// CPU seconds that this process has used.
     pub(super) cpu: f64,
+}
+
+impl Seen {
+    /// When the requests were sent, by number; of a plan that marks them.
+    pub(super) fn sent(&self) -> HashMap<u64, u64> {
+        self.marks.iter().map(|(number, sent, _)| (*number, *sent)).collect()
+    }
+
+    /// When their answers had been read.
+    pub(super) fn answered(&self) -> HashMap<u64, u64> {
+        self.marks.iter().map(|(number, _, answered)| (*number, *answered)).collect()
+    }
 }
 
 impl Plan {

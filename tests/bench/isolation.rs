@@ -1,11 +1,10 @@
 //! Ten endpoints, of which one hangs and one answers 500, beside the eight others alone: how long the eight wait.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use super::generator::Seen;
 use super::report::{Report, median, percentile};
-use super::sink::{Arrival, Mode};
+use super::sink::{Arrival, Mode, Waits, waits};
 use super::stage::Stage;
 
 const GOOD: usize = 8;
@@ -95,20 +94,13 @@ async fn run(stage: &mut Stage, load: Load, slice: Duration, with_bad: bool) -> 
 }
 
 fn sight(seen: &Seen, arrivals: &[Arrival]) -> Sight {
-    let sent: HashMap<u64, u64> = seen.marks.iter().map(|(number, sent, _)| (*number, *sent)).collect();
-    let (mut first, mut duplicates) = (HashMap::new(), 0);
-    for (endpoint, number, at) in arrivals {
-        let Some(sent) = sent.get(number) else { continue };
-        let wait = (*at as f64 - *sent as f64) as f32 / 1000.0;
-        duplicates += usize::from(first.insert((endpoint, number), wait).is_some());
-    }
-    let mut waits: Vec<f32> = first.into_values().collect();
-    waits.sort_by(f32::total_cmp);
+    let sent = seen.sent();
+    let Waits { sorted, duplicates } = waits(&sent, arrivals);
     Sight {
-        p50: percentile(&waits, 50),
-        p99: percentile(&waits, 99),
+        p50: percentile(&sorted, 50),
+        p99: percentile(&sorted, 99),
         rate: seen.marks.len() as f64 / seen.seconds,
         duplicates,
-        missing: sent.len() * GOOD - waits.len(),
+        missing: sent.len() * GOOD - sorted.len(),
     }
 }

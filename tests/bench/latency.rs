@@ -7,9 +7,8 @@ use std::time::Duration;
 use super::Extent;
 use super::ceilings::pgbench;
 use super::deliver::worker;
-use super::generator::Seen;
-use super::report::{Report, Sample, Series, median, percentile};
-use super::sink::Arrival;
+use super::report::{Report, Sample, Series, add, median, percentile};
+use super::sink::{Arrival, waits};
 use super::stage::Stage;
 use super::usage::Usage;
 
@@ -22,9 +21,7 @@ pub(super) async fn measure(report: &mut Report, Extent { rounds, slice, .. }: E
         ["pgbench, append one by one, 1 client", "idle, one after the other: request to webhook", "", ""]
             .map(Series::new);
     for _ in 0..rounds {
-        for (series, sample) in series.iter_mut().zip(round(&mut stage, slice).await) {
-            series.samples.push(sample);
-        }
+        add(&mut series, round(&mut stage, slice).await);
     }
     stage.close().await;
     show(report, &series);
@@ -41,8 +38,7 @@ async fn round(stage: &mut Stage, slice: Duration) -> [Sample; 4] {
     let mut plan = stage.plan(ask, 1, slice);
     (plan.marks, plan.until_arrived) = (true, Some((stage.sink.address, 1)));
     let seen = plan.run().await;
-    let sent: HashMap<u64, u64> = seen.marks.iter().map(|(number, sent, _)| (*number, *sent)).collect();
-    let idle = waits(&sent, &stage.sink.arrivals().await);
+    let idle = sample(&seen.sent(), &stage.sink.arrivals().await);
 
     let ask = stage.creates();
     stage.sink.reset(true).await;
@@ -53,11 +49,11 @@ async fn round(stage: &mut Stage, slice: Duration) -> [Sample; 4] {
     stage.drained().await;
     let usage = stage.usage(Some(&worker)).await.since(before);
     let arrivals = stage.sink.arrivals().await;
-    let steady = waits(&commits(stage).await, &arrivals);
+    let steady = sample(&commits(stage).await, &arrivals);
     let steady = Sample { usage, count: seen.done_in_all as f64, ..steady };
     drop(worker);
     stage.clear(endpoints).await;
-    [floor, idle, steady, waits(&answers(&seen), &arrivals)]
+    [floor, idle, steady, sample(&seen.answered(), &arrivals)]
 }
 
 fn show(report: &mut Report, [floor, idle, steady, answered]: &[Series; 4]) {
@@ -95,18 +91,9 @@ async fn commits(stage: &Stage) -> HashMap<u64, u64> {
     rows.iter().map(|row| (number(row, 0), number(row, 1))).collect()
 }
 
-/// When their answers had been read.
-fn answers(seen: &Seen) -> HashMap<u64, u64> {
-    seen.marks.iter().map(|(number, _, answered)| (*number, *answered)).collect()
-}
-
-/// The percentiles of the time from a mark to the arrival.
-fn waits(marks: &HashMap<u64, u64>, arrivals: &[Arrival]) -> Sample {
-    let mut waits: Vec<f32> = arrivals
-        .iter()
-        .filter_map(|(_, number, at)| Some((*at as f64 - *marks.get(number)? as f64) as f32 / 1000.0))
-        .collect();
-    waits.sort_by(f32::total_cmp);
+/// The percentiles and the mean of the time from a mark to the arrival.
+fn sample(marks: &HashMap<u64, u64>, arrivals: &[Arrival]) -> Sample {
+    let waits = waits(marks, arrivals).sorted;
     let (p50, p99) = (Some(percentile(&waits, 50)), Some(percentile(&waits, 99)));
     let mean = f64::from(waits.iter().sum::<f32>()) / waits.len() as f64;
     Sample { p50, p99, ..Sample::of_rate(1_000.0 / mean) }

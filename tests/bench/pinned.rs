@@ -1,7 +1,7 @@
 //! The drain rate while another session has pinned a snapshot and 100,000 events pass, beside the rate without; and the dead
 //! rows that are left.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::deliver::worker;
 use super::report::{Report, median};
@@ -14,14 +14,14 @@ pub(super) async fn measure(stage: &Stage, report: &mut Report) {
     let endpoints = stage.endpoints(1).await;
     stage.forget().await;
     let worker = worker(stage).await;
-    batch(stage).await;
+    stage.burst(BATCH).await;
     let free = batches(stage).await;
     let pin = stage.system.database.admin().await;
     pin.batch_execute("begin isolation level repeatable read; select count(*) from calmony.outbox")
         .await
         .unwrap();
     let pinned = batches(stage).await;
-    let last = batch(stage).await;
+    let last = stage.burst(BATCH).await;
     // PostgreSQL's statistics come a second late.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let dead = stage
@@ -46,17 +46,7 @@ pub(super) async fn measure(stage: &Stage, report: &mut Report) {
 async fn batches(stage: &Stage) -> f64 {
     let mut rates = Vec::new();
     for _ in 0..BATCHES {
-        rates.push(batch(stage).await);
+        rates.push(stage.burst(BATCH).await);
     }
     median(rates)
-}
-
-/// The rate of a batch, from the commit until the last one has arrived. The database isn't asked: looking for what is left
-/// in a table of dead rows would be a load of its own.
-async fn batch(stage: &Stage) -> f64 {
-    stage.sink.reset(false).await;
-    stage.append(BATCH).await;
-    let began = Instant::now();
-    stage.sink.has(BATCH.into()).await;
-    f64::from(BATCH) / began.elapsed().as_secs_f64()
 }

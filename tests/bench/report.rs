@@ -75,6 +75,13 @@ impl Series {
     }
 }
 
+/// Adds one repetition to each of a group.
+pub(super) fn add(group: &mut [Series], samples: impl IntoIterator<Item = Sample>) {
+    for (series, sample) in group.iter_mut().zip(samples) {
+        series.samples.push(sample);
+    }
+}
+
 /// What was measured, as text, and ratios by name.
 #[derive(Debug, Default)]
 pub(super) struct Report {

@@ -1,8 +1,6 @@
 //! One and two workers, one and two API processes. Two cores carry everything here, so this shows what a second process costs and
 //! not what it would bring elsewhere.
 
-use std::time::Instant;
-
 use support::System;
 
 use super::Extent;
@@ -39,16 +37,12 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report, Extent { rou
 async fn drain(stage: &Stage, workers: usize) -> Sample {
     let endpoints = stage.endpoints(1).await;
     stage.forget().await;
-    stage.sink.reset(false).await;
     let mut running = Vec::new();
     for _ in 0..workers {
         running.push(worker(stage).await);
     }
     stage.system.database.shared_as(&vec![64 / i64::try_from(workers).unwrap(); workers]).await;
-    stage.append(BACKLOG).await;
-    let began = Instant::now();
-    stage.sink.has(BACKLOG.into()).await;
-    let rate = f64::from(BACKLOG) / began.elapsed().as_secs_f64();
+    let rate = stage.burst(BACKLOG).await;
     stage.drained().await;
     drop(running);
     stage.clear(endpoints).await;

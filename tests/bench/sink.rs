@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -44,6 +45,33 @@ pub(super) struct Counts {
 
 /// An arrival: endpoint, number of the customer, microseconds since the epoch.
 pub(super) type Arrival = (usize, u64, u64);
+
+/// How long it took from marks to arrivals.
+#[derive(Debug)]
+pub(super) struct Waits {
+    /// Milliseconds until each arrived first, at each endpoint; sorted.
+    pub(super) sorted: Vec<f32>,
+    /// Arrivals after the first.
+    pub(super) duplicates: usize,
+}
+
+/// The time from the marks of numbered customers to their arrivals.
+pub(super) fn waits(marks: &HashMap<u64, u64>, arrivals: &[Arrival]) -> Waits {
+    let (mut first, mut duplicates) = (HashMap::new(), 0);
+    for (endpoint, number, at) in arrivals {
+        let Some(mark) = marks.get(number) else { continue };
+        let wait = (*at as f64 - *mark as f64) as f32 / 1000.0;
+        match first.entry((endpoint, number)) {
+            Entry::Vacant(place) => {
+                place.insert(wait);
+            }
+            Entry::Occupied(_) => duplicates += 1,
+        }
+    }
+    let mut sorted: Vec<f32> = first.into_values().collect();
+    sorted.sort_by(f32::total_cmp);
+    Waits { sorted, duplicates }
+}
 
 /// The receiver, seen from the process that has started it. The last part of a webhook's path is the number of its endpoint.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 //! where a scenario starts them.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use calmony_pay::cli::dev::cluster::Cluster;
 use calmony_pay::database::WAKE_CHANNEL;
@@ -135,6 +135,16 @@ impl Stage {
         self.admin.batch_execute(&format!("notify {WAKE_CHANNEL}")).await.unwrap();
     }
 
+    /// How many a second arrive of events that are all committed at once, from the commit until the last one is there. The database
+    /// isn't asked: looking for what is left, in a table of dead rows perhaps, would be a load of its own.
+    pub(super) async fn burst(&self, count: u32) -> f64 {
+        self.sink.reset(false).await;
+        self.append(count).await;
+        let began = Instant::now();
+        self.sink.has(count.into()).await;
+        f64::from(count) / began.elapsed().as_secs_f64()
+    }
+
     /// Waits until nothing is owed to anybody.
     pub(super) async fn drained(&self) {
         self.emptied("select exists (select from calmony.outbox) or exists (select from calmony.delivery)")
@@ -143,7 +153,7 @@ impl Stage {
 
     /// Waits until a question is answered with no.
     pub(super) async fn emptied(&self, question: &str) {
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         while self.admin.query_one(question, &[]).await.unwrap().get(0) {
             assert!(started.elapsed() < PATIENCE, "{question}");
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -8,9 +8,55 @@ mod tidy;
 
 use std::path::{Path, PathBuf};
 
+use tokio_postgres::{Client, SimpleQueryMessage};
+
 /// The root of the workspace.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Statements that aren't run for a request, an event or a delivery.
+const COLD: &[&str] = &[
+    "workers",
+    "take_buckets",
+    "release_buckets",
+    "announce",
+    "partitions",
+    "stale_secrets",
+    "stale_answers",
+    "key_ids",
+    "reseal",
+    "create_key",
+    "list_keys",
+    "revoke_key",
+    "roll_key",
+    "key_kind",
+];
+
+/// The statements that are run for requests, events and deliveries, but those that end so.
+fn hot_statements(but: &[&str]) -> Vec<(String, String)> {
+    let mut statements = files(&["src/read", "src/outbox", "src/log"], "sql");
+    let ends = |path: &str, name: &&str| path.ends_with(&format!("{name}.sql"));
+    statements.retain(|(path, _)| !COLD.iter().chain(but).any(|name| ends(path, name)));
+    statements
+}
+
+/// How PostgreSQL would run a statement, without knowing its parameters.
+async fn explained(client: &Client, sql: &str, options: &str) -> String {
+    let parameters = client.prepare(sql).await.unwrap().params().len();
+    let nulls = vec!["null"; parameters].join(", ");
+    let arguments = if parameters == 0 { String::new() } else { format!("({nulls})") };
+    client.batch_execute(&format!("prepare s as {sql}")).await.unwrap();
+    let plan = client.simple_query(&format!("explain {options} execute s{arguments}")).await.unwrap();
+    client.batch_execute("deallocate s").await.unwrap();
+    let lines: Vec<&str> = plan
+        .iter()
+        .filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        })
+        .collect();
+    lines.join("\n")
 }
 
 /// Every file below these folders with that ending, by its path from the root, with its text.

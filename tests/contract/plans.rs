@@ -4,40 +4,35 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 use support::Database;
-use support::database::own_cluster_with;
-use tokio_postgres::{Client, SimpleQueryMessage};
+use support::database::{own_cluster_with, past_triggers};
+use tokio_postgres::Client;
 
-use super::{files, root};
+use super::{explained, hot_statements, root};
 
 /// Rows that a sort or a hash may expect at the most, unless a LIMIT stands below; and those of a table that may be scanned.
 const GATHERED_MAX: i64 = 20_000;
 const SCANNED_MAX: i64 = 1_000;
 /// As on the sessions of those who write and drain (`database/mod.rs`). Whoever reads is left to the statistics, with one plan for all.
 const PINNED: &str = "set enable_seqscan = off; set enable_bitmapscan = off; set enable_hashjoin = off; set enable_mergejoin = off";
-/// Statements that aren't run for a request, an event or a delivery, or that have a test of their own.
-const COLD: &[&str] = &[
-    "workers",
-    "take_buckets",
-    "release_buckets",
-    "announce",
-    "partitions",
-    "stale_secrets",
-    "stale_answers",
-    "key_ids",
-    "reseal",
-    "verify_",
-    "create_key",
-    "list_keys",
-    "revoke_key",
-    "roll_key",
-    "key_kind",
+/// Statements that have a test of their own, or are `calmony verify`'s, which reads everything.
+const ELSEWHERE: &[&str] = &[
     "search",
-    "dry_run",
+    "search_behind",
+    "search_part",
+    "search_store",
+    "replay_dry_run",
+    "verify_deliveries",
+    "verify_derived",
+    "verify_estimate",
+    "verify_fanned_out",
+    "verify_fold",
+    "verify_history",
+    "verify_horizon",
+    "verify_orphans",
 ];
 
-/// A million of everything, past the triggers: events and objects of one account, all in the outbox; owed to an endpoint that is
-/// dead, and taken by another; and as many idempotency keys.
-const MILLION: &str = "
+/// Two endpoints of one account: one that takes everything, one that is dead.
+const ENDPOINTS: &str = "
 begin;
 insert into calmony.event (account, id, stream, version, type, data, created_at)
 select 1, 'evt_01' || id, 'we_01' || id, 1, 'webhook_endpoint.created', json_build_object('object', 'webhook_endpoint',
@@ -46,8 +41,11 @@ select 1, 'evt_01' || id, 'we_01' || id, 1, 'webhook_endpoint.created', json_bui
 insert into calmony.endpoint_secret (account, endpoint, version, created_at, secret)
 select 1, 'we_01' || id, 1, now(), 'whsec_dGVzdHRlc3R0ZXN0dGVzdHRlc3R0ZXN0' from (values (repeat('A', 24)), (repeat('B', 24))) e (id);
 commit;
-alter table calmony.event disable trigger all;
-alter table calmony.delivery disable trigger all;
+";
+
+/// A million of everything: events and objects of one account, all in the outbox; owed to the endpoint that is dead, taken by the
+/// other; and as many idempotency keys.
+const MILLION: &str = "
 insert into calmony.event (account, id, stream, version, type, data, created_at)
 select 1, 'evt_01' || u, 'cus_01' || u, 1, 'customer.created', format(customer, u, n)::json, now() - (1000000 - n) * interval '1 second'
   from generate_series(1, 1000000) n, lateral (select lpad(n::text, 24, '0') as u) u,
@@ -64,13 +62,6 @@ select account, position, 'we_01' || repeat('A', 24), 1, now(), 1000, 200 from c
 insert into calmony.idempotency (account, slot, key, event, fingerprint, created_at)
 select account, (div(extract(epoch from now()), 86400) % 4)::smallint, id, id, decode(repeat('00', 32), 'hex'), now()
   from calmony.event where stream like 'cus%';
-alter table calmony.event enable always trigger derive_from_event;
-alter table calmony.event enable always trigger event_is_append_only;
-alter table calmony.event enable always trigger derive_endpoint;
-alter table calmony.event enable always trigger derive_replay;
-alter table calmony.delivery enable always trigger delivery_leaves_only_by_its_owner;
-alter table calmony.delivery enable always trigger delivery_comes_only_by_its_owner;
-alter table calmony.delivery enable always trigger delivery_changes_only_by_its_owner;
 ";
 
 #[tokio::test]
@@ -86,10 +77,11 @@ async fn at_a_million_rows_hot_statements_find_their_indexes_and_keep_their_budg
         .await
         .unwrap();
     let admin = database.admin().await;
-    admin.batch_execute(MILLION).await.unwrap();
+    admin.batch_execute(ENDPOINTS).await.unwrap();
+    past_triggers(&admin, MILLION).await;
     admin.batch_execute("vacuum (analyze)").await.unwrap();
     let off = "select count(*) from pg_trigger where tgenabled = 'D' and not tgisinternal";
-    assert_eq!(database.number(off).await, 0, "a trigger is new: MILLION has to switch it on again");
+    assert_eq!(database.number(off).await, 0, "all are on again");
     admin.batch_execute("checkpoint; set plan_cache_mode = force_generic_plan").await.unwrap();
     plans_are_bounded(&admin).await;
     budgets_are_kept(&admin).await;
@@ -103,25 +95,11 @@ async fn plans_are_bounded(admin: &Client) {
         "select relname::text, reltuples::bigint from pg_class where relnamespace = 'calmony'::regnamespace";
     let rows = admin.query(sql, &[]).await.unwrap();
     let rows: HashMap<String, i64> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-    for (path, sql) in files(&["src/read", "src/outbox", "src/log"], "sql") {
-        if COLD.iter().any(|cold| path.rsplit('/').next().unwrap().contains(cold)) {
-            continue;
-        }
+    for (path, sql) in hot_statements(ELSEWHERE) {
         let pins = if path.starts_with("src/read") { "" } else { PINNED };
         admin.batch_execute(pins).await.unwrap();
-        let parameters = admin.prepare(&sql).await.unwrap().params().len();
-        let nulls = vec!["null"; parameters].join(", ");
-        let arguments = if parameters == 0 { String::new() } else { format!("({nulls})") };
-        admin.batch_execute(&format!("prepare s as {sql}")).await.unwrap();
-        let explain = format!("explain (format json) execute s{arguments}");
-        let answer = admin.simple_query(&explain).await.unwrap();
-        let text = answer.iter().find_map(|message| match message {
-            SimpleQueryMessage::Row(row) => row.get(0),
-            _ => None,
-        });
-        let plan: Value = serde_json::from_str(text.unwrap()).unwrap();
+        let plan: Value = serde_json::from_str(&explained(admin, &sql, "(format json)").await).unwrap();
         problems(&path, (&plan[0]["Plan"], &rows), (&plan[0]["Plan"], false), &mut wrong);
-        admin.batch_execute("deallocate s").await.unwrap();
         for pin in pins.split("; ").filter(|pin| !pin.is_empty()) {
             admin.batch_execute(&pin.replace("= off", "= on")).await.unwrap();
         }

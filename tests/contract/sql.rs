@@ -2,7 +2,7 @@
 
 use support::Database;
 
-use super::files;
+use super::{explained, files, hot_statements};
 
 /// The role that runs a statement.
 fn role(path: &str) -> &'static str {
@@ -77,40 +77,10 @@ async fn no_hot_statement_scans_a_table() {
     let database = Database::fresh().await;
     let admin = database.admin().await;
     admin.batch_execute("set plan_cache_mode = force_generic_plan; set enable_seqscan = off").await.unwrap();
-    for (path, sql) in files(&["src/read", "src/outbox", "src/log"], "sql") {
-        let hot = ![
-            "workers",
-            "take_buckets",
-            "release_buckets",
-            "announce",
-            "partitions",
-            "replays_over",
-            "stale_secrets",
-            "stale_answers",
-            "key_ids",
-            "reseal",
-            "verify_derived",
-            "verify_history",
-            "verify_horizon",
-            "verify_fanned_out",
-            "wake",
-            "create_key",
-            "list_keys",
-            "revoke_key",
-            "roll_key",
-            "key_kind",
-        ]
-        .iter()
-        .any(|cold| path.ends_with(&format!("{cold}.sql")));
-        if !hot {
-            continue;
-        }
-        let parameters = admin.prepare(&sql).await.unwrap().params().len();
-        let nulls = vec!["null"; parameters].join(", ");
-        let arguments = if parameters == 0 { String::new() } else { format!("({nulls})") };
-        admin.batch_execute(&format!("prepare s as {sql}")).await.unwrap();
-        let rows = admin.query(&format!("explain execute s{arguments}"), &[]).await.unwrap();
-        let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    let sweeping =
+        ["replays_over", "verify_derived", "verify_history", "verify_horizon", "verify_fanned_out"];
+    for (path, sql) in hot_statements(&sweeping) {
+        let plan = explained(&admin, &sql, "").await;
         for table in [
             "event",
             "object",
@@ -126,9 +96,8 @@ async fn no_hot_statement_scans_a_table() {
             "search_progress",
         ] {
             let scan = format!("Seq Scan on {table}");
-            assert!(!plan.iter().any(|line| line.contains(&scan)), "{path}:\n{}", plan.join("\n"));
+            assert!(!plan.contains(&scan), "{path}:\n{plan}");
         }
-        admin.batch_execute("deallocate s").await.unwrap();
     }
 }
 
