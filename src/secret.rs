@@ -1,9 +1,11 @@
 //! Random secrets: API keys and signing secrets. Shown once, compared by hash.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit as _};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
@@ -17,9 +19,25 @@ use crate::contract::{
 /// One text serves both signature schemes: Stripe's keys its HMAC with the whole text, Standard Webhooks with the bytes
 /// that the part after `whsec_` decodes to.
 #[derive(Clone)]
-pub struct SigningSecret {
+pub struct SigningSecret(Arc<Keys>);
+
+/// The text, and what each scheme begins a signature with, so that a key is hashed once and not for each signature.
+struct Keys {
     text: SecretString,
-    key: Vec<u8>,
+    stripe: Mac,
+    standard_webhooks: Mac,
+}
+
+/// HMAC-SHA256 (RFC 2104, FIPS 198-1).
+pub(crate) type Mac = Hmac<Sha256>;
+
+/// A MAC with that key, over nothing yet.
+///
+/// # Panics
+/// Never: HMAC takes a key of any length.
+pub(crate) fn keyed(key: &[u8]) -> Mac {
+    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length; the error exists for other MACs")]
+    Mac::new_from_slice(key).expect("any key length")
 }
 
 /// The text is not `whsec_` followed by 24 to 64 bytes in padded standard base64.
@@ -32,7 +50,12 @@ impl SigningSecret {
     #[must_use]
     pub fn generate() -> Self {
         let key = rand::random::<[u8; 24]>();
-        Self { text: format!("{SIGNING_SECRET_PREFIX}{}", STANDARD.encode(key)).into(), key: key.to_vec() }
+        Self::new(&format!("{SIGNING_SECRET_PREFIX}{}", STANDARD.encode(key)), &key)
+    }
+
+    fn new(text: &str, key: &[u8]) -> Self {
+        let (stripe, standard_webhooks) = (keyed(text.as_bytes()), keyed(key));
+        Self(Arc::new(Keys { text: text.into(), stripe, standard_webhooks }))
     }
 
     /// Reads a stored or configured secret.
@@ -42,19 +65,23 @@ impl SigningSecret {
         if !(24..=64).contains(&key.len()) {
             return Err(SigningSecretError);
         }
-        Ok(Self { text: text.into(), key })
+        Ok(Self::new(text, &key))
     }
 
     /// The whole text, for the one answer that shows it and for Stripe's signature scheme.
     #[must_use]
     pub fn reveal(&self) -> &str {
-        self.text.expose_secret()
+        self.0.text.expose_secret()
     }
 
-    /// The decoded bytes, the key of Standard Webhooks.
-    #[must_use]
-    pub fn key(&self) -> &[u8] {
-        &self.key
+    /// The MAC of Stripe's scheme, keyed with the whole text.
+    pub(crate) fn stripe(&self) -> Mac {
+        self.0.stripe.clone()
+    }
+
+    /// The MAC of Standard Webhooks, keyed with the decoded bytes.
+    pub(crate) fn standard_webhooks(&self) -> Mac {
+        self.0.standard_webhooks.clone()
     }
 }
 
@@ -133,7 +160,7 @@ mod tests {
     fn a_signing_secret_reads_back_and_hides_itself_from_debug() {
         let secret = SigningSecret::generate();
         let read = SigningSecret::parse(secret.reveal()).expect("its own text");
-        assert_eq!(read.key(), secret.key());
+        assert_eq!(read.reveal(), secret.reveal());
         assert_eq!(secret.reveal().len(), "whsec_".len() + 32);
         assert!(!format!("{secret:?}").contains(secret.reveal()));
     }

@@ -7,14 +7,11 @@
 //! With several live secrets each signs, in both schemes. A signature belongs to one attempt: receivers refuse timestamps
 //! older than five minutes, so every retry is signed anew.
 
-use std::fmt::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use hmac::Mac as _;
 
-use crate::secret::SigningSecret;
+use crate::secret::{Mac, SigningSecret};
 
 /// What is signed: the event's id, the attempt's time in Unix seconds and the exact body.
 #[derive(Debug, Clone, Copy)]
@@ -27,14 +24,8 @@ pub struct Message<'a> {
     pub body: &'a [u8],
 }
 
-/// HMAC-SHA256 (RFC 2104, FIPS 198-1) over the parts, one after the other.
-///
-/// # Panics
-/// Never: HMAC takes a key of any length.
-#[must_use]
-pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length; the error exists for other MACs")]
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any key length");
+/// The MAC over these parts, one after the other.
+fn over(mut mac: Mac, parts: &[&[u8]]) -> [u8; 32] {
     for part in parts {
         mac.update(part);
     }
@@ -47,14 +38,16 @@ pub fn stripe(message: Message<'_>, secrets: &[SigningSecret]) -> String {
     let time = message.timestamp.to_string();
     let mut value = format!("t={time}");
     for secret in secrets {
-        let digest = hmac_sha256(secret.reveal().as_bytes(), &[time.as_bytes(), b".", message.body]);
         value.push_str(",v1=");
-        for byte in digest {
-            // Writing to a String can't fail.
-            let _ = write!(value, "{byte:02x}");
-        }
+        push_hex(&mut value, &over(secret.stripe(), &[time.as_bytes(), b".", message.body]));
     }
     value
+}
+
+/// Appends bytes in lower-case hexadecimal digits.
+fn push_hex(text: &mut String, bytes: &[u8]) {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    text.extend(digits.filter_map(|digit| char::from_digit(digit.into(), 16)));
 }
 
 /// The value of `webhook-signature`: `v1,…`, one a secret, with spaces between.
@@ -63,7 +56,7 @@ pub fn standard_webhooks(message: Message<'_>, secrets: &[SigningSecret]) -> Str
     let time = message.timestamp.to_string();
     let sign = |secret: &SigningSecret| {
         let parts = [message.id.as_bytes(), b".", time.as_bytes(), b".", message.body];
-        format!("v1,{}", STANDARD.encode(hmac_sha256(secret.key(), &parts)))
+        format!("v1,{}", STANDARD.encode(over(secret.standard_webhooks(), &parts)))
     };
     secrets.iter().map(sign).collect::<Vec<_>>().join(" ")
 }
@@ -104,12 +97,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::secret::keyed;
 
-    fn hex(bytes: &[u8]) -> String {
+    fn hmac(key: &[u8], parts: &[&[u8]]) -> String {
         let mut text = String::new();
-        for byte in bytes {
-            write!(text, "{byte:02x}").expect("a String");
-        }
+        push_hex(&mut text, &over(keyed(key), parts));
         text
     }
 
@@ -137,9 +129,9 @@ mod tests {
             ),
         ];
         for (key, data, expected) in vectors {
-            assert_eq!(hex(&hmac_sha256(key, &[data])), *expected);
+            assert_eq!(hmac(key, &[data]), *expected);
             let (head, tail) = data.split_at(data.len() / 2);
-            assert_eq!(hex(&hmac_sha256(key, &[head, tail])), *expected, "the parts are one message");
+            assert_eq!(hmac(key, &[head, tail]), *expected, "the parts are one message");
         }
     }
 

@@ -1,14 +1,15 @@
 //! Appends that wait at the same time share one INSERT.
 //!
-//! Two connections. Each takes whatever has queued while its last statement ran, up to a limit and at most one event a
+//! Two connections. Each takes whatever has queued while both were busy, up to a limit and at most one event a
 //! stream, without a timer: a lone append goes out at once, and under load the statement's cost is shared. A statement
 //! that fails is run again one event at a time, so that one bad event takes no other with it.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::time::SystemTime;
 
-use tokio::sync::{Mutex, mpsc, oneshot};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
@@ -17,7 +18,7 @@ use super::idempotency::Answer;
 use super::wake::Waker;
 use super::{Cause, NewSecret};
 use crate::clock::Timestamp;
-use crate::database::{DatabaseError, DatabaseUrl, Role, fixed};
+use crate::database::{DatabaseError, DatabaseUrl, Role, WAKE_CHANNEL, fixed};
 use crate::domain::Fact;
 
 /// Connections that append. Two were the fastest of 1, 2, 4 and 8 (docs/decisions/0003).
@@ -68,14 +69,11 @@ pub(super) struct Appender {
 }
 
 impl Appender {
-    /// Starts the connections' tasks. They end when the last handle is dropped.
+    /// Starts the task that has the connections. It ends when the last handle is dropped.
     pub(super) fn start(url: &DatabaseUrl) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
-        let waiting = Arc::new(Mutex::new(waiting));
         let waker = Waker::start(url);
-        for _ in 0..CONNECTIONS {
-            tokio::spawn(run(url.clone(), waiting.clone(), waker.clone()));
-        }
+        tokio::spawn(run(url.clone(), waiting, waker.clone()));
         Self { queue, waker }
     }
 
@@ -136,85 +134,103 @@ impl Connection {
         let client = url.client(Role::Api).await?;
         let sql = include_str!("sql/append.sql");
         let keyed = client.prepare(sql).await?;
-        let keyless = client.prepare(&fixed(sql, "$15", "false")).await?;
+        let keyless = client.prepare(&fixed(sql, "$16", "false")).await?;
         Ok(Self { client, keyed, keyless })
     }
 }
 
-/// One connection: waits for appends, takes what there is, runs it, answers.
-async fn run(url: DatabaseUrl, queue: Arc<Mutex<mpsc::Receiver<Waiting>>>, waker: Waker) {
-    let mut connection: Option<Connection> = None;
-    let mut held_back = VecDeque::new();
-    loop {
-        let batch = next_batch(&queue, &mut held_back).await;
-        if batch.is_empty() {
-            return;
-        }
-        if connection.as_ref().is_none_or(|connection| connection.client.is_closed()) {
-            connection = None;
-            match Connection::open(&url).await {
-                Ok(made) => connection = Some(made),
-                Err(error) => {
-                    answer_all(batch, &error);
-                    continue;
-                }
+/// One of the connections, and what it has to take first.
+#[derive(Default)]
+struct Lane {
+    connection: Option<Connection>,
+    /// Second events of a stream, and second ones with an idempotency key, which would take all the others of a statement with them.
+    held_back: Vec<Waiting>,
+}
+
+/// Gives what waits to whichever connection is free. The one that was used last is the first to be used again: what PostgreSQL's
+/// process for it needs is still at hand.
+async fn run(url: DatabaseUrl, mut queue: mpsc::Receiver<Waiting>, waker: Waker) {
+    let mut free: Vec<Lane> = std::iter::repeat_with(Lane::default).take(CONNECTIONS).collect();
+    let mut busy = FuturesUnordered::new();
+    let mut is_open = true;
+    while is_open || !busy.is_empty() {
+        let (mut lane, first) = tokio::select! {
+            Some(lane) = busy.next() => (lane, None),
+            first = queue.recv(), if is_open && !free.is_empty() => {
+                is_open = first.is_some();
+                let Some(lane) = free.pop() else { continue };
+                (lane, first)
             }
-        }
-        if let Some(connection) = &connection {
-            append_batch(connection, batch, &waker).await;
+        };
+        lane.held_back.extend(first);
+        if lane.held_back.is_empty() {
+            free.push(lane);
+        } else {
+            top_up(&mut lane.held_back, &mut queue);
+            busy.push(lane.append(&url, &waker));
         }
     }
 }
 
-/// What waits now, sorted so that two connections lock in the same order; empty when the log is closed. A second event of
-/// a stream is held back for the next statement, and so is a second one with an idempotency key: it would take all the
-/// others with it.
-async fn next_batch(
-    queue: &Mutex<mpsc::Receiver<Waiting>>,
-    held_back: &mut VecDeque<Waiting>,
-) -> Vec<Waiting> {
-    let mut taken = std::mem::take(held_back);
-    if taken.is_empty() {
-        let mut queue = queue.lock().await;
-        let Some(first) = queue.recv().await else { return Vec::new() };
-        taken.push_back(first);
-        top_up(&mut taken, &mut queue);
-    } else if let Ok(mut queue) = queue.try_lock() {
-        top_up(&mut taken, &mut queue);
+impl Lane {
+    /// Appends what it was given, but what has to be held back, and answers.
+    async fn append(mut self, url: &DatabaseUrl, waker: &Waker) -> Self {
+        let batch = self.next_batch();
+        if self.connection.as_ref().is_none_or(|connection| connection.client.is_closed()) {
+            self.connection = match Connection::open(url).await {
+                Ok(connection) => Some(connection),
+                Err(error) => {
+                    answer_all(batch, &error);
+                    return Self { connection: None, ..self };
+                }
+            };
+        }
+        if let Some(connection) = &self.connection {
+            append_batch(connection, batch, waker).await;
+        }
+        self
     }
-    let (mut streams, mut keys) = (HashSet::new(), HashSet::new());
-    let key = |waiting: &Waiting| (waiting.append.cause.account, waiting.append.fact.stream.clone());
-    let idempotency = |waiting: &Waiting| {
-        let cause = &waiting.append.cause;
-        cause.fingerprint.and(cause.idempotency_key.clone()).map(|key| (cause.account, key))
-    };
-    let (mut batch, rest): (Vec<_>, Vec<_>) = taken.into_iter().partition(|waiting| {
-        streams.insert(key(waiting)) && idempotency(waiting).is_none_or(|key| keys.insert(key))
-    });
-    held_back.extend(rest);
-    batch.sort_by_key(key);
-    batch
+
+    /// At most one event a stream and one a key, sorted so that two connections lock in the same order.
+    fn next_batch(&mut self) -> Vec<Waiting> {
+        let (mut streams, mut keys) = (HashSet::new(), HashSet::new());
+        let key = |waiting: &Waiting| (waiting.append.cause.account, waiting.append.fact.stream.clone());
+        let idempotency = |waiting: &Waiting| {
+            let cause = &waiting.append.cause;
+            cause.fingerprint.and(cause.idempotency_key.clone()).map(|key| (cause.account, key))
+        };
+        let (mut batch, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.held_back).into_iter().partition(|waiting| {
+                streams.insert(key(waiting)) && idempotency(waiting).is_none_or(|key| keys.insert(key))
+            });
+        self.held_back = rest;
+        batch.sort_by_key(key);
+        batch
+    }
 }
 
 /// Takes what waits besides, up to a statement's measure.
-fn top_up(taken: &mut VecDeque<Waiting>, queue: &mut mpsc::Receiver<Waiting>) {
+fn top_up(taken: &mut Vec<Waiting>, queue: &mut mpsc::Receiver<Waiting>) {
     while taken.len() < BATCH_MAX {
         let Ok(next) = queue.try_recv() else { return };
-        taken.push_back(next);
+        taken.push(next);
     }
 }
 
 /// Appends and answers. The workers are woken here and not by the callers, who may have gone away.
 async fn append_batch(connection: &Connection, batch: Vec<Waiting>, waker: &Waker) {
     let events: Vec<_> = batch.iter().map(|waiting| &waiting.append).collect();
-    let mut inserted = insert(connection, &events).await;
+    let wake_on = waker.rides_along(events.len(), Instant::now()).then_some(WAKE_CHANNEL);
+    let mut inserted = insert(connection, &events, wake_on).await;
     if matches!(inserted, Ok(None)) {
         // Whoever used the key at the same moment has committed by now, so that the statement leaves it out.
-        inserted = insert(connection, &events).await;
+        inserted = insert(connection, &events, wake_on).await;
     }
     match inserted {
         Ok(Some(appended)) => {
-            waker.wake(appended.len());
+            if wake_on.is_none() {
+                waker.wake(appended.len());
+            }
             for waiting in batch {
                 let outcome = if appended.contains(&waiting.append.event) {
                     Outcome::Appended
@@ -228,7 +244,7 @@ async fn append_batch(connection: &Connection, batch: Vec<Waiting>, waker: &Wake
         Err(error) if batch.len() == 1 || connection.client.is_closed() => answer_all(batch, &error),
         Ok(None) | Err(_) => {
             for waiting in batch {
-                let result = insert(connection, &[&waiting.append]).await;
+                let result = insert(connection, &[&waiting.append], None).await;
                 waker.wake(result.as_ref().ok().and_then(Option::as_ref).map_or(0, HashSet::len));
                 let outcome = result.map(|appended| match appended {
                     Some(appended) if !appended.is_empty() => Outcome::Appended,
@@ -255,11 +271,12 @@ fn is_key_used(error: &tokio_postgres::Error) -> bool {
     })
 }
 
-/// Runs the INSERT; returns the ids of the events that got in, or none when two use one idempotency key at this moment and
+/// Runs the INSERT, whose commit wakes the workers on that channel, if any; returns the ids of the events that got in, or none when two use one idempotency key at this moment and
 /// nothing was done.
 async fn insert(
     connection: &Connection,
     events: &[&Append],
+    wake_on: Option<&str>,
 ) -> Result<Option<HashSet<String>>, DatabaseError> {
     fn column<'a, T>(events: &[&'a Append], field: impl Fn(&'a Append) -> T) -> Vec<T> {
         events.iter().map(|event| field(event)).collect()
@@ -294,6 +311,7 @@ async fn insert(
         &fingerprint,
         &answer,
         &sealed_with,
+        &wake_on,
     ];
     let mut statement = &connection.keyless;
     if fingerprint.iter().any(Option::is_some) {

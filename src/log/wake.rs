@@ -1,19 +1,21 @@
-//! Waking the workers after a commit: one NOTIFY on a connection of its own, however many commits there were. Never within a
-//! writing transaction: NOTIFY takes a lock of the whole cluster through the commit. Events that come alone are told of at once,
-//! many are told of together.
+//! Waking the workers after a commit. NOTIFY takes a lock of the whole cluster through the commit, so that commits that carry one
+//! wait for each other. An event that comes alone carries it, because nobody is there to wait; of those that come close together
+//! a connection of its own tells, once for however many commits.
 //!
 //! It is a courtesy, not the guarantee. A lost one costs a worker's poll interval.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_postgres::Client;
 
 use crate::database::{DatabaseError, DatabaseUrl, Role, WAKE_CHANNEL};
 
-/// How long no wake-up is sent after one that told of more than [`FEW`] events.
+/// How long no wake-up is sent after one that told of more than [`FEW`] events, and how long there was no append before one that
+/// comes alone.
 const PAUSE: Duration = Duration::from_millis(2);
 /// So many events are few.
 const FEW: usize = 2;
@@ -27,6 +29,8 @@ struct Signal {
     notify: Notify,
     /// Events that nobody was told of.
     events: AtomicUsize,
+    /// When the last append began.
+    last: Mutex<Option<Instant>>,
 }
 
 impl Waker {
@@ -35,6 +39,12 @@ impl Waker {
         let signal = Arc::<Signal>::default();
         tokio::spawn(run(url.clone(), Arc::downgrade(&signal)));
         Self(signal)
+    }
+
+    /// An append of so many events begins. Whether its own commit should wake the workers, because it comes alone.
+    pub(super) fn rides_along(&self, events: usize, now: Instant) -> bool {
+        let last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner).replace(now);
+        events <= FEW && last.is_none_or(|last| now.duration_since(last) > PAUSE)
     }
 
     /// There are so many more events in the outbox.
@@ -73,5 +83,22 @@ async fn run(url: DatabaseUrl, signal: Weak<Signal>) {
         if events > FEW {
             tokio::time::sleep(PAUSE).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commit_of_what_comes_alone_wakes_by_itself() {
+        let waker = Waker(Arc::default());
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        assert!(waker.rides_along(1, at(0)), "the first");
+        assert!(!waker.rides_along(1, at(1)), "another may be under way");
+        assert!(!waker.rides_along(1, at(3)), "2 ms after that");
+        assert!(waker.rides_along(2, at(6)));
+        assert!(!waker.rides_along(3, at(9)), "many");
     }
 }

@@ -14,11 +14,11 @@ const OPEN_MAX: usize = 10_000;
 /// How often the log says that secrets can't be opened.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
-/// The secrets that have been opened, by their endpoint and what is stored of them.
+/// The secrets that have been opened, by what is stored of them, and whose they are.
 #[derive(Debug)]
 pub(super) struct SecretCache {
     keyring: Keyring,
-    open: Mutex<HashMap<(String, String), SigningSecret>>,
+    open: Mutex<HashMap<String, (String, SigningSecret)>>,
     complained: Mutex<Option<Instant>>,
 }
 
@@ -37,8 +37,9 @@ impl SecretCache {
 
     fn open_one(&self, endpoint: &str, stored: &str) -> Option<SigningSecret> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (endpoint.to_owned(), stored.to_owned());
-        if let Some(secret) = open.get(&key) {
+        if let Some((of, secret)) = open.get(stored)
+            && of == endpoint
+        {
             return Some(secret.clone());
         }
         let opened = match stored.split_once(':') {
@@ -52,7 +53,7 @@ impl SecretCache {
                 if open.len() >= OPEN_MAX {
                     open.clear();
                 }
-                open.insert(key, secret.clone());
+                open.insert(stored.to_owned(), (endpoint.to_owned(), secret.clone()));
                 Some(secret)
             }
             Err(error) => {

@@ -12,7 +12,7 @@ use super::stage::Stage;
 const CONNECTIONS: [u64; 3] = [8, 32, 64];
 const FLOOR: &str = "pgbench, append one by one, 32 clients";
 /// Customers that are changed and read.
-const CUSTOMERS: usize = 10_000;
+const CUSTOMERS: u32 = 10_000;
 
 pub(super) async fn creates(stage: &mut Stage, report: &mut Report, Extent { rounds, slice, quick }: Extent) {
     if quick {
@@ -59,10 +59,8 @@ async fn at_32(stage: &mut Stage, report: &mut Report, rounds: usize, slice: Dur
 }
 
 pub(super) async fn others(stage: &mut Stage, report: &mut Report, Extent { rounds, slice, .. }: Extent) {
-    stage.append(u32::try_from(CUSTOMERS).unwrap()).await;
-    let sql = "select id::text from calmony.object where account = 1 and id like 'cus%' order by id desc limit 10000";
-    let rows = stage.admin.query(sql, &[]).await.unwrap();
-    let ids: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    stage.append(CUSTOMERS).await;
+    let ids = stage.customers(CUSTOMERS).await;
     let mut group = [
         Series::new(FLOOR),
         Series::new("update, 32 connections"),

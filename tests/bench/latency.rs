@@ -42,7 +42,8 @@ async fn round(stage: &mut Stage, slice: Duration) -> [Sample; 4] {
 
     let ask = stage.creates();
     stage.sink.reset(true).await;
-    let mut plan = stage.plan(ask, 8, slice);
+    // Long enough that what PostgreSQL does by itself after a load doesn't count for much.
+    let mut plan = stage.plan(ask, 8, slice * 4);
     (plan.marks, plan.pace) = (true, Some(STEADY));
     let before = stage.usage(Some(&worker)).await;
     let seen = plan.run().await;

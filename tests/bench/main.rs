@@ -14,6 +14,7 @@ mod api;
 mod backlog;
 mod ceilings;
 mod connection;
+mod costs;
 mod deliver;
 mod generator;
 mod isolation;
@@ -42,6 +43,7 @@ const SCENARIOS: &[&str] = &[
     "drain",
     "e2e",
     "latency",
+    "costs",
     "isolation",
     "overload",
     "scale",
@@ -51,6 +53,8 @@ const SCENARIOS: &[&str] = &[
     "recovery",
 ];
 const BY_NAME_ONLY: &[&str] = &["recovery"];
+/// What would be measured differently on what the others have left behind.
+const ON_ITS_OWN: &[&str] = &["scale", "pinned", "backlog"];
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -117,26 +121,31 @@ async fn asked_for(arguments: &[String]) -> ExitCode {
 
 async fn measure(report: &mut Report, extent: Extent, wanted: impl Fn(&str) -> bool) {
     support::contract::ignore();
-    let mut stage = Stage::open(&[]).await;
+    let mut shared = Stage::open(&[]).await;
     let slice = extent.slice;
     for name in SCENARIOS.iter().filter(|name| wanted(name)) {
+        let mut own = if ON_ITS_OWN.contains(name) { Some(Stage::open(&[]).await) } else { None };
+        let stage = own.as_mut().unwrap_or(&mut shared);
         match *name {
-            "create" => api::creates(&mut stage, report, extent).await,
-            "update" => api::others(&mut stage, report, extent).await,
-            "drain" => deliver::drain(&stage, report, extent.rounds).await,
-            "e2e" => deliver::end_to_end(&mut stage, report, extent).await,
+            "create" => api::creates(stage, report, extent).await,
+            "update" => api::others(stage, report, extent).await,
+            "drain" => deliver::drain(stage, report, extent.rounds).await,
+            "e2e" => deliver::end_to_end(stage, report, extent).await,
             "latency" => latency::measure(report, extent).await,
-            "isolation" => isolation::measure(&mut stage, report, slice * 3).await,
-            "overload" => overload::measure(&mut stage, report, slice).await,
-            "scale" => scale::measure(&mut stage, report, extent).await,
-            "pinned" => pinned::measure(&stage, report).await,
-            "verify" => verify(&stage, report).await,
-            // It puts rows past the triggers, which verify would find.
-            "backlog" => backlog::measure(&mut stage, report, slice).await,
-            _ => recovery::measure(&stage, report).await,
+            "costs" => costs::measure(report).await,
+            "isolation" => isolation::measure(stage, report, slice * 3).await,
+            "overload" => overload::measure(stage, report, slice).await,
+            "scale" => scale::measure(stage, report, extent).await,
+            "pinned" => pinned::measure(stage, report).await,
+            "verify" => verify(stage, report).await,
+            "backlog" => backlog::measure(stage, report, slice * 3).await,
+            _ => recovery::measure(stage, report).await,
+        }
+        if let Some(own) = own {
+            own.close().await;
         }
     }
-    stage.close().await;
+    shared.close().await;
 }
 
 /// How long `calmony verify` takes over all that the other measurements have left.

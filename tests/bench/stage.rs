@@ -2,6 +2,7 @@
 //! where a scenario starts them.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use calmony_pay::cli::dev::cluster::Cluster;
@@ -23,6 +24,8 @@ const SETTINGS: &[&str] = &[
     "random_page_cost=1.1",
     "wal_buffers=16MB",
 ];
+/// How many stages there have been.
+static STAGES: AtomicUsize = AtomicUsize::new(0);
 /// How long a backlog may take to be drained.
 const PATIENCE: Duration = Duration::from_mins(3);
 
@@ -41,7 +44,8 @@ impl Stage {
     /// Starts PostgreSQL with more settings, the API and a sink.
     pub(super) async fn open(more: &[&str]) -> Self {
         let settings: Vec<&str> = SETTINGS.iter().chain(more).copied().collect();
-        let (cluster, folder) = own_cluster_with(&format!("bench{}", more.len()), &settings).await;
+        let number = STAGES.fetch_add(1, Ordering::Relaxed);
+        let (cluster, folder) = own_cluster_with(&format!("bench{number}"), &settings).await;
         cluster.url("postgres").unwrap().create_database("calmony").await.unwrap();
         migrate(&cluster.url("calmony").unwrap()).await.unwrap();
         let system = System::on(Database { url: cluster.url_text("calmony") }).await;
@@ -79,6 +83,14 @@ impl Stage {
     pub(super) fn creates(&mut self) -> Ask {
         self.next += 10_000_000;
         Ask::Create(self.next)
+    }
+
+    /// The newest customers.
+    pub(super) async fn customers(&self, count: u32) -> Vec<String> {
+        let sql = format!(
+            "select id::text from calmony.object where account = 1 and id like 'cus%' order by id desc limit {count}"
+        );
+        self.admin.query(&sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
     }
 
     /// Endpoints for new customers, at the sink.

@@ -168,10 +168,18 @@ fn find<'a>(node: &'a Value, name: &str) -> Option<&'a Value> {
 
 /// What is measured: its name in docs/LIMITS.md, the statement, its arguments as [`arguments`] fills them in.
 const CASES: &[(&str, &str, &str)] = &[
-    ("a customer is created", "log/sql/append", "@event(1, 2000001, 1, created, null, null), false"),
-    ("with an idempotency key", "log/sql/append", "@event(2, 2000002, 1, created, 'key', @32), true"),
+    (
+        "a customer is created",
+        "log/sql/append",
+        "@event(1, 2000001, 1, created, null, null), 'calmony_outbox', false",
+    ),
+    (
+        "with an idempotency key",
+        "log/sql/append",
+        "@event(2, 2000002, 1, created, 'key', @32), 'calmony_outbox', true",
+    ),
     ("a customer is loaded, to be changed", "log/sql/load", "1, @customer(500000)"),
-    ("and changed", "log/sql/append", "@event(3, 500000, 2, updated, null, null), false"),
+    ("and changed", "log/sql/append", "@event(3, 500000, 2, updated, null, null), 'calmony_outbox', false"),
     ("a new event is read for delivery", "outbox/sql/fresh", "999000, 1, @all, '{}', '{}', true, false"),
     ("and settled: taken", "outbox/sql/settle_all_taken", "@attempt(999000, null), '{1}', '{999000}'"),
     (

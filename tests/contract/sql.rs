@@ -38,7 +38,7 @@ async fn every_statement_is_valid_for_the_role_that_runs_it() {
         let client = database.login_in(role(&path)).await;
         let mut texts = vec![sql.clone()];
         // As they are prepared besides.
-        for (file, parameter) in [("log/sql/append.sql", "$15"), ("outbox/sql/fresh.sql", "$7")] {
+        for (file, parameter) in [("log/sql/append.sql", "$16"), ("outbox/sql/fresh.sql", "$7")] {
             if path.ends_with(file) {
                 texts.push(calmony_pay::database::fixed(&sql, parameter, "false"));
             }
