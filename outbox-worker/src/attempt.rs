@@ -44,7 +44,7 @@ pub(crate) struct Webhook {
     /// Where to.
     pub(crate) url: String,
     /// The endpoint's live secrets.
-    pub(crate) secrets: Vec<SigningSecret>,
+    pub(crate) secrets: Arc<[SigningSecret]>,
 }
 
 /// How an attempt went.

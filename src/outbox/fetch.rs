@@ -22,7 +22,7 @@ pub struct Target {
     /// Where to.
     pub url: String,
     /// Its live signing secrets, the newest first. None when they can't be opened: then nothing can be sent.
-    pub secrets: Vec<SigningSecret>,
+    pub secrets: Arc<[SigningSecret]>,
     /// How many requests a second it takes, where it says so.
     pub rate_limit: Option<u32>,
     /// Where it asks for order: an earlier event of the object was given up.
@@ -120,7 +120,7 @@ impl Session {
         } else {
             &self.statements.new
         };
-        Ok(self.fetched(&self.client.query(statement, &parameters).await?))
+        self.fetched(&self.client.query(statement, &parameters).await?).await
     }
 
     /// Reads up to that many rows of the session's own buckets after a position, and none of the others'.
@@ -128,7 +128,7 @@ impl Session {
         let none: [i64; 0] = [];
         let parameters: [&(dyn ToSql + Sync); 7] =
             [&from, &rows, &own, &none.as_slice(), &none.as_slice(), &false, &true];
-        Ok(self.fetched(&self.client.query(&self.statements.fresh, &parameters).await?))
+        self.fetched(&self.client.query(&self.statements.fresh, &parameters).await?).await
     }
 
     /// Reads up to that many deliveries that are due, of each endpoint at most `of_each`, the longest due first, but none of
@@ -140,8 +140,7 @@ impl Session {
         own: &[i16],
         but: &[String],
     ) -> Result<Vec<Due>, DatabaseError> {
-        let rows = self.client.query(&self.statements.due, &[&own, &rows, &but, &of_each]).await?;
-        Ok(rows.iter().map(|row| self.due_row(row)).collect())
+        self.owed(&self.client.query(&self.statements.due, &[&own, &rows, &but, &of_each]).await?).await
     }
 
     /// Reads up to that many deliveries that wait for one endpoint, due or not, in the order of the log after a position.
@@ -153,87 +152,83 @@ impl Session {
         after: i64,
     ) -> Result<Vec<Due>, DatabaseError> {
         let parameters: [&(dyn ToSql + Sync); 5] = [&own, &rows, &of.account, &of.endpoint, &after];
-        let rows = self.client.query(&self.statements.walk, &parameters).await?;
-        Ok(rows.iter().map(|row| self.due_row(row)).collect())
+        self.owed(&self.client.query(&self.statements.walk, &parameters).await?).await
     }
 
-    fn fetched(&self, rows: &[Row]) -> Fetched {
+    async fn owed(&self, rows: &[Row]) -> Result<Vec<Due>, DatabaseError> {
+        let mut owed: Vec<Due> = rows.iter().map(due_row).collect();
+        let enabled = owed.iter_mut().filter(|due| due.status == EndpointStatus::Enabled);
+        self.sign_for(enabled.map(|due| (due.key.account, &mut due.target)).collect()).await?;
+        Ok(owed)
+    }
+
+    async fn fetched(&self, rows: &[Row]) -> Result<Fetched, DatabaseError> {
         let mut fetched = Fetched::default();
         for row in rows {
             if !row.get::<_, bool>(3) {
                 fetched.positions.push(row.get(1));
             }
             if row.get::<_, Option<&str>>(4).is_some() {
-                fetched.fresh.push(self.fresh_row(row));
+                fetched.fresh.push(fresh_row(row));
             }
         }
-        fetched
+        let targets = fetched.fresh.iter_mut().flat_map(|fresh| {
+            fresh.targets.iter_mut().map(|fresh_target| (fresh.key.account, &mut fresh_target.target))
+        });
+        self.sign_for(targets.collect()).await?;
+        Ok(fetched)
     }
+}
 
-    fn fresh_row(&self, row: &Row) -> Fresh {
-        let texts = |column: usize| row.get::<_, Option<Vec<String>>>(column).unwrap_or_default();
-        let flags = |column: usize| row.get::<_, Option<Vec<bool>>>(column).unwrap_or_default();
-        let secrets = row.get::<_, Option<Vec<Option<String>>>>(16).unwrap_or_default();
-        let rate_limits = row.get::<_, Option<Vec<Option<i32>>>>(17).unwrap_or_default();
-        let versions = row.get::<_, Option<Vec<i64>>>(22).unwrap_or_default();
-        let names = texts(14).into_iter().zip(texts(15)).zip(versions);
-        let limits = secrets.into_iter().zip(rate_limits);
-        let modes = flags(18).into_iter().zip(flags(19)).zip(flags(20).into_iter().zip(flags(21)));
-        let mut targets = Vec::new();
-        for ((((endpoint, url), version), (secrets, rate_limit)), ((paused, ordered), (behind, order_gap))) in
-            names.zip(limits).zip(modes)
-        {
-            let target = self.target(endpoint, url, secrets.as_deref(), rate_limit);
-            targets.push(FreshTarget {
-                target: Target { version, order_gap, ..target },
-                paused,
-                ordered,
-                behind,
-            });
-        }
-        Fresh {
-            key: EventKey { account: row.get(0), position: row.get(1) },
-            bucket: row.get(2),
-            stream: row.get(13),
-            event: event(row),
-            targets,
-        }
+fn fresh_row(row: &Row) -> Fresh {
+    let texts = |column: usize| row.get::<_, Option<Vec<String>>>(column).unwrap_or_default();
+    let flags = |column: usize| row.get::<_, Option<Vec<bool>>>(column).unwrap_or_default();
+    let rate_limits = row.get::<_, Option<Vec<Option<i32>>>>(16).unwrap_or_default();
+    let versions = row.get::<_, Option<Vec<i64>>>(21).unwrap_or_default();
+    let names = texts(14).into_iter().zip(texts(15)).zip(versions.into_iter().zip(rate_limits));
+    let modes = flags(17).into_iter().zip(flags(18)).zip(flags(19).into_iter().zip(flags(20)));
+    let mut targets = Vec::new();
+    for (((endpoint, url), (version, rate_limit)), ((paused, ordered), (behind, order_gap))) in
+        names.zip(modes)
+    {
+        let target = Target { order_gap, ..target(endpoint, version, url, rate_limit) };
+        targets.push(FreshTarget { target, paused, ordered, behind });
     }
+    Fresh {
+        key: EventKey { account: row.get(0), position: row.get(1) },
+        bucket: row.get(2),
+        stream: row.get(13),
+        event: event(row),
+        targets,
+    }
+}
 
-    fn due_row(&self, row: &Row) -> Due {
-        Due {
-            key: EventKey { account: row.get(0), position: row.get(1) },
-            bucket: row.get(2),
-            attempts: u32::try_from(row.get::<_, i32>(3)).unwrap_or(0),
-            event: event(row),
-            target: Target {
-                order_gap: row.get(20),
-                version: row.get(23),
-                ..self.target(row.get(13), row.get(14), row.get(16), row.get(18))
-            },
-            status: match row.get(15) {
-                "enabled" => EndpointStatus::Enabled,
-                "deleted" => EndpointStatus::Deleted,
-                _ => EndpointStatus::Waiting,
-            },
-            pending_webhooks: row.get(17),
-            behind: row.get::<_, Option<i64>>(19).map(|ms| Duration::from_millis(ms.unsigned_abs())),
-            early: row.get(21),
-            line: row.get::<_, Option<&str>>(22).map(Into::into),
-        }
+fn due_row(row: &Row) -> Due {
+    Due {
+        key: EventKey { account: row.get(0), position: row.get(1) },
+        bucket: row.get(2),
+        attempts: u32::try_from(row.get::<_, i32>(3)).unwrap_or(0),
+        event: event(row),
+        target: Target {
+            order_gap: row.get(19),
+            ..target(row.get(13), row.get(22), row.get(14), row.get(17))
+        },
+        status: match row.get(15) {
+            "enabled" => EndpointStatus::Enabled,
+            "deleted" => EndpointStatus::Deleted,
+            _ => EndpointStatus::Waiting,
+        },
+        pending_webhooks: row.get(16),
+        behind: row.get::<_, Option<i64>>(18).map(|ms| Duration::from_millis(ms.unsigned_abs())),
+        early: row.get(20),
+        line: row.get::<_, Option<&str>>(21).map(Into::into),
     }
+}
 
-    fn target(
-        &self,
-        endpoint: String,
-        url: String,
-        secrets: Option<&str>,
-        rate_limit: Option<i32>,
-    ) -> Target {
-        let secrets = self.secrets.open(&endpoint, secrets.unwrap_or_default());
-        let rate_limit = rate_limit.and_then(|rate| u32::try_from(rate).ok());
-        Target { endpoint, version: 0, url, secrets, rate_limit, order_gap: false }
-    }
+/// A target that is given its secrets later.
+fn target(endpoint: String, version: i64, url: String, rate_limit: Option<i32>) -> Target {
+    let rate_limit = rate_limit.and_then(|rate| u32::try_from(rate).ok());
+    Target { endpoint, version, url, secrets: Arc::default(), rate_limit, order_gap: false }
 }
 
 /// Both statements have the event in the columns 4 to 12.

@@ -1,24 +1,38 @@
-//! Opening signing secrets once, not for every event.
+//! The endpoints' signing secrets: read and opened when an endpoint is first sent to or was changed, not for every event.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_postgres::Row;
 
+use super::{Session, Target};
+use crate::database::DatabaseError;
 use crate::seal::Keyring;
 use crate::secret::SigningSecret;
 
-/// The most secrets that are kept open.
+/// The most endpoints whose secrets are kept open.
 const OPEN_MAX: usize = 10_000;
+/// How long they are believed at the most, should PostgreSQL's clock be set forward past the end of one.
+const BELIEVED: Duration = Duration::from_secs(30);
 /// How often the log says that secrets can't be opened.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
-/// The secrets that have been opened, by what is stored of them, and whose they are.
+/// What signs for an endpoint.
+#[derive(Debug)]
+struct Known {
+    /// How often the endpoint had been changed then. Rolling a secret changes it.
+    version: i64,
+    secrets: Arc<[SigningSecret]>,
+    until: Instant,
+}
+
+/// The secrets that have been opened, by endpoint.
 #[derive(Debug)]
 pub(super) struct SecretCache {
     keyring: Keyring,
-    open: Mutex<HashMap<String, (String, SigningSecret)>>,
+    open: Mutex<HashMap<String, Known>>,
     complained: Mutex<Option<Instant>>,
 }
 
@@ -27,40 +41,38 @@ impl SecretCache {
         Self { keyring, open: Mutex::default(), complained: Mutex::default() }
     }
 
-    /// The secrets of an endpoint, as `calmony.live_secrets` lists them. None when any of them can't be opened: a receiver that
-    /// waits for just that signature would refuse the rest.
-    pub(super) fn open(&self, endpoint: &str, stored: &str) -> Vec<SigningSecret> {
-        let opened: Option<Vec<_>> =
+    /// The secrets of an endpoint in that version, if they are known.
+    fn known(&self, endpoint: &str, version: i64) -> Option<Arc<[SigningSecret]>> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = open.get(endpoint)?;
+        (known.version >= version && Instant::now() < known.until).then(|| known.secrets.clone())
+    }
+
+    /// Opens the secrets of an endpoint and keeps them. None when any of them can't be opened: a receiver that waits for just that
+    /// signature would refuse the rest.
+    fn open(&self, endpoint: &str, row: &Row) -> Arc<[SigningSecret]> {
+        let stored = row.get::<_, Option<&str>>(2).unwrap_or_default();
+        let opened: Option<Arc<[_]>> =
             stored.split_whitespace().map(|stored| self.open_one(endpoint, stored)).collect();
-        opened.unwrap_or_default()
+        let Some(secrets) = opened else { return Arc::default() };
+        let ends_in = row.get::<_, Option<i64>>(3).map(|ms| Duration::from_millis(ms.unsigned_abs()));
+        let until = Instant::now() + ends_in.unwrap_or(BELIEVED).min(BELIEVED);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.len() >= OPEN_MAX {
+            open.clear();
+        }
+        open.insert(endpoint.to_owned(), Known { version: row.get(1), secrets: secrets.clone(), until });
+        secrets
     }
 
     fn open_one(&self, endpoint: &str, stored: &str) -> Option<SigningSecret> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, secret)) = open.get(stored)
-            && of == endpoint
-        {
-            return Some(secret.clone());
-        }
         let opened = match stored.split_once(':') {
             Some((key_id, sealed)) => {
                 self.keyring.open(key_id, sealed, endpoint).map_err(|error| error.to_string())
             }
             None => SigningSecret::parse(stored).map_err(|error| error.to_string()),
         };
-        match opened {
-            Ok(secret) => {
-                if open.len() >= OPEN_MAX {
-                    open.clear();
-                }
-                open.insert(stored.to_owned(), (endpoint.to_owned(), secret.clone()));
-                Some(secret)
-            }
-            Err(error) => {
-                self.complain(endpoint, &error);
-                None
-            }
-        }
+        opened.map_err(|error| self.complain(endpoint, &error)).ok()
     }
 
     /// Says that nothing can be signed for an endpoint, at most once in a while.
@@ -74,5 +86,31 @@ impl SecretCache {
                 "a signing secret can't be opened, so nothing is sent to its endpoint; is CALMONY_SECRET_KEY complete?"
             );
         }
+    }
+}
+
+impl Session {
+    /// Gives targets, each with its account, the secrets that sign for them. Those that aren't known are read.
+    pub(super) async fn sign_for(&self, targets: Vec<(i64, &mut Target)>) -> Result<(), DatabaseError> {
+        let mut unknown = Vec::new();
+        for (account, target) in targets {
+            match self.secrets.known(&target.endpoint, target.version) {
+                Some(secrets) => target.secrets = secrets,
+                None => unknown.push((account, target)),
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let asked: BTreeSet<_> =
+            unknown.iter().map(|(account, target)| (*account, &*target.endpoint)).collect();
+        let (accounts, endpoints): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
+        let rows = self.client.query(&self.statements.secrets, &[&accounts, &endpoints]).await?;
+        let opened: HashMap<&str, _> =
+            rows.iter().map(|row| (row.get(0), self.secrets.open(row.get(0), row))).collect();
+        for (_, target) in unknown {
+            target.secrets = opened.get(&*target.endpoint).cloned().unwrap_or_default();
+        }
+        Ok(())
     }
 }

@@ -31,7 +31,7 @@ fn target(endpoint: &str) -> Target {
         endpoint: endpoint.to_owned(),
         version: 1,
         url: "http://127.0.0.1/".to_owned(),
-        secrets: vec![SigningSecret::generate()],
+        secrets: [SigningSecret::generate()].into(),
         rate_limit: None,
         order_gap: false,
     }
@@ -243,10 +243,10 @@ async fn nobody_joins_a_line_past_an_event_that_has_a_row() {
 async fn nothing_is_sent_unsigned() {
     let (mut flight, now) = (flight(), Instant::now());
     let mut first = fresh(1, &["a"]);
-    first.targets.iter_mut().for_each(|target| target.target.secrets.clear());
+    first.targets.iter_mut().for_each(|target| target.target.secrets = Arc::default());
     flight.admit(first, now);
     let mut second = due(2, "a");
-    second.target.secrets.clear();
+    second.target.secrets = Arc::default();
     flight.admit_due(second, ReadFor::Schedule, now);
     assert!(flight.next_job(true, now).is_none());
     assert_eq!(flight.settlement.deliveries().count(), 2, "both wait in rows");

@@ -1,6 +1,7 @@
 //! Breaker, window and pace, without a clock.
 
 use super::*;
+use std::sync::Arc;
 
 const ERROR: Failure = Failure { overload: false, retry_after: None };
 const OVERLOAD: Failure = Failure { overload: true, retry_after: None };
@@ -8,7 +9,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 
 fn target(rate_limit: Option<u32>, version: i64) -> Target {
     let (endpoint, url) = ("e".to_owned(), String::new());
-    Target { endpoint, version, url, secrets: Vec::new(), rate_limit, order_gap: false }
+    Target { endpoint, version, url, secrets: Arc::default(), rate_limit, order_gap: false }
 }
 
 /// A first attempt where so many are in flight.

@@ -2,7 +2,7 @@
 -- Rows of other workers' buckets come without an event: their positions are needed to see gaps.
 -- $1 cursor, $2 rows, $3 own buckets, $4 and $5 first and last positions of the gaps, $6 false for own buckets only, $7 true
 -- where another worker may have begun: then whoever has taken the event already isn't asked again.
--- Indexes: outbox_position, event_positions_are_unique, endpoint_ids_are_unique, endpoint_secret_comes_with_one_event,
+-- Indexes: outbox_position, event_positions_are_unique, endpoint_ids_are_unique,
 -- delivery_in_line, attempt_of_endpoint.
 with next as materialized (
     select account, position, bucket
@@ -24,14 +24,14 @@ with next as materialized (
 select c.account, c.position, c.bucket, c.is_late,
        e.id::text, e.type, e.created_at, e.version, e.data::text, e.previous::text, e.request_id, e.idempotency_key,
        coalesce(a.livemode, false), e.stream::text,
-       f.endpoints, f.urls, f.secrets, f.rate_limits, f.paused, f.ordered, f.behind, f.order_gaps, f.versions
+       f.endpoints, f.urls, f.rate_limits, f.paused, f.ordered, f.behind, f.order_gaps, f.versions
   from claimed c
   left join calmony.event e on e.account = c.account and e.position = c.position and c.bucket = any ($3::smallint[])
   left join calmony.account a on a.id = e.account
   left join lateral (
       select array_agg(p.id::text) as endpoints, array_agg(p.url) as urls,
-             array_agg(s.secrets) as secrets, array_agg(p.rate_limit) as rate_limits,
-             array_agg(p.version) as versions, array_agg(p.paused) as paused, array_agg(p.ordered) as ordered,
+             array_agg(p.rate_limit) as rate_limits, array_agg(p.version) as versions,
+             array_agg(p.paused) as paused, array_agg(p.ordered) as ordered,
              -- An earlier event of the object waits for this endpoint, or was given up.
              array_agg(p.ordered and exists (
                  select from calmony.delivery d
@@ -42,17 +42,6 @@ select c.account, c.position, c.bucket, c.is_late,
                   where d.account = e.account and d.endpoint = p.id and d.stream = e.stream
                     and d.position < e.position and d.state = 'exhausted')) as order_gaps
         from calmony.endpoint p
-       -- As calmony.live_secrets has it: for each endpoint of each event a call would cost more than the reading.
-       cross join lateral (
-             select string_agg(coalesce(l.key_id || ':' || l.sealed, l.secret), ' ' order by l.version desc) as secrets
-               from (select t.version, t.key_id, t.sealed, t.secret
-                       from calmony.endpoint_secret t
-                      where t.account = p.account and t.endpoint = p.id
-                        and not exists (select from calmony.endpoint_secret n
-                                         where n.account = p.account and n.endpoint = p.id and n.version > t.version
-                                           and coalesce(n.previous_until, n.created_at) <= statement_timestamp())
-                      order by t.version desc
-                      limit 8) l) s
        where p.account = e.account and p.status = 'enabled' and calmony.subscribes(p.enabled_events, e.type)
          -- After a crash some may have a row already: they are owed there. Not as an anti-join: with statistics of an empty
          -- table the planner would go through all that is owed to the endpoint.
