@@ -5,8 +5,10 @@
 //! that fails is run again one event at a time, so that one bad event takes no other with it.
 
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use std::time::SystemTime;
 
+use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -167,14 +169,18 @@ async fn run(url: DatabaseUrl, mut queue: mpsc::Receiver<Waiting>, waker: Waker)
             free.push(lane);
         } else {
             top_up(&mut lane.held_back, &mut queue);
-            busy.push(lane.append(&url, &waker));
+            let wake_on = waker.rides_along(lane.held_back.len(), !busy.is_empty(), Instant::now());
+            let wake_on = wake_on.then_some(WAKE_CHANNEL);
+            // A panic would be a defect; it costs the connection and its callers, and nobody else.
+            let appended = AssertUnwindSafe(lane.append(&url, &waker, wake_on)).catch_unwind();
+            busy.push(appended.map(Result::unwrap_or_default));
         }
     }
 }
 
 impl Lane {
     /// Appends what it was given, but what has to be held back, and answers.
-    async fn append(mut self, url: &DatabaseUrl, waker: &Waker) -> Self {
+    async fn append(mut self, url: &DatabaseUrl, waker: &Waker, wake_on: Option<&str>) -> Self {
         let batch = self.next_batch();
         if self.connection.as_ref().is_none_or(|connection| connection.client.is_closed()) {
             self.connection = match Connection::open(url).await {
@@ -186,7 +192,7 @@ impl Lane {
             };
         }
         if let Some(connection) = &self.connection {
-            append_batch(connection, batch, waker).await;
+            append_batch(connection, batch, waker, wake_on).await;
         }
         self
     }
@@ -217,10 +223,10 @@ fn top_up(taken: &mut Vec<Waiting>, queue: &mut mpsc::Receiver<Waiting>) {
     }
 }
 
-/// Appends and answers. The workers are woken here and not by the callers, who may have gone away.
-async fn append_batch(connection: &Connection, batch: Vec<Waiting>, waker: &Waker) {
+/// Appends and answers. The workers are woken here and not by the callers, who may have gone away. What can't be done together, or
+/// with a wake-up in the commit, is tried one by one and without.
+async fn append_batch(connection: &Connection, batch: Vec<Waiting>, waker: &Waker, wake_on: Option<&str>) {
     let events: Vec<_> = batch.iter().map(|waiting| &waiting.append).collect();
-    let wake_on = waker.rides_along(events.len(), Instant::now()).then_some(WAKE_CHANNEL);
     let mut inserted = insert(connection, &events, wake_on).await;
     if matches!(inserted, Ok(None)) {
         // Whoever used the key at the same moment has committed by now, so that the statement leaves it out.
@@ -241,7 +247,9 @@ async fn append_batch(connection: &Connection, batch: Vec<Waiting>, waker: &Wake
                 let _ = waiting.answer.send(Ok(outcome));
             }
         }
-        Err(error) if batch.len() == 1 || connection.client.is_closed() => answer_all(batch, &error),
+        Err(error) if batch.len() == 1 && wake_on.is_none() || connection.client.is_closed() => {
+            answer_all(batch, &error);
+        }
         Ok(None) | Err(_) => {
             for waiting in batch {
                 let result = insert(connection, &[&waiting.append], None).await;

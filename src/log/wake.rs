@@ -14,9 +14,10 @@ use tokio_postgres::Client;
 
 use crate::database::{DatabaseError, DatabaseUrl, Role, WAKE_CHANNEL};
 
-/// How long no wake-up is sent after one that told of more than [`FEW`] events, and how long there was no append before one that
-/// comes alone.
+/// How long no wake-up is sent after one that told of more than [`FEW`] events.
 const PAUSE: Duration = Duration::from_millis(2);
+/// How long nothing was appended before what comes alone.
+const ALONE: Duration = Duration::from_millis(2);
 /// So many events are few.
 const FEW: usize = 2;
 
@@ -41,10 +42,11 @@ impl Waker {
         Self(signal)
     }
 
-    /// An append of so many events begins. Whether its own commit should wake the workers, because it comes alone.
-    pub(super) fn rides_along(&self, events: usize, now: Instant) -> bool {
+    /// An append of so many events begins, while others are under way or not. Whether its own commit should wake the workers,
+    /// because it comes alone.
+    pub(super) fn rides_along(&self, events: usize, others: bool, now: Instant) -> bool {
         let last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner).replace(now);
-        events <= FEW && last.is_none_or(|last| now.duration_since(last) > PAUSE)
+        events <= FEW && !others && last.is_none_or(|last| now.duration_since(last) > ALONE)
     }
 
     /// There are so many more events in the outbox.
@@ -95,10 +97,11 @@ mod tests {
         let waker = Waker(Arc::default());
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        assert!(waker.rides_along(1, at(0)), "the first");
-        assert!(!waker.rides_along(1, at(1)), "another may be under way");
-        assert!(!waker.rides_along(1, at(3)), "2 ms after that");
-        assert!(waker.rides_along(2, at(6)));
-        assert!(!waker.rides_along(3, at(9)), "many");
+        assert!(waker.rides_along(1, false, at(0)), "the first");
+        assert!(!waker.rides_along(1, false, at(1)), "in a row");
+        assert!(!waker.rides_along(1, false, at(3)), "2 ms after that");
+        assert!(waker.rides_along(2, false, at(6)));
+        assert!(!waker.rides_along(3, false, at(9)), "many");
+        assert!(!waker.rides_along(1, true, at(20)), "the other's commit may take long");
     }
 }

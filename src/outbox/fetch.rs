@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, Statement};
 
+use super::secrets::Learnt;
 use super::{EndpointKey, EventKey, Gaps, Session};
 use crate::clock::Timestamp;
 use crate::database::DatabaseError;
@@ -120,7 +121,7 @@ impl Session {
         } else {
             &self.statements.new
         };
-        self.fetched(&self.client.query(statement, &parameters).await?).await
+        self.read(statement, &parameters).await
     }
 
     /// Reads up to that many rows of the session's own buckets after a position, and none of the others'.
@@ -128,7 +129,7 @@ impl Session {
         let none: [i64; 0] = [];
         let parameters: [&(dyn ToSql + Sync); 7] =
             [&from, &rows, &own, &none.as_slice(), &none.as_slice(), &false, &true];
-        self.fetched(&self.client.query(&self.statements.fresh, &parameters).await?).await
+        self.read(&self.statements.fresh, &parameters).await
     }
 
     /// Reads up to that many deliveries that are due, of each endpoint at most `of_each`, the longest due first, but none of
@@ -140,7 +141,7 @@ impl Session {
         own: &[i16],
         but: &[String],
     ) -> Result<Vec<Due>, DatabaseError> {
-        self.owed(&self.client.query(&self.statements.due, &[&own, &rows, &but, &of_each]).await?).await
+        self.read(&self.statements.due, &[&own, &rows, &but, &of_each]).await
     }
 
     /// Reads up to that many deliveries that wait for one endpoint, due or not, in the order of the log after a position.
@@ -152,18 +153,40 @@ impl Session {
         after: i64,
     ) -> Result<Vec<Due>, DatabaseError> {
         let parameters: [&(dyn ToSql + Sync); 5] = [&own, &rows, &of.account, &of.endpoint, &after];
-        self.owed(&self.client.query(&self.statements.walk, &parameters).await?).await
+        self.read(&self.statements.walk, &parameters).await
     }
 
-    async fn owed(&self, rows: &[Row]) -> Result<Vec<Due>, DatabaseError> {
-        let mut owed: Vec<Due> = rows.iter().map(due_row).collect();
-        let enabled = owed.iter_mut().filter(|due| due.status == EndpointStatus::Enabled);
-        self.sign_for(enabled.map(|due| (due.key.account, &mut due.target)).collect()).await?;
-        Ok(owed)
+    /// Reads work, and the secrets that sign for it where they aren't known. The rows are thrown away then and read again: nothing
+    /// may come between the last row and its use, because an outcome that is written meanwhile is forgotten, and what it settled
+    /// would be begun again.
+    async fn read<W: Work>(
+        &self,
+        statement: &Statement,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<W, DatabaseError> {
+        let mut learnt = Learnt::new();
+        loop {
+            let mut work = W::of(&self.client.query(statement, parameters).await?);
+            let unknown = self.secrets.sign(work.targets(), &learnt);
+            if unknown.is_empty() {
+                return Ok(work);
+            }
+            self.learn(unknown, &mut learnt).await?;
+        }
     }
+}
 
-    async fn fetched(&self, rows: &[Row]) -> Result<Fetched, DatabaseError> {
-        let mut fetched = Fetched::default();
+/// What a read brings.
+trait Work {
+    fn of(rows: &[Row]) -> Self;
+
+    /// Whatever has to be signed for, each with its account.
+    fn targets(&mut self) -> Vec<(i64, &mut Target)>;
+}
+
+impl Work for Fetched {
+    fn of(rows: &[Row]) -> Self {
+        let mut fetched = Self::default();
         for row in rows {
             if !row.get::<_, bool>(3) {
                 fetched.positions.push(row.get(1));
@@ -172,11 +195,27 @@ impl Session {
                 fetched.fresh.push(fresh_row(row));
             }
         }
-        let targets = fetched.fresh.iter_mut().flat_map(|fresh| {
-            fresh.targets.iter_mut().map(|fresh_target| (fresh.key.account, &mut fresh_target.target))
-        });
-        self.sign_for(targets.collect()).await?;
-        Ok(fetched)
+        fetched
+    }
+
+    fn targets(&mut self) -> Vec<(i64, &mut Target)> {
+        let with_account = |fresh| {
+            let Fresh { key, targets, .. }: &mut Fresh = fresh;
+            let account = key.account;
+            targets.iter_mut().map(move |fresh_target| (account, &mut fresh_target.target))
+        };
+        self.fresh.iter_mut().flat_map(with_account).collect()
+    }
+}
+
+impl Work for Vec<Due> {
+    fn of(rows: &[Row]) -> Self {
+        rows.iter().map(due_row).collect()
+    }
+
+    fn targets(&mut self) -> Vec<(i64, &mut Target)> {
+        let enabled = self.iter_mut().filter(|due| due.status == EndpointStatus::Enabled);
+        enabled.map(|due| (due.key.account, &mut due.target)).collect()
     }
 }
 

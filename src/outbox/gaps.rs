@@ -1,5 +1,5 @@
 //! Positions that were missing below the cursor. An append draws its position before it commits, so that a missing one may
-//! still come; after the statement timeout it can't, and was rolled back.
+//! still come; after the timeouts of its statement and of its commit's wait for a lock it can't, and was rolled back.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const RANGES_MAX: usize = 2_000;
 /// How far below the first position that is read late ones are expected; the scan from the head finds the others.
 const FIRST_GAP: i64 = 1_000;
 
-/// How long a missing position is waited for: twice as long as a statement may take.
+/// How long a missing position is waited for: as long as a statement and its commit may take.
 fn patience() -> Duration {
     Duration::from_millis(u64::from(STATEMENT_TIMEOUT_MS) * 2)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_postgres::Row;
 
-use super::{Session, Target};
+use super::{EndpointKey, Session, Target};
 use crate::database::DatabaseError;
 use crate::seal::Keyring;
 use crate::secret::SigningSecret;
@@ -15,24 +15,38 @@ use crate::secret::SigningSecret;
 /// The most endpoints whose secrets are kept open.
 const OPEN_MAX: usize = 10_000;
 /// How long they are believed at the most, should PostgreSQL's clock be set forward past the end of one.
-const BELIEVED: Duration = Duration::from_secs(30);
+const BELIEVED: Duration = Duration::from_mins(5);
+/// How long it is believed that they can't be opened.
+const UNOPENABLE: Duration = Duration::from_secs(10);
 /// How often the log says that secrets can't be opened.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
 /// What signs for an endpoint.
-#[derive(Debug)]
-struct Known {
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    account: i64,
     /// How often the endpoint had been changed then. Rolling a secret changes it.
     version: i64,
+    /// None when any of them can't be opened: a receiver that waits for just that signature would refuse the rest.
     secrets: Arc<[SigningSecret]>,
     until: Instant,
 }
 
-/// The secrets that have been opened, by endpoint.
+impl Known {
+    /// The secrets, if they are those of that version of the endpoint or a later one.
+    fn of(&self, account: i64, version: i64) -> Option<Arc<[SigningSecret]>> {
+        (self.account == account && self.version >= version).then(|| self.secrets.clone())
+    }
+}
+
+/// What was learnt of endpoints, by their ids.
+pub(super) type Learnt = HashMap<String, Known>;
+
+/// The secrets that have been opened.
 #[derive(Debug)]
 pub(super) struct SecretCache {
     keyring: Keyring,
-    open: Mutex<HashMap<String, Known>>,
+    open: Mutex<Learnt>,
     complained: Mutex<Option<Instant>>,
 }
 
@@ -41,28 +55,41 @@ impl SecretCache {
         Self { keyring, open: Mutex::default(), complained: Mutex::default() }
     }
 
-    /// The secrets of an endpoint in that version, if they are known.
-    fn known(&self, endpoint: &str, version: i64) -> Option<Arc<[SigningSecret]>> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = open.get(endpoint)?;
-        (known.version >= version && Instant::now() < known.until).then(|| known.secrets.clone())
+    /// Gives targets, each with its account, the secrets that sign for them. Returns those whose secrets aren't known. What was
+    /// `learnt` for just this is used however old it is.
+    pub(super) fn sign(&self, targets: Vec<(i64, &mut Target)>, learnt: &Learnt) -> BTreeSet<EndpointKey> {
+        let (open, now) = (self.open.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
+        let mut unknown = BTreeSet::new();
+        for (account, target) in targets {
+            let of = |known: &Known| known.of(account, target.version);
+            let kept = open.get(&target.endpoint).filter(|known| now < known.until);
+            match learnt.get(&target.endpoint).and_then(of).or_else(|| kept.and_then(of)) {
+                Some(secrets) => target.secrets = secrets,
+                None => {
+                    unknown.insert(EndpointKey { account, endpoint: target.endpoint.clone() });
+                }
+            }
+        }
+        unknown
     }
 
-    /// Opens the secrets of an endpoint and keeps them. None when any of them can't be opened: a receiver that waits for just that
-    /// signature would refuse the rest.
-    fn open(&self, endpoint: &str, row: &Row) -> Arc<[SigningSecret]> {
-        let stored = row.get::<_, Option<&str>>(2).unwrap_or_default();
+    /// Opens the secrets of an endpoint, which were asked for at that time, and keeps them.
+    fn open(&self, row: &Row, asked_at: Instant) -> (String, Known) {
+        let endpoint: String = row.get(1);
+        let stored = row.get::<_, Option<&str>>(3).unwrap_or_default();
         let opened: Option<Arc<[_]>> =
-            stored.split_whitespace().map(|stored| self.open_one(endpoint, stored)).collect();
-        let Some(secrets) = opened else { return Arc::default() };
-        let ends_in = row.get::<_, Option<i64>>(3).map(|ms| Duration::from_millis(ms.unsigned_abs()));
-        let until = Instant::now() + ends_in.unwrap_or(BELIEVED).min(BELIEVED);
+            stored.split_whitespace().map(|stored| self.open_one(&endpoint, stored)).collect();
+        let secrets = opened.unwrap_or_default();
+        let ends_in = row.get::<_, Option<i64>>(4).map(|ms| Duration::from_millis(ms.unsigned_abs()));
+        let believed = if secrets.is_empty() { UNOPENABLE } else { BELIEVED };
+        let until = asked_at + ends_in.unwrap_or(believed).min(believed);
+        let known = Known { account: row.get(0), version: row.get(2), secrets, until };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.len() >= OPEN_MAX {
             open.clear();
         }
-        open.insert(endpoint.to_owned(), Known { version: row.get(1), secrets: secrets.clone(), until });
-        secrets
+        open.insert(endpoint.clone(), known.clone());
+        (endpoint, known)
     }
 
     fn open_one(&self, endpoint: &str, stored: &str) -> Option<SigningSecret> {
@@ -90,27 +117,23 @@ impl SecretCache {
 }
 
 impl Session {
-    /// Gives targets, each with its account, the secrets that sign for them. Those that aren't known are read.
-    pub(super) async fn sign_for(&self, targets: Vec<(i64, &mut Target)>) -> Result<(), DatabaseError> {
-        let mut unknown = Vec::new();
-        for (account, target) in targets {
-            match self.secrets.known(&target.endpoint, target.version) {
-                Some(secrets) => target.secrets = secrets,
-                None => unknown.push((account, target)),
-            }
-        }
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        let asked: BTreeSet<_> =
-            unknown.iter().map(|(account, target)| (*account, &*target.endpoint)).collect();
-        let (accounts, endpoints): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
-        let rows = self.client.query(&self.statements.secrets, &[&accounts, &endpoints]).await?;
-        let opened: HashMap<&str, _> =
-            rows.iter().map(|row| (row.get(0), self.secrets.open(row.get(0), row))).collect();
-        for (_, target) in unknown {
-            target.secrets = opened.get(&*target.endpoint).cloned().unwrap_or_default();
-        }
+    /// Reads the secrets of endpoints.
+    pub(super) async fn learn(
+        &self,
+        endpoints: BTreeSet<EndpointKey>,
+        learnt: &mut Learnt,
+    ) -> Result<(), DatabaseError> {
+        let asked_at = Instant::now();
+        // Whoever isn't found signs with nothing, and isn't asked for without end.
+        let none = |key: &EndpointKey| {
+            let (account, secrets) = (key.account, Arc::default());
+            (key.endpoint.clone(), Known { account, version: i64::MAX, secrets, until: asked_at })
+        };
+        learnt.extend(endpoints.iter().map(none));
+        let (accounts, ids): (Vec<_>, Vec<_>) =
+            endpoints.into_iter().map(|key| (key.account, key.endpoint)).unzip();
+        let rows = self.client.query(&self.statements.secrets, &[&accounts, &ids]).await?;
+        learnt.extend(rows.iter().map(|row| self.secrets.open(row, asked_at)));
         Ok(())
     }
 }

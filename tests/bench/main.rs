@@ -53,7 +53,8 @@ const SCENARIOS: &[&str] = &[
     "recovery",
 ];
 const BY_NAME_ONLY: &[&str] = &["recovery"];
-/// What would be measured differently on what the others have left behind.
+/// What would be measured differently on what the others have left behind. `latency` and `costs` have stages of their own as well,
+/// made in their own way.
 const ON_ITS_OWN: &[&str] = &["scale", "pinned", "backlog"];
 
 /// How much is measured.

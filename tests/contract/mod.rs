@@ -21,7 +21,8 @@ const COLD: &[&str] = &[
     "take_buckets",
     "release_buckets",
     "announce",
-    "partitions",
+    "make_partitions",
+    "drop_partitions",
     "stale_secrets",
     "stale_answers",
     "key_ids",
@@ -36,8 +37,12 @@ const COLD: &[&str] = &[
 /// The statements that are run for requests, events and deliveries, but those that end so.
 fn hot_statements(but: &[&str]) -> Vec<(String, String)> {
     let mut statements = files(&["src/read", "src/outbox", "src/log"], "sql");
-    let ends = |path: &str, name: &&str| path.ends_with(&format!("{name}.sql"));
-    statements.retain(|(path, _)| !COLD.iter().chain(but).any(|name| ends(path, name)));
+    let is = |path: &str, name: &str| path.ends_with(&format!("/{name}.sql"));
+    for name in COLD.iter().chain(but) {
+        let known = statements.iter().any(|(path, _)| is(path, name));
+        assert!(known, "there is no statement {name} any more");
+    }
+    statements.retain(|(path, _)| !COLD.iter().chain(but).any(|name| is(path, name)));
     statements
 }
 

@@ -27,7 +27,7 @@ async fn a_database_without_a_free_connection_is_waited_for() {
         "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'calmony%'";
     let mut taken = Vec::new();
     // All but the one of `admin`. A session that is ended leaves its place later, and the product is as quick as we to take it.
-    while taken.len() < CONNECTIONS - 1 {
+    eventually("all connections are taken", async || {
         admin.batch_execute(ours).await.unwrap();
         while let Ok((client, connection)) =
             tokio_postgres::connect(&system.database.url, tokio_postgres::NoTls).await
@@ -35,7 +35,9 @@ async fn a_database_without_a_free_connection_is_waited_for() {
             tokio::spawn(connection);
             taken.push(client);
         }
-    }
+        (taken.len() == CONNECTIONS - 1).then_some(())
+    })
+    .await;
     let answer = system.client.post("/v1/customers", "name=while").await;
     assert_eq!(answer.error().0, 503, "{}", answer.text);
     let ready = async |status: u16| {

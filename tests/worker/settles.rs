@@ -1,11 +1,13 @@
 //! Outcomes that are written together, by a session of the test's own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use calmony_pay::outbox::{DeliveryKey, DeliveryState, EventKey, Session, Settlement, Waiting};
-use support::System;
 use support::system::SECRET_KEY;
+use support::{Receiver, Reply, System, eventually};
+use tokio::sync::Notify;
 
 fn key(position: i64) -> DeliveryKey {
     let endpoint = "we_01J9ZW6QAPZK9N3FBJ0WB5K7TX".to_owned();
@@ -66,4 +68,60 @@ async fn a_line_moves_on_whatever_is_written_about_those_behind() {
     }
     session.settle(&outcomes).await.unwrap();
     assert_eq!(system.database.number(due).await, 5, "the fifth goes on at once, the sixth stands behind it");
+}
+
+/// What was read before an outcome was written must not be used after it, however long it takes to learn the secrets of the others
+/// that were read with it.
+#[tokio::test]
+async fn what_was_taken_while_others_secrets_are_read_is_not_sent_again() {
+    let system = System::start().await;
+    let worker = system.worker_with(&[("CALMONY_RETRY_SCHEDULE", "200ms,3s,1h")]).await;
+    let (attempts, answer) = (AtomicUsize::new(0), Arc::new(Notify::new()));
+    let answered = answer.clone();
+    let receiver = Receiver::behaving(move |_| match attempts.fetch_add(1, Ordering::Relaxed) {
+        0 => Reply::Status(500),
+        1 => Reply::When(answered.clone()),
+        _ => Reply::Status(200),
+    })
+    .await;
+    let other = Receiver::behaving(|_| Reply::Status(500)).await;
+    system.client.endpoint(&receiver.url, &["customer.created"]).await;
+    let (changed, _) = system.client.endpoint(&other.url, &["customer.created"]).await;
+    system.client.customer("c").await;
+    // Both have failed once, and their second attempts are made: one is in flight, the other is due a third time.
+    for _ in 0..2 {
+        receiver.next().await;
+        other.next().await;
+    }
+    let third = format!(
+        "select count(*) from calmony.delivery where endpoint = '{changed}' and attempts = 2 and due_at <= clock_timestamp()"
+    );
+    // Whoever is changed has to be read anew.
+    system.client.post(&format!("/v1/webhook_endpoints/{changed}"), "description=changed").await.ok();
+    let admin = system.database.admin().await;
+    admin.batch_execute("begin; lock table calmony.endpoint").await.unwrap();
+    eventually("the third attempt is due", async || {
+        (system.database.number(&third).await == 1).then_some(())
+    })
+    .await;
+    // By then the worker has asked for what is due, too: it asks for everything every 200 ms.
+    let has_waited = async |ms: u32| {
+        let waits = format!(
+            "select count(*) from pg_stat_activity where application_name = 'calmony_worker' and wait_event_type = 'Lock' \
+                and query_start < clock_timestamp() - interval '{ms} ms'"
+        );
+        eventually("the worker waits", async || (system.database.number(&waits).await == 1).then_some(()))
+            .await;
+    };
+    has_waited(600).await;
+    answer.notify_one();
+    // Then the outcome stands behind what was asked for.
+    has_waited(1_000).await;
+    admin.batch_execute("commit").await.unwrap();
+    other.next().await;
+    let left = format!("select count(*) from calmony.delivery where endpoint <> '{changed}'");
+    eventually("it is settled", async || (system.database.number(&left).await == 0).then_some(())).await;
+    system.client.customer("another").await;
+    assert_eq!(receiver.next().await.event["data"]["object"]["name"], "another", "nothing was sent again");
+    drop(worker);
 }
