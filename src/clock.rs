@@ -19,6 +19,12 @@ impl Timestamp {
         Self(millis)
     }
 
+    /// The instant that many seconds after the epoch, as times are shown to clients.
+    #[must_use]
+    pub const fn from_seconds(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
     /// Milliseconds since the epoch.
     #[must_use]
     pub const fn millis(self) -> u64 {

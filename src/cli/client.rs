@@ -6,9 +6,13 @@ use anyhow::{Context as _, bail, ensure};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
+use url::form_urlencoded;
 
 /// How long a stream may last: a heartbeat tells whether it lives.
 const FOREVER: Duration = Duration::from_hours(24 * 365);
+
+/// The most entries of a page.
+const PAGE: usize = 100;
 
 /// Where the API is, and the key.
 #[derive(Debug, clap::Args)]
@@ -70,6 +74,40 @@ impl ApiClient {
 }
 
 impl ApiClient {
+    /// What is at that path; none where there is no such thing.
+    pub(super) async fn get(&self, path: &str) -> anyhow::Result<Option<Value>> {
+        Ok(self.text(Method::GET, path).await?.map(|(_, value)| value))
+    }
+
+    /// The first entries of a list, page by page.
+    pub(super) async fn list(
+        &self,
+        path: &str,
+        query: &[(&str, Option<&str>)],
+        at_most: usize,
+    ) -> anyhow::Result<Vec<Value>> {
+        let mut entries: Vec<Value> = Vec::new();
+        while entries.len() < at_most {
+            let mut parameters = form_urlencoded::Serializer::new(String::new());
+            for (name, value) in query {
+                value.map(|value| parameters.append_pair(name, value));
+            }
+            parameters.append_pair("limit", &(at_most - entries.len()).min(PAGE).to_string());
+            if let Some(last) = entries.last() {
+                parameters.append_pair("starting_after", &cursor(last));
+            }
+            let page = self.get(&format!("{path}?{}", parameters.finish())).await?;
+            let page = page.with_context(|| format!("{path} doesn't exist"))?;
+            let more = page.get("data").and_then(Value::as_array).cloned().unwrap_or_default();
+            let is_last = more.is_empty() || page.get("has_more") != Some(&Value::Bool(true));
+            entries.extend(more);
+            if is_last {
+                break;
+            }
+        }
+        Ok(entries)
+    }
+
     /// An answer as it came, and as JSON; none where there is no such thing.
     pub(super) async fn text(&self, method: Method, path: &str) -> anyhow::Result<Option<(String, Value)>> {
         let response =
@@ -102,6 +140,12 @@ impl ApiClient {
         let request = self.client.request(method, format!("{}{path}", self.url));
         request.header(AUTHORIZATION, format!("Bearer {}", self.key))
     }
+}
+
+/// What the page after an entry begins after: its id, or its event's where it is a delivery.
+fn cursor(entry: &Value) -> String {
+    let id = entry.get("id").or_else(|| entry.get("event")).and_then(Value::as_str);
+    id.unwrap_or_default().to_owned()
 }
 
 /// Waits until a process says that it is ready, at most that long.

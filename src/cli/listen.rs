@@ -6,8 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use futures_util::StreamExt as _;
+use anyhow::Context as _;
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
@@ -16,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::{ApiClient, ApiOptions, plain_client};
 use super::say;
+use super::stream::Messages;
 use crate::clock;
 use crate::config::ParentOptions;
 use crate::contract::{Event, EventType};
@@ -24,9 +24,6 @@ use crate::retry::Reconnect;
 use crate::secret::SigningSecret;
 use crate::signature::{self, Message};
 use crate::stop::stop_token;
-
-/// The longest message of the stream that is taken, in bytes.
-const MESSAGE_MAX: usize = 8 * 1024 * 1024;
 
 /// How to listen.
 #[derive(Debug, clap::Args)]
@@ -143,26 +140,13 @@ pub(super) async fn run(options: ListenOptions) -> anyhow::Result<()> {
 impl Listener {
     /// Follows the stream until it ends. The place is kept after each event that was forwarded.
     async fn follow(&mut self, reconnect: &mut Reconnect, stop: &CancellationToken) -> anyhow::Result<()> {
-        let response = self.api.stream("/v1/events/stream", self.state.last_event.as_deref()).await?;
+        let mut messages = Messages::open(&self.api, self.state.last_event.as_deref()).await?;
         reconnect.reset();
-        let mut parts = response.bytes_stream();
-        let mut unread = Vec::new();
-        while let Some(part) = parts.next().await {
-            unread.extend_from_slice(&part?);
-            while let Some(at) = unread.windows(2).position(|end| end == b"\n\n") {
-                let message: Vec<u8> = unread.drain(..at + 2).collect();
-                if let Some(data) = data_of(&String::from_utf8_lossy(&message)) {
-                    self.take(&data).await?;
-                }
-                if stop.is_cancelled() {
-                    return Ok(());
-                }
-            }
-            if unread.len() > MESSAGE_MAX {
-                bail!("a message of more than {MESSAGE_MAX} bytes");
-            }
+        while !stop.is_cancelled() {
+            let data = messages.next().await?;
+            self.take(&data).await?;
         }
-        bail!("the server ended it")
+        Ok(())
     }
 
     /// Takes one event in. A replay of one event is that event again.
@@ -229,21 +213,4 @@ impl Listener {
 /// A text in an event.
 fn text_at<'a>(event: &'a Value, place: &str) -> &'a str {
     event.pointer(place).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// The data of a message; none of a heartbeat.
-fn data_of(message: &str) -> Option<String> {
-    let lines: Vec<&str> = message.lines().filter_map(|line| line.strip_prefix("data:")).collect();
-    (!lines.is_empty()).then(|| {
-        lines.iter().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_message_has_data_and_a_heartbeat_has_none() {
-        assert_eq!(super::data_of("id: evt_1\nevent: x\ndata: {\"a\":1}\n\n").as_deref(), Some("{\"a\":1}"));
-        assert_eq!(super::data_of(":\n\n"), None);
-    }
 }

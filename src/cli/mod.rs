@@ -1,12 +1,20 @@
 //! The `calmony` command: one sub-command a file.
 
 mod client;
+mod deliveries;
 pub mod dev;
+mod endpoints;
+mod events;
 mod keys;
 mod listen;
+mod lookup;
 mod migrate;
+mod objects;
+mod replays;
 mod secrets;
 mod serve;
+mod stream;
+mod table;
 mod trigger;
 mod verify;
 
@@ -36,6 +44,23 @@ enum Command {
     /// Manage the key that signing secrets are sealed with
     #[command(subcommand)]
     Secrets(secrets::SecretsCommand),
+    /// See the log of an account
+    #[command(subcommand)]
+    Events(events::EventsCommand),
+    /// See any object, and how it came to be as it is
+    #[command(subcommand)]
+    Objects(objects::ObjectsCommand),
+    /// Tell the whole story of any id: the object, its events, their deliveries and attempts
+    Lookup(lookup::LookupOptions),
+    /// See and change webhook endpoints
+    #[command(subcommand)]
+    Endpoints(endpoints::EndpointsCommand),
+    /// See who has got what, who hasn't, and why not
+    #[command(subcommand)]
+    Deliveries(deliveries::DeliveriesCommand),
+    /// Owe events of the log to an endpoint once more
+    #[command(subcommand)]
+    Replay(replays::ReplayCommand),
     /// Follow the log and forward it to a URL, as signed webhooks: for developing a receiver
     Listen(listen::ListenOptions),
     /// Make an event happen, by the calls that a client would make
@@ -53,6 +78,12 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Migrate(options) => migrate::run(options).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Secrets(command) => secrets::run(command).await,
+        Command::Events(command) => events::run(command).await,
+        Command::Objects(command) => objects::run(command).await,
+        Command::Lookup(options) => lookup::run(options).await,
+        Command::Endpoints(command) => endpoints::run(command).await,
+        Command::Deliveries(command) => deliveries::run(command).await,
+        Command::Replay(command) => replays::run(command).await,
         Command::Listen(options) => listen::run(options).await,
         Command::Trigger(options) => trigger::run(options).await,
         Command::Verify(options) => verify::run(options).await,

@@ -2,6 +2,7 @@
 
 mod dev;
 mod listen;
+mod operator;
 mod production;
 mod verify;
 

@@ -1,0 +1,91 @@
+//! `calmony lookup`: the whole story of any id.
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use super::client::{ApiClient, ApiOptions};
+use super::objects::{self, existing, is_event};
+use super::table::{changes, text, time};
+use super::{deliveries, events, say};
+
+/// The newest events of an object whose deliveries are shown, and the newest deliveries of an endpoint.
+const SHOWN: usize = 20;
+
+/// What to look up.
+#[derive(Debug, clap::Args)]
+pub(super) struct LookupOptions {
+    #[command(flatten)]
+    api: ApiOptions,
+    /// Any id: an object's, an event's, an endpoint's, a replay's
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What there is to say of an id.
+struct Story {
+    object: Value,
+    /// Its events, the oldest first.
+    events: Vec<Value>,
+    /// Deliveries of those events, or to it where it is an endpoint.
+    deliveries: Vec<Value>,
+}
+
+pub(super) async fn run(options: LookupOptions) -> anyhow::Result<()> {
+    let api = options.api.client()?;
+    let story = story(&api, &options.id).await?;
+    if options.json {
+        let Story { object, events, deliveries } = story;
+        let told = json!({ "object": object, "events": events, "deliveries": deliveries });
+        say(serde_json::to_string_pretty(&told)?);
+    } else {
+        tell(&story)?;
+    }
+    Ok(())
+}
+
+async fn story(api: &ApiClient, id: &str) -> anyhow::Result<Story> {
+    let object = existing(api, id).await?;
+    if is_event(id) {
+        let deliveries = deliveries::of_event(api, id).await?;
+        return Ok(Story { events: vec![object.clone()], object, deliveries });
+    }
+    let events = events::history(api, id, SHOWN).await?;
+    let deliveries = if text(&object, "/object") == "webhook_endpoint" {
+        api.list(&format!("/v1/webhook_endpoints/{id}/deliveries"), &[], SHOWN).await?
+    } else {
+        let mut all = Vec::new();
+        for event in &events {
+            all.extend(deliveries::of_event(api, &text(event, "/id")).await?);
+        }
+        all
+    };
+    Ok(Story { object, events, deliveries })
+}
+
+fn tell(Story { object, events, deliveries }: &Story) -> anyhow::Result<()> {
+    let first = events.first().context("it has no event")?;
+    say(format_args!("{}  {}", text(object, "/id"), text(object, "/object")));
+    say(serde_json::to_string_pretty(object)?);
+    if first == object {
+        let (request, key) = (text(first, "/request/id"), text(first, "/request/idempotency_key"));
+        say(format_args!(
+            "at {}, request {}, idempotency key {}",
+            time(first, "/created"),
+            events::or_none(&request),
+            events::or_none(&key)
+        ));
+        for change in changes(first) {
+            say(format_args!("    {change}"));
+        }
+    } else {
+        say("");
+        say(format_args!("EVENTS, the newest {SHOWN} at the most"));
+        objects::tell_history(events);
+    }
+    say("");
+    deliveries::tell(deliveries);
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! `calmony objects`: any object by its id, and how it came to be as it is.
+
+use anyhow::{Context as _, bail};
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::client::{ApiClient, ApiOptions};
+use super::events;
+use super::say;
+use super::table::{changes, text, time};
+use crate::contract::{Event, Kind as _};
+
+/// The most events of an object that are shown.
+const HISTORY_MAX: usize = 1_000;
+/// Where objects are retrieved, by the prefix of their ids.
+const PATHS: &[(&str, &str)] = &[
+    ("cus", "/v1/customers"),
+    ("we", "/v1/webhook_endpoints"),
+    ("rpl", "/v1/replays"),
+    ("evt", "/v1/events"),
+];
+
+/// What to do with objects.
+#[derive(Debug, Subcommand)]
+pub(super) enum ObjectsCommand {
+    /// Show an object
+    Show(ShowOptions),
+}
+
+/// Which object to show.
+#[derive(Debug, clap::Args)]
+pub(super) struct ShowOptions {
+    #[command(flatten)]
+    api: ApiOptions,
+    /// Its id
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Show every event of it, and what each changed
+    #[arg(long)]
+    history: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(ObjectsCommand::Show(options): ObjectsCommand) -> anyhow::Result<()> {
+    let api = options.api.client()?;
+    let object = existing(&api, &options.id).await?;
+    let history =
+        if options.history { events::history(&api, &options.id, HISTORY_MAX).await? } else { Vec::new() };
+    if options.json {
+        let shown = if options.history { json!({ "object": object, "events": history }) } else { object };
+        say(serde_json::to_string_pretty(&shown)?);
+        return Ok(());
+    }
+    say(serde_json::to_string_pretty(&object)?);
+    if options.history {
+        say("");
+        tell_history(&history);
+    }
+    Ok(())
+}
+
+/// The object of any id; a deleted one as what is left of it.
+pub(super) async fn existing(api: &ApiClient, id: &str) -> anyhow::Result<Value> {
+    let prefix = id.split_once('_').map_or("", |(prefix, _)| prefix);
+    let Some((_, path)) = PATHS.iter().find(|(known, _)| *known == prefix) else {
+        let known: Vec<_> = PATHS.iter().map(|(prefix, _)| format!("{prefix}_")).collect();
+        bail!("{id} begins with none of {}", known.join(", "));
+    };
+    api.get(&format!("{path}/{id}")).await?.with_context(|| format!("this account has no {id}"))
+}
+
+/// Prints events in the order of the log, each with what it changed.
+pub(super) fn tell_history(events: &[Value]) {
+    for event in events {
+        say(format_args!("{}  {}  {}", time(event, "/created"), text(event, "/type"), text(event, "/id")));
+        for change in changes(event) {
+            say(format_args!("    {change}"));
+        }
+    }
+    if events.len() == HISTORY_MAX {
+        say(format_args!("(the newest {HISTORY_MAX} events)"));
+    }
+}
+
+/// Whether an id is an event's.
+pub(super) fn is_event(id: &str) -> bool {
+    id.starts_with(&format!("{}_", Event::RESOURCE.prefix))
+}
