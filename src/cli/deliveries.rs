@@ -28,7 +28,7 @@ pub(super) struct ListOptions {
     #[arg(value_name = "ENDPOINT")]
     endpoint: Id<WebhookEndpoint>,
     /// Only in this state: delivered, dropped, exhausted, owed or parked
-    #[arg(long, value_name = "STATE")]
+    #[arg(long, value_name = "STATE", value_parser = ["delivered", "dropped", "exhausted", "owed", "parked"])]
     state: Option<String>,
     /// How many at the most
     #[arg(long, default_value_t = 20, value_name = "COUNT")]

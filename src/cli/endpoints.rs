@@ -18,7 +18,7 @@ pub(super) enum EndpointsCommand {
     List(ListOptions),
     /// Show an endpoint
     Show(OneOptions),
-    /// Enable an endpoint; what it has missed goes out
+    /// Enable an endpoint; what it was owed goes out. `calmony replay start` owes it what happened while it was disabled, too
     Enable(OneOptions),
     /// Disable an endpoint; new events are no longer owed to it
     Disable(OneOptions),
@@ -137,7 +137,8 @@ fn tell(endpoint: &Value, as_json: bool) -> anyhow::Result<()> {
 async fn roll(options: RollOptions) -> anyhow::Result<()> {
     let path = format!("/v1/webhook_endpoints/{}/roll_secret", options.id);
     let body = match options.overlap {
-        Some(overlap) => json!({ "overlap": overlap.as_secs() }),
+        // Not shorter than was asked for.
+        Some(overlap) => json!({ "overlap": overlap.as_secs() + u64::from(overlap.subsec_nanos() > 0) }),
         None => json!({}),
     };
     let rolled = options.api.client()?.call_existing(Method::POST, &path, &body).await?;

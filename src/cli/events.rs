@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::client::{ApiClient, ApiOptions};
 use super::deliveries;
-use super::say;
 use super::stream::Messages;
 use super::table::{self, changes, text, time};
+use super::{object_id, said, say};
 use crate::config::ParentOptions;
 use crate::contract::Event;
 use crate::id::Id;
@@ -37,7 +37,7 @@ pub(super) struct ListOptions {
     #[arg(long = "type", value_name = "TYPE")]
     of_type: Option<String>,
     /// Only of this object
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = object_id)]
     object: Option<String>,
     /// Only those that every endpoint has taken (true), or that not every one has (false)
     #[arg(long, value_name = "BOOL")]
@@ -163,22 +163,28 @@ async fn tail(options: TailOptions) -> anyhow::Result<()> {
 
 /// Follows the log. What breaks off is taken up after the last event; what never began is an error.
 async fn follow(api: &ApiClient, options: &TailOptions) -> anyhow::Result<()> {
-    let mut last = options.since.map(|since| since.to_string());
+    let mut last = match options.since {
+        Some(since) => Some(since.to_string()),
+        None => api.list("/v1/events", &[], 1).await?.first().map(|newest| text(newest, "/id")),
+    };
     let (mut left, mut reconnect) = (options.count, Reconnect::default());
     let mut messages = Messages::open(api, last.as_deref()).await?;
     while left != Some(0) {
         let problem = match messages.next().await {
             Ok(data) => {
                 let event: Value = serde_json::from_str(&data)?;
-                if options.json {
-                    say(&data);
+                let heard = if options.json {
+                    said(&data)
                 } else {
-                    let (id, kind) = (text(&event, "/id"), text(&event, "/type"));
-                    say(format_args!(
-                        "{}  {kind:32} {id} {}",
+                    let (kind, object) = (text(&event, "/type"), text(&event, "/data/object/id"));
+                    said(format_args!(
+                        "{}  {kind:32} {} {object}",
                         time(&event, "/created"),
-                        text(&event, "/data/object/id")
-                    ));
+                        text(&event, "/id")
+                    ))
+                };
+                if !heard {
+                    return Ok(());
                 }
                 last = Some(text(&event, "/id"));
                 left = left.map(|left| left.saturating_sub(1));
@@ -190,8 +196,9 @@ async fn follow(api: &ApiClient, options: &TailOptions) -> anyhow::Result<()> {
         let delay: Duration = reconnect.next_delay();
         eprintln!("the stream broke off ({problem:#}); again in {delay:.1?}");
         tokio::time::sleep(delay).await;
-        if let Ok(again) = Messages::open(api, last.as_deref()).await {
-            messages = again;
+        match Messages::open(api, last.as_deref()).await {
+            Ok(again) => messages = again,
+            Err(error) => eprintln!("{error:#}"),
         }
     }
     Ok(())

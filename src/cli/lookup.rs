@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::client::{ApiClient, ApiOptions};
 use super::objects::{self, existing, is_event};
 use super::table::{changes, text, time};
-use super::{deliveries, events, say};
+use super::{deliveries, events, object_id, say};
 
 /// The newest events of an object whose deliveries are shown, and the newest deliveries of an endpoint.
 const SHOWN: usize = 20;
@@ -17,7 +17,7 @@ pub(super) struct LookupOptions {
     #[command(flatten)]
     api: ApiOptions,
     /// Any id: an object's, an event's, an endpoint's, a replay's
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = object_id)]
     id: String,
     /// Print JSON
     #[arg(long)]

@@ -22,6 +22,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::id::is_object_id;
+
 /// A Stripe-shaped payments API whose every mutation is an event that cannot be forgotten
 #[derive(Debug, Parser)]
 #[command(name = "calmony", version, propagate_version = true)]
@@ -99,6 +101,47 @@ pub async fn run(cli: Cli) -> ExitCode {
 
 /// Prints a line for people or scripts. A closed standard output is nobody's error.
 pub(crate) fn say(line: impl std::fmt::Display) {
+    said(line);
+}
+
+/// The same; tells whether anybody hears it.
+pub(crate) fn said(line: impl std::fmt::Display) -> bool {
     use std::io::Write as _;
-    let _ = writeln!(std::io::stdout(), "{line}");
+    writeln!(std::io::stdout(), "{}", harmless(&line.to_string())).is_ok()
+}
+
+/// A text that does nothing to a terminal, whoever has written it: control characters, and those that turn the direction of text, are
+/// shown by their numbers.
+fn harmless(text: &str) -> String {
+    let acts = |c: char| {
+        c.is_control() && !matches!(c, '\n' | '\t')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// The id of any object, as an argument.
+fn object_id(text: &str) -> Result<String, String> {
+    if is_object_id(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected an id such as cus_, evt_ or we_ and 26 characters".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_is_said_does_nothing_to_a_terminal() {
+        assert_eq!(super::harmless("Zoë\t✔\n"), "Zoë\t✔\n");
+        assert_eq!(super::harmless("\u{1b}]0;x\u{7}\u{9b}\u{202e}"), "\\u{1b}]0;x\\u{7}\\u{9b}\\u{202e}");
+    }
 }

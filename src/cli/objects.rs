@@ -6,12 +6,10 @@ use serde_json::{Value, json};
 
 use super::client::{ApiClient, ApiOptions};
 use super::events;
-use super::say;
 use super::table::{changes, text, time};
+use super::{object_id, say};
 use crate::contract::{Event, Kind as _};
 
-/// The most events of an object that are shown.
-const HISTORY_MAX: usize = 1_000;
 /// Where objects are retrieved, by the prefix of their ids.
 const PATHS: &[(&str, &str)] = &[
     ("cus", "/v1/customers"),
@@ -33,7 +31,7 @@ pub(super) struct ShowOptions {
     #[command(flatten)]
     api: ApiOptions,
     /// Its id
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = object_id)]
     id: String,
     /// Show every event of it, and what each changed
     #[arg(long)]
@@ -47,7 +45,7 @@ pub(super) async fn run(ObjectsCommand::Show(options): ObjectsCommand) -> anyhow
     let api = options.api.client()?;
     let object = existing(&api, &options.id).await?;
     let history =
-        if options.history { events::history(&api, &options.id, HISTORY_MAX).await? } else { Vec::new() };
+        if options.history { events::history(&api, &options.id, usize::MAX).await? } else { Vec::new() };
     if options.json {
         let shown = if options.history { json!({ "object": object, "events": history }) } else { object };
         say(serde_json::to_string_pretty(&shown)?);
@@ -78,9 +76,6 @@ pub(super) fn tell_history(events: &[Value]) {
         for change in changes(event) {
             say(format_args!("    {change}"));
         }
-    }
-    if events.len() == HISTORY_MAX {
-        say(format_args!("(the newest {HISTORY_MAX} events)"));
     }
 }
 

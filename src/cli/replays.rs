@@ -3,18 +3,19 @@
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::client::{ApiClient, ApiOptions};
-use super::say;
 use super::table::{self, text, time};
+use super::{object_id, say};
 use crate::clock::Timestamp;
 use crate::contract::{Replay, WebhookEndpoint};
 use crate::id::Id;
+use crate::retry::Reconnect;
 
 /// How often a replay is asked how far it is.
 const ASK_EVERY: Duration = Duration::from_millis(500);
@@ -69,7 +70,7 @@ struct Filter {
     #[arg(long, value_name = "TYPES", value_delimiter = ',')]
     types: Vec<String>,
     /// Only those of this object
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = object_id)]
     object: Option<String>,
     /// Only those that were given up
     #[arg(long)]
@@ -181,11 +182,25 @@ async fn watch(api: &ApiClient, id: &str) -> anyhow::Result<()> {
     if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {percent} % {eta}") {
         bar.set_style(style);
     }
+    let mut reconnect = Reconnect::default();
     loop {
-        let replay = retrieve(api, id).await?;
-        if text(&replay, "/status") != "running" {
+        let replay = match retrieve(api, id).await {
+            Ok(replay) => replay,
+            Err(error) => {
+                // The replay goes on meanwhile.
+                let delay = reconnect.next_delay();
+                eprintln!("{error:#}; again in {delay:.1?}");
+                tokio::time::sleep(delay).await;
+                continue;
+            }
+        };
+        reconnect.reset();
+        let status = text(&replay, "/status");
+        if status != "running" {
             bar.finish_and_clear();
-            return tell(std::slice::from_ref(&replay), &replay, false);
+            tell(std::slice::from_ref(&replay), &replay, false)?;
+            ensure!(status == "completed", "the replay was {status}");
+            return Ok(());
         }
         let fraction = replay.pointer("/progress/fraction").and_then(Value::as_f64).unwrap_or_default();
         bar.set_position(

@@ -1,12 +1,17 @@
 //! The log as it grows: messages of `GET /v1/events/stream` (server-sent events, WHATWG HTML 9.2).
 
-use anyhow::bail;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
 use futures_util::stream::{BoxStream, StreamExt as _};
 
 use super::client::ApiClient;
 
 /// The longest message that is taken, in bytes.
 const MESSAGE_MAX: usize = 8 * 1024 * 1024;
+
+/// How long nothing may come; a heartbeat does every few seconds.
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// A stream that is open.
 pub(super) struct Messages {
@@ -34,7 +39,8 @@ impl Messages {
             if self.unread.len() > MESSAGE_MAX {
                 bail!("a message of more than {MESSAGE_MAX} bytes");
             }
-            match self.parts.next().await {
+            let part = tokio::time::timeout(SILENCE, self.parts.next()).await;
+            match part.context("nothing was heard of the server, not even a heartbeat")? {
                 Some(part) => self.unread.extend_from_slice(&part?),
                 None => bail!("the server ended it"),
             }

@@ -75,10 +75,7 @@ impl Role {
             Self::Owner => common,
             Self::Reader => format!("{common} -c statement_timeout={STATEMENT_TIMEOUT_MS}"),
             // Whether a key was used is looked up by index, whatever the statistics of an empty slot said.
-            // A commit that wakes the workers may have to wait for another one's, past the statement's own timeout.
-            Self::Api => format!(
-                "{common} {PINNED} -c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={STATEMENT_TIMEOUT_MS}"
-            ),
+            Self::Api => format!("{common} {PINNED} -c statement_timeout={STATEMENT_TIMEOUT_MS}"),
             // PostgreSQL frees the buckets of a machine that vanished or a worker that stopped.
             Self::Worker => format!(
                 "{common} {PINNED} -c statement_timeout=30s \

@@ -33,20 +33,21 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// The secrets, if they are those of that version of the endpoint or a later one.
-    fn of(&self, account: i64, version: i64) -> Option<Arc<[SigningSecret]>> {
-        (self.account == account && self.version >= version).then(|| self.secrets.clone())
+    /// Whether it is believed of that version of the endpoint.
+    fn holds_for(&self, account: i64, version: i64, now: Instant) -> bool {
+        self.account == account && self.version >= version && now < self.until
     }
 }
 
-/// What was learnt of endpoints, by their ids.
-pub(super) type Learnt = HashMap<String, Known>;
+/// What was learnt for one read.
+pub(super) type Learnt = HashMap<EndpointKey, Known>;
 
 /// The secrets that have been opened.
 #[derive(Debug)]
 pub(super) struct SecretCache {
     keyring: Keyring,
-    open: Mutex<Learnt>,
+    /// By endpoint; one of another account with the same id is another, and takes its place.
+    open: Mutex<HashMap<String, Known>>,
     complained: Mutex<Option<Instant>>,
 }
 
@@ -56,25 +57,27 @@ impl SecretCache {
     }
 
     /// Gives targets, each with its account, the secrets that sign for them. Returns those whose secrets aren't known. What was
-    /// `learnt` for just this is used however old it is.
+    /// `learnt` for just this is used whatever has changed since: whoever changes an endpoint all the time mustn't be waited for.
     pub(super) fn sign(&self, targets: Vec<(i64, &mut Target)>, learnt: &Learnt) -> BTreeSet<EndpointKey> {
         let (open, now) = (self.open.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
         let mut unknown = BTreeSet::new();
         for (account, target) in targets {
-            let of = |known: &Known| known.of(account, target.version);
-            let kept = open.get(&target.endpoint).filter(|known| now < known.until);
-            match learnt.get(&target.endpoint).and_then(of).or_else(|| kept.and_then(of)) {
-                Some(secrets) => target.secrets = secrets,
-                None => {
-                    unknown.insert(EndpointKey { account, endpoint: target.endpoint.clone() });
-                }
+            let kept = open.get(&target.endpoint);
+            if let Some(known) = kept.filter(|known| known.holds_for(account, target.version, now)) {
+                target.secrets = known.secrets.clone();
+                continue;
+            }
+            let key = EndpointKey { account, endpoint: target.endpoint.clone() };
+            match learnt.get(&key) {
+                Some(known) => target.secrets = known.secrets.clone(),
+                None => drop(unknown.insert(key)),
             }
         }
         unknown
     }
 
     /// Opens the secrets of an endpoint, which were asked for at that time, and keeps them.
-    fn open(&self, row: &Row, asked_at: Instant) -> (String, Known) {
+    fn open(&self, row: &Row, asked_at: Instant) -> (EndpointKey, Known) {
         let endpoint: String = row.get(1);
         let stored = row.get::<_, Option<&str>>(3).unwrap_or_default();
         let opened: Option<Arc<[_]>> =
@@ -89,7 +92,7 @@ impl SecretCache {
             open.clear();
         }
         open.insert(endpoint.clone(), known.clone());
-        (endpoint, known)
+        (EndpointKey { account: known.account, endpoint }, known)
     }
 
     fn open_one(&self, endpoint: &str, stored: &str) -> Option<SigningSecret> {
@@ -127,7 +130,7 @@ impl Session {
         // Whoever isn't found signs with nothing, and isn't asked for without end.
         let none = |key: &EndpointKey| {
             let (account, secrets) = (key.account, Arc::default());
-            (key.endpoint.clone(), Known { account, version: i64::MAX, secrets, until: asked_at })
+            (key.clone(), Known { account, version: 0, secrets, until: asked_at })
         };
         learnt.extend(endpoints.iter().map(none));
         let (accounts, ids): (Vec<_>, Vec<_>) =

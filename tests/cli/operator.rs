@@ -1,6 +1,9 @@
 //! The commands of an operator: what happened, to whom it was sent, and how to have it sent again.
 
+use std::process::Stdio;
+
 use serde_json::Value;
+use support::system::program;
 use support::{Receiver, System, eventually};
 
 use super::{Said, run};
@@ -64,6 +67,28 @@ async fn events_are_listed_shown_and_followed() {
     assert_eq!(followed["id"], updated);
 }
 
+/// As in `calmony events tail | head -1`.
+#[tokio::test]
+async fn following_ends_when_nobody_listens() {
+    let system = System::start().await;
+    let mut tail = tokio::process::Command::new(program("calmony"))
+        .args(["events", "tail"])
+        .env("CALMONY_URL", &system.url)
+        .env("CALMONY_API_KEY", system.client.key())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    drop(tail.stdout.take());
+    let ended = eventually("it ends", async || {
+        system.client.customer("unheard").await;
+        tail.try_wait().unwrap()
+    })
+    .await;
+    assert!(ended.success(), "{ended}");
+}
+
 #[tokio::test]
 async fn lists_go_on_past_a_page() {
     let system = System::start().await;
@@ -91,7 +116,7 @@ async fn any_id_has_its_story() {
     assert_eq!(json(&system, &["objects", "show", &customer]).await["name"], "Grace");
 
     let of_customer = printed(&system, &["lookup", &customer]).await;
-    for part in [r#""name": "Grace""#, event, &endpoint, "attempt 1", "200"] {
+    for part in [r#""name": "Grace""#, event, &endpoint, "attempt 1", "   200   "] {
         assert!(of_customer.contains(part), "{part}\n{of_customer}");
     }
     let of_event = json(&system, &["lookup", event]).await;
@@ -144,12 +169,20 @@ async fn what_was_given_up_is_sent_again_by_a_replay_or_one_by_one() {
     assert!(preview.starts_with("1 events would"), "{preview}");
     let replayed = printed(&system, &["replay", "start", &endpoint, "--only-failed"]).await;
     assert!(replayed.contains("completed"), "{replayed}");
-    system.drained().await;
-    assert!(printed(&system, &["lookup", event]).await.contains("delivered"));
+    eventually("it is delivered", async || {
+        printed(&system, &["lookup", event]).await.contains("delivered").then_some(())
+    })
+    .await;
     let listed = json(&system, &["replay", "list"]).await;
     let id = listed[0]["id"].as_str().unwrap();
     assert!(printed(&system, &["replay", "show", id]).await.contains("completed"));
-    assert_ne!(calmony(&system, &["replay", "cancel", id]).await.code, Some(2));
+    let canceled = calmony(&system, &["replay", "cancel", id]).await;
+    assert_eq!(
+        (canceled.code, canceled.stderr.contains("completed")),
+        (Some(1), true),
+        "{}",
+        canceled.stderr
+    );
 
     let before = receiver.all().len();
     printed(&system, &["deliveries", "retry", event, &endpoint]).await;
@@ -163,7 +196,9 @@ async fn what_is_not_there_or_makes_no_sense_is_said_plainly() {
     let said = calmony(&system, &["lookup", nobody]).await;
     assert_eq!((said.code, said.stderr.contains(nobody)), (Some(1), true), "{}", said.stderr);
     let said = calmony(&system, &["lookup", "nonsense"]).await;
-    assert_eq!((said.code, said.stderr.contains("cus_")), (Some(1), true), "{}", said.stderr);
+    assert_eq!((said.code, said.stderr.contains("cus_")), (Some(2), true), "{}", said.stderr);
+    let past = format!("{nobody}/../../events?limit=1");
+    assert_eq!(calmony(&system, &["objects", "show", &past]).await.code, Some(2));
     assert_eq!(calmony(&system, &["events", "show", "nonsense"]).await.code, Some(2));
     assert_eq!(calmony(&system, &["endpoints", "pause", nobody]).await.code, Some(2), "no endpoint's id");
     let said = run(

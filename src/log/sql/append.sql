@@ -2,7 +2,8 @@
 -- whoever is missing met another event at its version, or its idempotency key was used before. Arrays, one element an
 -- event: $1 account, $2 id, $3 stream, $4 version, $5 type, $6 deleted, $7 data, $8 previous, $9 request,
 -- $10 idempotency key, $11 created, $12 fingerprint (none: no answer is stored), $13 answer, $14 what it is sealed with.
--- $15 the channel on which the commit wakes the workers, or none. $16 whether any has a fingerprint; it is replaced by false to
+-- $15 the channel on which the commit wakes the workers, or none: such a commit may have to wait for another one's, which no statement's
+-- timeout bounds. $16 whether any has a fingerprint; it is replaced by false to
 -- prepare the statement for those that have none.
 with given as materialized (
     select *
@@ -30,5 +31,6 @@ with given as materialized (
      -- One order, so that two statements with the same keys don't wait for each other.
      order by g.account, g.idempotency_key collate "C", s.slot
 )
-select id, case when $15::text is not null then pg_notify($15::text, '') end
+select id, case when $15::text is not null then pg_notify($15::text, '') end,
+       case when $15::text is not null then set_config('lock_timeout', '1s', true) end
   from appended
