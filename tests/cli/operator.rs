@@ -177,12 +177,7 @@ async fn what_was_given_up_is_sent_again_by_a_replay_or_one_by_one() {
     let id = listed[0]["id"].as_str().unwrap();
     assert!(printed(&system, &["replay", "show", id]).await.contains("completed"));
     let canceled = calmony(&system, &["replay", "cancel", id]).await;
-    assert_eq!(
-        (canceled.code, canceled.stderr.contains("completed")),
-        (Some(1), true),
-        "{}",
-        canceled.stderr
-    );
+    assert!(canceled.code == Some(0) && canceled.stdout.contains("completed"), "it was over: {canceled:?}");
 
     let before = receiver.all().len();
     printed(&system, &["deliveries", "retry", event, &endpoint]).await;
