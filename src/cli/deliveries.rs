@@ -5,8 +5,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::client::{ApiClient, ApiOptions};
-use super::say;
 use super::table::{self, text, time};
+use super::{say, say_json};
 use crate::contract::{Event, WebhookEndpoint};
 use crate::id::Id;
 
@@ -69,7 +69,7 @@ async fn list(options: ListOptions) -> anyhow::Result<()> {
     let api = options.api.client()?;
     let deliveries = api.list(&path, &[("state", options.state.as_deref())], options.limit).await?;
     if options.json {
-        say(serde_json::to_string_pretty(&deliveries)?);
+        say_json(&deliveries)?;
     } else {
         tell(&deliveries);
     }

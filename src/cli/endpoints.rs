@@ -6,8 +6,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::client::ApiOptions;
-use super::say;
 use super::table::{self, text, time};
+use super::{say, say_json};
 use crate::contract::WebhookEndpoint;
 use crate::id::Id;
 
@@ -84,7 +84,7 @@ pub(super) async fn run(command: EndpointsCommand) -> anyhow::Result<()> {
 async fn list(options: ListOptions) -> anyhow::Result<()> {
     let endpoints = options.api.client()?.list("/v1/webhook_endpoints", &[], options.limit).await?;
     if options.json {
-        say(serde_json::to_string_pretty(&endpoints)?);
+        say_json(&endpoints)?;
     } else {
         table::print(&HEADINGS, endpoints.iter().map(row));
     }
@@ -127,7 +127,7 @@ async fn change(options: OneOptions, body: Value) -> anyhow::Result<()> {
 
 fn tell(endpoint: &Value, as_json: bool) -> anyhow::Result<()> {
     if as_json {
-        say(serde_json::to_string_pretty(endpoint)?);
+        say_json(endpoint)?;
     } else {
         table::print(&HEADINGS, [row(endpoint)]);
     }

@@ -10,7 +10,7 @@ use super::client::{ApiClient, ApiOptions};
 use super::deliveries;
 use super::stream::Messages;
 use super::table::{self, changes, text, time};
-use super::{object_id, said, say};
+use super::{object_id, said, say, say_json};
 use crate::config::ParentOptions;
 use crate::contract::Event;
 use crate::id::Id;
@@ -98,7 +98,7 @@ async fn list(options: ListOptions) -> anyhow::Result<()> {
     ];
     let events = options.api.client()?.list("/v1/events", &query, options.limit).await?;
     if options.json {
-        say(serde_json::to_string_pretty(&events)?);
+        say_json(&events)?;
     } else {
         tell(&events);
     }
@@ -125,7 +125,7 @@ async fn show(options: ShowOptions) -> anyhow::Result<()> {
     let event = event.with_context(|| format!("there is no event {}", options.id))?;
     let deliveries = deliveries::of_event(&api, &options.id.to_string()).await?;
     if options.json {
-        say(serde_json::to_string_pretty(&json!({ "event": event, "deliveries": deliveries }))?);
+        say_json(&json!({ "event": event, "deliveries": deliveries }))?;
         return Ok(());
     }
     say(format_args!(
@@ -135,20 +135,30 @@ async fn show(options: ShowOptions) -> anyhow::Result<()> {
         text(&event, "/data/object/id"),
         time(&event, "/created")
     ));
-    let (request, key) = (text(&event, "/request/id"), text(&event, "/request/idempotency_key"));
-    say(format_args!("request {}  idempotency key {}", or_none(&request), or_none(&key)));
-    for change in changes(&event) {
-        say(format_args!("  {change}"));
-    }
+    tell_origin(&event);
     say("");
-    say(serde_json::to_string_pretty(event.pointer("/data/object").unwrap_or(&Value::Null))?);
+    say_json(event.pointer("/data/object").unwrap_or(&Value::Null))?;
     say("");
     deliveries::tell(&deliveries);
     Ok(())
 }
 
+/// Prints which request an event comes from and what it changed.
+pub(super) fn tell_origin(event: &Value) {
+    let (request, key) = (text(event, "/request/id"), text(event, "/request/idempotency_key"));
+    say(format_args!("request {}  idempotency key {}", or_none(&request), or_none(&key)));
+    tell_changes(event);
+}
+
+/// Prints what an event changed, a line a field.
+pub(super) fn tell_changes(event: &Value) {
+    for change in changes(event) {
+        say(format_args!("    {change}"));
+    }
+}
+
 /// What stands where there is nothing.
-pub(super) fn or_none(text: &str) -> &str {
+fn or_none(text: &str) -> &str {
     if text.is_empty() { "none" } else { text }
 }
 

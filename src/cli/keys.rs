@@ -6,7 +6,8 @@ use anyhow::bail;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::say;
+use super::table::rfc3339;
+use super::{say, say_json};
 use crate::clock::Timestamp;
 use crate::config::DatabaseOptions;
 use crate::log::accounts::{ListedKey, create_key, list_keys, revoke_key, roll_key};
@@ -97,7 +98,7 @@ pub(super) async fn run(command: KeysCommand) -> anyhow::Result<()> {
         KeysCommand::List(options) => {
             let keys = list_keys(&options.database.database_url, options.account.as_deref()).await?;
             if options.json {
-                say(serde_json::to_string_pretty(&keys.iter().map(as_json).collect::<Vec<_>>())?);
+                say_json(&keys.iter().map(as_json).collect::<Vec<_>>())?;
             } else {
                 tell(&keys);
             }
@@ -127,9 +128,7 @@ fn as_json(key: &ListedKey) -> serde_json::Value {
 }
 
 fn tell(keys: &[ListedKey]) {
-    let time = |at: Option<Timestamp>| {
-        at.map_or("never".to_owned(), |at| humantime::format_rfc3339_seconds(at.system_time()).to_string())
-    };
+    let time = |at: Option<Timestamp>| at.map_or("never".to_owned(), rfc3339);
     say(format_args!(
         "{:>6}  {:16}  {:20}  {:20}  {:20}  {}",
         "id", "key", "created", "expires", "last used", "account"

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::client::{ApiClient, ApiOptions, plain_client};
 use super::say;
 use super::stream::Messages;
+use super::table::text;
 use crate::clock;
 use crate::config::ParentOptions;
 use crate::contract::{Event, EventType};
@@ -152,19 +153,19 @@ impl Listener {
     /// Takes one event in. A replay of one event is that event again.
     async fn take(&mut self, data: &str) -> anyhow::Result<()> {
         let event: Value = serde_json::from_str(data)?;
-        let id = text_at(&event, "/id").to_owned();
-        let kind = text_at(&event, "/type");
+        let id = text(&event, "/id");
+        let kind = text(&event, "/type");
         if kind == EventType::ReplayCreated.as_str()
             && let Some(again) = event.pointer("/data/object/event").and_then(Value::as_str)
         {
             let path = format!("/v1/events/{again}");
             if let Some((body, event)) = self.api.text(Method::GET, &path).await?
-                && self.is_wanted(text_at(&event, "/type"))
+                && self.is_wanted(&text(&event, "/type"))
             {
                 self.forward(again, &event, body).await;
             }
         }
-        if self.is_wanted(kind) {
+        if self.is_wanted(&kind) {
             self.forward(&id, &event, data.to_owned()).await;
         }
         self.state.last_event = Some(id);
@@ -204,13 +205,8 @@ impl Listener {
             Err(error) => error.without_url().to_string(),
         };
         let took = Duration::from_millis(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
-        let kind = text_at(event, "/type");
-        let object = text_at(event, "/data/object/id");
+        let kind = text(event, "/type");
+        let object = text(event, "/data/object/id");
         say(format_args!("{kind:32} {id} {object} -> {outcome} ({took:?})"));
     }
-}
-
-/// A text in an event.
-fn text_at<'a>(event: &'a Value, place: &str) -> &'a str {
-    event.pointer(place).and_then(Value::as_str).unwrap_or_default()
 }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::client::{ApiClient, ApiOptions};
 use super::objects::{self, existing, is_event};
-use super::table::{changes, text, time};
-use super::{deliveries, events, object_id, say};
+use super::table::text;
+use super::{deliveries, events, object_id, say, say_json};
 
 /// The newest events of an object whose deliveries are shown, and the newest deliveries of an endpoint.
 const SHOWN: usize = 20;
@@ -39,7 +39,7 @@ pub(super) async fn run(options: LookupOptions) -> anyhow::Result<()> {
     if options.json {
         let Story { object, events, deliveries } = story;
         let told = json!({ "object": object, "events": events, "deliveries": deliveries });
-        say(serde_json::to_string_pretty(&told)?);
+        say_json(&told)?;
     } else {
         tell(&story)?;
     }
@@ -68,18 +68,9 @@ async fn story(api: &ApiClient, id: &str) -> anyhow::Result<Story> {
 fn tell(Story { object, events, deliveries }: &Story) -> anyhow::Result<()> {
     let first = events.first().context("it has no event")?;
     say(format_args!("{}  {}", text(object, "/id"), text(object, "/object")));
-    say(serde_json::to_string_pretty(object)?);
+    say_json(object)?;
     if first == object {
-        let (request, key) = (text(first, "/request/id"), text(first, "/request/idempotency_key"));
-        say(format_args!(
-            "at {}, request {}, idempotency key {}",
-            time(first, "/created"),
-            events::or_none(&request),
-            events::or_none(&key)
-        ));
-        for change in changes(first) {
-            say(format_args!("    {change}"));
-        }
+        events::tell_origin(first);
     } else {
         say("");
         say(format_args!("EVENTS, the newest {SHOWN} at the most"));

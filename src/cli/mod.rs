@@ -110,6 +110,12 @@ pub(crate) fn said(line: impl std::fmt::Display) -> bool {
     writeln!(std::io::stdout(), "{}", harmless(&line.to_string())).is_ok()
 }
 
+/// Prints something as JSON, for machines.
+pub(crate) fn say_json(shown: &(impl serde::Serialize + ?Sized)) -> anyhow::Result<()> {
+    say(serde_json::to_string_pretty(shown)?);
+    Ok(())
+}
+
 /// A text that does nothing to a terminal, whoever has written it: control characters, and those that turn the direction of text, are
 /// shown by their numbers.
 fn harmless(text: &str) -> String {

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::client::{ApiClient, ApiOptions};
 use super::events;
-use super::table::{changes, text, time};
-use super::{object_id, say};
+use super::table::{text, time};
+use super::{object_id, say, say_json};
 use crate::contract::{Event, Kind as _};
 
 /// Where objects are retrieved, by the prefix of their ids.
@@ -48,10 +48,10 @@ pub(super) async fn run(ObjectsCommand::Show(options): ObjectsCommand) -> anyhow
         if options.history { events::history(&api, &options.id, usize::MAX).await? } else { Vec::new() };
     if options.json {
         let shown = if options.history { json!({ "object": object, "events": history }) } else { object };
-        say(serde_json::to_string_pretty(&shown)?);
+        say_json(&shown)?;
         return Ok(());
     }
-    say(serde_json::to_string_pretty(&object)?);
+    say_json(&object)?;
     if options.history {
         say("");
         tell_history(&history);
@@ -73,9 +73,7 @@ pub(super) async fn existing(api: &ApiClient, id: &str) -> anyhow::Result<Value>
 pub(super) fn tell_history(events: &[Value]) {
     for event in events {
         say(format_args!("{}  {}  {}", time(event, "/created"), text(event, "/type"), text(event, "/id")));
-        for change in changes(event) {
-            say(format_args!("    {change}"));
-        }
+        events::tell_changes(event);
     }
 }
 

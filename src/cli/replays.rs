@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::client::{ApiClient, ApiOptions};
 use super::table::{self, text, time};
-use super::{object_id, say};
+use super::{object_id, say, say_json};
 use crate::clock::Timestamp;
 use crate::contract::{Replay, WebhookEndpoint};
 use crate::id::Id;
@@ -140,7 +140,7 @@ async fn start(options: StartOptions) -> anyhow::Result<()> {
     let begun = api.call_existing(Method::POST, &path, &parameters(&options)).await?;
     let begun = begun.with_context(|| format!("there is no endpoint {}", options.endpoint))?;
     if options.json {
-        say(serde_json::to_string_pretty(&begun)?);
+        say_json(&begun)?;
     } else if options.dry_run {
         let all = if begun.get("complete") == Some(&Value::Bool(true)) {
             ""
@@ -225,7 +225,7 @@ async fn retrieve(api: &ApiClient, id: &str) -> anyhow::Result<Value> {
 
 fn tell(replays: &[Value], as_json: &Value, json: bool) -> anyhow::Result<()> {
     if json {
-        say(serde_json::to_string_pretty(as_json)?);
+        say_json(as_json)?;
         return Ok(());
     }
     let row = |replay: &Value| {

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use anyhow::bail;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::say;
+use super::{say, say_json};
 use crate::config::DatabaseOptions;
 use crate::log::verify::{Report, Watch, verify};
 
@@ -43,7 +43,7 @@ pub(super) async fn run(options: VerifyOptions) -> anyhow::Result<()> {
     let report = verify(&options.database.database_url, &mut bar).await?;
     bar.0.finish_and_clear();
     if options.json {
-        say(serde_json::to_string_pretty(&report)?);
+        say_json(&report)?;
     } else {
         tell(&report);
     }
