@@ -15,6 +15,9 @@ pub mod signature;
 
 pub mod domain;
 
+pub mod metrics;
+pub mod trace;
+
 pub mod database;
 pub mod log;
 pub mod outbox;

@@ -11,4 +11,5 @@ mod cli;
 mod contract;
 mod faults;
 mod guarantee;
+mod operate;
 mod worker;

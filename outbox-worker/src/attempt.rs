@@ -9,9 +9,10 @@ use axum::body::Bytes;
 use calmony_pay::address::{Forbidden, TargetPolicy};
 use calmony_pay::clock::{self, Timestamp};
 use calmony_pay::outbox::Phases;
-use calmony_pay::retry;
 use calmony_pay::secret::SigningSecret;
 use calmony_pay::signature::{self, Message};
+use calmony_pay::trace::{Span, TraceContext};
+use calmony_pay::{retry, trace};
 use futures_util::FutureExt as _;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response};
@@ -45,6 +46,8 @@ pub(crate) struct Webhook {
     pub(crate) url: String,
     /// The endpoint's live secrets.
     pub(crate) secrets: Arc<[SigningSecret]>,
+    /// Where the event's cause stands in a distributed trace.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 /// How an attempt went.
@@ -95,6 +98,23 @@ impl Sender {
         Report { duration: started.elapsed(), ..report }
     }
 
+    /// The same within a span of its own, where traces are exported; its context goes to the receiver.
+    pub(crate) async fn send_traced(&self, webhook: &Webhook, endpoint: &str, number: u32) -> Report {
+        let Some(mut span) = Span::begin(|| "webhook attempt".to_owned(), trace::Kind::Client, webhook.trace)
+        else {
+            return self.send(webhook).await;
+        };
+        span.say("webhook.event", webhook.event.to_string());
+        span.say("webhook.endpoint", endpoint.to_owned());
+        span.say("webhook.attempt", i64::from(number));
+        let report = self.send(&Webhook { trace: Some(span.context()), ..webhook.clone() }).await;
+        if let Some(status) = report.status {
+            span.say("http.response.status_code", i64::from(status));
+        }
+        span.end(report.error);
+        report
+    }
+
     async fn attempt(&self, webhook: &Webhook, started_at: Timestamp, deadline: Instant) -> Report {
         let request = tokio::time::timeout_at(deadline, self.request(webhook, started_at));
         let (answer, phases) = phases::measured(deadline - self.timeout, request).await;
@@ -129,8 +149,11 @@ impl Sender {
         let timestamp = now.seconds();
         let message = Message { id: &webhook.event, timestamp, body: &webhook.body };
         let stripe = signature::stripe(message, &webhook.secrets);
-        self.client
-            .post(url)
+        let mut request = self.client.post(url);
+        if let Some(trace) = webhook.trace {
+            request = request.header("traceparent", trace.to_string());
+        }
+        request
             .header(CONTENT_TYPE, "application/json; charset=utf-8")
             .header("stripe-signature", &stripe)
             .header("calmony-signature", &stripe)

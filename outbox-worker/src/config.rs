@@ -15,7 +15,7 @@ use calmony_pay::telemetry::LogOptions;
 pub(crate) struct WorkerOptions {
     #[command(flatten)]
     pub(crate) database: DatabaseOptions,
-    /// Where /healthz and /readyz are served. Port 0 takes a free one
+    /// Where /healthz, /readyz and /metrics are served. Port 0 takes a free one
     #[arg(long, env = "CALMONY_WORKER_LISTEN", default_value = "127.0.0.1:8081", value_parser = listen_address)]
     pub(crate) listen: SocketAddr,
     /// The delays between the attempts of one delivery, each ±20 %
@@ -43,6 +43,9 @@ pub(crate) struct WorkerOptions {
     /// How long requests in flight may go on when the worker stops
     #[arg(long, env = "CALMONY_DRAIN_TIMEOUT", default_value = "20s", value_parser = duration, value_name = "TIME")]
     pub(crate) drain_timeout: Duration,
+    /// Only say whether the worker would start and work as it is configured. Exit code 1 if it wouldn't
+    #[arg(long)]
+    pub(crate) check_config: bool,
     #[command(flatten)]
     pub(crate) parent: ParentOptions,
     #[command(flatten)]

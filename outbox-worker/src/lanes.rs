@@ -257,8 +257,13 @@ mod tests {
 
     fn job(endpoint: &str, position: i64) -> Job {
         let key = DeliveryKey { event: EventKey { account: 1, position }, endpoint: endpoint.to_owned() };
-        let webhook =
-            Webhook { event: "evt".into(), body: "{}".into(), url: String::new(), secrets: Arc::default() };
+        let webhook = Webhook {
+            event: "evt".into(),
+            body: "{}".into(),
+            url: String::new(),
+            secrets: Arc::default(),
+            trace: None,
+        };
         Job {
             key,
             bucket: 7,

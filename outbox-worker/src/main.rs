@@ -10,25 +10,30 @@ mod engine;
 mod flight;
 mod health;
 mod lanes;
+mod metrics;
 mod ownership;
 mod phases;
 mod progress;
 mod target;
 
+use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
+use calmony_pay::config::check;
 use calmony_pay::log::Log;
 use calmony_pay::outbox::Session;
 use calmony_pay::retry::Reconnect;
 use calmony_pay::seal::Keyring;
-use calmony_pay::{health as health_check, stop, telemetry};
+use calmony_pay::{health as health_check, stop, telemetry, trace};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use attempt::Sender;
 use config::WorkerOptions;
 use engine::{Engine, Tools};
+use metrics::Metrics;
 use mimalloc::MiMalloc;
 use progress::Progress;
 
@@ -50,27 +55,48 @@ async fn main() -> ExitCode {
 }
 
 async fn start(options: &WorkerOptions) -> anyhow::Result<()> {
+    if options.check_config {
+        return check_config(options).await;
+    }
     telemetry::init(&options.log);
+    let _traces = trace::export("calmony-outbox-worker")?;
     let stop = stop::stop_token(options.parent)?;
     let keyring = options.secret_key.keyring()?;
     let progress = Progress::default();
-    serve_health(options, progress.clone()).await?;
+    let metrics = Arc::new(Metrics::default());
+    serve_health(options, progress.clone(), &metrics).await?;
     let sender = Sender::new(options)?;
     let log = Log::open(&options.database.database_url)?;
-    run(options, &Tools { sender, log, progress }, &keyring, &stop).await;
+    run(options, &Tools { sender, log, progress, metrics }, &keyring, &stop).await;
     tracing::info!("the worker has stopped");
     Ok(())
 }
 
-async fn serve_health(options: &WorkerOptions, progress: Progress) -> anyhow::Result<()> {
+/// Says whether the configuration works. A single value that doesn't has stopped the program before.
+async fn check_config(options: &WorkerOptions) -> anyhow::Result<()> {
+    let mut checked = vec![check::unknown_variables()];
+    checked.extend(check::database(&options.database, &options.secret_key).await);
+    for found in &checked {
+        let (about, said) = (found.about, &found.said);
+        // A closed standard output is nobody's error.
+        let _ = writeln!(std::io::stdout(), "{:5}  {about:12}  {said}", found.verdict());
+    }
+    if checked.iter().any(|found| found.is_wrong) {
+        anyhow::bail!("the configuration doesn't work");
+    }
+    Ok(())
+}
+
+async fn serve_health(options: &WorkerOptions, progress: Progress, metrics: &Metrics) -> anyhow::Result<()> {
     let listener = TcpListener::bind(options.listen)
         .await
         .with_context(|| format!("can't listen on {} (--listen, CALMONY_WORKER_LISTEN)", options.listen))?;
-    tracing::info!(address = %listener.local_addr()?, "the worker serves /healthz and /readyz");
+    tracing::info!(address = %listener.local_addr()?, "the worker serves /healthz, /readyz and /metrics");
     let router = health_check::health_router(move || {
         let ready = progress.is_recent();
         async move { ready }
     });
+    let router = router.merge(calmony_pay::metrics::router(metrics.registry(), || async {}));
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(())
 }
@@ -86,7 +112,8 @@ async fn run(options: &WorkerOptions, tools: &Tools, keyring: &Keyring, stop: &C
         let problem = match session {
             Ok(session) => {
                 tracing::info!("connected to the database");
-                Engine::new(session, tools.clone(), options).run(stop, &mut reconnect).await.err()
+                let ended = Engine::new(session, tools.clone(), options).run(stop, &mut reconnect).await;
+                ended.err().inspect(|_| tools.metrics.session_lost())
             }
             Err(error) => Some(error),
         };

@@ -1,15 +1,20 @@
 //! The `calmony` command: one sub-command a file.
 
+mod bar;
+mod check_config;
 mod client;
 mod deliveries;
 pub mod dev;
+mod doctor;
 mod endpoints;
 mod events;
 mod keys;
 mod listen;
 mod lookup;
+mod manual;
 mod migrate;
 mod objects;
+mod rebuild;
 mod replays;
 mod secrets;
 mod serve;
@@ -70,6 +75,17 @@ enum Command {
     /// Prove that nothing was lost: the state is the fold of the log, and every event has reached or is owed to every endpoint
     /// that asked for it. Exit code 1 if anything is wrong
     Verify(verify::VerifyOptions),
+    /// Say what is wrong now, or soon will be: late deliveries, missing workers, transactions that hold the horizon, clocks, settings
+    /// that lose data. Exit code 1 if anything is wrong
+    Doctor(Box<doctor::DoctorOptions>),
+    /// Bring the state back to what the log says, beside running processes; what stands as it should is not touched
+    Rebuild(rebuild::RebuildOptions),
+    /// Check what `calmony serve` would be started with: the configuration, the database, its schema and roles, the sealing keys
+    CheckConfig(Box<check_config::CheckConfigOptions>),
+    /// Print the completions of a shell
+    Completion(manual::CompletionOptions),
+    /// Print the manual page, or write those of all commands into a folder
+    Man(manual::ManOptions),
 }
 
 /// Runs a command. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
@@ -89,6 +105,14 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Listen(options) => listen::run(options).await,
         Command::Trigger(options) => trigger::run(options).await,
         Command::Verify(options) => verify::run(options).await,
+        Command::Doctor(options) => doctor::run(*options).await,
+        Command::Rebuild(options) => rebuild::run(options).await,
+        Command::CheckConfig(options) => check_config::run(*options).await,
+        Command::Completion(options) => {
+            manual::complete(&options);
+            Ok(())
+        }
+        Command::Man(options) => manual::man(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

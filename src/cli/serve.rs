@@ -9,6 +9,7 @@ use crate::http::load::{Load, RateLimit};
 use crate::http::{self, App};
 use crate::stop::stop_token;
 use crate::telemetry::{self, LogOptions};
+use crate::trace;
 
 /// How to serve the API.
 #[derive(Debug, clap::Args)]
@@ -18,6 +19,9 @@ pub(super) struct ServeOptions {
     /// Where to listen. Port 0 takes a free one
     #[arg(long, env = "CALMONY_LISTEN", default_value = "127.0.0.1:8080", value_parser = listen_address)]
     listen: SocketAddr,
+    /// Where /metrics is served, for Prometheus: an address and a port, or `off`
+    #[arg(long, env = "CALMONY_METRICS_LISTEN", default_value = "127.0.0.1:8082", value_parser = metrics_address)]
+    metrics_listen: MetricsAddress,
     #[command(flatten)]
     target: TargetOptions,
     #[command(flatten)]
@@ -32,6 +36,16 @@ pub(super) struct ServeOptions {
     parent: ParentOptions,
     #[command(flatten)]
     log: LogOptions,
+}
+
+impl ServeOptions {
+    pub(super) const fn database(&self) -> &DatabaseOptions {
+        &self.database
+    }
+
+    pub(super) const fn secret_key(&self) -> &SecretKeyOptions {
+        &self.secret_key
+    }
 }
 
 /// Says at the start when secrets are sealed with keys that aren't given here. The worker opens them, and this process opens the
@@ -49,8 +63,22 @@ async fn warn_of_unknown_keys(app: App) {
     }
 }
 
+/// Where metrics are served; nowhere when they are off.
+#[derive(Debug, Clone, Copy)]
+struct MetricsAddress(Option<SocketAddr>);
+
+fn metrics_address(text: &str) -> Result<MetricsAddress, String> {
+    if text == "off" {
+        return Ok(MetricsAddress(None));
+    }
+    let address = listen_address(text)
+        .map_err(|_| "expected `off`, or an address and a port such as 127.0.0.1:8082")?;
+    Ok(MetricsAddress(Some(address)))
+}
+
 pub(super) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     telemetry::init(&options.log);
+    let _traces = trace::export("calmony-api")?;
     let stop = stop_token(options.parent)?;
     let keyring = options.secret_key.keyring()?;
     let load = Load::new(options.rate_limit, usize::from(options.requests_max));
@@ -60,6 +88,13 @@ pub(super) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let listener = http::listen(options.listen)
         .await
         .with_context(|| format!("can't listen on {} (--listen, CALMONY_LISTEN)", options.listen))?;
+    if let MetricsAddress(Some(address)) = options.metrics_listen {
+        let listener = http::listen(address).await.with_context(|| {
+            format!("can't listen on {address} (--metrics-listen, CALMONY_METRICS_LISTEN; `off` serves no metrics)")
+        })?;
+        tracing::info!(address = %listener.local_addr()?, "metrics are served at /metrics");
+        tokio::spawn(http::serve_metrics(listener, app.clone()));
+    }
     tracing::info!(address = %listener.local_addr()?, "the API is listening");
     http::serve(listener, app).await;
     tracing::info!("the API has stopped");

@@ -1,13 +1,11 @@
 //! `calmony verify`: proof that nothing was lost.
 
-use std::io::IsTerminal as _;
-
 use anyhow::bail;
-use indicatif::{ProgressBar, ProgressStyle};
 
+use super::bar::Bar;
 use super::{say, say_json};
 use crate::config::DatabaseOptions;
-use crate::log::verify::{Report, Watch, verify};
+use crate::log::verify::{Report, verify};
 
 /// How to verify.
 #[derive(Debug, clap::Args)]
@@ -19,29 +17,10 @@ pub(super) struct VerifyOptions {
     json: bool,
 }
 
-/// A progress bar on standard error, where that is a terminal.
-struct Bar(ProgressBar);
-
-impl Watch for Bar {
-    fn stage(&mut self, name: &'static str, steps: u64) {
-        self.0.finish_and_clear();
-        if std::io::stderr().is_terminal() {
-            self.0 = ProgressBar::new(steps).with_message(name);
-            if let Ok(style) = ProgressStyle::with_template("{msg:10} {wide_bar} {pos}/{len} {eta}") {
-                self.0.set_style(style);
-            }
-        }
-    }
-
-    fn done(&mut self, steps: u64) {
-        self.0.inc(steps);
-    }
-}
-
 pub(super) async fn run(options: VerifyOptions) -> anyhow::Result<()> {
-    let mut bar = Bar(ProgressBar::hidden());
+    let mut bar = Bar::hidden();
     let report = verify(&options.database.database_url, &mut bar).await?;
-    bar.0.finish_and_clear();
+    bar.clear();
     if options.json {
         say_json(&report)?;
     } else {

@@ -20,6 +20,13 @@ pub enum MigrateError {
     Migration(#[from] refinery::Error),
 }
 
+/// The version of the newest migration that this program knows.
+#[must_use]
+pub fn newest() -> i64 {
+    let runner = embedded::migrations::runner();
+    runner.get_migrations().iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0)
+}
+
 /// Makes the roles and the schema where they are missing and applies the migrations that are. Returns the names of those
 /// it applied.
 pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, MigrateError> {

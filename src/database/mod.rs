@@ -2,15 +2,18 @@
 
 pub mod listen;
 pub mod migrate;
+mod pool;
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, PoolError, RecyclingMethod, Runtime};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, NoTls, Socket};
+
+pub use pool::Pool;
 
 /// How long one statement may take, in milliseconds. The outbox's reader counts on it: a position that has been missing
 /// for longer was rolled back.
@@ -30,14 +33,15 @@ const PINNED: &str = "-c enable_seqscan=off -c enable_bitmapscan=off -c enable_h
 /// The channel that workers listen on for appends.
 pub const WAKE_CHANNEL: &str = "calmony_outbox";
 
-/// A statement in which a parameter, the last one, is a constant: PostgreSQL plans away what that makes needless.
+/// A statement in which something is replaced. Where a parameter, the last one, becomes a constant, PostgreSQL plans away what that
+/// makes needless.
 ///
 /// # Panics
-/// When the statement has no such parameter; that is a mistake in this code.
+/// When the statement has nothing like that; that is a mistake in this code.
 #[must_use]
-pub fn fixed(sql: &str, parameter: &str, constant: &str) -> String {
-    assert!(sql.contains(parameter), "the statement has no {parameter}");
-    sql.replace(parameter, constant)
+pub fn rewritten(sql: &str, replaced: &str, by: &str) -> String {
+    assert!(sql.contains(replaced), "the statement has no {replaced}");
+    sql.replace(replaced, by)
 }
 
 /// The group role that a connection works under. Its rights are in the migrations.
@@ -155,7 +159,7 @@ impl DatabaseUrl {
     }
 
     /// A connection under the login itself, for what comes before there are roles.
-    async fn login_client(&self) -> Result<tokio_postgres::Client, DatabaseError> {
+    pub(crate) async fn login_client(&self) -> Result<tokio_postgres::Client, DatabaseError> {
         let mut config = self.0.clone();
         let (client, connection) = config.connect_timeout(CONNECT_TIMEOUT).connect(NoTls).await?;
         tokio::spawn(async move {
@@ -182,13 +186,14 @@ impl DatabaseUrl {
     pub fn pool(&self, role: Role, connections_max: usize) -> Result<Pool, DatabaseError> {
         let recycling_method = RecyclingMethod::Fast;
         let manager = Manager::from_config(self.config(role), NoTls, ManagerConfig { recycling_method });
-        Pool::builder(manager)
+        deadpool_postgres::Pool::builder(manager)
             .max_size(connections_max)
             .wait_timeout(Some(POOL_WAIT))
             .create_timeout(Some(CONNECT_TIMEOUT))
             .recycle_timeout(Some(CONNECT_TIMEOUT))
             .runtime(Runtime::Tokio1)
             .build()
+            .map(Pool::new)
             .map_err(|error| DatabaseError::Unavailable(error.to_string()))
     }
 }

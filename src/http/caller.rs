@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::App;
 use super::error::{ApiError, KeyProblem};
 use super::idempotency::Key;
-use super::request::RequestId;
+use super::request::{RequestId, Trace};
 use crate::contract::{
     LIVE_KEY_PREFIX, RESTRICTED_LIVE_KEY_PREFIX, RESTRICTED_TEST_KEY_PREFIX, TEST_KEY_PREFIX,
 };
@@ -92,7 +92,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
         let key = parts.extensions.get::<Key>().cloned();
         let (idempotency_key, fingerprint) = key.map(|key| (key.key, key.fingerprint)).unzip();
         let fingerprint = fingerprint.flatten();
-        Ok(Self { account, cause: Cause { account: account.id, request_id, idempotency_key, fingerprint } })
+        let trace = parts.extensions.get::<Trace>().and_then(|trace| trace.0);
+        let cause = Cause { account: account.id, request_id, idempotency_key, fingerprint, trace };
+        Ok(Self { account, cause })
     }
 }
 

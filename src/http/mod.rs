@@ -1,6 +1,7 @@
 //! The API: extract, command, append, render. Nothing here can write but through the log.
 
 mod caller;
+mod condition;
 mod customers;
 mod deliveries;
 mod error;
@@ -9,6 +10,7 @@ mod expand;
 mod idempotency;
 mod lists;
 pub mod load;
+mod metrics;
 pub mod openapi;
 mod params;
 mod render;
@@ -40,9 +42,12 @@ use crate::health::health_router;
 use crate::log::Log;
 use crate::read::Reader;
 use crate::seal::Keyring;
+use condition::ConditionMetrics;
 use error::ApiError;
 pub use idempotency::InFlight;
 use load::Load;
+use metrics::RequestMetrics;
+use prometheus_client::registry::Registry;
 pub use routes::{Route, routes};
 
 /// What handlers work with, shared: every layer of every request has it.
@@ -72,6 +77,8 @@ pub struct Parts {
     pub(crate) in_flight: InFlight,
     /// How much is taken on.
     pub(crate) load: Load,
+    /// What is counted of requests.
+    metrics: RequestMetrics,
     /// Places for those who follow the log.
     pub(crate) streams: Arc<Semaphore>,
     /// Ends those who follow the log when the server stops.
@@ -94,6 +101,7 @@ impl App {
             keyring,
             in_flight: InFlight::default(),
             load,
+            metrics: RequestMetrics::default(),
             streams: Arc::new(Semaphore::new(stream::STREAMS_MAX)),
             stop,
         })))
@@ -118,17 +126,37 @@ pub fn router(app: App) -> Router {
         .fallback(unknown_route)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), caller::authenticate))
-        .with_state(app)
+        .with_state(app.clone())
         .route("/openapi.json", get(openapi::serve))
         .route("/docs", get(openapi::serve_page))
         .merge(health)
-        .layer(from_fn(request::observe))
+        .layer(from_fn_with_state(app, request::observe))
+}
+
+/// `/metrics` of the API, and of the whole system as the database has it; for a port of its own.
+fn metrics_router(app: &App) -> Router {
+    let mut registry = Registry::default();
+    let (condition, reader) = (ConditionMetrics::default(), app.reader.clone());
+    app.metrics.register(&mut registry);
+    app.log.register(&mut registry);
+    app.reader.register(&mut registry);
+    condition.register(&mut registry);
+    crate::metrics::router(registry, move || {
+        let (condition, reader) = (condition.clone(), reader.clone());
+        async move { condition.refresh(&reader).await }
+    })
 }
 
 /// Serves the API until told to stop, then lets requests in progress finish.
 pub async fn serve(listener: TcpListener, app: App) {
     let stop = app.stop.clone();
     server::serve(listener, router(app), stop).await;
+}
+
+/// Serves the metrics until the API stops.
+pub async fn serve_metrics(listener: TcpListener, app: App) {
+    let stop = app.stop.clone();
+    server::serve(listener, metrics_router(&app), stop).await;
 }
 
 /// Binds the address to serve on.

@@ -10,18 +10,22 @@ use std::time::SystemTime;
 
 use futures_util::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
+use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Statement};
 
 use super::idempotency::Answer;
+use super::statement::Statements;
 use super::wake::Waker;
 use super::{Cause, NewSecret};
 use crate::clock::Timestamp;
-use crate::database::{DatabaseError, DatabaseUrl, Role, WAKE_CHANNEL, fixed};
+use crate::database::{DatabaseError, DatabaseUrl, Role, WAKE_CHANNEL};
 use crate::domain::Fact;
+use crate::metrics::{counts, durations};
 
 /// Connections that append. Two were the fastest of 1, 2, 4 and 8 (docs/decisions/0003).
 const CONNECTIONS: usize = 2;
@@ -68,6 +72,14 @@ struct Waiting {
 pub(super) struct Appender {
     queue: mpsc::Sender<Waiting>,
     waker: Waker,
+    metrics: AppendMetrics,
+}
+
+/// How many events share a statement, and how long that takes, its commit included.
+#[derive(Debug, Clone)]
+struct AppendMetrics {
+    together: Histogram,
+    took: Histogram,
 }
 
 impl Appender {
@@ -75,8 +87,19 @@ impl Appender {
     pub(super) fn start(url: &DatabaseUrl) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let waker = Waker::start(url);
-        tokio::spawn(run(url.clone(), waiting, waker.clone()));
-        Self { queue, waker }
+        let metrics = AppendMetrics { together: counts(), took: durations() };
+        tokio::spawn(run(url.clone(), waiting, waker.clone(), metrics.clone()));
+        Self { queue, waker, metrics }
+    }
+
+    pub(super) fn register(&self, registry: &mut Registry) {
+        let AppendMetrics { together, took } = self.metrics.clone();
+        registry.register("calmony_appended_together", "Events that shared a statement", together);
+        registry.register(
+            "calmony_append_seconds",
+            "How long such a statement took, its commit included",
+            took,
+        );
     }
 
     /// Appends an event and waits until it is committed or known not to be.
@@ -96,7 +119,8 @@ impl Appender {
     ) -> Result<Outcome, DatabaseError> {
         let Append { cause, event, fact, at, answer: _ } = append;
         let (fingerprint, answer, sealed_with) = append.remembered();
-        let parameters: [&(dyn ToSql + Sync); 17] = [
+        let trace = cause.trace.map(|trace| trace.to_string());
+        let parameters: [&(dyn ToSql + Sync); 18] = [
             &cause.account,
             event,
             &fact.stream,
@@ -114,6 +138,7 @@ impl Appender {
             &secret.sealed.key_id,
             &secret.sealed.text,
             &secret.overlap_seconds,
+            &trace,
         ];
         let touched = match client.execute(include_str!("sql/append_with_secret.sql"), &parameters).await {
             Err(error) if is_key_used(&error) => 0,
@@ -124,20 +149,17 @@ impl Appender {
     }
 }
 
-/// The connection of an appender, and its statement: for appends of which some have an idempotency key, and for those that have none.
+/// The connection of an appender.
 struct Connection {
     client: Client,
-    keyed: Statement,
-    keyless: Statement,
+    statements: Statements,
 }
 
 impl Connection {
     async fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
         let client = url.client(Role::Api).await?;
-        let sql = include_str!("sql/append.sql");
-        let keyed = client.prepare(sql).await?;
-        let keyless = client.prepare(&fixed(sql, "$16", "false")).await?;
-        Ok(Self { client, keyed, keyless })
+        let statements = Statements::prepare(&client).await?;
+        Ok(Self { client, statements })
     }
 }
 
@@ -151,7 +173,7 @@ struct Lane {
 
 /// Gives what waits to whichever connection is free. The one that was used last is the first to be used again: what PostgreSQL's
 /// process for it needs is still at hand.
-async fn run(url: DatabaseUrl, mut queue: mpsc::Receiver<Waiting>, waker: Waker) {
+async fn run(url: DatabaseUrl, mut queue: mpsc::Receiver<Waiting>, waker: Waker, metrics: AppendMetrics) {
     let mut free: Vec<Lane> = std::iter::repeat_with(Lane::default).take(CONNECTIONS).collect();
     let mut busy = FuturesUnordered::new();
     let mut is_open = true;
@@ -172,7 +194,7 @@ async fn run(url: DatabaseUrl, mut queue: mpsc::Receiver<Waiting>, waker: Waker)
             let wake_on = waker.rides_along(lane.held_back.len(), !busy.is_empty(), Instant::now());
             let wake_on = wake_on.then_some(WAKE_CHANNEL);
             // A panic would be a defect; it costs the connection and its callers, and nobody else.
-            let appended = AssertUnwindSafe(lane.append(&url, &waker, wake_on)).catch_unwind();
+            let appended = AssertUnwindSafe(lane.append(&url, &waker, wake_on, &metrics)).catch_unwind();
             busy.push(appended.map(Result::unwrap_or_default));
         }
     }
@@ -180,7 +202,13 @@ async fn run(url: DatabaseUrl, mut queue: mpsc::Receiver<Waiting>, waker: Waker)
 
 impl Lane {
     /// Appends what it was given, but what has to be held back, and answers.
-    async fn append(mut self, url: &DatabaseUrl, waker: &Waker, wake_on: Option<&str>) -> Self {
+    async fn append(
+        mut self,
+        url: &DatabaseUrl,
+        waker: &Waker,
+        wake_on: Option<&str>,
+        metrics: &AppendMetrics,
+    ) -> Self {
         let batch = self.next_batch();
         if self.connection.as_ref().is_none_or(|connection| connection.client.is_closed()) {
             self.connection = match Connection::open(url).await {
@@ -192,7 +220,10 @@ impl Lane {
             };
         }
         if let Some(connection) = &self.connection {
+            metrics.together.observe(f64::from(u32::try_from(batch.len()).unwrap_or(u32::MAX)));
+            let began = Instant::now();
             append_batch(connection, batch, waker, wake_on).await;
+            metrics.took.observe(began.elapsed().as_secs_f64());
         }
         self
     }
@@ -300,6 +331,7 @@ async fn insert(
     let request = column(events, |event| event.cause.request_id.as_deref());
     let key = column(events, |event| event.cause.idempotency_key.as_deref());
     let at: Vec<SystemTime> = column(events, |event| event.at.system_time());
+    let trace = column(events, |event| event.cause.trace.map(|trace| trace.to_string()));
     let remembered = column(events, Append::remembered);
     let fingerprint: Vec<_> = remembered.iter().map(|(fingerprint, _, _)| fingerprint.as_deref()).collect();
     let answer: Vec<_> = remembered.iter().map(|(_, answer, _)| *answer).collect();
@@ -319,13 +351,14 @@ async fn insert(
         &fingerprint,
         &answer,
         &sealed_with,
+        &trace,
         &wake_on,
     ];
-    let mut statement = &connection.keyless;
-    if fingerprint.iter().any(Option::is_some) {
-        statement = &connection.keyed;
+    let is_any_keyed = fingerprint.iter().any(Option::is_some);
+    if is_any_keyed {
         parameters.push(&true);
     }
+    let statement = connection.statements.choose(events.len(), is_any_keyed);
     match connection.client.query(statement, &parameters).await {
         Ok(rows) => Ok(Some(rows.iter().map(|row| row.get(0)).collect())),
         Err(error) if is_key_used(&error) => Ok(None),

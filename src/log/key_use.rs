@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use deadpool_postgres::Pool;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::database::DatabaseError;
+use crate::database::{DatabaseError, Pool};
 
 /// How often the use of one key is written down.
 const EVERY: Duration = Duration::from_mins(1);

@@ -7,26 +7,30 @@ pub mod accounts;
 mod appender;
 pub mod idempotency;
 mod key_use;
+pub mod rebuild;
 mod search;
 pub mod secrets;
+mod statement;
 pub mod verify;
 mod wake;
 
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
-use deadpool_postgres::Pool;
+use prometheus_client::registry::Registry;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::clock;
 use crate::contract::Event;
-use crate::database::{DatabaseError, DatabaseUrl, Role};
+use crate::database::{DatabaseError, DatabaseUrl, Pool, Role};
 use crate::domain::{self, Command, DecideError, Rejection, Snapshot, Verdict};
 use crate::id::Id;
 use crate::seal::Sealed;
+use crate::trace::TraceContext;
 use appender::{Append, Appender, Outcome};
 use idempotency::{Answer, Fingerprint};
 use key_use::KeyUse;
+pub use statement::append_sql;
 
 /// How often a command is decided anew when others change the same object at the same time.
 pub const CONFLICT_TRIES: usize = 12;
@@ -44,13 +48,15 @@ pub struct Cause {
     pub idempotency_key: Option<String>,
     /// What that key is for; none where the answer isn't stored.
     pub fingerprint: Option<Fingerprint>,
+    /// Where the call stands in a distributed trace.
+    pub trace: Option<TraceContext>,
 }
 
 impl Cause {
     /// The service itself.
     #[must_use]
     pub const fn service(account: i64) -> Self {
-        Self { account, request_id: None, idempotency_key: None, fingerprint: None }
+        Self { account, request_id: None, idempotency_key: None, fingerprint: None, trace: None }
     }
 }
 
@@ -126,6 +132,12 @@ impl Log {
             search_turns: search::Turns::default(),
             turns: (0..TURNS).map(|_| Mutex::new(())).collect(),
         })
+    }
+
+    /// Registers what the log counts.
+    pub fn register(&self, registry: &mut Registry) {
+        self.pool.register(registry, "calmony_log_pool_wait_seconds");
+        self.appender.register(registry);
     }
 
     /// Runs a command: loads its object, decides, appends. Returns the object as it is then.
@@ -232,6 +244,6 @@ impl Log {
     }
 
     async fn client(&self) -> Result<deadpool_postgres::Client, DatabaseError> {
-        Ok(self.pool.get().await?)
+        self.pool.get().await
     }
 }

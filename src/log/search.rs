@@ -6,14 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Client, Pool};
+use deadpool_postgres::Client;
 use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::Log;
-use crate::database::DatabaseError;
+use crate::database::{DatabaseError, Pool};
 use crate::domain::search::Document;
 
 /// Events of one portion, and the bytes after which it has no more: a statement's work, however large customers are.

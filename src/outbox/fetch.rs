@@ -13,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::database::DatabaseError;
 use crate::domain::envelope::StoredEvent;
 use crate::secret::SigningSecret;
+use crate::trace::TraceContext;
 
 /// An endpoint to send to.
 #[derive(Debug, Clone)]
@@ -55,6 +56,8 @@ pub struct Fresh {
     pub stream: String,
     /// The event.
     pub event: StoredEvent,
+    /// Where its cause stands in a distributed trace.
+    pub trace: Option<TraceContext>,
     /// The endpoints that ask for it.
     pub targets: Vec<FreshTarget>,
 }
@@ -70,6 +73,8 @@ pub struct Due {
     pub attempts: u32,
     /// The event.
     pub event: StoredEvent,
+    /// Where its cause stands in a distributed trace.
+    pub trace: Option<TraceContext>,
     /// Whether the endpoint wants it now.
     pub status: EndpointStatus,
     /// The endpoint.
@@ -255,6 +260,7 @@ fn fresh_row(row: &Row) -> Fresh {
         bucket: row.get(2),
         stream: row.get(13),
         event: event(row),
+        trace: trace(row, 22),
         targets,
     }
 }
@@ -265,6 +271,7 @@ fn due_row(row: &Row) -> Due {
         bucket: row.get(2),
         attempts: u32::try_from(row.get::<_, i32>(3)).unwrap_or(0),
         event: event(row),
+        trace: trace(row, 23),
         target: Target {
             order_gap: row.get(19),
             ..target(row.get(13), row.get(22), row.get(14), row.get(17))
@@ -285,6 +292,10 @@ fn due_row(row: &Row) -> Due {
 fn target(endpoint: String, version: i64, url: String, rate_limit: Option<i32>) -> Target {
     let rate_limit = rate_limit.and_then(|rate| u32::try_from(rate).ok());
     Target { endpoint, version, url, secrets: Arc::default(), rate_limit, order_gap: false }
+}
+
+fn trace(row: &Row, column: usize) -> Option<TraceContext> {
+    row.get::<_, Option<&str>>(column)?.parse().ok()
 }
 
 /// Both statements have the event in the columns 4 to 12.

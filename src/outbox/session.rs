@@ -11,7 +11,7 @@ use super::EndpointKey;
 use super::ownership::ANNOUNCE;
 use super::secrets::SecretCache;
 use crate::database::listen::Listening;
-use crate::database::{DatabaseError, DatabaseUrl, Role, fixed};
+use crate::database::{DatabaseError, DatabaseUrl, Role, rewritten};
 use crate::seal::Keyring;
 
 /// A worker's session. When it ends, PostgreSQL frees the worker's buckets.
@@ -55,7 +55,7 @@ impl Session {
         let fresh = include_str!("sql/fresh.sql");
         let statements = Statements {
             fresh: client.prepare(fresh).await?,
-            new: client.prepare(&fixed(fresh, "$7", "false")).await?,
+            new: client.prepare(&rewritten(fresh, "$7", "false")).await?,
             due: client.prepare(include_str!("sql/due.sql")).await?,
             settle: client.prepare(include_str!("sql/settle.sql")).await?,
             settle_all_taken: client.prepare(include_str!("sql/settle_all_taken.sql")).await?,

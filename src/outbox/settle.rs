@@ -119,6 +119,16 @@ impl Settlement {
         self.line_moved
     }
 
+    /// The attempts that were made.
+    pub fn attempts(&self) -> impl Iterator<Item = &AttemptRecord> {
+        self.attempts.iter()
+    }
+
+    /// What the deliveries wait for that were not made.
+    pub fn states(&self) -> impl Iterator<Item = DeliveryState> {
+        self.waiting.values().map(|waiting| waiting.state)
+    }
+
     /// The events that are fanned out.
     pub fn events(&self) -> impl Iterator<Item = &EventKey> {
         self.fanned_out.iter()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Extent;
-use super::ceilings::pgbench;
+use super::appends::{How, pgbench, pgbench_of};
 use super::generator::Ask;
 use super::process::micros;
 use super::report::{Report, Sample, Series, add};
@@ -19,8 +19,13 @@ pub(super) async fn creates(stage: &mut Stage, report: &mut Report, Extent { rou
         return at_32(stage, report, rounds, slice).await;
     }
     let mut floor = Series::new(FLOOR);
-    let mut lone_floor = Series::new("pgbench, append one by one, 1 client");
-    let mut lone = Series::new("create, 1 connection");
+    let mut alone = [
+        Series::new("pgbench, append one by one, 1 client"),
+        Series::new("pgbench, the statement for many events with one, 1 client"),
+        Series::new("pgbench, the statement for an event that comes alone, 1 client").wanting(1.0),
+        Series::new("the same, and its commit wakes the workers"),
+        Series::new("create, 1 connection"),
+    ];
     let mut group: Vec<_> =
         CONNECTIONS.iter().map(|count| Series::new(format!("create, {count} connections"))).collect();
     let mut keyed = Series::new("create, 32 connections, each with an Idempotency-Key");
@@ -35,15 +40,21 @@ pub(super) async fn creates(stage: &mut Stage, report: &mut Report, Extent { rou
         }
         let ask = Ask::CreateWithKey(micros().to_string());
         keyed.samples.push(load(stage, ask, 32, slice).await);
-        lone_floor.samples.push(pgbench(stage, 1, slice).await);
         let ask = stage.creates();
-        lone.samples.push(load(stage, ask, 1, slice).await);
+        let samples = [
+            pgbench(stage, 1, slice).await,
+            pgbench_of(stage, How::Combined, 1, slice).await,
+            pgbench_of(stage, How::Alone, 1, slice).await,
+            pgbench_of(stage, How::AloneAndWaking, 1, slice).await,
+            load(stage, ask, 1, slice).await,
+        ];
+        add(&mut alone, samples);
         stage.forget().await;
     }
     group.insert(0, floor);
     group.push(keyed);
     report.group("creates, deliveries off", &group);
-    report.group("creates one after the other", &[lone_floor, lone]);
+    report.group("creates one after the other", &alone);
 }
 
 /// The one that is compared with the committed ratio.
@@ -58,26 +69,34 @@ async fn at_32(stage: &mut Stage, report: &mut Report, rounds: usize, slice: Dur
     report.group("creates, deliveries off", &group);
 }
 
-pub(super) async fn others(stage: &mut Stage, report: &mut Report, Extent { rounds, slice, .. }: Extent) {
+/// What is asked of customers that are there.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum What {
+    Update,
+    Read,
+    List,
+}
+
+pub(super) async fn others(
+    stage: &mut Stage,
+    report: &mut Report,
+    Extent { rounds, slice, .. }: Extent,
+    what: What,
+) {
     stage.append(CUSTOMERS).await;
     let ids = stage.customers(CUSTOMERS).await;
-    let mut group = [
-        Series::new(FLOOR),
-        Series::new("update, 32 connections"),
-        Series::new("read, 32 connections"),
-        Series::new("list of ten, 32 connections"),
-    ];
+    let (title, name, ask) = match what {
+        What::Update => ("updates", "update, 32 connections", Ask::Update(ids)),
+        What::Read => ("reads", "read, 32 connections", Ask::Read(ids)),
+        What::List => ("lists", "list of ten, 32 connections", Ask::List),
+    };
+    let mut group = [Series::new(FLOOR), Series::new(name)];
     for _ in 0..rounds {
-        let samples = [
-            pgbench(stage, 32, slice).await,
-            load(stage, Ask::Update(ids.clone()), 32, slice).await,
-            load(stage, Ask::Read(ids.clone()), 32, slice).await,
-            load(stage, Ask::List, 32, slice).await,
-        ];
+        let samples = [pgbench(stage, 32, slice).await, load(stage, ask.clone(), 32, slice).await];
         add(&mut group, samples);
         stage.forget().await;
     }
-    report.group("updates and reads", &group);
+    report.group(title, &group);
 }
 
 async fn load(stage: &Stage, ask: Ask, connections: u64, slice: Duration) -> Sample {

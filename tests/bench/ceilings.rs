@@ -1,16 +1,13 @@
-//! What the machine can do without the product: `pgbench` of one append a statement; a loop of signed POSTs; the same loop fed
-//! from a bare outbox table, with the outcomes written in batches.
+//! What the machine can deliver without the product: a loop of signed POSTs; the same loop fed from a bare outbox table, with the
+//! outcomes written in batches.
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
 
-use calmony_pay::cli::dev::programs;
 use calmony_pay::secret::SigningSecret;
 use calmony_pay::signature::{self, Message};
 use serde::{Deserialize, Serialize};
 use support::client::http;
-use tokio::process::Command;
 use tokio::sync::{Notify, Semaphore};
 use tokio_postgres::Client;
 
@@ -19,44 +16,10 @@ use super::report::Sample;
 use super::stage::Stage;
 use super::usage::{Usage, cpu_of_this};
 
-/// One append as the API makes it for a customer, with ids that rise with time as its own do. A colon before a letter
-/// would be a variable to pgbench.
-const APPEND: &str = "insert into calmony.event \
-    (account, id, stream, version, type, data, request_id, created_at) \
-    select 1, 'evt_01' || u, 'cus_01' || u, 1, 'customer.created', \
-    ('{\"id\":\"cus_01' || u || '\",\"object\":\"customer\",\"address\": null,\"balance\": 0,\"created\": 1795297802,\"currency\": null,\
-    \"default_source\": null,\"delinquent\": false,\"description\": null,\"discount\": null,\"email\": null,\
-    \"invoice_settings\":{\"custom_fields\": null,\"default_payment_method\": null,\"footer\": null,\"rendering_options\": null},\
-    \"livemode\": false,\"metadata\":{\"plan\":\"pro\"},\"name\":\"Ada Lovelace\",\"phone\": null,\"preferred_locales\":[],\
-    \"shipping\": null,\"tax_exempt\":\"none\",\"test_clock\": null}')::json, \
-    'req_01' || u, now() from (select lpad(upper(to_hex((extract(epoch from clock_timestamp()) * 1000000)::bigint)), 14, '0') \
-    || upper(substr(md5(random()::text), 1, 10)) as u) made;\n";
 /// Requests in flight, as many as a worker has for one endpoint.
 const IN_FLIGHT: usize = 64;
 /// Rows of the bare outbox that are read at once.
 const ROWS: i64 = 500;
-
-/// Transactions a second of pgbench, under the API's role, triggers and all.
-pub(super) async fn pgbench(stage: &Stage, clients: u32, slice: Duration) -> Sample {
-    let script = std::env::temp_dir().join(format!("calmony-bench-{}.sql", std::process::id()));
-    std::fs::write(&script, APPEND).unwrap();
-    let threads = clients.min(2);
-    let output = Command::new(programs::find().unwrap().join("pgbench"))
-        .args(["-n", "-M", "prepared", "-c", &clients.to_string(), "-j", &threads.to_string()])
-        .args(["-T", &slice.as_secs().to_string(), "-f"])
-        .arg(&script)
-        .arg(&stage.system.database.url)
-        .env("PGOPTIONS", "-c role=calmony_api")
-        .output()
-        .await
-        .unwrap();
-    std::fs::remove_file(&script).unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let number = |line: &str| line.split(' ').next()?.parse().ok();
-    let rate = text.lines().find_map(|line| number(line.strip_prefix("tps = ")?));
-    let rate = rate.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)));
-    Sample::of_rate(rate)
-}
 
 /// What a courier does.
 #[derive(Debug, Serialize, Deserialize)]

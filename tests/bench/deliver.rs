@@ -6,7 +6,8 @@ use std::time::Duration;
 use support::Worker;
 
 use super::Extent;
-use super::ceilings::{self, pgbench};
+use super::appends::pgbench;
+use super::ceilings;
 use super::process::micros;
 use super::report::{Report, Sample, Series, add};
 use super::stage::Stage;
@@ -72,20 +73,29 @@ async fn drained(stage: &Stage, is_running: bool) -> Sample {
     Sample { rate: f64::from(BACKLOG) / seconds, count: BACKLOG.into(), usage, p50: None, p99: None }
 }
 
-/// Creates at full load while a worker delivers them; until the last one has arrived.
-pub(super) async fn end_to_end(stage: &mut Stage, report: &mut Report, Extent { rounds, slice, .. }: Extent) {
-    let mut group = [
-        Series::new("pgbench, append one by one, 32 clients"),
-        Series::new("end to end, one endpoint: events").wanting(1.09),
-        Series::new("end to end, ten endpoints: deliveries"),
-    ];
+/// Creates at full load while a worker delivers them to one endpoint; until the last one has arrived.
+pub(super) async fn end_to_end(stage: &mut Stage, report: &mut Report, extent: Extent) {
+    let events = Series::new("end to end, one endpoint: events").wanting(1.09);
+    full_load(stage, report, extent, events, 1).await;
+}
+
+/// The same to ten endpoints.
+pub(super) async fn fan_out(stage: &mut Stage, report: &mut Report, extent: Extent) {
+    let deliveries = Series::new("end to end, ten endpoints: deliveries");
+    full_load(stage, report, extent, deliveries, FAN_OUT).await;
+}
+
+async fn full_load(
+    stage: &mut Stage,
+    report: &mut Report,
+    Extent { rounds, slice, .. }: Extent,
+    series: Series,
+    endpoints: usize,
+) {
+    let mut group = [Series::new("pgbench, append one by one, 32 clients"), series];
     let mut memory = (0.0_f64, 0.0_f64);
     for _ in 0..rounds {
-        let samples = [
-            pgbench(stage, 32, slice).await,
-            delivered(stage, 1, slice).await,
-            delivered(stage, FAN_OUT, slice).await,
-        ];
+        let samples = [pgbench(stage, 32, slice).await, delivered(stage, endpoints, slice).await];
         for Sample { usage, .. } in &samples {
             memory = (memory.0.max(usage.api_memory), memory.1.max(usage.worker_memory));
         }
@@ -94,7 +104,7 @@ pub(super) async fn end_to_end(stage: &mut Stage, report: &mut Report, Extent { 
     report.group("creates and deliveries, 32 connections", &group);
     report.line("");
     report.line(&format!(
-        "Peak memory so far: API {:.0} MiB, worker {:.0} MiB (wanted: ≤ 64 each).",
+        "Peak memory of it: API {:.0} MiB, worker {:.0} MiB (wanted: ≤ 64 each).",
         memory.0, memory.1
     ));
 }

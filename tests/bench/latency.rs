@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::Extent;
-use super::ceilings::pgbench;
+use super::appends::pgbench;
 use super::deliver::worker;
 use super::report::{Report, Sample, Series, add, median, percentile};
 use super::sink::{Arrival, waits};

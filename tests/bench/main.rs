@@ -11,6 +11,7 @@
 )]
 
 mod api;
+mod appends;
 mod backlog;
 mod ceilings;
 mod connection;
@@ -33,6 +34,7 @@ mod usage;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use api::What;
 use report::Report;
 use stage::Stage;
 
@@ -40,8 +42,11 @@ use stage::Stage;
 const SCENARIOS: &[&str] = &[
     "create",
     "update",
+    "read",
+    "list",
     "drain",
     "e2e",
+    "fanout",
     "latency",
     "costs",
     "isolation",
@@ -129,9 +134,12 @@ async fn measure(report: &mut Report, extent: Extent, wanted: impl Fn(&str) -> b
         let stage = own.as_mut().unwrap_or(&mut shared);
         match *name {
             "create" => api::creates(stage, report, extent).await,
-            "update" => api::others(stage, report, extent).await,
+            "update" => api::others(stage, report, extent, What::Update).await,
+            "read" => api::others(stage, report, extent, What::Read).await,
+            "list" => api::others(stage, report, extent, What::List).await,
             "drain" => deliver::drain(stage, report, extent.rounds).await,
             "e2e" => deliver::end_to_end(stage, report, extent).await,
+            "fanout" => deliver::fan_out(stage, report, extent).await,
             "latency" => latency::measure(report, extent).await,
             "costs" => costs::measure(report).await,
             "isolation" => isolation::measure(stage, report, slice * 3).await,

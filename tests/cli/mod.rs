@@ -1,7 +1,9 @@
 //! The programs from the outside: exit codes, messages, and `calmony dev` as a newcomer runs it.
 
 mod dev;
+mod doctor;
 mod listen;
+mod manual;
 mod operator;
 mod production;
 mod verify;

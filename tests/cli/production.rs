@@ -51,6 +51,7 @@ async fn a_bad_value_stops_the_start_and_names_its_variable() {
         ("calmony", &["serve"], "CALMONY_DATABASE_URL", "mysql://x"),
         ("calmony", &["serve"], "CALMONY_DATABASE_URL", "postgresql://u@h/d?sslmode=require"),
         ("calmony", &["serve"], "CALMONY_LISTEN", "everywhere"),
+        ("calmony", &["serve"], "CALMONY_METRICS_LISTEN", "on"),
         ("calmony", &["serve"], "CALMONY_LOG_FORMAT", "xml"),
         ("calmony", &["dev"], "CALMONY_RETRY_SCHEDULE", "soon"),
         ("outbox-worker", &[], "CALMONY_RETRY_SCHEDULE", "1s,later"),
@@ -89,12 +90,16 @@ async fn what_cannot_be_reached_is_one_clear_line() {
     assert_eq!((said.code, said.stderr.lines().count()), (Some(1), 1), "{}", said.stderr);
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    for (name, arguments, variable) in
-        [("calmony", &["serve"][..], "CALMONY_LISTEN"), ("outbox-worker", &[], "CALMONY_WORKER_LISTEN")]
-    {
+    for (name, arguments, variable) in [
+        ("calmony", &["serve"][..], "CALMONY_LISTEN"),
+        ("calmony", &["serve"], "CALMONY_METRICS_LISTEN"),
+        ("outbox-worker", &[], "CALMONY_WORKER_LISTEN"),
+    ] {
         let key = ("CALMONY_SECRET_KEY", support::system::SECRET_KEY);
+        let free = ["CALMONY_LISTEN", "CALMONY_METRICS_LISTEN"].map(|variable| (variable, "127.0.0.1:0"));
+        let taken = (variable, address.as_str());
         let said =
-            run(name, arguments, &[nowhere[0], key, (variable, &address), ("CALMONY_LOG", "off")]).await;
+            run(name, arguments, &[nowhere[0], key, free[0], free[1], taken, ("CALMONY_LOG", "off")]).await;
         assert!(said.code == Some(1) && said.stderr.contains(variable), "{}", said.stderr);
     }
 }
@@ -109,6 +114,7 @@ async fn help_is_the_reference_of_every_variable() {
         "CALMONY_ALLOW_PORTS",
         "CALMONY_SECRET_KEY",
         "CALMONY_SECRET_KEY_FILE",
+        "CALMONY_METRICS_LISTEN",
         "CALMONY_LOG",
         "CALMONY_LOG_FORMAT",
     ] {
@@ -147,6 +153,7 @@ fn talkative(
             ("CALMONY_LOG", "trace"),
             ("CALMONY_SECRET_KEY", support::system::SECRET_KEY),
             ("CALMONY_STOP_WITH_STDIN", "true"),
+            ("CALMONY_METRICS_LISTEN", "off"),
             listen,
         ])
         .stdin(std::process::Stdio::piped())

@@ -17,6 +17,22 @@ fn root() -> PathBuf {
 
 /// Statements that aren't run for a request, an event or a delivery.
 const COLD: &[&str] = &[
+    "condition",
+    "schema_version",
+    "diagnosis_activity",
+    "diagnosis_server",
+    "diagnosis_expiring",
+    "rebuild_part",
+    "rebuild_lock_objects",
+    "rebuild_mend_objects",
+    "rebuild_make_objects",
+    "rebuild_lock_endpoints",
+    "rebuild_mend_endpoints",
+    "rebuild_make_endpoints",
+    "rebuild_lock_replays",
+    "rebuild_mend_replays",
+    "rebuild_make_replays",
+    "rebuild_remove_objects",
     "workers",
     "take_buckets",
     "release_buckets",

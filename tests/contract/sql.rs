@@ -1,5 +1,7 @@
 //! Every statement of the product is prepared against the real schema, under the role that runs it, and says what it is for.
 
+use calmony_pay::database::rewritten;
+use calmony_pay::log::append_sql;
 use support::Database;
 
 use super::{explained, files, hot_statements};
@@ -21,6 +23,7 @@ fn role(path: &str) -> &'static str {
             "calmony_owner"
         }
         path if path.starts_with("src/log/sql/verify_") => "calmony_reader",
+        path if path.starts_with("src/log/sql/rebuild_") => "calmony_owner",
         path if path.starts_with("src/log/") => "calmony_api",
         path if path.starts_with("src/read/") => "calmony_reader",
         path if path.starts_with("src/outbox/") => "calmony_worker",
@@ -38,10 +41,10 @@ async fn every_statement_is_valid_for_the_role_that_runs_it() {
         let client = database.login_in(role(&path)).await;
         let mut texts = vec![sql.clone()];
         // As they are prepared besides.
-        for (file, parameter) in [("log/sql/append.sql", "$16"), ("outbox/sql/fresh.sql", "$7")] {
-            if path.ends_with(file) {
-                texts.push(calmony_pay::database::fixed(&sql, parameter, "false"));
-            }
+        if path.ends_with("log/sql/append.sql") {
+            texts.extend([append_sql(true, true), append_sql(true, false), append_sql(false, false)]);
+        } else if path.ends_with("outbox/sql/fresh.sql") {
+            texts.push(rewritten(&sql, "$7", "false"));
         }
         for text in texts {
             if let Err(error) = client.prepare(&text).await {

@@ -43,7 +43,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("SystemTime::now", &["src/clock.rs"]),
     ("backoff::", &["src/retry.rs"]),
     ("insert into calmony.event", &["src/log/"]),
-    ("delete from calmony.", &["src/outbox/"]),
+    ("delete from calmony.", &["src/outbox/", "src/log/sql/rebuild_remove_objects.sql"]),
 ];
 
 fn product() -> Vec<(String, String)> {

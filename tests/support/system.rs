@@ -23,6 +23,8 @@ pub struct System {
     pub other_key: String,
     /// Where the API is.
     pub url: String,
+    /// Where the API's metrics are.
+    pub metrics_url: String,
     /// The API's process.
     pub api: Running,
 }
@@ -60,9 +62,10 @@ impl System {
             ("CALMONY_RATE_LIMIT", "off".to_owned()),
         ];
         environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let (api, url) = start("calmony", &["serve"], "CALMONY_LISTEN", environment).await;
+        let Started { process: api, url, metrics_url } =
+            start("calmony", &["serve"], "CALMONY_LISTEN", environment).await;
         let client = Client::new(&url, keys[0].reveal());
-        Self { database, client, other_key: keys[1].reveal().to_owned(), url, api }
+        Self { database, client, other_key: keys[1].reveal().to_owned(), url, metrics_url, api }
     }
 
     /// A worker that may send to loopback, with short retry delays.
@@ -80,7 +83,8 @@ impl System {
             ("CALMONY_ATTEMPT_TIMEOUT", "5s".to_owned()),
         ];
         environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let (process, url) = start("outbox-worker", &[], "CALMONY_WORKER_LISTEN", environment).await;
+        let Started { process, url, .. } =
+            start("outbox-worker", &[], "CALMONY_WORKER_LISTEN", environment).await;
         Worker { process, url }
     }
 
@@ -119,17 +123,26 @@ pub fn kill(pid: u32) {
     assert!(killed.success());
 }
 
+/// A program that runs, and where.
+struct Started {
+    process: Running,
+    url: String,
+    metrics_url: String,
+}
+
 /// Starts a program on a free port and waits until it is ready. A port that somebody else took meanwhile is replaced.
 async fn start(
     name: &'static str,
     arguments: &[&str],
     listen: &'static str,
     environment: Vec<(&'static str, String)>,
-) -> (Running, String) {
+) -> Started {
     for _ in 0..5 {
         let address = format!("127.0.0.1:{}", free_port().unwrap());
         let mut environment = environment.clone();
         environment.push((listen, address.clone()));
+        let metrics = format!("127.0.0.1:{}", free_port().unwrap());
+        environment.push(("CALMONY_METRICS_LISTEN", metrics.clone()));
         if !environment.iter().any(|(name, _)| *name == "CALMONY_LOG") {
             environment
                 .push(("CALMONY_LOG", std::env::var("CALMONY_LOG").unwrap_or_else(|_| "off".to_owned())));
@@ -146,7 +159,7 @@ async fn start(
             _ = running.ended() => false,
         };
         if ready {
-            return (running, url);
+            return Started { process: running, url, metrics_url: format!("http://{metrics}") };
         }
     }
     panic!("{name} does not start");

@@ -29,6 +29,7 @@ use crate::attempt::{Report, Sender};
 use crate::config::WorkerOptions;
 use crate::flight::{Flight, Landing};
 use crate::lanes::Job;
+use crate::metrics::{Metrics, Standing};
 use crate::ownership::Ownership;
 use crate::progress::Progress;
 use operations::{Done, Failing, Operation};
@@ -64,6 +65,7 @@ pub(crate) struct Tools {
     /// For what the worker changes: endpoints that take nothing any more, and replays that are over.
     pub(crate) log: Log,
     pub(crate) progress: Progress,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// A worker at work on one session.
@@ -160,6 +162,7 @@ impl Engine {
                 _ = health.tick() => {
                     self.record_health(Instant::now());
                     self.ask_versions();
+                    self.tell_standing();
                 }
                 _ = partitions.tick() => self.keep_partitions(),
             }
@@ -186,7 +189,9 @@ impl Engine {
             let room_for_retries = retrying < self.in_flight_max.div_ceil(2);
             let Some(job) = self.flight.next_job(room_for_retries, now) else { return };
             let sender = self.tools.sender.clone();
-            self.attempts.spawn(async move { (sender.send(&job.webhook).await, job) });
+            self.attempts.spawn(async move {
+                (sender.send_traced(&job.webhook, &job.key.endpoint, job.attempts + 1).await, job)
+            });
         }
     }
 
@@ -201,6 +206,7 @@ impl Engine {
                         event = &*job.webhook.event, endpoint = job.key.endpoint, attempt = job.attempts + 1,
                         status = report.status, error = report.error, duration = ?report.duration, "attempted"
                     );
+                    self.tools.metrics.attempted(&report);
                     if report.status == Some(GONE) {
                         self.disable(job.key.event.account, &job.key.endpoint, DisabledReason::Gone);
                     }
@@ -230,6 +236,17 @@ impl Engine {
                 // The next attempt comes to the same.
                 Err(error) => tracing::warn!(endpoint = %id, %error, "an endpoint can't be disabled now"),
             }
+        });
+    }
+
+    /// Brings the metrics up to date that nothing else changes.
+    fn tell_standing(&self) {
+        self.tools.metrics.stands(&Standing {
+            buckets: self.ownership.own().len(),
+            cursor: self.cursor,
+            in_flight: self.flight.in_flight(),
+            unwritten: self.flight.settlement.len(),
+            breakers: self.flight.endpoints.breakers(),
         });
     }
 

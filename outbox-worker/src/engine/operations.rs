@@ -35,6 +35,26 @@ pub(super) enum Operation {
     Health,
     Replay,
     Versions,
+    Partitions,
+}
+
+impl Operation {
+    /// Its name in the metrics.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::ReadFresh => "read_fresh",
+            Self::ReadDue => "read_due",
+            Self::Write => "write",
+            Self::Share => "share",
+            Self::Unpark => "unpark",
+            Self::PullIn => "pull_in",
+            Self::Walk => "walk",
+            Self::Health => "health",
+            Self::Replay => "replay",
+            Self::Versions => "versions",
+            Self::Partitions => "partitions",
+        }
+    }
 }
 
 /// What an operation on the session brought.
@@ -109,7 +129,7 @@ impl Engine {
 
     pub(super) fn keep_partitions(&mut self) {
         let days = self.retention_days;
-        self.perform(move |session| async move {
+        self.perform(Operation::Partitions, move |session| async move {
             session.keep_partitions(days).await;
             Ok(Done::Partitioned)
         });
@@ -135,7 +155,7 @@ impl Engine {
         self.busy.insert(Operation::Write);
         self.next_write = now + WRITE_PACE;
         let settlement = std::mem::take(&mut self.flight.settlement);
-        self.perform(move |session| async move {
+        self.perform(Operation::Write, move |session| async move {
             if !settlement.is_empty()
                 && let Err(error) = session.settle(&settlement).await
             {
@@ -150,7 +170,10 @@ impl Engine {
 
     pub(super) fn share(&mut self) {
         if self.busy.insert(Operation::Share) {
-            self.perform(|session| async move { session.workers().await.map(Done::Shared) });
+            self.perform(
+                Operation::Share,
+                |session| async move { session.workers().await.map(Done::Shared) },
+            );
         }
         let own = self.ownership.own();
         if !own.is_empty() && self.busy.insert(Operation::Unpark) {
@@ -178,11 +201,17 @@ impl Engine {
         });
     }
 
-    pub(super) fn perform<F>(&mut self, operation: impl FnOnce(Arc<Session>) -> F)
+    pub(super) fn perform<F>(&mut self, operation: Operation, perform: impl FnOnce(Arc<Session>) -> F)
     where
         F: Future<Output = Result<Done, DatabaseError>> + Send + 'static,
     {
-        self.operations.push(Box::pin(operation(self.session.clone())));
+        let (performed, metrics) = (perform(self.session.clone()), self.tools.metrics.clone());
+        self.operations.push(Box::pin(async move {
+            let began = Instant::now();
+            let done = performed.await;
+            metrics.operated(operation.name(), began.elapsed());
+            done
+        }));
     }
 
     /// Performs what may fail without ending the session, unless that has ended anyway.
@@ -193,7 +222,7 @@ impl Engine {
     ) where
         F: Future<Output = Result<Done, DatabaseError>> + Send + 'static,
     {
-        self.perform(move |session| async move {
+        self.perform(operation, move |session| async move {
             match perform(session.clone()).await {
                 Err(error) if !session.has_ended() => Ok(Done::Aside(operation, error)),
                 result => result,
@@ -208,6 +237,7 @@ impl Engine {
                 self.busy.remove(&Operation::Write);
                 self.failing = None;
                 reconnect.reset();
+                self.tools.metrics.settled(&settlement);
                 self.flight.settled(&settlement);
                 self.want_due |= settlement.has_moved_line();
                 self.ownership.released(&released);
@@ -286,7 +316,9 @@ impl Engine {
         if wanted == 0 {
             self.busy.remove(&Operation::Share);
         } else {
-            self.perform(move |session| async move { session.take_buckets(wanted).await.map(Done::Took) });
+            self.perform(Operation::Share, move |session| async move {
+                session.take_buckets(wanted).await.map(Done::Took)
+            });
         }
     }
 }

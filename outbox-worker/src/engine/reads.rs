@@ -98,14 +98,14 @@ impl Engine {
         let own = own.to_vec();
         if let Some(from) = self.scan.turn(&own, self.want_fresh) {
             self.busy.insert(Operation::ReadFresh);
-            self.perform(move |session| async move {
+            self.perform(Operation::ReadFresh, move |session| async move {
                 session.scan(from, rows(ROWS), &own).await.map(Read::Scanned).map(Done::Read)
             });
         } else if self.want_fresh {
             self.busy.insert(Operation::ReadFresh);
             self.want_fresh = false;
             let (cursor, gaps) = (self.cursor, self.gaps.clone());
-            self.perform(move |session| async move {
+            self.perform(Operation::ReadFresh, move |session| async move {
                 session.fresh(cursor, rows(ROWS), &own, &gaps).await.map(Read::Fresh).map(Done::Read)
             });
         }
@@ -120,7 +120,7 @@ impl Engine {
         let full = self.flight.retries.with_at_least(DUE_OF_EACH / 2);
         let but: Vec<String> = full.chain(self.flight.endpoints.held()).cloned().collect();
         let own = own.to_vec();
-        self.perform(move |session| async move {
+        self.perform(Operation::ReadDue, move |session| async move {
             session.due(rows(ROWS), rows(DUE_OF_EACH), &own, &but).await.map(Read::Due).map(Done::Read)
         });
     }
@@ -140,7 +140,7 @@ impl Engine {
         let own = own.to_vec();
         if let Some((key, after)) = self.flight.endpoints.next_probe(Instant::now()) {
             self.busy.insert(Operation::Walk);
-            self.perform(move |session| async move {
+            self.perform(Operation::Walk, move |session| async move {
                 session.walk(1, &own, &key, after).await.map(|due| Done::Read(Read::Probed(key, due)))
             });
             return;
@@ -150,7 +150,7 @@ impl Engine {
         let next = self.flight.endpoints.walks().find(has_room);
         if let Some((key, after)) = next {
             self.busy.insert(Operation::Walk);
-            self.perform(move |session| async move {
+            self.perform(Operation::Walk, move |session| async move {
                 session
                     .walk(rows(WALK_ROWS), &own, &key, after)
                     .await

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use calmony_pay::domain::envelope::StoredEvent;
 use calmony_pay::outbox::{DeliveryKey, Due, EventKey, Fresh, Target};
+use calmony_pay::trace::TraceContext;
 
 use crate::attempt::Webhook;
 use crate::lanes::Job;
@@ -16,19 +17,20 @@ pub(super) struct Body {
     pub(super) object: Arc<str>,
     event: Arc<str>,
     json: Bytes,
+    trace: Option<TraceContext>,
 }
 
 impl Body {
     pub(super) fn of_fresh(fresh: &Fresh) -> Option<Self> {
         let count = i64::try_from(fresh.targets.len()).unwrap_or(i64::MAX);
-        Self::of((fresh.key, fresh.bucket), &fresh.stream, &fresh.event, count)
+        Self::of((fresh.key, fresh.bucket), &fresh.stream, (&fresh.event, fresh.trace), count)
     }
 
     pub(super) fn of_due(due: &Due) -> Option<Self> {
         Self::of(
             (due.key, due.bucket),
             due.line.as_deref().unwrap_or_default(),
-            &due.event,
+            (&due.event, due.trace),
             due.pending_webhooks,
         )
     }
@@ -36,7 +38,7 @@ impl Body {
     fn of(
         (key, bucket): (EventKey, i16),
         object: &str,
-        event: &StoredEvent,
+        (event, trace): (&StoredEvent, Option<TraceContext>),
         pending_webhooks: i64,
     ) -> Option<Self> {
         match event.render(pending_webhooks) {
@@ -46,6 +48,7 @@ impl Body {
                 object: object.into(),
                 event: event.id.as_str().into(),
                 json: json.into(),
+                trace,
             }),
             Err(error) => {
                 // PostgreSQL has checked that it is JSON. It stays in the outbox, in sight.
@@ -64,7 +67,8 @@ impl Body {
     pub(super) fn job(&self, target: Target) -> Job {
         let key = DeliveryKey { event: self.key, endpoint: target.endpoint };
         let (event, body) = (self.event.clone(), self.json.clone());
-        let webhook = Webhook { event, body, url: target.url, secrets: target.secrets };
+        let (url, secrets, trace) = (target.url, target.secrets, self.trace);
+        let webhook = Webhook { event, body, url, secrets, trace };
         Job {
             key,
             bucket: self.bucket,

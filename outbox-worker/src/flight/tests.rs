@@ -45,7 +45,7 @@ fn fresh(position: i64, endpoints: &[&str]) -> Fresh {
         behind: false,
     };
     let targets = endpoints.iter().map(fresh).collect();
-    Fresh { key: key(position), bucket: 7, stream: "cus_1".to_owned(), event: event(), targets }
+    Fresh { key: key(position), bucket: 7, stream: "cus_1".to_owned(), event: event(), trace: None, targets }
 }
 
 fn due(position: i64, endpoint: &str) -> Due {
@@ -53,6 +53,7 @@ fn due(position: i64, endpoint: &str) -> Due {
         key: key(position),
         bucket: 7,
         attempts: 1,
+        trace: None,
         event: event(),
         status: EndpointStatus::Enabled,
         target: target(endpoint),

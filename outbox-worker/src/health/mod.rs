@@ -6,11 +6,15 @@
 //! it now and again, at an eighth of the time that it has been away, and everything else waits without being attempted.
 //! When a probe succeeds, all that it is owed goes out in the order of the log, due or not.
 
+mod counts;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
 use calmony_pay::outbox::{EndpointKey, Target};
 use tokio::time::Instant;
+
+pub(crate) use counts::BreakerCounts;
 
 /// How many requests to an endpoint that nothing is known of may be in flight.
 const WINDOW_FIRST: usize = 8;

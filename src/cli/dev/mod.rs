@@ -134,16 +134,17 @@ async fn start(
     }
     let environment = Environment {
         url: format!("http://{address}"),
+        metrics_url: free_url()?,
+        worker_url: free_url()?,
         keys: state.keys.clone().unwrap_or_default(),
         database_url: cluster.url_text("calmony"),
         secret_key: state.secret_key.clone(),
         ..Environment::default()
     };
-    let worker_address = format!("127.0.0.1:{}", cluster::free_port()?);
     let api = api(address, &environment)?.start()?;
-    let worker = worker(&worker_address, &environment, &options.retry_schedule)?.start()?;
+    let worker = worker(&environment, &options.retry_schedule)?.start()?;
     wait_ready(&environment.url, READY_TIMEOUT).await?;
-    wait_ready(&format!("http://{worker_address}"), READY_TIMEOUT).await?;
+    wait_ready(&environment.worker_url, READY_TIMEOUT).await?;
     let environment = Environment { api_pid: api.pid(), worker_pid: worker.pid(), ..environment };
     Ok((api, worker, environment))
 }
@@ -155,6 +156,15 @@ fn free_address(wanted: SocketAddr) -> anyhow::Result<SocketAddr> {
     Ok(listener.local_addr()?)
 }
 
+/// A place on this machine where nobody listens.
+fn free_url() -> anyhow::Result<String> {
+    Ok(format!("http://127.0.0.1:{}", cluster::free_port()?))
+}
+
+fn address_of(url: &str) -> String {
+    url.trim_start_matches("http://").to_owned()
+}
+
 fn api(address: SocketAddr, environment: &Environment) -> anyhow::Result<Program> {
     Ok(Program {
         name: "the API",
@@ -164,6 +174,7 @@ fn api(address: SocketAddr, environment: &Environment) -> anyhow::Result<Program
             ("CALMONY_DATABASE_URL", environment.database_url.clone()),
             ("CALMONY_SECRET_KEY", environment.secret_key.clone()),
             ("CALMONY_LISTEN", address.to_string()),
+            ("CALMONY_METRICS_LISTEN", address_of(&environment.metrics_url)),
             ("CALMONY_RATE_LIMIT", "off".to_owned()),
             ("CALMONY_ALLOW_NETWORKS", LOOPBACK.to_owned()),
             ("CALMONY_LOG", child_log()),
@@ -171,7 +182,7 @@ fn api(address: SocketAddr, environment: &Environment) -> anyhow::Result<Program
     })
 }
 
-fn worker(address: &str, environment: &Environment, schedule: &RetrySchedule) -> anyhow::Result<Program> {
+fn worker(environment: &Environment, schedule: &RetrySchedule) -> anyhow::Result<Program> {
     let path = std::env::current_exe()?.with_file_name("outbox-worker");
     if !path.exists() {
         bail!("{} is missing: build it with `cargo build --workspace`", path.display());
@@ -183,7 +194,7 @@ fn worker(address: &str, environment: &Environment, schedule: &RetrySchedule) ->
         environment: vec![
             ("CALMONY_DATABASE_URL", environment.database_url.clone()),
             ("CALMONY_SECRET_KEY", environment.secret_key.clone()),
-            ("CALMONY_WORKER_LISTEN", address.to_owned()),
+            ("CALMONY_WORKER_LISTEN", address_of(&environment.worker_url)),
             ("CALMONY_RETRY_SCHEDULE", schedule.to_string()),
             ("CALMONY_ALLOW_NETWORKS", LOOPBACK.to_owned()),
             ("CALMONY_LOG", child_log()),

@@ -65,6 +65,9 @@ impl State {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Environment {
     pub(super) url: String,
+    /// Where the API's metrics are, and where the worker's are beside its health.
+    pub(super) metrics_url: String,
+    pub(super) worker_url: String,
     pub(super) keys: [String; 2],
     pub(super) database_url: String,
     pub(super) secret_key: String,
@@ -78,8 +81,15 @@ impl Environment {
         let [first, second] = &self.keys;
         let text = format!(
             "CALMONY_URL={}\nCALMONY_API_KEY={first}\nCALMONY_API_KEY_2={second}\nCALMONY_DATABASE_URL={}\n\
-             CALMONY_SECRET_KEY={}\nCALMONY_API_PID={}\nCALMONY_WORKER_PID={}\n",
-            self.url, self.database_url, self.secret_key, self.api_pid, self.worker_pid
+             CALMONY_SECRET_KEY={}\nCALMONY_API_PID={}\nCALMONY_WORKER_PID={}\nCALMONY_METRICS_URL={}/metrics\n\
+             CALMONY_WORKER_METRICS_URL={}/metrics\n",
+            self.url,
+            self.database_url,
+            self.secret_key,
+            self.api_pid,
+            self.worker_pid,
+            self.metrics_url,
+            self.worker_url
         );
         write_private(&folder.join("env"), &text)
     }

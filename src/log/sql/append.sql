@@ -1,22 +1,22 @@
 -- Appends events that waited together, at most one a stream; the triggers derive the rest. Returns the ids that got in:
 -- whoever is missing met another event at its version, or its idempotency key was used before. Arrays, one element an
 -- event: $1 account, $2 id, $3 stream, $4 version, $5 type, $6 deleted, $7 data, $8 previous, $9 request,
--- $10 idempotency key, $11 created, $12 fingerprint (none: no answer is stored), $13 answer, $14 what it is sealed with.
--- $15 the channel on which the commit wakes the workers, or none: such a commit may have to wait for another one's, which no statement's
--- timeout bounds. $16 whether any has a fingerprint; it is replaced by false to
--- prepare the statement for those that have none.
+-- $10 idempotency key, $11 created, $12 fingerprint (none: no answer is stored), $13 answer, $14 what it is sealed with, $15 trace.
+-- $16 the channel on which the commit wakes the workers, or none: such a commit may have to wait for another one's, which no statement's
+-- timeout bounds. $17 whether any has a fingerprint; it is replaced by false to
+-- prepare the statement for those that have none. For a single event `unnest` is replaced by the arrays' first elements.
 with given as materialized (
     select *
-      from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::boolean[], $7::text[], $8::text[],
-                  $9::text[], $10::text[], $11::timestamptz[], $12::bytea[], $13::text[], $14::text[])
+      from unnest(($1::bigint[]), ($2::text[]), ($3::text[]), ($4::bigint[]), ($5::text[]), ($6::boolean[]), ($7::text[]), ($8::text[]),
+                  ($9::text[]), ($10::text[]), ($11::timestamptz[]), ($12::bytea[]), ($13::text[]), ($14::text[]), ($15::text[]))
            as e (account, id, stream, version, type, deleted, data, previous, request_id, idempotency_key, created_at,
-                 fingerprint, answer, sealed_with)
+                 fingerprint, answer, sealed_with, trace)
 ), appended as (
     insert into calmony.event
-           (account, id, stream, version, type, deleted, data, previous, request_id, idempotency_key, created_at)
-    select account, id, stream, version, type, deleted, data::json, previous::json, request_id, idempotency_key, created_at
+           (account, id, stream, version, type, deleted, data, previous, request_id, idempotency_key, created_at, trace)
+    select account, id, stream, version, type, deleted, data::json, previous::json, request_id, idempotency_key, created_at, trace
       from given g
-     where not ($16 and g.fingerprint is not null and exists (
+     where not ($17 and g.fingerprint is not null and exists (
                select from calmony.idempotency i where i.account = g.account and i.key = g.idempotency_key))
         on conflict (account, stream, version) do nothing
     returning id
@@ -26,11 +26,11 @@ with given as materialized (
            (account, slot, key, event, request_id, fingerprint, answer, sealed_with, created_at)
     select g.account, s.slot, g.idempotency_key, g.id, g.request_id, g.fingerprint, g.answer, g.sealed_with, g.created_at
       from appended a
-      join given g on $16 and g.id = a.id and g.fingerprint is not null
+      join given g on $17 and g.id = a.id and g.fingerprint is not null
      cross join lateral calmony.idempotency_slots(statement_timestamp()) as s (slot)
      -- One order, so that two statements with the same keys don't wait for each other.
      order by g.account, g.idempotency_key collate "C", s.slot
 )
-select id, case when $15::text is not null then pg_notify($15::text, '') end,
-       case when $15::text is not null then set_config('lock_timeout', '1s', true) end
+select id, case when $16::text is not null then pg_notify($16::text, '') end,
+       case when $16::text is not null then set_config('lock_timeout', '1s', true) end
   from appended

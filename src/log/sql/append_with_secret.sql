@@ -1,10 +1,10 @@
 -- Appends one event of an endpoint and the signing secret it brings. $1 to $14 as in append.sql, not as arrays;
 -- $15 the key the secret is sealed with, $16 the sealed secret, $17 seconds for which the earlier secrets go on signing,
--- null where there are none. Touches a row unless another event had that version, or the idempotency key was used before.
+-- null where there are none, $18 trace. Touches a row unless another event had that version, or the idempotency key was used before.
 with appended as (
     insert into calmony.event
-           (account, id, stream, version, type, deleted, data, previous, request_id, idempotency_key, created_at)
-    select $1, $2::text, $3::text, $4, $5, $6, $7::text::json, $8::text::json, $9, $10::text, $11
+           (account, id, stream, version, type, deleted, data, previous, request_id, idempotency_key, created_at, trace)
+    select $1, $2::text, $3::text, $4, $5, $6, $7::text::json, $8::text::json, $9, $10::text, $11, $18
      where $12::bytea is null
         or not exists (select from calmony.idempotency i where i.account = $1 and i.key = $10::text)
         on conflict (account, stream, version) do nothing

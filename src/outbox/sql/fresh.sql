@@ -24,7 +24,7 @@ with next as materialized (
 select c.account, c.position, c.bucket, c.is_late,
        e.id::text, e.type, e.created_at, e.version, e.data::text, e.previous::text, e.request_id, e.idempotency_key,
        coalesce(a.livemode, false), e.stream::text,
-       f.endpoints, f.urls, f.rate_limits, f.paused, f.ordered, f.behind, f.order_gaps, f.versions
+       f.endpoints, f.urls, f.rate_limits, f.paused, f.ordered, f.behind, f.order_gaps, f.versions, e.trace
   from claimed c
   left join calmony.event e on e.account = c.account and e.position = c.position and c.bucket = any ($3::smallint[])
   left join calmony.account a on a.id = e.account

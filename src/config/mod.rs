@@ -3,6 +3,8 @@
 //! Values are parsed into types here, so that nothing is validated later, and a bad value stops the start with a message
 //! that names the flag and the variable.
 
+pub mod check;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -60,6 +62,12 @@ pub struct SecretKeyOptions {
 }
 
 impl SecretKeyOptions {
+    /// Whether any is given.
+    #[must_use]
+    pub const fn is_given(&self) -> bool {
+        self.secret_key.is_some() || self.secret_key_file.is_some()
+    }
+
     /// The keys. There is no start without one.
     pub fn keyring(&self) -> anyhow::Result<Keyring> {
         match (&self.secret_key, &self.secret_key_file) {

@@ -1,0 +1,29 @@
+//! `calmony check-config`: whether the API would start, and work, as it is configured. It changes nothing and listens nowhere.
+
+use anyhow::bail;
+
+use super::serve::ServeOptions;
+use super::table;
+use crate::config::check::{Checked, database, unknown_variables};
+
+/// The configuration, as `calmony serve` takes it.
+#[derive(Debug, clap::Args)]
+pub(super) struct CheckConfigOptions {
+    #[command(flatten)]
+    serve: ServeOptions,
+}
+
+pub(super) async fn run(options: CheckConfigOptions) -> anyhow::Result<()> {
+    // What is wrong with a single value has stopped the command before it came here.
+    let mut checked = vec![Checked::good("values", "every value can be read")];
+    checked.push(unknown_variables());
+    checked.extend(database(options.serve.database(), options.serve.secret_key()).await);
+    let rows = checked
+        .iter()
+        .map(|check| vec![check.verdict().to_owned(), check.about.to_owned(), check.said.clone()]);
+    table::print(&["STATE", "ABOUT", "FOUND"], rows);
+    if checked.iter().any(|check| check.is_wrong) {
+        bail!("the configuration doesn't work");
+    }
+    Ok(())
+}

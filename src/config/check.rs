@@ -1,0 +1,139 @@
+//! Whether a configuration works: for `calmony check-config` and `outbox-worker --check-config`.
+
+use super::{DatabaseOptions, SecretKeyOptions};
+use crate::database::migrate::newest;
+use crate::database::{DatabaseError, DatabaseUrl, Role};
+use crate::read::Reader;
+
+/// Every environment variable that a program of ours reads.
+pub const VARIABLES: &[&str] = &[
+    "CALMONY_ALLOW_NETWORKS",
+    "CALMONY_ALLOW_PORTS",
+    "CALMONY_API_KEY",
+    "CALMONY_ATTEMPT_RETENTION_DAYS",
+    "CALMONY_ATTEMPT_TIMEOUT",
+    "CALMONY_DATABASE_URL",
+    "CALMONY_DATA_DIR",
+    "CALMONY_DISABLE_AFTER",
+    "CALMONY_DRAIN_TIMEOUT",
+    "CALMONY_ENDPOINT_IN_FLIGHT_MAX",
+    "CALMONY_IN_FLIGHT_MAX",
+    "CALMONY_LISTEN",
+    "CALMONY_LISTEN_STATE",
+    "CALMONY_LOG",
+    "CALMONY_LOG_FORMAT",
+    "CALMONY_METRICS_LISTEN",
+    "CALMONY_NO_DEMO",
+    "CALMONY_RATE_LIMIT",
+    "CALMONY_REQUESTS_MAX",
+    "CALMONY_RETRY_SCHEDULE",
+    "CALMONY_SECRET_KEY",
+    "CALMONY_SECRET_KEY_FILE",
+    "CALMONY_STOP_WITH_STDIN",
+    "CALMONY_URL",
+    "CALMONY_WORKER_LISTEN",
+];
+/// Those that are no option of a program: where PostgreSQL's programs are, and what `calmony dev` tells scripts.
+const BESIDES: &[&str] = &[
+    "CALMONY_API_KEY_2",
+    "CALMONY_API_PID",
+    "CALMONY_METRICS_URL",
+    "CALMONY_POSTGRES_BIN",
+    "CALMONY_WORKER_METRICS_URL",
+    "CALMONY_WORKER_PID",
+];
+
+/// Something that was checked.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// What.
+    pub about: &'static str,
+    /// What was found, and what to do where it is wrong.
+    pub said: String,
+    /// Whether the program wouldn't start or work.
+    pub is_wrong: bool,
+}
+
+impl Checked {
+    /// It is as it should be.
+    #[must_use]
+    pub fn good(about: &'static str, said: impl Into<String>) -> Self {
+        Self { about, said: said.into(), is_wrong: false }
+    }
+
+    fn wrong(about: &'static str, said: impl Into<String>) -> Self {
+        Self { about, said: said.into(), is_wrong: true }
+    }
+
+    /// One word for people.
+    #[must_use]
+    pub const fn verdict(&self) -> &'static str {
+        if self.is_wrong { "BAD" } else { "ok" }
+    }
+}
+
+/// Whether there are variables that look like ours and that nobody reads: a misspelt one is silently without effect.
+#[must_use]
+pub fn unknown_variables() -> Checked {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let ours = names.filter(|name| name.starts_with("CALMONY_"));
+    let unknown: Vec<String> =
+        ours.filter(|name| !VARIABLES.iter().chain(BESIDES).any(|known| known == name)).collect();
+    if unknown.is_empty() {
+        Checked::good("variables", "every CALMONY_ variable is one that a program reads")
+    } else {
+        Checked::wrong("variables", format!("nobody reads {}; is it misspelt?", unknown.join(", ")))
+    }
+}
+
+/// The database: whether it answers, whether the login may take the roles, the schema, and the keys that secrets are sealed with.
+pub async fn database(database: &DatabaseOptions, secret_key: &SecretKeyOptions) -> Vec<Checked> {
+    let url = &database.database_url;
+    let mut checked = Vec::new();
+    for role in [Role::Api, Role::Reader, Role::Worker] {
+        match url.client(role).await {
+            Ok(_) => checked.push(Checked::good("role", format!("the login may work as {}", role.name()))),
+            Err(error) => checked.push(Checked::wrong("role", format!("{}: {error}", role.name()))),
+        }
+    }
+    if checked.iter().any(|check| check.is_wrong) {
+        return checked;
+    }
+    checked.push(schema(url).await.unwrap_or_else(|error| Checked::wrong("schema", error.to_string())));
+    checked.push(keys(url, secret_key).await);
+    checked
+}
+
+async fn schema(url: &DatabaseUrl) -> Result<Checked, DatabaseError> {
+    let applied = Reader::open(url)?.schema_version().await?;
+    let (about, known) = ("schema", newest());
+    Ok(if applied < known {
+        Checked::wrong(about, format!("version {applied}, and {known} is wanted; run `calmony migrate`"))
+    } else {
+        Checked::good(about, format!("version {applied}"))
+    })
+}
+
+async fn keys(url: &DatabaseUrl, secret_key: &SecretKeyOptions) -> Checked {
+    let about = "sealing keys";
+    let (keyring, stored) = match (secret_key.keyring(), Reader::open(url)) {
+        (Ok(keyring), Ok(reader)) => (keyring, reader.key_ids().await),
+        (Err(error), _) => return Checked::wrong(about, format!("{error:#}")),
+        (_, Err(error)) => return Checked::wrong(about, error.to_string()),
+    };
+    match stored {
+        Err(error) => Checked::wrong(about, error.to_string()),
+        Ok(stored) => {
+            let unknown: Vec<&str> =
+                stored.iter().filter(|id| !keyring.has(id)).map(String::as_str).collect();
+            if unknown.is_empty() {
+                Checked::good(about, format!("new secrets are sealed with {}", keyring.current()))
+            } else {
+                Checked::wrong(
+                    about,
+                    format!("stored secrets are sealed with {}, which isn't given", unknown.join(", ")),
+                )
+            }
+        }
+    }
+}

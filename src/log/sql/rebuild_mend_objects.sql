@@ -1,0 +1,14 @@
+-- Makes objects stand as their last events left them. $1 accounts, $2 ids; they are locked.
+update calmony.object o
+   set version = e.version, data = e.data, deleted = e.deleted, created_at = f.created_at, updated_at = e.created_at
+  from unnest($1::bigint[], $2::text[]) as k (account, id)
+ cross join lateral (
+       select version, data, deleted, created_at
+         from calmony.event
+        where account = k.account and stream = k.id
+        order by version desc
+        limit 1) e
+  join calmony.event f on f.account = k.account and f.stream = k.id and f.version = 1
+ where o.account = k.account and o.id = k.id
+   and (o.version, o.data::text, o.deleted, o.created_at, o.updated_at)
+       is distinct from (e.version, e.data::text, e.deleted, f.created_at, e.created_at)

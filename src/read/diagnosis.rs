@@ -1,0 +1,126 @@
+//! What can be wrong with the database that the product stands on, for `calmony doctor`.
+
+use std::time::{Duration, SystemTime};
+
+use super::Reader;
+use super::condition::Condition;
+use crate::clock;
+use crate::database::{DatabaseError, DatabaseUrl, Role};
+
+/// The server.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
+pub struct Server {
+    /// Its version.
+    pub version: String,
+    /// How many seconds its clock is ahead of this machine's; negative when it is behind.
+    pub clock_ahead_seconds: f64,
+    /// Whether commits reach the disk.
+    pub fsync: bool,
+    /// Whether a torn page can be mended after a crash.
+    pub full_page_writes: bool,
+    /// When a commit is acknowledged.
+    pub synchronous_commit: String,
+    /// Whether dead rows are cleaned up by themselves.
+    pub autovacuum: bool,
+    /// Whether it is a standby, which takes no writes.
+    pub is_standby: bool,
+    /// Connections that are open, of all databases.
+    pub connections: i64,
+    /// How many there may be.
+    pub connections_max: i64,
+    /// How many transactions ago the oldest row was frozen. At two thousand million PostgreSQL stops taking writes.
+    pub transactions_old: i64,
+    /// Whether this login sees what other logins' sessions do.
+    pub sees_all: bool,
+}
+
+/// Somebody who keeps dead rows from being cleaned up.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Holder {
+    /// A transaction, a prepared one, or a replication slot.
+    pub kind: String,
+    /// Whose.
+    pub who: String,
+    /// Since how many seconds; none where it isn't known.
+    pub seconds: Option<f64>,
+}
+
+/// All that there is to judge.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Diagnosis {
+    /// The server.
+    pub server: Server,
+    /// The work.
+    pub condition: Condition,
+    /// Who holds the horizon for more than a minute, at most 20.
+    pub holders: Vec<Holder>,
+    /// Endpoints whose former secret stops signing within a day.
+    pub secrets_ending: i64,
+    /// API keys that end within a week.
+    pub keys_ending: i64,
+    /// The last migration that was applied.
+    pub schema_version: i64,
+    /// The keys that signing secrets are sealed with.
+    pub key_ids: Vec<String>,
+}
+
+/// Asks the database everything. What sessions do is asked under the login itself, which sees more than the reader's role does.
+pub async fn diagnose(url: &DatabaseUrl) -> Result<Diagnosis, DatabaseError> {
+    let login = url.login_client().await?;
+    let asked_at = clock::now().system_time();
+    let row = login.query_one(include_str!("sql/diagnosis_server.sql"), &[]).await?;
+    let answered_at = clock::now().system_time();
+    let server = Server {
+        version: row.get("version"),
+        clock_ahead_seconds: ahead(row.get("now"), asked_at, answered_at),
+        fsync: row.get("fsync"),
+        full_page_writes: row.get("full_page_writes"),
+        synchronous_commit: row.get("synchronous_commit"),
+        autovacuum: row.get("autovacuum"),
+        is_standby: row.get("is_standby"),
+        connections: row.get("connections"),
+        connections_max: row.get("connections_max"),
+        transactions_old: row.get("transactions_old"),
+        sees_all: row.get("sees_all"),
+    };
+    let holders = login.query(include_str!("sql/diagnosis_activity.sql"), &[]).await?;
+    let holders =
+        holders.iter().map(|row| Holder { kind: row.get(0), who: row.get(1), seconds: row.get(2) }).collect();
+    let client = url.client(Role::Reader).await?;
+    let ending = client.query_one(include_str!("sql/diagnosis_expiring.sql"), &[]).await?;
+    let reader = Reader::open(url)?;
+    Ok(Diagnosis {
+        server,
+        condition: reader.condition().await?,
+        holders,
+        secrets_ending: ending.get("secrets"),
+        keys_ending: ending.get("keys"),
+        schema_version: reader.schema_version().await?,
+        key_ids: reader.key_ids().await?,
+    })
+}
+
+/// By how many seconds a clock that said `told` between two instants is ahead of them; zero where it is between them.
+fn ahead(told: SystemTime, asked_at: SystemTime, answered_at: SystemTime) -> f64 {
+    let seconds = |later: SystemTime, earlier: SystemTime| {
+        later.duration_since(earlier).map_or(0.0, |duration: Duration| duration.as_secs_f64())
+    };
+    // This machine's clock is read in whole milliseconds.
+    let (ahead, behind) = (seconds(told, answered_at), seconds(asked_at, told));
+    let difference = ahead - behind;
+    if difference.abs() < 0.002 { 0.0 } else { difference }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_between_question_and_answer_is_right() {
+        let at = |millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
+        assert!(ahead(at(1_005), at(1_000), at(1_010)).abs() < f64::EPSILON);
+        assert!((ahead(at(5_000), at(1_000), at(2_000)) - 3.0).abs() < 1e-9);
+        assert!((ahead(at(1_000), at(4_000), at(5_000)) + 3.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,73 @@
+-- The condition of the whole system. Counts end at a million, so that a backlog of any length costs a bounded time.
+-- Indexes: outbox_position, delivery_due, event_positions_are_unique, endpoint_fails_since_one_time.
+with recursive owing as (
+    (select account, endpoint, due_at
+       from calmony.delivery
+      where state = 'owed'
+      order by account, endpoint, due_at
+      limit 1)
+    union all
+    select next.account, next.endpoint, next.due_at
+      from owing o
+     cross join lateral (
+           select account, endpoint, due_at
+             from calmony.delivery
+            where state = 'owed' and (account, endpoint) > (o.account, o.endpoint)
+            order by account, endpoint, due_at
+            limit 1) next
+), due as (
+    select o.due_at, exists (select from calmony.endpoint_failing f where f.account = o.account and f.endpoint = o.endpoint) as failing
+      from owing o
+     where o.due_at < statement_timestamp()
+    union all
+    -- What nobody has looked at yet, whoever it is for.
+    (select e.created_at, false
+       from calmony.outbox o
+       join calmony.event e on e.account = o.account and e.position = o.position
+      order by o.position
+      limit 1)
+), age as (
+    select coalesce(extract(epoch from statement_timestamp() - min(due_at) filter (where not failing)), 0)::float8 as of_working,
+           coalesce(extract(epoch from statement_timestamp() - min(due_at) filter (where failing)), 0)::float8 as of_failing
+      from due
+), state as (
+    select count(*) filter (where state = 'owed') as owed, count(*) filter (where state = 'parked') as parked,
+           count(*) filter (where state = 'exhausted') as exhausted
+      from (select state from calmony.delivery limit 1000000) d
+), endpoints as (
+    select count(*) filter (where status = 'enabled' and not paused) as enabled,
+           count(*) filter (where status = 'enabled' and paused) as paused,
+           count(*) filter (where status = 'disabled') as disabled
+      from calmony.endpoint
+), replays as (
+    select count(*) as running,
+           coalesce(sum(r.until_position - coalesce(
+               (select min(p.position) from calmony.replay_progress p where p.account = r.account and p.replay = r.id),
+               r.after_position)), 0)::bigint as remaining
+      from calmony.replay r
+     where r.status = 'running'
+), locks as (
+    select count(*) filter (where l.objid = 1000) as workers, count(*) filter (where l.objid < 64) as buckets
+      from pg_locks l
+     where l.locktype = 'advisory' and l.classid = 1129270605 and l.objsubid = 2 and l.granted
+       and l.database = (select oid from pg_database where datname = current_database())
+), days as (
+    select count(*) as ahead
+      from pg_inherits i
+      join pg_class c on c.oid = i.inhrelid
+     where i.inhparent = 'calmony.attempt'::regclass and c.relname ~ '^attempt_[0-9]{8}$'
+       and to_date(substr(c.relname, 9), 'YYYYMMDD') >= (statement_timestamp() at time zone 'utc')::date
+)
+select greatest(0, age.of_working) as oldest_due, greatest(0, age.of_failing) as oldest_due_of_failing,
+       (select count(*) from (select from calmony.outbox limit 1000000) o) as outbox,
+       state.owed, state.parked, state.exhausted,
+       endpoints.enabled, endpoints.paused, endpoints.disabled,
+       (select count(*) from calmony.endpoint_failing) as failing,
+       replays.running as replays_running, greatest(0, replays.remaining) as replays_left,
+       locks.workers, locks.buckets as buckets_owned,
+       (select last_value from calmony.event_position_seq) as log_position,
+       pg_stat_get_dead_tuples('calmony.outbox'::regclass) as outbox_dead,
+       pg_stat_get_dead_tuples('calmony.delivery'::regclass) as delivery_dead,
+       days.ahead as partition_days,
+       exists (select from calmony.attempt_default) as has_strays
+  from age, state, endpoints, replays, locks, days

@@ -1,0 +1,120 @@
+//! What PostgreSQL can append without the product: `pgbench` of the same row, as an API would append it that doesn't combine appends,
+//! and by the statement that combines them.
+
+use std::time::Duration;
+
+use calmony_pay::cli::dev::programs;
+use calmony_pay::database::WAKE_CHANNEL;
+use calmony_pay::log::append_sql;
+use tokio::process::Command;
+
+use super::report::Sample;
+use super::stage::Stage;
+
+/// The columns of one append as the API makes it for a customer, in the order of the statement that combines them. `u` is the rest
+/// of an id. A colon before a letter would be a variable to pgbench.
+const COLUMNS: [(&str, &str); 11] = [
+    ("account", "1"),
+    ("id", "'evt_01' || u"),
+    ("stream", "'cus_01' || u"),
+    ("version", "1"),
+    ("type", "'customer.created'"),
+    ("deleted", "false"),
+    (
+        "data",
+        "'{\"id\":\"cus_01' || u || '\",\"object\":\"customer\",\"address\": null,\"balance\": 0,\"created\": 1795297802,\"currency\": null,\
+        \"default_source\": null,\"delinquent\": false,\"description\": null,\"discount\": null,\"email\": null,\
+        \"invoice_settings\":{\"custom_fields\": null,\"default_payment_method\": null,\"footer\": null,\"rendering_options\": null},\
+        \"livemode\": false,\"metadata\":{\"plan\":\"pro\"},\"name\":\"Ada Lovelace\",\"phone\": null,\"preferred_locales\":[],\
+        \"shipping\": null,\"tax_exempt\":\"none\",\"test_clock\": null}'",
+    ),
+    ("previous", "null"),
+    ("request_id", "'req_01' || u"),
+    ("idempotency_key", "null"),
+    ("created_at", "now()"),
+];
+/// The rest of an id, which rises with time as the API's own do.
+const ID: &str = "select lpad(upper(to_hex((extract(epoch from clock_timestamp()) * 1000000)::bigint)), 14, '0') \
+    || upper(substr(md5(random()::text), 1, 10)) as u";
+
+/// By which statement an event is appended.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum How {
+    /// A plain INSERT of one row, whose commit wakes nobody.
+    Plain,
+    /// The statement by which the API appends many events that wait together; here one.
+    Combined,
+    /// The statement by which it appends an event that comes alone.
+    Alone,
+    /// The same, and the commit wakes the workers, as it does with such an event.
+    AloneAndWaking,
+}
+
+impl How {
+    fn sql(self) -> String {
+        match self {
+            Self::Plain => plain(),
+            Self::Combined => combined(false, "null"),
+            Self::Alone => combined(true, "null"),
+            Self::AloneAndWaking => combined(true, &format!("'{WAKE_CHANNEL}'")),
+        }
+    }
+}
+
+fn plain() -> String {
+    let (names, values): (Vec<_>, Vec<_>) = COLUMNS.into_iter().unzip();
+    let data =
+        |value: &str| if value.starts_with("'{") { format!("({value})::json") } else { value.to_owned() };
+    let values: Vec<_> = values.into_iter().map(data).collect();
+    format!(
+        "insert into calmony.event ({}) select {} from ({ID}) made;\n",
+        names.join(", "),
+        values.join(", ")
+    )
+}
+
+/// The API's own statement, for one event or for many, with the values in the place of its parameters.
+fn combined(is_one: bool, wake_on: &str) -> String {
+    let sql = append_sql(is_one, false).replace("$16", wake_on);
+    let sql =
+        ["$15", "$14", "$13", "$12"].iter().fold(sql, |sql, parameter| sql.replace(parameter, "array[null]"));
+    let with_values = COLUMNS.iter().enumerate().rev().fold(sql, |sql, (index, (_, value))| {
+        // What needs no id is a constant, as a parameter would be.
+        let value = if value.contains("|| u") {
+            format!("(select array[{value}] from made)")
+        } else {
+            format!("array[{value}]")
+        };
+        sql.replace(&format!("${}", index + 1), &value)
+    });
+    let lines: Vec<_> = with_values.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+    let one_line = lines.join(" ").replacen("with ", &format!("with made as materialized ({ID}), "), 1);
+    format!("{one_line};\n")
+}
+
+/// Transactions a second of pgbench, under the API's role, triggers and all.
+pub(super) async fn pgbench(stage: &Stage, clients: u32, slice: Duration) -> Sample {
+    pgbench_of(stage, How::Plain, clients, slice).await
+}
+
+/// The same, of another statement.
+pub(super) async fn pgbench_of(stage: &Stage, how: How, clients: u32, slice: Duration) -> Sample {
+    let script = std::env::temp_dir().join(format!("calmony-bench-{}.sql", std::process::id()));
+    std::fs::write(&script, how.sql()).unwrap();
+    let threads = clients.min(2);
+    let output = Command::new(programs::find().unwrap().join("pgbench"))
+        .args(["-n", "-M", "prepared", "-c", &clients.to_string(), "-j", &threads.to_string()])
+        .args(["-T", &slice.as_secs().to_string(), "-f"])
+        .arg(&script)
+        .arg(&stage.system.database.url)
+        .env("PGOPTIONS", "-c role=calmony_api")
+        .output()
+        .await
+        .unwrap();
+    std::fs::remove_file(&script).unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let number = |line: &str| line.split(' ').next()?.parse().ok();
+    let rate = text.lines().find_map(|line| number(line.strip_prefix("tps = ")?));
+    let rate = rate.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)));
+    Sample::of_rate(rate)
+}

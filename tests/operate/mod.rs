@@ -1,0 +1,4 @@
+//! The operator's side, over the real programs: metrics, the system's condition, and what else is looked at at night.
+
+mod metrics;
+mod traces;
