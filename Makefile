@@ -22,6 +22,11 @@ test-sdk: postgres ## Run the official Stripe packages for Python and Node again
 	$(CARGO) build --package calmony-pay --package outbox-worker
 	./scripts/test-sdk
 
+.PHONY: test-browser
+test-browser: postgres ## Run the dashboard in a real Chromium (SCREENSHOTS=1: write docs/screenshots anew)
+	$(CARGO) build --package calmony-pay --package outbox-worker
+	SCREENSHOTS=$(SCREENSHOTS) ./scripts/test-browser
+
 .PHONY: fuzz
 fuzz: postgres ## Hold the API against its contract with schemathesis (EXAMPLES=…)
 	$(CARGO) build --package calmony-pay --package outbox-worker

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::say;
 use crate::clock::Timestamp;
+use crate::domain::diff::{self, Change};
 
 /// Prints rows below their headings, without lines between.
 pub(super) fn print(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
@@ -39,45 +40,6 @@ pub(super) fn rfc3339(at: Timestamp) -> String {
 
 /// What an event changed, a line a field: the former value and the new one.
 pub(super) fn changes(event: &Value) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let (Some(previous), Some(object)) =
-        (event.pointer("/data/previous_attributes"), event.pointer("/data/object"))
-    {
-        compare("", previous, object, &mut lines);
-    }
-    lines
-}
-
-fn compare(path: &str, was: &Value, is: &Value, lines: &mut Vec<String>) {
-    match (was, is) {
-        (Value::Object(was), Value::Object(is)) => {
-            for (name, was) in was {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                compare(&path, was, is.get(name).unwrap_or(&Value::Null), lines);
-            }
-        }
-        _ => lines.push(format!("{path}: {was} -> {is}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    #[test]
-    fn changes_name_their_fields_within_hashes_too() {
-        let event = json!({ "data": {
-            "object": { "id": "cus_1", "name": "Ada", "metadata": { "plan": "pro" }, "phone": null },
-            "previous_attributes": { "name": null, "metadata": { "plan": "free", "trial": "yes" } },
-        } });
-        assert_eq!(
-            super::changes(&event),
-            [
-                r#"metadata.plan: "free" -> "pro""#,
-                r#"metadata.trial: "yes" -> null"#,
-                r#"name: null -> "Ada""#
-            ]
-        );
-        assert!(super::changes(&json!({ "data": { "object": {} } })).is_empty());
-    }
+    let line = |Change { field, was, is }| format!("{field}: {was} -> {is}");
+    diff::changes(event).into_iter().map(line).collect()
 }

@@ -35,6 +35,40 @@ fn changed(before: &Map<String, Value>, after: &Map<String, Value>) -> Option<Ma
     (!previous.is_empty()).then_some(previous)
 }
 
+/// A field that an event changed, or a field of a hash within: its name with dots, and both values as JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// `metadata.plan`.
+    pub field: String,
+    /// What it was.
+    pub was: String,
+    /// What it is.
+    pub is: String,
+}
+
+/// What an event changed, as its `previous_attributes` say.
+#[must_use]
+pub fn changes(event: &Value) -> Vec<Change> {
+    let mut all = Vec::new();
+    let parts = (event.pointer("/data/previous_attributes"), event.pointer("/data/object"));
+    if let (Some(previous), Some(object)) = parts {
+        compare("", previous, object, &mut all);
+    }
+    all
+}
+
+fn compare(field: &str, was: &Value, is: &Value, all: &mut Vec<Change>) {
+    match (was, is) {
+        (Value::Object(was), Value::Object(is)) => {
+            for (name, was) in was {
+                let field = if field.is_empty() { name.clone() } else { format!("{field}.{name}") };
+                compare(&field, was, is.get(name).unwrap_or(&Value::Null), all);
+            }
+        }
+        _ => all.push(Change { field: field.to_owned(), was: was.to_string(), is: is.to_string() }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -54,6 +88,23 @@ mod tests {
         let expected =
             json!({"name": "Ada", "metadata": {"a": "1", "b": "2", "c": null}, "locales": ["en", "de"]});
         assert_eq!(diff(&before, &after), Some(expected));
+    }
+
+    #[test]
+    fn changes_name_their_fields_within_hashes_too() {
+        let event = json!({ "data": {
+            "object": { "id": "cus_1", "name": "Ada", "metadata": { "plan": "pro" }, "phone": null },
+            "previous_attributes": { "name": null, "metadata": { "plan": "free", "trial": "yes" } },
+        } });
+        let told: Vec<String> = changes(&event)
+            .into_iter()
+            .map(|Change { field, was, is }| format!("{field} {was} {is}"))
+            .collect();
+        assert_eq!(
+            told,
+            [r#"metadata.plan "free" "pro""#, r#"metadata.trial "yes" null"#, r#"name null "Ada""#]
+        );
+        assert!(changes(&json!({ "data": { "object": {} } })).is_empty());
     }
 
     #[test]

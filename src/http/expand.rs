@@ -32,6 +32,7 @@ pub(super) const FIELDS: &[(&str, &[Field])] = &[
     ("Replay", &[EVENT, ENDPOINT]),
     ("ReplayPreview", &[ENDPOINT]),
     ("ReplayWithProgress", &[EVENT, ENDPOINT]),
+    ("WebhookEndpointHealth", &[ENDPOINT]),
 ];
 type Field = (&'static str, &'static [&'static str]);
 const EVENT: Field = ("event", &["Event"]);

@@ -3,7 +3,9 @@
 mod caller;
 mod condition;
 mod customers;
+mod dashboard;
 mod deliveries;
+mod endpoint_health;
 mod error;
 mod events;
 mod expand;
@@ -108,8 +110,14 @@ impl App {
     }
 }
 
-/// The whole API as a service.
+/// The whole as a service: the API and the dashboard, which is a client of it.
 pub fn router(app: App) -> Router {
+    let api = api(app.clone());
+    let pages = dashboard::router(api.clone(), &app);
+    api.merge(pages.layer(from_fn_with_state(app, request::observe)))
+}
+
+fn api(app: App) -> Router {
     let mut api = Router::new();
     for route in routes() {
         api = api.route(route.path, route.handler);

@@ -13,7 +13,9 @@ use utoipa::ToSchema;
 use super::lists::PageParams;
 use super::params::NoParams;
 use super::search::SearchParams;
-use super::{App, customers, deliveries, events, openapi, replays, stream, webhook_endpoints};
+use super::{
+    App, customers, deliveries, endpoint_health, events, openapi, replays, stream, webhook_endpoints,
+};
 use crate::contract::EventType as E;
 use crate::domain::{customer, webhook_endpoint};
 
@@ -181,6 +183,9 @@ fn webhook_endpoints() -> Vec<Route> {
             .summary("Delete an endpoint. Nothing is sent to it any more.")
             .emits(&[E::WebhookEndpointDeleted])
             .answers(&["DeletedWebhookEndpoint"]),
+        get("/v1/webhook_endpoints/{id}/health", endpoint_health::retrieve)
+            .summary("Retrieve how an endpoint is doing: since when it fails, what it is owed, how its newest attempts went.")
+            .answers(&["WebhookEndpointHealth"]),
         post("/v1/webhook_endpoints/{id}/roll_secret", webhook_endpoints::roll_secret)
             .summary("Give an endpoint another signing secret. The earlier ones go on signing for `overlap` seconds.")
             .emits(&[E::WebhookEndpointSecretRolled])

@@ -18,6 +18,8 @@ fn root() -> PathBuf {
 /// Statements that aren't run for a request, an event or a delivery.
 const COLD: &[&str] = &[
     "condition",
+    "overview_now",
+    "overview_attempts",
     "schema_version",
     "diagnosis_activity",
     "diagnosis_server",

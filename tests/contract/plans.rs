@@ -212,7 +212,7 @@ fn arguments(text: &str) -> String {
         filled = format!(
             "{before}'{{1}}', '{{evt_02{n:0>24}}}', array[@customer({customer})], '{{{version}}}', '{{customer.{kind}}}', '{{f}}', \
              array['{{\"object\":\"customer\",\"email\":\"{customer}@example.com\",\"name\":\"Grace Hopper\",\"pad\":\"{pad}\"}}'], \
-             '{{null}}', '{{req_01}}', array[{key}]::text[], array[now()], array[{fingerprint}]::bytea[], '{{null}}', '{{null}}'{after}"
+             '{{null}}', '{{req_01}}', array[{key}]::text[], array[now()], array[{fingerprint}]::bytea[], '{{null}}', '{{null}}', '{{null}}'{after}"
         );
     }
     if let Some((before, attempt)) = text.split_once("@attempt(") {

@@ -9,7 +9,7 @@ use crate::domain::customer::Customer;
 use crate::domain::replay::Replay;
 use crate::domain::webhook_endpoint::WebhookEndpoint;
 use crate::http::expand::FIELDS;
-use crate::http::{deliveries, replays};
+use crate::http::{deliveries, endpoint_health, replays};
 
 /// The schemas of everything that is sent, but for events, lists and errors.
 pub(super) fn all() -> Map<String, Value> {
@@ -27,6 +27,7 @@ pub(super) fn all() -> Map<String, Value> {
     add("ReplayWithProgress", with::<Replay>("progress", progress()));
     add("ReplayPreview", sent(schema_of::<replays::Preview>()));
     add("Delivery", sent(schema_of::<deliveries::Shown<'_>>()));
+    add("WebhookEndpointHealth", sent(schema_of::<endpoint_health::Health>()));
     for (component, fields) in FIELDS {
         for (field, becomes) in *fields {
             if let Some(schema) = all.get_mut(*component).filter(|_| !becomes.is_empty()) {

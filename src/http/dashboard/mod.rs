@@ -1,0 +1,88 @@
+//! `/dashboard`: what an operator of an account sees and does in a browser. Pages are rendered here, and work without a script but
+//! for what moves by itself.
+//!
+//! It is a client of the API like any other, within the process: whatever it shows or does goes through the routes of `/v1` under the
+//! key that somebody signed in with, so that it can do nothing that the key can't. Only the overview and the search for the beginning of
+//! an id read for themselves.
+
+mod api;
+mod assets;
+mod customers;
+mod endpoints;
+mod events;
+mod find;
+mod overview;
+mod replays;
+mod session;
+mod view;
+
+use axum::Router;
+use axum::extract::{FromRef, Request};
+use axum::http::HeaderValue;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{get, post};
+
+use super::App;
+
+/// Nothing from elsewhere, nothing within a page that isn't from a file of ours, no frames.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// What pages are made with: the API as a service, and what the overview reads.
+#[derive(Debug, Clone)]
+pub(super) struct Dashboard {
+    api: Router,
+    app: App,
+}
+
+impl FromRef<Dashboard> for App {
+    fn from_ref(dashboard: &Dashboard) -> Self {
+        dashboard.app.clone()
+    }
+}
+
+/// All pages. `api` answers `/v1`.
+pub(super) fn router(api: Router, app: &App) -> Router {
+    let dashboard = Dashboard { api, app: app.clone() };
+    Router::new()
+        .route("/dashboard", get(overview::page))
+        .route("/dashboard/overview.json", get(overview::figures))
+        .route("/dashboard/find", get(find::find))
+        .route("/dashboard/events", get(events::list))
+        .route("/dashboard/events/{id}", get(events::one))
+        .route("/dashboard/events/{id}/resend", post(events::resend))
+        .route("/dashboard/endpoints", get(endpoints::list))
+        .route("/dashboard/endpoints/{id}", get(endpoints::one))
+        .route("/dashboard/endpoints/{id}/change", post(endpoints::change))
+        .route("/dashboard/endpoints/{id}/roll", post(endpoints::roll))
+        .route("/dashboard/endpoints/{id}/replay", post(replays::start))
+        .route("/dashboard/customers", get(customers::list))
+        .route("/dashboard/customers/{id}", get(customers::one))
+        .route("/dashboard/replays", get(replays::list))
+        .route("/dashboard/replays/{id}", get(replays::one))
+        .route("/dashboard/replays/{id}/progress.json", get(replays::progress))
+        .route("/dashboard/replays/{id}/cancel", post(replays::cancel))
+        .route("/dashboard/sign-out", post(session::sign_out))
+        .route_layer(from_fn_with_state(dashboard.clone(), session::required))
+        .route("/dashboard/sign-in", get(session::ask).post(session::sign_in))
+        .route("/dashboard/assets/{name}", get(assets::serve))
+        .with_state(dashboard)
+        .layer(from_fn(secure))
+}
+
+/// Headers of every page.
+async fn secure(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    // What is shown is somebody's; only files of ours may be kept.
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}

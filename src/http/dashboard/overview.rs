@@ -1,0 +1,51 @@
+//! The overview: how much happens, how it goes out, and what waits.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{Html, IntoResponse as _, Response};
+use serde::Deserialize;
+
+use super::api::Failure;
+use super::session::Session;
+use super::view::Frame;
+use crate::clock::{self, Timestamp};
+use crate::http::App;
+
+/// The most of the past that is told, in seconds.
+const PAST_MAX: u64 = 600;
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct OverviewPage {
+    frame: Frame,
+}
+
+/// The page; its figures come by themselves.
+pub(super) async fn page(session: Session) -> Result<Html<String>, Failure> {
+    Ok(Html(OverviewPage { frame: Frame::new("overview", &session) }.render()?))
+}
+
+/// Since when figures are asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Since {
+    /// Events after this place in the log.
+    position: i64,
+    /// Attempts since that time, in Unix seconds.
+    since: u64,
+}
+
+/// The figures since then, and what waits now.
+pub(super) async fn figures(
+    State(app): State<App>,
+    session: Session,
+    Query(Since { position, since }): Query<Since>,
+) -> Result<Response, Failure> {
+    let earliest = clock::now().seconds().saturating_sub(PAST_MAX);
+    let since = Timestamp::from_seconds(since.max(earliest));
+    let overview =
+        app.reader.overview(session.account, position, since).await.map_err(|_| Failure::Broken)?;
+    let text = serde_json::to_string(&overview).map_err(|_| Failure::Broken)?;
+    Ok(([(CONTENT_TYPE, "application/json")], text).into_response())
+}

@@ -1,0 +1,103 @@
+//! The last minutes of an account, for the dashboard.
+
+use std::time::SystemTime;
+
+use super::Reader;
+use crate::clock::Timestamp;
+use crate::database::DatabaseError;
+
+/// An account now, and how it got there.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Overview {
+    /// Seconds that the delivery has been due which is overdue for the longest time.
+    pub oldest_due: f64,
+    /// Deliveries that wait for a retry or their turn, up to a hundred thousand together with the next two.
+    pub owed: i64,
+    /// Deliveries that wait for their endpoint.
+    pub parked: i64,
+    /// Deliveries that were given up.
+    pub exhausted: i64,
+    /// Endpoints that are enabled.
+    pub enabled: i64,
+    /// Endpoints that have taken nothing since their last success.
+    pub failing: i64,
+    /// PostgreSQL's time, in seconds.
+    pub now: i64,
+    /// The newest event's place in the log.
+    pub position: i64,
+    /// Events by five seconds: the beginning and how many.
+    pub events: Vec<(i64, i64)>,
+    /// Attempts by five seconds.
+    pub attempts: Vec<AttemptSlice>,
+}
+
+/// Attempts of five seconds.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub struct AttemptSlice {
+    /// When they begin, in Unix seconds.
+    pub at: i64,
+    /// How many there were.
+    pub count: i64,
+    /// Those that were taken.
+    pub taken: i64,
+    /// How long the middle one took, in microseconds.
+    pub p50_us: i32,
+    /// How long all but a twentieth took at the most.
+    pub p95_us: i32,
+}
+
+impl Reader {
+    /// The account now; its events after that position (the newest twenty thousand), and its attempts, both not before that time.
+    pub async fn overview(
+        &self,
+        account: i64,
+        position: i64,
+        not_before: Timestamp,
+    ) -> Result<Overview, DatabaseError> {
+        let client = self.client().await?;
+        let now = client.prepare_cached(include_str!("sql/overview_now.sql")).await?;
+        let now = client.query_one(&now, &[&account]).await?;
+        let up_to: i64 = now.get("position");
+        let not_before: SystemTime = not_before.system_time();
+        let events = client.prepare_cached(include_str!("sql/overview_events.sql")).await?;
+        let events = client.query(&events, &[&account, &position, &not_before, &up_to]).await?;
+        let attempts = client.prepare_cached(include_str!("sql/overview_attempts.sql")).await?;
+        let attempts = client.query(&attempts, &[&account, &not_before]).await?;
+        Ok(Overview {
+            oldest_due: now.get("oldest_due"),
+            owed: now.get("owed"),
+            parked: now.get("parked"),
+            exhausted: now.get("exhausted"),
+            enabled: now.get("enabled"),
+            failing: now.get("failing"),
+            now: now.get("now"),
+            position: up_to,
+            events: events.iter().map(|row| (row.get(0), row.get(1))).collect(),
+            attempts: attempts
+                .iter()
+                .map(|row| AttemptSlice {
+                    at: row.get("at"),
+                    count: row.get("count"),
+                    taken: row.get("taken"),
+                    p50_us: row.get("p50_us"),
+                    p95_us: row.get("p95_us"),
+                })
+                .collect(),
+        })
+    }
+
+    /// Ids of the account's objects and events that begin so, at most so many.
+    pub async fn ids_beginning(
+        &self,
+        account: i64,
+        beginning: &str,
+        count_max: i64,
+    ) -> Result<Vec<String>, DatabaseError> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached(include_str!("sql/ids_beginning.sql")).await?;
+        // Ids are ASCII, so that nothing sorts between what begins so and this.
+        let end = format!("{beginning}\u{7f}");
+        let rows = client.query(&statement, &[&account, &beginning, &end, &count_max]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+}

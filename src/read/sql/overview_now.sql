@@ -1,0 +1,39 @@
+-- What an account is owed at this moment. Counts end at a hundred thousand. $1 account.
+-- Indexes: delivery_due, delivery_is_owed_once, endpoint_ids_are_unique, event_positions_are_unique, outbox_rows_are_unique.
+with recursive owing as (
+    (select endpoint, due_at
+       from calmony.delivery
+      where account = $1 and state = 'owed'
+      order by endpoint, due_at
+      limit 1)
+    union all
+    select next.endpoint, next.due_at
+      from owing o
+     cross join lateral (
+           select endpoint, due_at
+             from calmony.delivery
+            where account = $1 and state = 'owed' and endpoint > o.endpoint
+            order by endpoint, due_at
+            limit 1) next
+), state as (
+    select count(*) filter (where state = 'owed') as owed, count(*) filter (where state = 'parked') as parked,
+           count(*) filter (where state = 'exhausted') as exhausted
+      from (select state from calmony.delivery where account = $1 limit 100000) d
+), due as (
+    select min(due_at) as since
+      from (select due_at from owing where due_at < statement_timestamp()
+             union all
+            (select e.created_at
+               from calmony.outbox o
+               join calmony.event e on e.account = o.account and e.position = o.position
+              where o.account = $1
+              order by o.position
+              limit 1)) d
+)
+select coalesce(extract(epoch from statement_timestamp() - due.since), 0)::float8 as oldest_due,
+       state.owed, state.parked, state.exhausted,
+       (select count(*) from calmony.endpoint p where p.account = $1 and p.status = 'enabled') as enabled,
+       (select count(*) from calmony.endpoint_failing f where f.account = $1) as failing,
+       extract(epoch from statement_timestamp())::bigint as now,
+       coalesce((select position from calmony.event where account = $1 order by position desc limit 1), 0) as position
+  from due, state

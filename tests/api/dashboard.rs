@@ -1,0 +1,191 @@
+//! The dashboard against those who mean ill: whoever hasn't signed in, other sites, other accounts, and text that is markup.
+//! What people do there is in `tests/browser`.
+
+use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
+use calmony_pay::log::accounts::create_key;
+use calmony_pay::secret::KeyKind;
+use reqwest::{Client, Method, RequestBuilder, Response};
+use support::System;
+
+/// A browser without a screen.
+struct Browser {
+    client: Client,
+    url: String,
+    cookie: String,
+}
+
+impl Browser {
+    /// Signs in with a key.
+    async fn signed_in(system: &System, key: &str) -> Self {
+        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let mut browser = Self { client, url: system.url.clone(), cookie: String::new() };
+        let form = browser.request(Method::POST, "/dashboard/sign-in", &[("key", key)]);
+        let answer = form.send().await.unwrap();
+        assert_eq!(
+            (answer.status().as_u16(), header(&answer, LOCATION.as_str())),
+            (303, "/dashboard".to_owned())
+        );
+        let cookie = header(&answer, SET_COOKIE.as_str());
+        assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains(key));
+        cookie.split(';').next().unwrap().clone_into(&mut browser.cookie);
+        browser
+    }
+
+    fn request(&self, method: Method, path: &str, form: &[(&str, &str)]) -> RequestBuilder {
+        let text = url_encoded(form);
+        let request = self.client.request(method, format!("{}{path}", self.url)).body(text);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        if self.cookie.is_empty() { request } else { request.header(COOKIE, &self.cookie) }
+    }
+
+    async fn get(&self, path: &str) -> (u16, String) {
+        let answer = self.request(Method::GET, path, &[]).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    async fn post(&self, path: &str, form: &[(&str, &str)]) -> (u16, String) {
+        let answer = self.request(Method::POST, path, form).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// What a form of this session has to bring with it.
+    async fn token(&self) -> String {
+        let (_, page) = self.get("/dashboard").await;
+        let (_, rest) = page.split_once("name=\"token\" value=\"").unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    }
+}
+
+fn header(answer: &Response, name: &str) -> String {
+    answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+}
+
+fn url_encoded(form: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish()
+}
+
+#[tokio::test]
+async fn nothing_is_shown_to_whoever_has_not_signed_in() {
+    let system = System::start().await;
+    let customer = system.client.customer("Ada").await;
+    let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    for path in [
+        "/dashboard",
+        "/dashboard/overview.json",
+        "/dashboard/events",
+        "/dashboard/find?id=cus",
+        &format!("/dashboard/customers/{customer}"),
+    ] {
+        for cookie in ["", "calmony_session=abc", "calmony_session=abc.def", "calmony_session=."] {
+            let request = client.get(format!("{}{path}", system.url)).header(COOKIE, cookie);
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status().as_u16(), 303, "{path} {cookie}");
+            assert!(header(&answer, LOCATION.as_str()).starts_with("/dashboard/sign-in?next="));
+            assert!(!answer.text().await.unwrap().contains(&customer));
+        }
+    }
+    let wrong = client.post(format!("{}/dashboard/sign-in", system.url)).body("key=sk_test_wrong");
+    let wrong = wrong.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
+    assert_eq!((wrong.status().as_u16(), header(&wrong, SET_COOKIE.as_str())), (401, String::new()));
+    for body in ["", "nonsense", "key=%ff"] {
+        let answer = client.post(format!("{}/dashboard/sign-in", system.url)).body(body);
+        let answer = answer.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
+        assert!((400..500).contains(&answer.status().as_u16()), "{body}: {}", answer.status());
+    }
+}
+
+#[tokio::test]
+async fn every_page_forbids_what_is_not_from_here() {
+    let system = System::start().await;
+    let browser = Browser::signed_in(&system, system.client.key()).await;
+    for path in
+        ["/dashboard", "/dashboard/sign-in", "/dashboard/assets/dashboard.js", "/dashboard/events/evt_x"]
+    {
+        let answer = browser.request(Method::GET, path, &[]).send().await.unwrap();
+        let policy = header(&answer, "content-security-policy");
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(header(&answer, "x-frame-options"), "DENY");
+        assert_eq!(header(&answer, "x-content-type-options"), "nosniff");
+        assert_eq!(header(&answer, "cache-control").contains("no-store"), !path.contains("assets"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_or_session_does_nothing() {
+    let system = System::start().await;
+    let (endpoint, _) = system.client.endpoint("http://127.0.0.1:9999/", &["*"]).await;
+    let browser = Browser::signed_in(&system, system.client.key()).await;
+    let token = browser.token().await;
+    let other = Browser::signed_in(&system, system.client.key()).await.token().await;
+    let path = format!("/dashboard/endpoints/{endpoint}/change");
+    for wrong in ["", "x", &other] {
+        assert_eq!(browser.post(&path, &[("change", "pause"), ("token", wrong)]).await.0, 400, "{wrong}");
+    }
+    assert_eq!(browser.post(&path, &[("change", "pause")]).await.0, 400);
+    let elsewhere = browser.request(Method::POST, &path, &[("change", "pause"), ("token", &token)]);
+    let elsewhere = elsewhere.header("sec-fetch-site", "cross-site").send().await.unwrap();
+    assert_eq!(elsewhere.status().as_u16(), 400);
+    let shown = async || system.client.get(&format!("/v1/webhook_endpoints/{endpoint}")).await.ok();
+    assert_eq!(shown().await["paused"], false);
+    assert_eq!(browser.post(&path, &[("change", "pause"), ("token", &token)]).await.0, 303);
+    assert_eq!(shown().await["paused"], true);
+    assert_eq!(browser.get(&path).await.0, 405, "a link does nothing");
+}
+
+#[tokio::test]
+async fn a_session_can_do_what_its_key_can_and_no_more() {
+    let system = System::start().await;
+    let customer = system.client.customer("<script>alert(1)</script>").await;
+    let (endpoint, _) = system.client.endpoint("http://127.0.0.1:9999/", &["*"]).await;
+    let other = Browser::signed_in(&system, &system.other_key).await;
+    for path in [format!("customers/{customer}"), format!("endpoints/{endpoint}")] {
+        let (status, page) = other.get(&format!("/dashboard/{path}")).await;
+        assert!(status == 404 && page.contains("That was not done"), "{path}: {status}");
+    }
+    let (_, found) = other.get("/dashboard/find?id=cus_").await;
+    assert!(!found.contains(&customer));
+    let token = other.token().await;
+    let change = [("change", "pause"), ("token", token.as_str())];
+    assert_eq!(other.post(&format!("/dashboard/endpoints/{endpoint}/change"), &change).await.0, 404);
+
+    let own = Browser::signed_in(&system, system.client.key()).await;
+    let (_, page) = own.get(&format!("/dashboard/customers/{customer}")).await;
+    assert!(page.contains("alert(1)") && !page.contains("<script>alert"), "text is no markup");
+    for odd in ["%3Cscript%3E", "..%2f..%2fhealthz", "cus_%00", "%ff"] {
+        for part in ["customers", "events", "endpoints", "replays"] {
+            let (status, page) = own.get(&format!("/dashboard/{part}/{odd}")).await;
+            assert!((400..500).contains(&status) && !page.contains("<script>"), "{part}/{odd}: {status}");
+        }
+    }
+    for query in [
+        "events?type=%00",
+        "events?delivery_success=maybe",
+        "customers?q=%27%27%27",
+        "find?id=%ff",
+        "overview.json?position=x",
+    ] {
+        let (status, _) = own.get(&format!("/dashboard/{query}")).await;
+        assert!(status < 500, "{query}: {status}");
+    }
+
+    let kind = KeyKind { readonly: true, ..KeyKind::default() };
+    let key = create_key(&system.database.url.parse().unwrap(), "first", kind, None).await.unwrap();
+    let reads = Browser::signed_in(&system, key.reveal()).await;
+    let token = reads.token().await;
+    let change = [("change", "pause"), ("token", token.as_str())];
+    assert_eq!(reads.get(&format!("/dashboard/endpoints/{endpoint}")).await.0, 200);
+    assert_eq!(reads.post(&format!("/dashboard/endpoints/{endpoint}/change"), &change).await.0, 403);
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_key() {
+    let system = System::start().await;
+    let browser = Browser::signed_in(&system, system.client.key()).await;
+    assert_eq!(browser.get("/dashboard").await.0, 200);
+    let admin = system.database.admin().await;
+    admin.batch_execute("update calmony.api_key set revoked_at = now()").await.unwrap();
+    support::eventually("the session is over", async || {
+        (browser.get("/dashboard").await.0 == 303).then_some(())
+    })
+    .await;
+}
