@@ -27,6 +27,26 @@ test-browser: postgres ## Run the dashboard in a real Chromium (SCREENSHOTS=1: w
 	$(CARGO) build --package calmony-pay --package outbox-worker
 	SCREENSHOTS=$(SCREENSHOTS) ./scripts/test-browser
 
+.PHONY: test-failover
+test-failover: postgres ## Kill APIs and workers behind HAProxy under the load of the official Stripe package (SECONDS=…)
+	$(CARGO) build --package calmony-pay --package outbox-worker
+	./scripts/test-failover
+
+.PHONY: test-upgrade
+test-upgrade: postgres ## Upgrade from another version under load, without a call that fails (FROM=… a commit)
+	$(CARGO) build --package calmony-pay --package outbox-worker
+	./scripts/test-upgrade $(FROM)
+
+.PHONY: check-deploy
+check-deploy: postgres ## Check deploy/ with promtool, systemd-analyze, haproxy, lintian and the schemas of Kubernetes
+	$(CARGO) build --release --package calmony-pay --package outbox-worker
+	./scripts/check-deploy
+
+.PHONY: deb
+deb: ## Make the Debian package
+	$(CARGO) build --release --package calmony-pay --package outbox-worker
+	deploy/debian/build
+
 .PHONY: fuzz
 fuzz: postgres ## Hold the API against its contract with schemathesis (EXAMPLES=…)
 	$(CARGO) build --package calmony-pay --package outbox-worker

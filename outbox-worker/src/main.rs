@@ -27,6 +27,7 @@ use calmony_pay::outbox::Session;
 use calmony_pay::retry::Reconnect;
 use calmony_pay::seal::Keyring;
 use calmony_pay::{health as health_check, stop, telemetry, trace};
+use clap::CommandFactory as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +46,9 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 // workers.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("--man") {
+        return print_manual();
+    }
     match start(&calmony_pay::config::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -52,6 +56,12 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints the manual page, for packages; nothing has to be configured for it.
+fn print_manual() -> ExitCode {
+    let printed = clap_mangen::Man::new(WorkerOptions::command()).render(&mut std::io::stdout());
+    if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 async fn start(options: &WorkerOptions) -> anyhow::Result<()> {

@@ -146,3 +146,30 @@ async fn roll(options: RollOptions) -> anyhow::Result<()> {
     say(text(&rolled, "/secret"));
     Ok(())
 }
+
+/// How an endpoint is doing, for people.
+pub(super) fn tell_health(health: &Value) {
+    let number = |place: &str| health.pointer(place).and_then(Value::as_f64).unwrap_or_default();
+    let since = time(health, "/failing_since");
+    let since = if since.is_empty() { "no".to_owned() } else { format!("since {since}") };
+    say(format_args!("HEALTH   failing: {since}"));
+    say(format_args!(
+        "         owed {}, parked {}, given up {}{}",
+        text(health, "/owed"),
+        text(health, "/parked"),
+        text(health, "/exhausted"),
+        match time(health, "/oldest_due").as_str() {
+            "" => String::new(),
+            due => format!("; the first is due {due}"),
+        }
+    ));
+    if number("/attempts/count") > 0.0 {
+        say(format_args!(
+            "         of the newest {} attempts {} were taken, in {} ms (median) and {} ms (95th percentile)",
+            text(health, "/attempts/count"),
+            text(health, "/attempts/succeeded"),
+            text(health, "/attempts/p50"),
+            text(health, "/attempts/p95"),
+        ));
+    }
+}

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::client::{ApiClient, ApiOptions};
 use super::objects::{self, existing, is_event};
 use super::table::text;
-use super::{deliveries, events, object_id, say, say_json};
+use super::{deliveries, endpoints, events, object_id, say, say_json};
 
 /// The newest events of an object whose deliveries are shown, and the newest deliveries of an endpoint.
 const SHOWN: usize = 20;
@@ -31,14 +31,16 @@ struct Story {
     events: Vec<Value>,
     /// Deliveries of those events, or to it where it is an endpoint.
     deliveries: Vec<Value>,
+    /// How it is doing, where it is an endpoint that is there.
+    health: Option<Value>,
 }
 
 pub(super) async fn run(options: LookupOptions) -> anyhow::Result<()> {
     let api = options.api.client()?;
     let story = story(&api, &options.id).await?;
     if options.json {
-        let Story { object, events, deliveries } = story;
-        let told = json!({ "object": object, "events": events, "deliveries": deliveries });
+        let Story { object, events, deliveries, health } = story;
+        let told = json!({ "object": object, "events": events, "deliveries": deliveries, "health": health });
         say_json(&told)?;
     } else {
         tell(&story)?;
@@ -50,10 +52,14 @@ async fn story(api: &ApiClient, id: &str) -> anyhow::Result<Story> {
     let object = existing(api, id).await?;
     if is_event(id) {
         let deliveries = deliveries::of_event(api, id).await?;
-        return Ok(Story { events: vec![object.clone()], object, deliveries });
+        return Ok(Story { events: vec![object.clone()], object, deliveries, health: None });
     }
     let events = events::history(api, id, SHOWN).await?;
-    let deliveries = if text(&object, "/object") == "webhook_endpoint" {
+    let is_endpoint = text(&object, "/object") == "webhook_endpoint";
+    // A deleted one has none.
+    let health =
+        if is_endpoint { api.get(&format!("/v1/webhook_endpoints/{id}/health")).await? } else { None };
+    let deliveries = if is_endpoint {
         api.list(&format!("/v1/webhook_endpoints/{id}/deliveries"), &[], SHOWN).await?
     } else {
         let mut all = Vec::new();
@@ -62,13 +68,17 @@ async fn story(api: &ApiClient, id: &str) -> anyhow::Result<Story> {
         }
         all
     };
-    Ok(Story { object, events, deliveries })
+    Ok(Story { object, events, deliveries, health })
 }
 
-fn tell(Story { object, events, deliveries }: &Story) -> anyhow::Result<()> {
+fn tell(Story { object, events, deliveries, health }: &Story) -> anyhow::Result<()> {
     let first = events.first().context("it has no event")?;
     say(format_args!("{}  {}", text(object, "/id"), text(object, "/object")));
     say_json(object)?;
+    if let Some(health) = health {
+        say("");
+        endpoints::tell_health(health);
+    }
     if first == object {
         events::tell_origin(first);
     } else {

@@ -123,6 +123,7 @@ async fn any_id_has_its_story() {
     assert_eq!(of_event["object"]["id"], event);
     assert_eq!(of_event["deliveries"][0]["webhook_endpoint"], endpoint.as_str());
     let of_endpoint = printed(&system, &["lookup", &endpoint]).await;
+    assert!(of_endpoint.contains("HEALTH   failing: no") && of_endpoint.contains("95th"), "{of_endpoint}");
     assert!(of_endpoint.contains("webhook_endpoint.created") && of_endpoint.contains(event), "{of_endpoint}");
     assert!(!of_endpoint.contains("whsec_"), "secrets stay where they are");
 

@@ -33,7 +33,7 @@ fn names(text: &str) -> BTreeSet<String> {
 }
 
 /// The first column of the tables, for the program that the second one names.
-fn documented(program: &str) -> BTreeSet<String> {
+pub(super) fn documented(program: &str) -> BTreeSet<String> {
     TABLE
         .lines()
         .filter_map(|line| {

@@ -1,4 +1,5 @@
 //! The operator's side, over the real programs: metrics, the system's condition, and what else is looked at at night.
 
+mod deploy;
 mod metrics;
 mod traces;
