@@ -42,7 +42,7 @@ pub(super) async fn creates(stage: &mut Stage, report: &mut Report, Extent { rou
         keyed.samples.push(load(stage, ask, 32, slice).await);
         let ask = stage.creates();
         let samples = [
-            pgbench(stage, 1, slice).await,
+            pgbench_of(stage, How::PlainInAnyOrder, 1, slice).await,
             pgbench_of(stage, How::Combined, 1, slice).await,
             pgbench_of(stage, How::Alone, 1, slice).await,
             pgbench_of(stage, How::AloneAndWaking, 1, slice).await,

@@ -37,11 +37,16 @@ const COLUMNS: [(&str, &str); 11] = [
 const ID: &str = "select lpad(upper(to_hex((extract(epoch from clock_timestamp()) * 1000000)::bigint)), 14, '0') \
     || upper(substr(md5(random()::text), 1, 10)) as u";
 
+/// The same, of a variable of pgbench: it costs the statement nothing to make.
+const GIVEN: &str = "lpad(upper(to_hex(:u::bigint)), 24, '0')";
+
 /// By which statement an event is appended.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum How {
-    /// A plain INSERT of one row, whose commit wakes nobody.
+    /// A plain INSERT of one row, whose commit wakes nobody; ids rise, as the API's do.
     Plain,
+    /// The same with ids in any order, like those of the statements below.
+    PlainInAnyOrder,
     /// The statement by which the API appends many events that wait together; here one.
     Combined,
     /// The statement by which it appends an event that comes alone.
@@ -53,7 +58,8 @@ pub(super) enum How {
 impl How {
     fn sql(self) -> String {
         match self {
-            Self::Plain => plain(),
+            Self::Plain => plain("u", &format!(" from ({ID}) made")),
+            Self::PlainInAnyOrder => format!("{VARIABLE}{}", plain(GIVEN, "")),
             Self::Combined => combined(false, "null"),
             Self::Alone => combined(true, "null"),
             Self::AloneAndWaking => combined(true, &format!("'{WAKE_CHANNEL}'")),
@@ -61,16 +67,19 @@ impl How {
     }
 }
 
-fn plain() -> String {
+/// Sets the variable.
+const VARIABLE: &str = "\\set u random(1, 1000000000000000000)\n";
+
+fn plain(id: &str, from: &str) -> String {
     let (names, values): (Vec<_>, Vec<_>) = COLUMNS.into_iter().unzip();
     let data =
         |value: &str| if value.starts_with("'{") { format!("({value})::json") } else { value.to_owned() };
-    let values: Vec<_> = values.into_iter().map(data).collect();
-    format!(
-        "insert into calmony.event ({}) select {} from ({ID}) made;\n",
-        names.join(", "),
-        values.join(", ")
-    )
+    let values: Vec<_> = values.into_iter().map(|value| with_id(&data(value), id)).collect();
+    format!("insert into calmony.event ({}) select {}{from};\n", names.join(", "), values.join(", "))
+}
+
+fn with_id(value: &str, id: &str) -> String {
+    value.replace("|| u", &format!("|| {id}"))
 }
 
 /// The API's own statement, for one event or for many, with the values in the place of its parameters.
@@ -79,17 +88,10 @@ fn combined(is_one: bool, wake_on: &str) -> String {
     let sql =
         ["$15", "$14", "$13", "$12"].iter().fold(sql, |sql, parameter| sql.replace(parameter, "array[null]"));
     let with_values = COLUMNS.iter().enumerate().rev().fold(sql, |sql, (index, (_, value))| {
-        // What needs no id is a constant, as a parameter would be.
-        let value = if value.contains("|| u") {
-            format!("(select array[{value}] from made)")
-        } else {
-            format!("array[{value}]")
-        };
-        sql.replace(&format!("${}", index + 1), &value)
+        sql.replace(&format!("${}", index + 1), &format!("array[{}]", with_id(value, GIVEN)))
     });
     let lines: Vec<_> = with_values.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
-    let one_line = lines.join(" ").replacen("with ", &format!("with made as materialized ({ID}), "), 1);
-    format!("{one_line};\n")
+    format!("{VARIABLE}{};\n", lines.join(" "))
 }
 
 /// Transactions a second of pgbench, under the API's role, triggers and all.

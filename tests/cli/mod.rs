@@ -2,6 +2,7 @@
 
 mod dev;
 mod doctor;
+mod documented;
 mod listen;
 mod manual;
 mod operator;

@@ -3,7 +3,10 @@
 // `make test-sdk` starts the server and runs this. CALMONY_URL and CALMONY_API_KEY say where it is.
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { join } from "node:path";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { Webhook } from "standardwebhooks";
@@ -149,6 +152,35 @@ describe("webhooks", () => {
     const changed = await stripe.webhookEndpoints.update(endpoint.id, { enabled_events: ["*"], metadata: { team: "a" } });
     assert.deepEqual(changed.enabled_events, ["*"]);
     assert.ok((await all(stripe.webhookEndpoints.list())).includes(endpoint.id));
+  });
+
+  test("the receiver of the documentation takes what is signed, and nothing else", async () => {
+    const pages = readFileSync(join(process.env.DOCS, "RECEIVERS.md"), "utf8");
+    const program = pages.split("## Node\n")[1].split("```js\n")[1].split("```")[0].replace("listen(3000)", "listen(Number(process.env.PORT), '127.0.0.1', () => console.log('listens'))");
+    const file = new URL("documented.mjs", import.meta.url);
+    writeFileSync(file, program);
+    const port = await new Promise((done) => {
+      const probe = createServer().listen(0, "127.0.0.1", () => { const { port } = probe.address(); probe.close(() => done(port)); });
+    });
+    const where = `http://127.0.0.1:${port}/hook`;
+    const made = await stripe.webhookEndpoints.create({ url: where, enabled_events: ["customer.created"] });
+    const child = spawn(process.execPath, [file.pathname], { env: { ...process.env, PORT: String(port), WEBHOOK_SECRET: made.secret }, stdio: ["ignore", "pipe", "inherit"] });
+    let said = "";
+    const until = (what) => new Promise((done) => {
+      const look = () => said.includes(what) && (child.stdout.off("data", look), done());
+      child.stdout.on("data", look);
+      look();
+    });
+    child.stdout.on("data", (data) => { said += data; });
+    try {
+      await until("listens");
+      assert.equal((await fetch(where, { method: "POST", body: "{}" })).status, 400);
+      const customer = await stripe.customers.create({ name: "Ada" });
+      await until(`customer.created ${customer.id}`);
+    } finally {
+      child.kill();
+      await stripe.webhookEndpoints.del(made.id);
+    }
   });
 
   test("any call can be made by hand", async () => {

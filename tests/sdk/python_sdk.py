@@ -5,7 +5,9 @@
 
 import http.server
 import os
+import pathlib
 import queue
+import subprocess
 import threading
 import time
 import unittest
@@ -19,6 +21,12 @@ client = stripe.StripeClient(KEY, base_addresses={"api": URL})
 customers = client.v1.customers
 endpoints = client.v1.webhook_endpoints
 events = client.v1.events
+
+
+def documented(section, language):
+    """The program of a section of docs/RECEIVERS.md."""
+    text = (pathlib.Path(__file__).parents[2] / "docs" / "RECEIVERS.md").read_text()
+    return text.split(f"## {section}\n")[1].split(f"```{language}\n")[1].split("```")[0]
 
 
 def error_of(call, *arguments, **named):
@@ -172,6 +180,26 @@ class Webhooks(unittest.TestCase):
         with self.assertRaises(standardwebhooks.WebhookVerificationError):
             standardwebhooks.Webhook(self.endpoint.secret).verify(body + b" ", lowered)
         self.assertEqual(lowered["webhook-id"], event.id)
+
+    def test_the_receiver_of_the_documentation(self):
+        customers.create({"name": "Ada"})
+        headers, body = self.receiver.next()
+        os.environ["WEBHOOK_SECRET"] = self.endpoint.secret
+        program = {"__name__": "documented"}
+        exec(documented("Python", "python"), program)
+        browser = program["app"].test_client()
+        sent = {"Stripe-Signature": headers["Stripe-Signature"]}
+        self.assertEqual(browser.post("/hook", data=body, headers=sent).status_code, 204)
+        self.assertEqual(browser.post("/hook", data=body + b" ", headers=sent).status_code, 400)
+
+    def test_the_signature_without_a_library(self):
+        customers.create({"name": "Zoë"})
+        headers, body = self.receiver.next()
+        told = {"ID": headers["webhook-id"], "TIMESTAMP": headers["webhook-timestamp"], "BODY": body.decode(),
+                "SECRET": self.endpoint.secret}
+        line = documented("Without a library", "sh")
+        made = subprocess.run(["bash", "-c", line], env={**os.environ, **told}, capture_output=True, check=True, text=True)
+        self.assertIn(f"v1,{made.stdout.strip()}", headers["webhook-signature"].split(" "))
 
     def test_events_tell_what_happened(self):
         made = customers.create({"name": "Grace"})

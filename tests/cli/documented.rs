@@ -1,0 +1,107 @@
+//! Whatever the documentation tells people to type is there: commands with their options, and what `make` is asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::run;
+
+const PAGES: &[(&str, &str)] = &[
+    ("README", include_str!("../../README.md")),
+    ("CONTRIBUTING", include_str!("../../CONTRIBUTING.md")),
+    ("API", include_str!("../../docs/API.md")),
+    ("ARCHITECTURE", include_str!("../../docs/ARCHITECTURE.md")),
+    ("DELIVERY", include_str!("../../docs/DELIVERY.md")),
+    ("GUARANTEES", include_str!("../../docs/GUARANTEES.md")),
+    ("METRICS", include_str!("../../docs/METRICS.md")),
+    ("MIGRATING", include_str!("../../docs/MIGRATING.md")),
+    ("OPERATIONS", include_str!("../../docs/OPERATIONS.md")),
+    ("RECEIVERS", include_str!("../../docs/RECEIVERS.md")),
+    ("SCALING", include_str!("../../docs/SCALING.md")),
+    ("schema", include_str!("../../schema/README.md")),
+];
+const MAKEFILE: &str = include_str!("../../Makefile");
+
+/// What is written as code: between backticks, and the lines of blocks.
+fn code(page: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for (index, part) in page.split("```").enumerate() {
+        if index % 2 == 1 {
+            all.extend(part.lines().map(ToOwned::to_owned));
+        } else {
+            all.extend(part.split('`').skip(1).step_by(2).map(ToOwned::to_owned));
+        }
+    }
+    all
+}
+
+/// The words of a command of ours in a line, without the program's folder and with nothing that is put in or follows.
+fn commands(line: &str) -> Option<(&'static str, Vec<String>)> {
+    let mut words = line.split_whitespace().skip_while(|word| word.contains('='));
+    let program = words.next()?;
+    let program = match program.rsplit('/').next()? {
+        "calmony" => "calmony",
+        "outbox-worker" => "outbox-worker",
+        _ => return None,
+    };
+    let rest = words.take_while(|word| !["#", "|", ">", "&&"].contains(word)).map(ToOwned::to_owned);
+    Some((program, rest.collect()))
+}
+
+#[tokio::test]
+async fn every_command_of_the_documentation_is_there_with_its_options() {
+    let mut helps: BTreeMap<Vec<String>, String> = BTreeMap::new();
+    let mut seen = 0;
+    for (page, text) in PAGES {
+        for line in code(text) {
+            let Some((program, words)) = commands(&line) else { continue };
+            let is_command = |word: &&String| word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+            let mut path: Vec<String> = vec![program.to_owned()];
+            for word in words.iter().take_while(is_command).filter(|word| !word.starts_with('-')) {
+                path.push(word.clone());
+            }
+            // The last words may be arguments: what is no sub-command is one.
+            let help = loop {
+                if let Some(help) = helps.get(&path) {
+                    break help.clone();
+                }
+                let arguments: Vec<&str> =
+                    path.iter().skip(1).map(String::as_str).chain(["--help"]).collect();
+                let said = run(program, &arguments, &[]).await;
+                let names_it = said.stdout.contains(&format!("Usage: {}", path.join(" ")));
+                if said.code == Some(0) && names_it {
+                    helps.insert(path.clone(), said.stdout.clone());
+                    break said.stdout;
+                }
+                assert!(path.len() > 2, "{page}: `{line}` is no command");
+                path.pop();
+            };
+            for option in words.iter().filter(|word| word.starts_with("--")) {
+                let name = option.split('=').next().unwrap().trim_end_matches([',', ';', ']', '.']);
+                let is_there = help.contains(&format!("{name} ")) || help.contains(&format!("{name}\n"));
+                assert!(
+                    is_there || name == "--help" || name == "--version",
+                    "{page}: `{line}` has no {name}"
+                );
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 50, "{seen}");
+}
+
+#[test]
+fn whatever_make_is_asked_for_is_there() {
+    let targets: BTreeSet<&str> = MAKEFILE
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, _)| name)
+        .filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+        .collect();
+    for (page, text) in PAGES {
+        for line in code(text) {
+            if let Some(rest) = line.trim().strip_prefix("make ") {
+                let target = rest.split_whitespace().next().unwrap();
+                assert!(targets.contains(target), "{page}: `{line}`");
+            }
+        }
+    }
+}
