@@ -59,13 +59,21 @@ pub(crate) struct Metrics {
     endpoints: Family<State, Gauge>,
 }
 
+/// What can become of a delivery.
+const OUTCOMES: [&str; 5] = ["delivered", "owed", "in_line", "parked", "exhausted"];
+
 impl Default for Metrics {
     fn default() -> Self {
+        let deliveries = Family::<Became, Counter>::default();
+        for outcome in OUTCOMES {
+            // From zero on, so that the first ones are an increase.
+            drop(deliveries.get_or_create(&Became { outcome }));
+        }
         Self {
             attempts: Family::default(),
             took: durations(),
             phases: Family::new_with_constructor(durations),
-            deliveries: Family::default(),
+            deliveries,
             operations: Family::new_with_constructor(durations),
             settled_together: counts(),
             sessions_lost: Counter::default(),

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
+use tokio::net::TcpListener;
 
 use crate::config::{DatabaseOptions, ParentOptions, SecretKeyOptions, TargetOptions, listen_address};
 use crate::http::load::{Load, RateLimit};
@@ -19,9 +20,9 @@ pub(super) struct ServeOptions {
     /// Where to listen. Port 0 takes a free one
     #[arg(long, env = "CALMONY_LISTEN", default_value = "127.0.0.1:8080", value_parser = listen_address)]
     listen: SocketAddr,
-    /// Where /metrics is served, for Prometheus: an address and a port, or `off`
-    #[arg(long, env = "CALMONY_METRICS_LISTEN", default_value = "127.0.0.1:8082", value_parser = metrics_address)]
-    metrics_listen: MetricsAddress,
+    /// Where /metrics is served, for Prometheus: an address and a port, or `off`; 127.0.0.1:8082 if nothing is said and that is free
+    #[arg(long, env = "CALMONY_METRICS_LISTEN", value_name = "ADDRESS", value_parser = metrics_address)]
+    metrics_listen: Option<MetricsAddress>,
     #[command(flatten)]
     target: TargetOptions,
     #[command(flatten)]
@@ -76,6 +77,30 @@ fn metrics_address(text: &str) -> Result<MetricsAddress, String> {
     Ok(MetricsAddress(Some(address)))
 }
 
+/// Where metrics are served if nothing is said.
+const METRICS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8082);
+
+/// The listener for metrics. An address that was asked for has to be free; the other one needn't be, so that several APIs start on one
+/// machine.
+async fn metrics_listener(asked: Option<MetricsAddress>) -> anyhow::Result<Option<TcpListener>> {
+    match asked {
+        Some(MetricsAddress(None)) => Ok(None),
+        Some(MetricsAddress(Some(address))) => {
+            let listener = http::listen(address).await.with_context(|| {
+                format!("can't listen on {address} (--metrics-listen, CALMONY_METRICS_LISTEN; `off` serves no metrics)")
+            })?;
+            Ok(Some(listener))
+        }
+        None => {
+            let listener = http::listen(METRICS).await;
+            if let Err(error) = &listener {
+                tracing::warn!(%error, address = %METRICS, "no metrics: name another address in CALMONY_METRICS_LISTEN");
+            }
+            Ok(listener.ok())
+        }
+    }
+}
+
 pub(super) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     telemetry::init(&options.log);
     let _traces = trace::export("calmony-api")?;
@@ -88,10 +113,7 @@ pub(super) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let listener = http::listen(options.listen)
         .await
         .with_context(|| format!("can't listen on {} (--listen, CALMONY_LISTEN)", options.listen))?;
-    if let MetricsAddress(Some(address)) = options.metrics_listen {
-        let listener = http::listen(address).await.with_context(|| {
-            format!("can't listen on {address} (--metrics-listen, CALMONY_METRICS_LISTEN; `off` serves no metrics)")
-        })?;
+    if let Some(listener) = metrics_listener(options.metrics_listen).await? {
         tracing::info!(address = %listener.local_addr()?, "metrics are served at /metrics");
         tokio::spawn(http::serve_metrics(listener, app.clone()));
     }

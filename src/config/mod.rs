@@ -7,6 +7,7 @@ pub mod check;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -26,16 +27,26 @@ pub struct DatabaseOptions {
     pub database_url: crate::database::DatabaseUrl,
 }
 
+/// Values with commas between; none in an empty text, as a file of variables may have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Listed<T>(Vec<T>);
+
+fn listed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<Listed<T>, String> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let values = parts.map(|part| part.parse().map_err(|error: T::Err| format!("{part}: {error}")));
+    values.collect::<Result<_, _>>().map(Listed)
+}
+
 /// Where webhooks may be sent to.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TargetOptions {
     /// Private networks that webhooks may be sent to all the same, as CIDR, with commas between: `10.1.0.0/16,fd00::/8`.
     /// The API and the worker have to be told the same
-    #[arg(long, env = "CALMONY_ALLOW_NETWORKS", value_delimiter = ',', value_name = "NETWORKS")]
-    allow_networks: Vec<IpNet>,
+    #[arg(long, env = "CALMONY_ALLOW_NETWORKS", default_value = "", hide_default_value = true, value_name = "NETWORKS", value_parser = listed::<IpNet>)]
+    allow_networks: Listed<IpNet>,
     /// Ports below 1024 that webhooks may be sent to besides 80 and 443, with commas between
-    #[arg(long, env = "CALMONY_ALLOW_PORTS", value_delimiter = ',', value_name = "PORTS")]
-    allow_ports: Vec<u16>,
+    #[arg(long, env = "CALMONY_ALLOW_PORTS", default_value = "", hide_default_value = true, value_name = "PORTS", value_parser = listed::<u16>)]
+    allow_ports: Listed<u16>,
 }
 
 impl TargetOptions {
@@ -43,8 +54,8 @@ impl TargetOptions {
     #[must_use]
     pub fn policy(&self) -> TargetPolicy {
         TargetPolicy {
-            guard: AddressGuard::new(self.allow_networks.clone()),
-            low_ports: self.allow_ports.clone(),
+            guard: AddressGuard::new(self.allow_networks.0.clone()),
+            low_ports: self.allow_ports.0.clone(),
         }
     }
 }
@@ -150,4 +161,16 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 /// An address to listen on, `127.0.0.1:8080`. Port 0 takes a free one.
 pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "expected an address and a port such as 127.0.0.1:8080".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_may_be_empty_and_nothing_else_may_be_wrong() {
+        assert_eq!(listed::<u16>(""), Ok(Listed(Vec::new())));
+        assert_eq!(listed::<u16>("25, 465,"), Ok(Listed(vec![25, 465])));
+        assert!(listed::<u16>("25,x").is_err() && listed::<IpNet>("10.0.0.0/99").is_err());
+    }
 }

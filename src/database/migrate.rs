@@ -1,5 +1,9 @@
 //! Bringing a database up to the schema this version wants. Forward only, safe to run from several places at once.
 
+use std::time::Duration;
+
+use tokio_postgres::error::SqlState;
+
 use super::{DatabaseError, DatabaseUrl, Role};
 
 mod embedded {
@@ -8,6 +12,26 @@ mod embedded {
 
 /// The advisory lock under which migrations run; refinery itself takes none.
 const MIGRATION_LOCK: i64 = 0x0043_414C_4D4D_4947;
+
+/// How long a migration waits for a lock, how often it is tried again, and after which pause: a minute in all, in which others get their turn.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+const LOCK_TRIES: usize = 30;
+const LOCK_PAUSE: Duration = Duration::from_secs(1);
+
+/// Whether a migration had to wait too long for somebody's lock, or met somebody who waited for its.
+fn is_lock_timeout(error: &refinery::Error) -> bool {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(inner) = cause {
+        let code = inner.downcast_ref::<tokio_postgres::Error>().and_then(tokio_postgres::Error::code);
+        if code.is_some_and(|code| {
+            [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED].contains(code)
+        }) {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
+}
 
 /// Why a database could not be brought up to date. What had been applied before stays applied.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +42,13 @@ pub enum MigrateError {
     /// A migration failed, or one that was applied is not the one this version has.
     #[error("{0}")]
     Migration(#[from] refinery::Error),
+}
+
+/// The version of the last migration that was applied, as that role sees it; zero where there is none.
+pub async fn applied(url: &DatabaseUrl, role: Role) -> Result<i64, DatabaseError> {
+    let client = url.client(role).await?;
+    let row = client.query_one(include_str!("../read/sql/schema_version.sql"), &[]).await?;
+    Ok(row.get(0))
 }
 
 /// The version of the newest migration that this program knows.
@@ -34,7 +65,32 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, MigrateError> {
     login.execute("select pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await.map_err(DatabaseError::from)?;
     login.batch_execute(include_str!("../../schema/roles.sql")).await.map_err(DatabaseError::from)?;
     let mut owner = url.client(Role::Owner).await?;
-    let report =
-        embedded::migrations::runner().set_migration_table_name("migration").run_async(&mut owner).await?;
-    Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
+    // Who waits for a lock keeps everybody else waiting behind it: rather try again.
+    owner
+        .batch_execute(&format!("set lock_timeout = '{}ms'", LOCK_TIMEOUT.as_millis()))
+        .await
+        .map_err(DatabaseError::from)?;
+    let (mut applied, mut tries) = (Vec::new(), 0);
+    loop {
+        let mut runner = embedded::migrations::runner();
+        runner.set_migration_table_name("migration");
+        match runner.run_async(&mut owner).await {
+            Ok(report) => {
+                applied.extend(report.applied_migrations().iter().map(ToString::to_string));
+                return Ok(applied);
+            }
+            Err(error) if tries < LOCK_TRIES && is_lock_timeout(&error) => {
+                tries += 1;
+                // What was applied before it stays applied.
+                applied.extend(
+                    error
+                        .report()
+                        .into_iter()
+                        .flat_map(|report| report.applied_migrations().iter().map(ToString::to_string)),
+                );
+                tokio::time::sleep(LOCK_PAUSE).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }

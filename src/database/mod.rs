@@ -240,7 +240,7 @@ fn refusal(error: &tokio_postgres::Error) -> String {
         SqlState::UNDEFINED_TABLE | SqlState::INVALID_SCHEMA_NAME | SqlState::UNDEFINED_FUNCTION => {
             "; has `calmony migrate` been run?"
         }
-        SqlState::UNDEFINED_OBJECT | SqlState::INVALID_PARAMETER_VALUE => {
+        SqlState::UNDEFINED_OBJECT | SqlState::INVALID_PARAMETER_VALUE | SqlState::INSUFFICIENT_PRIVILEGE => {
             "; is the login a member of the role? has `calmony migrate` been run?"
         }
         _ => "",

@@ -125,7 +125,7 @@ fn api(app: App) -> Router {
     let ready = app.reader.clone();
     let health = health_router(move || {
         let reader = ready.clone();
-        async move { reader.ping().await.is_ok() }
+        async move { reader.is_ready().await }
     });
     api.route_layer(from_fn_with_state(app.clone(), idempotency::once))
         .route_layer(from_fn_with_state(app.clone(), expand::answers))

@@ -57,9 +57,12 @@ fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S
 impl Reader {
     /// The condition now.
     pub async fn condition(&self) -> Result<Condition, DatabaseError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(include_str!("sql/condition.sql")).await?;
-        let row = client.query_one(&statement, &[]).await?;
+        let mut client = self.client().await?;
+        // Whoever asks doesn't wait longer, and the next one to use the connection mustn't either.
+        let moment = client.build_transaction().read_only(true).start().await?;
+        moment.batch_execute("set local statement_timeout = '3s'").await?;
+        let statement = moment.prepare_cached(include_str!("sql/condition.sql")).await?;
+        let row = moment.query_one(&statement, &[]).await?;
         let number = |name: &str| row.get::<_, i64>(name);
         let age = |name: &str| Duration::try_from_secs_f64(row.get(name)).unwrap_or_default();
         Ok(Condition {

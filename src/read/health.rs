@@ -8,7 +8,7 @@ use crate::contract::WebhookEndpoint;
 use crate::database::DatabaseError;
 use crate::id::Id;
 
-/// So many of the newest attempts are looked at.
+/// So many attempts are looked at, those of the newest events.
 pub const ATTEMPTS: i64 = 200;
 
 /// An endpoint's condition.

@@ -14,9 +14,13 @@ pub mod page;
 pub mod replays;
 pub mod search;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use deadpool_postgres::Client;
 use prometheus_client::registry::Registry;
 
+use crate::database::migrate::newest;
 use crate::database::{DatabaseError, DatabaseUrl, Pool, Role};
 use feed::Decided;
 use keys::KnownKeys;
@@ -31,13 +35,20 @@ pub struct Reader {
     pool: Pool,
     decided: Decided,
     known_keys: KnownKeys,
+    /// Whether the schema was found to be new enough; it never gets older.
+    has_schema: Arc<AtomicBool>,
 }
 
 impl Reader {
     /// Opens the database for reading. Connections are made when they are first needed.
     pub fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
         let pool = url.pool(Role::Reader, CONNECTIONS)?;
-        Ok(Self { pool, decided: Decided::new(url), known_keys: KnownKeys::default() })
+        Ok(Self {
+            pool,
+            decided: Decided::new(url),
+            known_keys: KnownKeys::default(),
+            has_schema: Arc::default(),
+        })
     }
 
     /// Registers what reading counts.
@@ -45,8 +56,17 @@ impl Reader {
         self.pool.register(registry, "calmony_read_pool_wait_seconds");
     }
 
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<(), DatabaseError> {
+    /// Whether the database answers, and has all that this version needs of it.
+    pub async fn is_ready(&self) -> bool {
+        if self.has_schema.load(Ordering::Relaxed) {
+            return self.ping().await.is_ok();
+        }
+        let has_schema = self.schema_version().await.is_ok_and(|version| version >= newest());
+        self.has_schema.store(has_schema, Ordering::Relaxed);
+        has_schema
+    }
+
+    async fn ping(&self) -> Result<(), DatabaseError> {
         self.client().await?.execute("select", &[]).await?;
         Ok(())
     }

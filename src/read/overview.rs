@@ -1,6 +1,6 @@
 //! The last minutes of an account, for the dashboard.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio_postgres::Row;
 
@@ -10,8 +10,10 @@ use crate::database::DatabaseError;
 
 /// The most attempts that are looked at.
 const ATTEMPTS_MAX: i64 = 50_000;
-/// Where there are more: those of so long.
-const LAST: Duration = Duration::from_secs(10);
+/// Seconds that are counted together.
+const SLICE: i64 = 5;
+/// Events aren't older than so many seconds.
+const PAST: u32 = 600;
 
 /// An account now, and how it got there.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -54,26 +56,32 @@ pub struct AttemptSlice {
 }
 
 impl Reader {
-    /// The account now; its events after that position (the newest twenty thousand), and its attempts, both not before that time.
+    /// The account now; its events after that position (the newest twenty thousand), and its attempts of so many last seconds, or of
+    /// fewer where there are very many.
     pub async fn overview(
         &self,
         account: i64,
         position: i64,
-        not_before: Timestamp,
+        seconds: u32,
     ) -> Result<Overview, DatabaseError> {
         let client = self.client().await?;
         let now = client.prepare_cached(include_str!("sql/overview_now.sql")).await?;
         let now = client.query_one(&now, &[&account]).await?;
-        let up_to: i64 = now.get("position");
-        let not_before: SystemTime = not_before.system_time();
+        let (up_to, clock): (i64, i64) = (now.get("position"), now.get("now"));
+        // Whole slices, as they are shown.
+        let since = |seconds: u32| {
+            let at = u64::try_from(clock / SLICE * SLICE - i64::from(seconds)).unwrap_or_default();
+            Timestamp::from_seconds(at).system_time()
+        };
         let events = client.prepare_cached(include_str!("sql/overview_events.sql")).await?;
-        let events = client.query(&events, &[&account, &position, &not_before, &up_to]).await?;
+        let events = client.query(&events, &[&account, &position, &since(PAST), &up_to]).await?;
         drop(client);
-        let mut attempts = self.attempts_since(account, not_before).await?;
-        if attempts.iter().map(|slice| slice.count).sum::<i64>() >= ATTEMPTS_MAX {
-            // So many in a short time: the last moments alone.
-            let last = now.get::<_, SystemTime>("clock") - LAST;
-            attempts = self.attempts_since(account, not_before.max(last)).await?;
+        let mut attempts = Vec::new();
+        for seconds in [seconds, 10, 5, 0].into_iter().filter(|shorter| *shorter <= seconds) {
+            attempts = self.attempts_since(account, since(seconds)).await?;
+            if attempts.iter().map(|slice| slice.count).sum::<i64>() < ATTEMPTS_MAX {
+                break;
+            }
         }
         Ok(Overview {
             oldest_due: now.get("oldest_due"),
@@ -82,7 +90,7 @@ impl Reader {
             exhausted: now.get("exhausted"),
             enabled: now.get("enabled"),
             failing: now.get("failing"),
-            now: now.get("now"),
+            now: clock,
             position: up_to,
             events: events.iter().map(|row| (row.get(0), row.get(1))).collect(),
             attempts,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use calmony_pay::config::check::VARIABLES;
+use support::system::readiness_on;
 use support::{Database, System};
 
 use super::run;
@@ -23,6 +24,16 @@ async fn completions_and_manual_pages_know_every_command() {
     for page in ["calmony.1", "calmony-serve.1", "calmony-replay-start.1"] {
         assert!(out.join(page).is_file(), "{page}");
     }
+}
+
+#[tokio::test]
+async fn an_api_is_not_ready_before_its_schema_is_there() {
+    let database = Database::fresh().await;
+    assert_eq!(readiness_on(&database).await, 200);
+    let newest = "(select max(version) from calmony.migration)";
+    let admin = database.admin().await;
+    admin.batch_execute(&format!("delete from calmony.migration where version = {newest}")).await.unwrap();
+    assert_eq!(readiness_on(&database).await, 503);
 }
 
 /// The variables that a help text names.

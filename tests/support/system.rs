@@ -108,6 +108,26 @@ impl System {
     }
 }
 
+/// What an API says of whether it is ready, that is started on that database.
+pub async fn readiness_on(database: &Database) -> u16 {
+    let address = format!("127.0.0.1:{}", free_port().unwrap());
+    let environment = vec![
+        ("CALMONY_DATABASE_URL", database.url.clone()),
+        ("CALMONY_SECRET_KEY", SECRET_KEY.to_owned()),
+        ("CALMONY_LISTEN", address.clone()),
+        ("CALMONY_METRICS_LISTEN", "off".to_owned()),
+        ("CALMONY_LOG", "off".to_owned()),
+    ];
+    let arguments = vec!["serve".to_owned()];
+    let _running =
+        Program { name: "calmony", path: program("calmony"), arguments, environment }.start().unwrap();
+    eventually("the API says whether it is ready", async || {
+        let answer = http().get(format!("http://{address}/readyz")).send().await;
+        answer.ok().map(|answer| answer.status().as_u16())
+    })
+    .await
+}
+
 /// The path of one of the product's programs, beside this test's own.
 #[must_use]
 pub fn program(name: &str) -> PathBuf {

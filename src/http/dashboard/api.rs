@@ -33,6 +33,21 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// A form that can't be read.
+    pub(super) fn unreadable(said: &str) -> Self {
+        let (parts, _) = ApiError::MalformedBody(said.to_owned()).into_response().into_parts();
+        Self::Refused(Box::new(parts), said.to_owned())
+    }
+
+    /// The same answer as the API's own.
+    pub(super) fn of(error: ApiError) -> Self {
+        let (parts, _) = error.into_response().into_parts();
+        Self::Refused(
+            Box::new(parts),
+            "Not now: too much is asked at once, or the database is away.".to_owned(),
+        )
+    }
+
     /// What the API said, for the page that was asked from.
     pub(super) fn said(&self) -> &str {
         match self {
@@ -65,23 +80,25 @@ impl ApiClient {
     pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Node, Failure> {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         let place = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-        self.call(Method::GET, &place, String::new()).await
+        self.call(Method::GET, &place, String::new(), "").await
     }
 
-    /// Does something.
-    pub(super) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Result<Node, Failure> {
+    /// Does something, once, however often a form is sent.
+    pub(super) async fn post(&self, path: &str, form: &[(&str, &str)], once: &str) -> Result<Node, Failure> {
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        self.call(Method::POST, path, form).await
+        self.call(Method::POST, path, form, once).await
     }
 
-    async fn call(&self, method: Method, place: &str, body: String) -> Result<Node, Failure> {
-        let request = Request::builder()
+    async fn call(&self, method: Method, place: &str, body: String, once: &str) -> Result<Node, Failure> {
+        let mut request = Request::builder()
             .method(method)
             .uri(place)
             .header(AUTHORIZATION, format!("Bearer {}", self.key))
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Body::from(body))
-            .map_err(|_| Failure::Broken)?;
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if !once.is_empty() {
+            request = request.header("idempotency-key", once);
+        }
+        let request = request.body(Body::from(body)).map_err(|_| Failure::Broken)?;
         let Ok(response) = self.api.clone().call(request).await;
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, ANSWER_MAX).await.map_err(|_| Failure::Broken)?;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::api::{ApiClient, Failure};
 use super::events::{Done, segment};
+use super::replays::Typed;
 use super::session::{Posted, Session};
 use super::view::{Frame, Node, Pager};
 use crate::contract::EventType;
@@ -103,15 +104,16 @@ struct EndpointPage {
     types: Vec<&'static str>,
     /// A signing secret that was just made.
     secret: String,
-    /// What a replay would come to, where that was asked for.
+    /// What a replay would come to, where that was asked for, and what was asked.
     preview: Option<Node>,
+    form: Typed,
 }
 
 async fn page(
     session: &Session,
     id: &str,
     frame: Frame,
-    (secret, preview): (String, Option<Node>),
+    (secret, preview, form): (String, Option<Node>, Typed),
 ) -> Result<Html<String>, Failure> {
     let path = format!("/v1/webhook_endpoints/{}", segment(id));
     let node = session.api.get(&path, &[]).await?;
@@ -119,7 +121,7 @@ async fn page(
         session.api.get(&format!("{path}/deliveries"), &[("limit", DELIVERIES)]).await?.nodes("/data");
     let endpoint = health(&session.api, node).await;
     let types = EventType::ALL.iter().map(|known| known.as_str()).collect();
-    Ok(Html(EndpointPage { frame, endpoint, deliveries, types, secret, preview }.render()?))
+    Ok(Html(EndpointPage { frame, endpoint, deliveries, types, secret, preview, form }.render()?))
 }
 
 /// One endpoint.
@@ -129,17 +131,17 @@ pub(super) async fn one(
     Query(done): Query<Done>,
 ) -> Result<Html<String>, Failure> {
     let frame = Frame::new("endpoints", &session).saying(done.said());
-    page(&session, &id, frame, (String::new(), None)).await
+    page(&session, &id, frame, (String::new(), None, Typed::default())).await
 }
 
 /// The same with what a replay would come to.
 pub(super) async fn with_preview(
     session: &Session,
     id: &str,
-    preview: Node,
+    (preview, typed): (Node, Typed),
 ) -> Result<Html<String>, Failure> {
     let frame = Frame::new("endpoints", session);
-    page(session, id, frame, (String::new(), Some(preview))).await
+    page(session, id, frame, (String::new(), Some(preview), typed)).await
 }
 
 /// Pauses, resumes, enables or disables it.
@@ -148,10 +150,11 @@ pub(super) async fn change(Path(id): Path<String>, posted: Posted) -> Result<Red
         "pause" => ("paused", "true"),
         "resume" => ("paused", "false"),
         "disable" => ("disabled", "true"),
-        _ => ("disabled", "false"),
+        "enable" => ("disabled", "false"),
+        _ => return Err(Failure::unreadable("It isn't clear what to change.")),
     };
     let id = segment(&id);
-    posted.session.api.post(&format!("/v1/webhook_endpoints/{id}"), &[change]).await?;
+    posted.post(&format!("/v1/webhook_endpoints/{id}"), &[change]).await?;
     Ok(Redirect::to(&format!("/dashboard/endpoints/{id}?done=changed")))
 }
 
@@ -159,7 +162,7 @@ pub(super) async fn change(Path(id): Path<String>, posted: Posted) -> Result<Red
 pub(super) async fn roll(Path(id): Path<String>, posted: Posted) -> Result<Html<String>, Failure> {
     let overlap = [("overlap", posted.field("overlap"))];
     let path = format!("/v1/webhook_endpoints/{}/roll_secret", segment(&id));
-    let rolled = posted.session.api.post(&path, &overlap).await?;
+    let rolled = posted.post(&path, &overlap).await?;
     let frame = Frame::new("endpoints", &posted.session).saying("It has another signing secret.");
-    page(&posted.session, &id, frame, (rolled.text("/secret"), None)).await
+    page(&posted.session, &id, frame, (rolled.text("/secret"), None, Typed::default())).await
 }

@@ -174,7 +174,7 @@ pub(super) fn segment(id: &str) -> String {
 pub(super) async fn resend(Path(id): Path<String>, posted: Posted) -> Result<Redirect, Failure> {
     let id = segment(&id);
     let endpoint = [("webhook_endpoint", posted.field("webhook_endpoint"))];
-    posted.session.api.post(&format!("/v1/events/{id}/retry"), &endpoint).await?;
+    posted.post(&format!("/v1/events/{id}/retry"), &endpoint).await?;
     Ok(Redirect::to(&format!("/dashboard/events/{id}?done=resent")))
 }
 

@@ -56,8 +56,9 @@ pub(super) async fn find(
     // PostgreSQL's text has no NUL, and nothing but a prefix begins with less than that.
     let is_id = wanted.len() >= 3 && wanted.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let ids = if is_id {
+        let _place = app.load.enter().await.map_err(Failure::of)?;
         let found = app.reader.ids_beginning(session.account, &wanted, FOUND_MAX).await;
-        found.map_err(|_| Failure::Broken)?
+        found.map_err(|error| Failure::of(error.into()))?
     } else {
         Vec::new()
     };

@@ -9,11 +9,10 @@ use serde::Deserialize;
 use super::api::Failure;
 use super::session::Session;
 use super::view::Frame;
-use crate::clock::{self, Timestamp};
 use crate::http::App;
 
 /// The most of the past that is told, in seconds.
-const PAST_MAX: u64 = 600;
+const PAST_MAX: u32 = 600;
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -32,20 +31,20 @@ pub(super) async fn page(session: Session) -> Result<Html<String>, Failure> {
 pub(super) struct Since {
     /// Events after this place in the log.
     position: i64,
-    /// Attempts since that time, in Unix seconds.
-    since: u64,
+    /// Attempts of so many last seconds.
+    seconds: u32,
 }
 
 /// The figures since then, and what waits now.
 pub(super) async fn figures(
     State(app): State<App>,
     session: Session,
-    Query(Since { position, since }): Query<Since>,
+    Query(Since { position, seconds }): Query<Since>,
 ) -> Result<Response, Failure> {
-    let earliest = clock::now().seconds().saturating_sub(PAST_MAX);
-    let since = Timestamp::from_seconds(since.max(earliest));
-    let overview =
-        app.reader.overview(session.account, position, since).await.map_err(|_| Failure::Broken)?;
+    let _place = app.load.enter().await.map_err(Failure::of)?;
+    let seconds = seconds.min(PAST_MAX);
+    let overview = app.reader.overview(session.account, position, seconds).await;
+    let overview = overview.map_err(|error| Failure::of(error.into()))?;
     let text = serde_json::to_string(&overview).map_err(|_| Failure::Broken)?;
     Ok(([(CONTENT_TYPE, "application/json")], text).into_response())
 }

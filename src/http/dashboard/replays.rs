@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::{Path, Query};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use std::time::UNIX_EPOCH;
 
 use super::api::Failure;
 use super::endpoints::{Part, with_preview};
@@ -12,16 +13,21 @@ use super::session::{Posted, Session};
 use super::view::{Frame, Node, Pager};
 
 /// Times are typed as a browser's field for them has it, which is understood as UTC.
-fn seconds(typed: &str) -> Option<String> {
+fn seconds(typed: &str) -> Result<Option<String>, Failure> {
+    if typed.is_empty() {
+        return Ok(None);
+    }
     let text = if typed.len() == 16 { format!("{typed}:00Z") } else { format!("{typed}Z") };
-    let at = humantime::parse_rfc3339(&text).ok()?;
-    Some(at.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs().to_string())
+    let at = humantime::parse_rfc3339(&text).ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    // Left out, it would be a replay without that bound.
+    let at = at.ok_or_else(|| Failure::unreadable("A time looks like 2026-11-22T10:00."))?;
+    Ok(Some(at.as_secs().to_string()))
 }
 
 /// Counts what a replay would come to, or starts it.
 pub(super) async fn start(Path(id): Path<String>, posted: Posted) -> Result<Response, Failure> {
     let id = segment(&id);
-    let (from, until) = (seconds(posted.field("from")), seconds(posted.field("until")));
+    let (from, until) = (seconds(posted.field("from"))?, seconds(posted.field("until"))?);
     let counts = posted.field("do") == "count";
     let mut form = vec![("dry_run", if counts { "true" } else { "false" })];
     let fields = [
@@ -35,11 +41,37 @@ pub(super) async fn start(Path(id): Path<String>, posted: Posted) -> Result<Resp
     if posted.field("only_failed") == "true" {
         form.push(("only_failed", "true"));
     }
-    let answer = posted.session.api.post(&format!("/v1/webhook_endpoints/{id}/replay"), &form).await?;
+    let answer = posted.post(&format!("/v1/webhook_endpoints/{id}/replay"), &form).await?;
     if counts {
-        return Ok(with_preview(&posted.session, &id, answer).await?.into_response());
+        let typed = Typed::of(&posted);
+        return Ok(with_preview(&posted.session, &id, (answer, typed)).await?.into_response());
     }
     Ok(Redirect::to(&format!("/dashboard/replays/{}?done=started", answer.text("/id"))).into_response())
+}
+
+/// What was typed into the form of a replay, so that what is started is what was counted.
+#[derive(Debug, Default)]
+pub(super) struct Typed {
+    pub(super) from: String,
+    pub(super) until: String,
+    pub(super) kind: String,
+    pub(super) object: String,
+    pub(super) rate_limit: String,
+    pub(super) only_failed: bool,
+}
+
+impl Typed {
+    fn of(posted: &Posted) -> Self {
+        let text = |name| posted.field(name).to_owned();
+        Self {
+            from: text("from"),
+            until: text("until"),
+            kind: text("type"),
+            object: text("object"),
+            rate_limit: text("rate_limit"),
+            only_failed: posted.field("only_failed") == "true",
+        }
+    }
 }
 
 #[derive(Template)]
@@ -88,7 +120,7 @@ pub(super) async fn progress(session: Session, Path(id): Path<String>) -> Result
 /// Ends it.
 pub(super) async fn cancel(Path(id): Path<String>, posted: Posted) -> Result<Redirect, Failure> {
     let id = segment(&id);
-    posted.session.api.post(&format!("/v1/replays/{id}/cancel"), &[]).await?;
+    posted.post(&format!("/v1/replays/{id}/cancel"), &[]).await?;
     Ok(Redirect::to(&format!("/dashboard/replays/{id}?done=canceled")))
 }
 
@@ -96,9 +128,10 @@ pub(super) async fn cancel(Path(id): Path<String>, posted: Posted) -> Result<Red
 mod tests {
     #[test]
     fn a_browsers_time_is_read_as_utc() {
-        assert_eq!(super::seconds("2026-11-22T10:00").as_deref(), Some("1795341600"));
-        assert_eq!(super::seconds("2026-11-22T10:00:01").as_deref(), Some("1795341601"));
-        assert_eq!(super::seconds(""), None);
-        assert_eq!(super::seconds("tomorrow"), None);
+        let told = |typed| super::seconds(typed).ok();
+        assert_eq!(told("2026-11-22T10:00"), Some(Some("1795341600".to_owned())));
+        assert_eq!(told("2026-11-22T10:00:01"), Some(Some("1795341601".to_owned())));
+        assert_eq!(told(""), Some(None));
+        assert_eq!(told("tomorrow"), None, "not a replay of everything");
     }
 }

@@ -1,12 +1,12 @@
 //! Signing in: with an API key, which from then on is in a cookie, sealed, so that the browser doesn't have it. It ends after half a
-//! day, with the key, or when somebody signs out. Any process that has the sealing key opens it; none keeps it.
+//! day, or with the key; signing out takes it from the browser. Any process that has the sealing key opens it; none keeps it.
 
 use askama::Template;
 use axum::Form;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request, State};
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::Dashboard;
 use super::api::{ApiClient, Failure};
-use super::view::problem;
+use super::view::{Node, problem};
 use crate::clock;
 use crate::http::error::ApiError;
 use crate::seal::Keyring;
@@ -77,12 +77,16 @@ pub(super) async fn required(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Failure> {
-    let wanted = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
+    // What was to be done isn't done by coming back.
+    let is_page = *request.method() == Method::GET;
+    let wanted = request.uri().path_and_query().filter(|_| is_page).map(ToString::to_string);
+    let wanted = wanted.unwrap_or_else(|| "/dashboard".to_owned());
     let Some(content) = open(request.headers(), &dashboard.app.keyring) else {
         return Ok(to_sign_in(&wanted));
     };
-    let known = dashboard.app.reader.key(&content.key).await.map_err(|_| Failure::Broken)?;
+    let known = dashboard.app.reader.key(&content.key).await.map_err(|error| Failure::of(error.into()))?;
     let Some(known) = known.filter(|known| !known.expired) else { return Ok(to_sign_in(&wanted)) };
+    dashboard.app.load.count(known.id).map_err(Failure::of)?;
     let api = ApiClient { api: dashboard.api, key: content.key };
     request.extensions_mut().insert(Session {
         api,
@@ -114,6 +118,11 @@ pub(super) struct Posted {
 }
 
 impl Posted {
+    /// Does what the form asks for, by a call of the API, once.
+    pub(super) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Result<Node, Failure> {
+        self.session.api.post(path, form, self.field("once")).await
+    }
+
     /// A field; empty where it isn't there.
     pub(super) fn field(&self, name: &str) -> &str {
         self.fields.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.trim())
@@ -150,7 +159,11 @@ impl<S: Send + Sync> FromRequest<S> for Posted {
 
 /// Whether a request comes from a page of ours, as far as the browser says.
 fn is_from_here(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none")
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let site = text("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none");
+    // Where the former isn't sent, as over plain HTTP.
+    let origin = text("origin").and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+    site && (text("origin").is_none() || origin == text("host"))
 }
 
 #[derive(Template)]

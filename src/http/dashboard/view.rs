@@ -76,6 +76,11 @@ impl Frame {
         Self { said: said.into(), ..self }
     }
 
+    /// What a form is known by, so that what is sent twice is done once.
+    pub(super) fn once() -> String {
+        format!("dashboard-{:032x}", rand::random::<u128>())
+    }
+
     /// What marks the part of the navigation that the page is of.
     pub(super) fn current(&self, part: &str) -> &'static str {
         if self.part == part { "page" } else { "false" }

@@ -152,7 +152,7 @@ fn housekeeping(condition: &Condition, holders: &[Holder], sees_all: bool) -> Ve
             |seconds| format!("for {}", human(Duration::try_from_secs_f64(seconds).unwrap_or_default())),
         );
         let level = Level::of(seconds.unwrap_or_default(), (0.0, HELD));
-        let said = format!("{kind} {who} keeps dead rows from being cleaned up {since}; end it");
+        let said = format!("{kind} {who} keeps PostgreSQL from cleaning up {since}; end it");
         found.push(finding(level, "horizon", said));
     }
     if holders.is_empty() {

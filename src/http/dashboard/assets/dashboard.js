@@ -78,10 +78,9 @@ function overview(charts) {
     const stale = document.getElementById("stale");
     let told;
     try {
-      const now = Math.floor(Date.now() / 1000);
       // Attempts are written down when they are over, so the last ones are asked for again.
-      const since = position === null ? now - 300 : now - 30;
-      told = await json(`${charts.dataset.source}?position=${position ?? 0}&since=${since}`);
+      const seconds = position === null ? 120 : 30;
+      told = await json(`${charts.dataset.source}?position=${position ?? 0}&seconds=${seconds}`);
     } catch (error) {
       stale.hidden = false;
       throw error;
