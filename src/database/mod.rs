@@ -145,7 +145,7 @@ impl DatabaseUrl {
         (tokio_postgres::Client, tokio_postgres::Connection<Socket, tokio_postgres::tls::NoTlsStream>),
         DatabaseError,
     > {
-        Ok(self.config(role).connect(NoTls).await?)
+        in_time(self.config(role).connect(NoTls)).await
     }
 
     /// A connection of one's own that is polled in the background until the client is dropped.
@@ -161,7 +161,7 @@ impl DatabaseUrl {
     /// A connection under the login itself, for what comes before there are roles.
     pub(crate) async fn login_client(&self) -> Result<tokio_postgres::Client, DatabaseError> {
         let mut config = self.0.clone();
-        let (client, connection) = config.connect_timeout(CONNECT_TIMEOUT).connect(NoTls).await?;
+        let (client, connection) = in_time(config.connect_timeout(CONNECT_TIMEOUT).connect(NoTls)).await?;
         tokio::spawn(async move {
             let _ = connection.await;
         });
@@ -195,6 +195,16 @@ impl DatabaseUrl {
             .build()
             .map(Pool::new)
             .map_err(|error| DatabaseError::Unavailable(error.to_string()))
+    }
+}
+
+/// A connection, unless whoever listens there says nothing.
+async fn in_time<T>(
+    connecting: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, DatabaseError> {
+    match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+        Ok(connected) => Ok(connected?),
+        Err(_) => Err(DatabaseError::Unavailable("whoever listens there doesn't answer".to_owned())),
     }
 }
 

@@ -48,6 +48,12 @@ pub(super) struct Statements {
 }
 
 impl Session {
+    /// The place in the log where its first read may begin: what is before it was there when the session began.
+    #[must_use]
+    pub const fn head(&self) -> i64 {
+        self.head
+    }
+
     /// Connects, announces this worker to the others, and listens. The keyring opens signing secrets.
     pub async fn open(url: &DatabaseUrl, keyring: Keyring) -> Result<Self, DatabaseError> {
         let Listening { client, wake, ended } = url.listen(Role::Worker).await?;

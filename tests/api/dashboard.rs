@@ -87,7 +87,7 @@ async fn nothing_is_shown_to_whoever_has_not_signed_in() {
     let wrong = client.post(format!("{}/dashboard/sign-in", system.url)).body("key=sk_test_wrong");
     let wrong = wrong.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
     assert_eq!((wrong.status().as_u16(), header(&wrong, SET_COOKIE.as_str())), (401, String::new()));
-    for body in ["", "nonsense", "key=%ff"] {
+    for body in ["", "nonsense", "key=%ff", "key=%00", "key=%0a", "key=sk_test_%7fx"] {
         let answer = client.post(format!("{}/dashboard/sign-in", system.url)).body(body);
         let answer = answer.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
         assert!((400..500).contains(&answer.status().as_u16()), "{body}: {}", answer.status());

@@ -125,3 +125,20 @@ async fn what_was_taken_while_others_secrets_are_read_is_not_sent_again() {
     assert_eq!(receiver.next().await.event["data"]["object"]["name"], "another", "nothing was sent again");
     drop(worker);
 }
+
+/// A worker that is told to stop shows that it lives until a slow answer is written down: PostgreSQL ends a session that says nothing for
+/// ten seconds.
+#[tokio::test]
+async fn a_slow_answer_is_written_down_by_a_worker_that_stops() {
+    let system = System::start().await;
+    let mut worker =
+        system.worker_with(&[("CALMONY_ATTEMPT_TIMEOUT", "30s"), ("CALMONY_RETRY_SCHEDULE", "1h")]).await;
+    let slow = Receiver::behaving(|_| Reply::After(Duration::from_secs(12))).await;
+    system.client.endpoint(&slow.url, &["customer.created"]).await;
+    system.client.customer("slow").await;
+    eventually("it is being sent", async || (!slow.all().is_empty()).then_some(())).await;
+    worker.process.stop().await;
+    let taken = "select count(*) from calmony.attempt where error is null";
+    assert_eq!(system.database.number(taken).await, 1, "it is on record");
+    assert_eq!(system.database.number("select count(*) from calmony.delivery").await, 0);
+}

@@ -243,7 +243,8 @@ impl Engine {
     fn tell_standing(&self) {
         self.tools.metrics.stands(&Standing {
             buckets: self.ownership.own().len(),
-            cursor: self.cursor,
+            // Before the first event of a session it has read all that was there.
+            cursor: if self.cursor == 0 { self.session.head() } else { self.cursor },
             in_flight: self.flight.in_flight(),
             unwritten: self.flight.settlement.len(),
             breakers: self.flight.endpoints.breakers(),
@@ -269,7 +270,7 @@ impl Engine {
         self.flight.wind_down();
         let deadline = tokio::time::sleep(self.drain_timeout);
         tokio::pin!(deadline);
-        let mut retry = interval(POLL);
+        let (mut retry, mut lives) = (interval(POLL), interval(SHARE));
         loop {
             // A read that was under way may have said otherwise.
             self.tools.progress.lost();
@@ -280,9 +281,15 @@ impl Engine {
                 return Ok(());
             }
             tokio::select! {
-                () = &mut deadline => return Ok(()),
+                () = &mut deadline => {
+                    let (in_flight, unwritten) = (self.flight.in_flight(), self.flight.settlement.len());
+                    tracing::warn!(in_flight, unwritten, "stopped at the deadline; what isn't written down is sent again");
+                    return Ok(());
+                }
                 Some(done) = self.operations.next() => self.finish(done?, reconnect)?,
                 Some(landed) = self.attempts.join_next() => self.land(landed),
+                // PostgreSQL ends a session that is silent, and with it what is to be written at the end.
+                _ = lives.tick() => self.show_life(),
                 _ = retry.tick() => {}
             }
         }

@@ -183,6 +183,15 @@ impl Engine {
         }
     }
 
+    /// Shows PostgreSQL that this worker lives, and does nothing else.
+    pub(super) fn show_life(&mut self) {
+        if self.busy.insert(Operation::Share) {
+            self.perform(Operation::Share, |session| async move {
+                session.workers().await.map(|_| Done::Took(Vec::new()))
+            });
+        }
+    }
+
     /// Looks for what is due later than it can be.
     pub(super) fn pull_in(&mut self) {
         let (own, longest_delay) = (self.ownership.own(), self.longest_delay);

@@ -93,7 +93,7 @@ async fn wait_for(count: usize, mut arrivals: UnboundedReceiver<()>) -> anyhow::
 pub(super) fn greet(url: &str, keys: &[String; 2]) {
     let [key, _] = keys;
     say(format_args!(
-        "\nCalmony Pay is ready at {url}\n\nAPI key: {key}\n\nTry:\n  \
+        "\nCalmony Pay is ready at {url}\n\nAPI key: {key}\nDashboard: {url}/dashboard (sign in with the key)\n\nTry:\n  \
          curl {url}/v1/customers -u {key}: -d name='Grace Hopper' -d email=grace@example.com\n  \
          curl {url}/v1/customers -u {key}:\n  \
          curl {url}/v1/events -u {key}:\n\n\

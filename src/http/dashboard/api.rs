@@ -11,7 +11,7 @@ use tower_service::Service as _;
 use url::form_urlencoded;
 
 use super::view::{Node, problem};
-use crate::http::error::ApiError;
+use crate::http::error::{ApiError, KeyProblem};
 
 /// The most bytes of an answer: a hundred customers of the largest kind.
 const ANSWER_MAX: usize = 16 * 1024 * 1024;
@@ -41,11 +41,14 @@ impl Failure {
 
     /// The same answer as the API's own.
     pub(super) fn of(error: ApiError) -> Self {
+        let is_key = matches!(error, ApiError::Key(_));
         let (parts, _) = error.into_response().into_parts();
-        Self::Refused(
-            Box::new(parts),
-            "Not now: too much is asked at once, or the database is away.".to_owned(),
-        )
+        let said = if is_key {
+            "This key doesn't open anything here."
+        } else {
+            "Not now: too much is asked at once, or the database is away."
+        };
+        Self::Refused(Box::new(parts), said.to_owned())
     }
 
     /// What the API said, for the page that was asked from.
@@ -61,7 +64,10 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let status = match &self {
             Self::Refused(parts, _) => parts.status,
-            Self::Broken => ApiError::Internal.into_response().status(),
+            Self::Broken => {
+                tracing::error!("a page of the dashboard can't be made");
+                ApiError::Internal.into_response().status()
+            }
         };
         let mut response = Html(problem(self.said())).into_response();
         *response.status_mut() = status;
@@ -98,7 +104,10 @@ impl ApiClient {
         if !once.is_empty() {
             request = request.header("idempotency-key", once);
         }
-        let request = request.body(Body::from(body)).map_err(|_| Failure::Broken)?;
+        // What can't be in a header is no key.
+        let request = request
+            .body(Body::from(body))
+            .map_err(|_| Failure::of(KeyProblem::Invalid("***".to_owned()).into()))?;
         let Ok(response) = self.api.clone().call(request).await;
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, ANSWER_MAX).await.map_err(|_| Failure::Broken)?;

@@ -16,18 +16,27 @@ mod replays;
 mod session;
 mod view;
 
+use std::time::Duration;
+
 use axum::Router;
+use axum::body::{Body, to_bytes};
 use axum::extract::{FromRef, Request};
 use axum::http::HeaderValue;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
 
-use super::App;
+use tokio::time::timeout;
 
+use super::App;
+use super::error::ApiError;
+
+/// The most bytes of a form, and how long it may take to arrive.
+const BODY_MAX: usize = 64 * 1024;
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Nothing from elsewhere, nothing within a page that isn't from a file of ours, no frames.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -70,8 +79,18 @@ pub(super) fn router(api: Router, app: &App) -> Router {
         .route_layer(from_fn_with_state(dashboard.clone(), session::required))
         .route("/dashboard/sign-in", get(session::ask).post(session::sign_in))
         .route("/dashboard/assets/{name}", get(assets::serve))
+        .route("/dashboard/", get(async || Redirect::to("/dashboard")))
         .with_state(dashboard)
+        .layer(from_fn(bounded))
         .layer(from_fn(secure))
+}
+
+/// Reads what is sent, up to a measure and within a time.
+async fn bounded(request: Request, next: Next) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let bytes = timeout(BODY_TIMEOUT, to_bytes(body, BODY_MAX)).await.map_err(|_| ApiError::BodyTimeout)?;
+    let bytes = bytes.map_err(|_| ApiError::BodyTooLarge)?;
+    Ok(next.run(Request::from_parts(parts, Body::from(bytes))).await)
 }
 
 /// Headers of every page.

@@ -28,7 +28,11 @@ fn seconds(typed: &str) -> Result<Option<String>, Failure> {
 pub(super) async fn start(Path(id): Path<String>, posted: Posted) -> Result<Response, Failure> {
     let id = segment(&id);
     let (from, until) = (seconds(posted.field("from"))?, seconds(posted.field("until"))?);
-    let counts = posted.field("do") == "count";
+    let counts = match posted.field("do") {
+        "count" => true,
+        "start" => false,
+        _ => return Err(Failure::unreadable("It isn't clear whether to count or to start.")),
+    };
     let mut form = vec![("dry_run", if counts { "true" } else { "false" })];
     let fields = [
         ("types[]", posted.field("type")),

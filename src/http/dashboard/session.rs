@@ -191,7 +191,7 @@ pub(super) struct Credentials {
 /// A page of ours, and nobody else's.
 fn own_page(next: &str) -> &str {
     let is_own = next == "/dashboard" || next.starts_with("/dashboard/") || next.starts_with("/dashboard?");
-    if is_own { next } else { "/dashboard" }
+    if is_own && next.bytes().all(|byte| byte.is_ascii_graphic()) { next } else { "/dashboard" }
 }
 
 /// Asks for a key.
@@ -241,9 +241,15 @@ mod tests {
         for own in ["/dashboard", "/dashboard/events?type=x", "/dashboard?a=b"] {
             assert_eq!(own_page(own), own);
         }
-        for other in
-            ["", "https://elsewhere.example", "//elsewhere.example", "/v1/customers", "/dashboards", "/\\x"]
-        {
+        for other in [
+            "",
+            "https://elsewhere.example",
+            "//elsewhere.example",
+            "/v1/customers",
+            "/dashboards",
+            "/\\x",
+            "/dashboard/\n",
+        ] {
             assert_eq!(own_page(other), "/dashboard", "{other}");
         }
     }

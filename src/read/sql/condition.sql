@@ -62,7 +62,10 @@ select greatest(0, age.of_working) as oldest_due, greatest(0, age.of_failing) as
        (select count(*) from (select from calmony.outbox limit 1000000) o) as outbox,
        state.owed, state.parked, state.exhausted,
        endpoints.enabled, endpoints.paused, endpoints.disabled,
-       (select count(*) from calmony.endpoint_failing) as failing,
+       (select count(*)
+          from calmony.endpoint_failing f
+          join calmony.endpoint p on p.account = f.account and p.id = f.endpoint
+         where p.status = 'enabled') as failing,
        replays.running as replays_running, greatest(0, replays.remaining) as replays_left,
        locks.workers, locks.buckets as buckets_owned,
        (select last_value from calmony.event_position_seq) as log_position,

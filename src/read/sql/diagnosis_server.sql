@@ -6,7 +6,7 @@ select clock_timestamp() as now,
        current_setting('synchronous_commit') as synchronous_commit,
        current_setting('autovacuum') = 'on' and current_setting('track_counts') = 'on' as autovacuum,
        pg_is_in_recovery() as is_standby,
-       (select count(*) from pg_stat_activity where backend_type = 'client backend') as connections,
+       (select sum(numbackends)::bigint from pg_stat_database) as connections,
        current_setting('max_connections')::bigint as connections_max,
        (select age(datfrozenxid)::bigint from pg_database where datname = current_database()) as transactions_old,
        pg_has_role(current_user, 'pg_read_all_stats', 'usage') as sees_all

@@ -95,7 +95,7 @@ fn deliveries(condition: &Condition) -> Vec<Finding> {
     let oldest = format!("the oldest has been due for {}{advice}", human(*oldest_due));
     let failing = condition.endpoints_failing;
     let of_failing = format!(
-        "{failing} endpoints take nothing; the oldest delivery to one has been due for {}; `calmony endpoints list` names them",
+        "{failing} endpoints take nothing; the oldest delivery to one has been due for {}; the dashboard and `calmony lookup` say which and why",
         human(*oldest_due_of_failing)
     );
     let paused = condition.endpoints_paused + condition.endpoints_disabled;
