@@ -42,6 +42,12 @@ impl Timestamp {
     pub fn system_time(self) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(self.0)
     }
+
+    /// This instant as RFC 3339 in UTC, in whole seconds.
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        humantime::format_rfc3339_seconds(self.system_time()).to_string()
+    }
 }
 
 impl From<SystemTime> for Timestamp {

@@ -13,6 +13,7 @@ pub mod seal;
 pub mod secret;
 pub mod signature;
 
+pub mod answer;
 pub mod domain;
 
 pub mod metrics;

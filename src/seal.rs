@@ -88,6 +88,11 @@ impl Keyring {
         self.0.iter().any(|(id, _)| id == key_id)
     }
 
+    /// Those of these keys that aren't here.
+    pub fn lacks<'a>(&self, key_ids: &'a [String]) -> Vec<&'a str> {
+        key_ids.iter().map(String::as_str).filter(|id| !self.has(id)).collect()
+    }
+
     /// The key that seals.
     #[must_use]
     pub fn current(&self) -> &str {

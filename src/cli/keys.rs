@@ -6,7 +6,6 @@ use anyhow::bail;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::table::rfc3339;
 use super::{say, say_json};
 use crate::clock::Timestamp;
 use crate::config::DatabaseOptions;
@@ -128,7 +127,7 @@ fn as_json(key: &ListedKey) -> serde_json::Value {
 }
 
 fn tell(keys: &[ListedKey]) {
-    let time = |at: Option<Timestamp>| at.map_or("never".to_owned(), rfc3339);
+    let time = |at: Option<Timestamp>| at.map_or("never".to_owned(), Timestamp::rfc3339);
     say(format_args!(
         "{:>6}  {:16}  {:20}  {:20}  {:20}  {}",
         "id", "key", "created", "expires", "last used", "account"

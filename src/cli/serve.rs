@@ -54,7 +54,7 @@ impl ServeOptions {
 async fn warn_of_unknown_keys(app: App) {
     // A database that is away now is met again by the first request.
     let stored = app.reader.key_ids().await.unwrap_or_default();
-    for key in stored.iter().filter(|key| !app.keyring.has(key)) {
+    for key in app.keyring.lacks(&stored) {
         let sealing = app.keyring.current();
         tracing::warn!(
             key,

@@ -139,8 +139,7 @@ async fn keys(url: &DatabaseUrl, secret_key: &SecretKeyOptions, is_reader: bool)
     match stored {
         Err(error) => Checked::wrong(about, error.to_string()),
         Ok(stored) => {
-            let unknown: Vec<&str> =
-                stored.iter().filter(|id| !keyring.has(id)).map(String::as_str).collect();
+            let unknown = keyring.lacks(&stored);
             if unknown.is_empty() {
                 Checked::good(about, format!("new secrets are sealed with {}", keyring.current()))
             } else {

@@ -35,7 +35,7 @@ impl Kind {
 }
 
 /// The text for one event or for many, with an idempotency key among them or with none. The arrays of a single event needn't be made
-/// rows, which is an eighth of its append (docs/BENCHMARKS.md); what has no key needs no look at the keys.
+/// rows: a few hundredths of its append (docs/BENCHMARKS.md); what has no key needs no look at the keys.
 #[must_use]
 pub fn append_sql(is_one: bool, is_keyed: bool) -> String {
     let mut sql = include_str!("sql/append.sql").to_owned();

@@ -77,7 +77,8 @@ impl Reader {
         let events = client.query(&events, &[&account, &position, &since(PAST), &up_to]).await?;
         drop(client);
         let mut attempts = Vec::new();
-        for seconds in [seconds, 10, 5, 0].into_iter().filter(|shorter| *shorter <= seconds) {
+        let shorter = [10, 5, 0].into_iter().filter(|shorter| *shorter < seconds);
+        for seconds in std::iter::once(seconds).chain(shorter) {
             attempts = self.attempts_since(account, since(seconds)).await?;
             if attempts.iter().map(|slice| slice.count).sum::<i64>() < ATTEMPTS_MAX {
                 break;

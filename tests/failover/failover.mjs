@@ -4,21 +4,14 @@ import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { createServer } from "node:http";
 import { readFileSync } from "node:fs";
-import net from "node:net";
 import { test } from "node:test";
 import Stripe from "stripe";
+import { freePort } from "./free_port.mjs";
 
 const { CALMONY_URL, CALMONY_API_KEY, CALMONY_DATABASE_URL, CALMONY_SECRET_KEY, ROOT, DATA } = process.env;
 const SECONDS = Number(process.env.SECONDS ?? 20);
 const CLIENTS = 16;
 const calmony = `${ROOT}/target/debug/calmony`;
-
-const freePort = () =>
-  new Promise((done) => {
-    const server = net.createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => done(port));
-    });
   });
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const lines = (text) => Object.fromEntries(text.split("\n").filter(Boolean).map((line) => line.split(/=(.*)/s)));

@@ -11,6 +11,7 @@ import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { Webhook } from "standardwebhooks";
 import Stripe from "stripe";
+import { freePort } from "./free_port.mjs";
 
 const url = new URL(process.env.CALMONY_URL);
 const where = { host: url.hostname, port: url.port, protocol: "http" };
@@ -159,9 +160,7 @@ describe("webhooks", () => {
     const program = pages.split("## Node\n")[1].split("```js\n")[1].split("```")[0].replace("listen(3000)", "listen(Number(process.env.PORT), '127.0.0.1', () => console.log('listens'))");
     const file = new URL("documented.mjs", import.meta.url);
     writeFileSync(file, program);
-    const port = await new Promise((done) => {
-      const probe = createServer().listen(0, "127.0.0.1", () => { const { port } = probe.address(); probe.close(() => done(port)); });
-    });
+    const port = await freePort();
     const where = `http://127.0.0.1:${port}/hook`;
     const made = await stripe.webhookEndpoints.create({ url: where, enabled_events: ["customer.created"] });
     const child = spawn(process.execPath, [file.pathname], { env: { ...process.env, PORT: String(port), WEBHOOK_SECRET: made.secret }, stdio: ["ignore", "pipe", "inherit"] });

@@ -3,19 +3,12 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { createServer } from "node:http";
-import net from "node:net";
 import { test } from "node:test";
 import Stripe from "stripe";
+import { freePort } from "./free_port.mjs";
 
 const { CALMONY_DATABASE_URL, CALMONY_SECRET_KEY, OLD, NEW } = process.env;
 const environment = { ...process.env, CALMONY_ALLOW_NETWORKS: "127.0.0.0/8", CALMONY_LOG: "error", CALMONY_RATE_LIMIT: "off", CALMONY_METRICS_LISTEN: "off" };
-
-const freePort = () =>
-  new Promise((done) => {
-    const server = net.createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => done(port));
-    });
   });
 
 async function start(program, args, variable) {

@@ -82,9 +82,10 @@ impl From<askama::Error> for Failure {
 }
 
 impl ApiClient {
-    /// Reads something.
+    /// Reads something. What is left empty, as a field of a form may be, isn't asked for.
     pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Node, Failure> {
-        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        let given = query.iter().filter(|(_, value)| !value.is_empty());
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish();
         let place = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
         self.call(Method::GET, &place, String::new(), "").await
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::api::Failure;
 use super::events::{ROWS, segment};
 use super::session::Session;
-use super::view::{Frame, Node, Pager};
+use super::view::{Frame, Node, Pager, Part};
 use crate::domain::diff::{Change, changes};
 
 /// Which customers.
@@ -19,8 +19,8 @@ pub(super) struct Wanted {
     /// A query of the search, or a part of a name or an address.
     q: String,
     page: String,
-    starting_after: String,
-    ending_before: String,
+    #[serde(flatten)]
+    part: Part,
 }
 
 #[derive(Template)]
@@ -45,23 +45,18 @@ fn query_of(q: &str) -> String {
 pub(super) async fn list(session: Session, Query(wanted): Query<Wanted>) -> Result<Html<String>, Failure> {
     let (frame, q) = (Frame::new("customers", &session), wanted.q.trim());
     let query = query_of(q);
-    let asked: Vec<(&str, &str)> = if q.is_empty() {
-        vec![
-            ("starting_after", &*wanted.starting_after),
-            ("ending_before", &wanted.ending_before),
-            ("limit", ROWS),
-        ]
+    let asked = if q.is_empty() {
+        wanted.part.asked(ROWS)
     } else {
-        vec![("query", &*query), ("page", &wanted.page), ("limit", ROWS)]
+        [("query", &*query), ("page", &wanted.page), ("limit", ROWS)]
     };
-    let given: Vec<(&str, &str)> = asked.into_iter().filter(|(_, value)| !value.is_empty()).collect();
     let path = if q.is_empty() { "/v1/customers" } else { "/v1/customers/search" };
-    let (frame, list) = match session.api.get(path, &given).await {
+    let (frame, list) = match session.api.get(path, &asked).await {
         Ok(list) => (frame, list),
         Err(failure) => (frame.saying(failure.said()), Node(Value::Null)),
     };
     let pager =
-        if q.is_empty() { Pager::of(&list, "/dashboard/customers", &given) } else { next_of(&list, q) };
+        if q.is_empty() { Pager::of(&list, "/dashboard/customers", &asked) } else { next_of(&list, q) };
     let page = CustomersPage { frame, q, customers: list.nodes("/data"), pager };
     Ok(Html(page.render()?))
 }
@@ -92,14 +87,6 @@ struct CustomerPage {
     pager: Pager,
 }
 
-/// Which part of a history.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Part {
-    starting_after: String,
-    ending_before: String,
-}
-
 /// One customer, with its history, the newest first.
 pub(super) async fn one(
     session: Session,
@@ -108,19 +95,12 @@ pub(super) async fn one(
 ) -> Result<Html<String>, Failure> {
     let id = segment(&id);
     let customer = session.api.get(&format!("/v1/customers/{id}"), &[]).await?;
-    let asked = [
-        ("object", id.as_str()),
-        ("starting_after", &part.starting_after),
-        ("ending_before", &part.ending_before),
-        ("limit", ROWS),
-    ];
-    let asked: Vec<(&str, &str)> = asked.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    let part = part.asked(ROWS);
+    let asked: Vec<_> = part.into_iter().chain([("object", id.as_str())]).collect();
     let list = session.api.get("/v1/events", &asked).await?;
     let steps = list.nodes("/data").into_iter();
     let steps = steps.map(|event| Step { changes: changes(&event.0), event }).collect();
-    // The object is in the path already.
-    let shown: Vec<(&str, &str)> = asked.into_iter().filter(|(name, _)| *name != "object").collect();
-    let pager = Pager::of(&list, &format!("/dashboard/customers/{id}"), &shown);
+    let pager = Pager::of(&list, &format!("/dashboard/customers/{id}"), &part);
     Ok(Html(CustomerPage { frame: Frame::new("customers", &session), customer, id, steps, pager }.render()?))
 }
 

@@ -10,7 +10,7 @@ use super::api::{ApiClient, Failure};
 use super::events::{Done, segment};
 use super::replays::Typed;
 use super::session::{Posted, Session};
-use super::view::{Frame, Node, Pager};
+use super::view::{Frame, Node, Pager, Part};
 use crate::contract::EventType;
 
 /// Endpoints of a page; each is asked for its health.
@@ -64,26 +64,6 @@ struct EndpointsPage {
     frame: Frame,
     endpoints: Vec<Endpoint>,
     pager: Pager,
-}
-
-/// Which part of the list.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-pub(super) struct Part {
-    pub(super) starting_after: String,
-    pub(super) ending_before: String,
-}
-
-impl Part {
-    /// As the API is asked for it.
-    pub(super) fn asked<'a>(&'a self, rows: &'a str) -> Vec<(&'static str, &'a str)> {
-        let all = [
-            ("starting_after", self.starting_after.as_str()),
-            ("ending_before", &self.ending_before),
-            ("limit", rows),
-        ];
-        all.into_iter().filter(|(_, value)| !value.is_empty()).collect()
-    }
 }
 
 /// The endpoints.

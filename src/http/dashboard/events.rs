@@ -44,10 +44,9 @@ pub(super) async fn list(session: Session, Query(filter): Query<Filter>) -> Resu
         ("ending_before", filter.ending_before.as_str()),
         ("limit", ROWS),
     ];
-    let given: Vec<(&str, &str)> = asked.into_iter().filter(|(_, value)| !value.is_empty()).collect();
     let frame = Frame::new("events", &session);
     // What is wrong with a filter is said on the page where it can be changed.
-    let (frame, list) = match session.api.get("/v1/events", &given).await {
+    let (frame, list) = match session.api.get("/v1/events", &asked).await {
         Ok(list) => (frame, list),
         Err(failure) => (frame.saying(failure.said()), Node(serde_json::Value::Null)),
     };
@@ -56,7 +55,7 @@ pub(super) async fn list(session: Session, Query(filter): Query<Filter>) -> Resu
         filter: &filter,
         types: EventType::ALL.iter().map(|known| known.as_str()).collect(),
         events: list.nodes("/data"),
-        pager: Pager::of(&list, "/dashboard/events", &given),
+        pager: Pager::of(&list, "/dashboard/events", &asked),
     };
     Ok(Html(page.render()?))
 }

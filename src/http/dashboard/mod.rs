@@ -16,10 +16,8 @@ mod replays;
 mod session;
 mod view;
 
-use std::time::Duration;
-
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{FromRef, Request};
 use axum::http::HeaderValue;
 use axum::http::header::{
@@ -29,14 +27,12 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Redirect, Response};
 use axum::routing::{get, post};
 
-use tokio::time::timeout;
-
 use super::App;
 use super::error::ApiError;
+use super::params::read_body;
 
-/// The most bytes of a form, and how long it may take to arrive.
-const BODY_MAX: usize = 64 * 1024;
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most bytes of a form.
+const FORM_MAX: usize = 64 * 1024;
 /// Nothing from elsewhere, nothing within a page that isn't from a file of ours, no frames.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -85,11 +81,10 @@ pub(super) fn router(api: Router, app: &App) -> Router {
         .layer(from_fn(secure))
 }
 
-/// Reads what is sent, up to a measure and within a time.
+/// Reads what is sent, up to a measure and within the time that the API gives.
 async fn bounded(request: Request, next: Next) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let bytes = timeout(BODY_TIMEOUT, to_bytes(body, BODY_MAX)).await.map_err(|_| ApiError::BodyTimeout)?;
-    let bytes = bytes.map_err(|_| ApiError::BodyTooLarge)?;
+    let bytes = read_body(body, FORM_MAX).await?;
     Ok(next.run(Request::from_parts(parts, Body::from(bytes))).await)
 }
 

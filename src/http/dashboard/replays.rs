@@ -1,16 +1,17 @@
 //! Replays: counting what one would come to, starting it, watching it, ending it.
 
+use std::time::UNIX_EPOCH;
+
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
-use std::time::UNIX_EPOCH;
 
 use super::api::Failure;
-use super::endpoints::{Part, with_preview};
+use super::endpoints::with_preview;
 use super::events::{Done, ROWS, segment};
 use super::session::{Posted, Session};
-use super::view::{Frame, Node, Pager};
+use super::view::{Frame, Node, Pager, Part};
 
 /// Times are typed as a browser's field for them has it, which is understood as UTC.
 fn seconds(typed: &str) -> Result<Option<String>, Failure> {

@@ -14,9 +14,8 @@ use subtle::ConstantTimeEq as _;
 
 use super::Dashboard;
 use super::api::{ApiClient, Failure};
-use super::view::{Node, problem};
+use super::view::Node;
 use crate::clock;
-use crate::http::error::ApiError;
 use crate::seal::Keyring;
 
 /// What a session is sealed for.
@@ -130,29 +129,23 @@ impl Posted {
 }
 
 impl<S: Send + Sync> FromRequest<S> for Posted {
-    type Rejection = Response;
+    type Rejection = Failure;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
-        let refused = |said: &str| {
-            let status = ApiError::MalformedBody(String::new()).into_response().status();
-            let mut response = Html(problem(said)).into_response();
-            *response.status_mut() = status;
-            response
-        };
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         if !is_from_here(request.headers()) {
-            return Err(refused("This form was sent from another site."));
+            return Err(Failure::unreadable("This form was sent from another site."));
         }
         let session = request.extensions().get::<Session>().cloned();
         let form = Form::<Vec<(String, String)>>::from_request(request, state).await;
         let (Some(session), Ok(Form(fields))) = (session, form) else {
-            return Err(refused("This form can't be read."));
+            return Err(Failure::unreadable("This form can't be read."));
         };
         let posted = Self { session, fields };
         let token = posted.field("token").as_bytes().ct_eq(posted.session.token.as_bytes());
         if bool::from(token) {
             Ok(posted)
         } else {
-            Err(refused("This form is of another session; go back and load the page again."))
+            Err(Failure::unreadable("This form is of another session; go back and load the page again."))
         }
     }
 }

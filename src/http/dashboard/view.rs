@@ -1,10 +1,11 @@
 //! What templates are given: answers of the API, and texts made of them.
 
 use askama::Template;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::session::Session;
-use crate::clock::Timestamp;
+use crate::answer;
 
 /// A part of an answer.
 #[derive(Debug, Clone)]
@@ -13,11 +14,7 @@ pub(super) struct Node(pub(super) Value);
 impl Node {
     /// A text at a place; empty where there is none.
     pub(super) fn text(&self, place: &str) -> String {
-        match self.0.pointer(place) {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-        }
+        answer::text(&self.0, place)
     }
 
     /// Whether there is something at a place that isn't null, false, or empty.
@@ -39,19 +36,13 @@ impl Node {
 
     /// A time in Unix seconds at a place, as RFC 3339.
     pub(super) fn time(&self, place: &str) -> String {
-        let seconds = self.0.pointer(place).and_then(Value::as_u64);
-        seconds.map(rfc3339).unwrap_or_default()
+        answer::time(&self.0, place)
     }
 
     /// The whole as JSON, for people.
     pub(super) fn pretty(&self, place: &str) -> String {
         self.0.pointer(place).and_then(|value| serde_json::to_string_pretty(value).ok()).unwrap_or_default()
     }
-}
-
-/// A time in Unix seconds as RFC 3339.
-pub(super) fn rfc3339(seconds: u64) -> String {
-    humantime::format_rfc3339_seconds(Timestamp::from_seconds(seconds).system_time()).to_string()
 }
 
 /// What every page has round its content.
@@ -96,6 +87,21 @@ struct Problem<'a> {
 /// A page that says what went wrong.
 pub(super) fn problem(said: &str) -> String {
     Problem { said }.render().unwrap_or_else(|_| "Something went wrong here.".to_owned())
+}
+
+/// Which part of a list a page shows.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Part {
+    starting_after: String,
+    ending_before: String,
+}
+
+impl Part {
+    /// As the API is asked for it.
+    pub(super) fn asked<'a>(&'a self, rows: &'a str) -> [(&'static str, &'a str); 3] {
+        [("starting_after", &self.starting_after), ("ending_before", &self.ending_before), ("limit", rows)]
+    }
 }
 
 /// A page of a list: where the pages before and after it are.

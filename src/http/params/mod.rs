@@ -24,13 +24,12 @@ use super::error::ApiError;
 use crate::domain::{ParameterError, Problem};
 
 /// The most bytes of a body.
-pub(super) const BODY_MAX: usize = 1024 * 1024;
-const BODY_MAX_BYTES: u64 = 1024 * 1024;
+const BODY_MAX: usize = 1024 * 1024;
 /// How much of a body that is too large is read and dropped, and for how long.
 const LINGER_MAX: usize = 8 * 1024 * 1024;
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a client may take to send its body.
-pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most parameters at one level of a query, a form or JSON.
 const PARAMETERS_MAX: usize = 1_000;
@@ -71,7 +70,7 @@ pub(super) struct NoParams {}
 pub(super) async fn read(request: Request, next: Next) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
     check_coding(&parts)?;
-    let body = read_body(body).await?;
+    let body = read_body(body, BODY_MAX).await?;
     let mut tree = form::parse(parts.uri.query().unwrap_or_default().as_bytes())?;
     merge(&mut tree, parse_body(&parts, &body)?)?;
     parts.extensions.insert(tree);
@@ -105,13 +104,14 @@ async fn linger(body: axum::body::Body) {
     let _ = tokio::time::timeout(LINGER_TIMEOUT, dropped).await;
 }
 
-async fn read_body(body: axum::body::Body) -> Result<Bytes, ApiError> {
+/// Reads a body of so many bytes at the most, within [`BODY_TIMEOUT`].
+pub(super) async fn read_body(body: axum::body::Body, most: usize) -> Result<Bytes, ApiError> {
     // A length that is too much is known before anything has come.
-    if body.size_hint().lower() > BODY_MAX_BYTES {
+    if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > most {
         linger(body).await;
         return Err(ApiError::BodyTooLarge);
     }
-    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_MAX).collect());
+    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, most).collect());
     match collected.await {
         Err(_) => Err(ApiError::BodyTimeout),
         Ok(Ok(body)) => Ok(body.to_bytes()),

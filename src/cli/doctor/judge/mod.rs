@@ -195,7 +195,7 @@ fn endings(diagnosis: &Diagnosis, keyring: Option<&Keyring>) -> Vec<Finding> {
         ),
     ];
     if let Some(keyring) = keyring {
-        let unknown: Vec<&str> = key_ids.iter().filter(|id| !keyring.has(id)).map(String::as_str).collect();
+        let unknown = keyring.lacks(key_ids);
         let said = if unknown.is_empty() {
             "every stored secret can be opened with the given keys".to_owned()
         } else {
