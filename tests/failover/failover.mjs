@@ -12,7 +12,6 @@ const { CALMONY_URL, CALMONY_API_KEY, CALMONY_DATABASE_URL, CALMONY_SECRET_KEY, 
 const SECONDS = Number(process.env.SECONDS ?? 20);
 const CLIENTS = 16;
 const calmony = `${ROOT}/target/debug/calmony`;
-  });
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const lines = (text) => Object.fromEntries(text.split("\n").filter(Boolean).map((line) => line.split(/=(.*)/s)));
 
