@@ -336,7 +336,8 @@ async fn insert(
     let fingerprint: Vec<_> = remembered.iter().map(|(fingerprint, _, _)| fingerprint.as_deref()).collect();
     let answer: Vec<_> = remembered.iter().map(|(_, answer, _)| *answer).collect();
     let sealed_with: Vec<_> = remembered.iter().map(|(_, _, sealed_with)| *sealed_with).collect();
-    let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![
+    let is_any_keyed = fingerprint.iter().any(Option::is_some);
+    let parameters: [&(dyn ToSql + Sync); 17] = [
         &account,
         &id,
         &stream,
@@ -348,18 +349,17 @@ async fn insert(
         &request,
         &key,
         &at,
+        &trace,
+        &wake_on,
         &fingerprint,
         &answer,
         &sealed_with,
-        &trace,
-        &wake_on,
+        &is_any_keyed,
     ];
-    let is_any_keyed = fingerprint.iter().any(Option::is_some);
-    if is_any_keyed {
-        parameters.push(&true);
-    }
     let statement = connection.statements.choose(events.len(), is_any_keyed);
-    match connection.client.query(statement, &parameters).await {
+    // A statement that needs less takes the first of them.
+    let taken: Vec<_> = parameters.into_iter().take(statement.params().len()).collect();
+    match connection.client.query(statement, &taken).await {
         Ok(rows) => Ok(Some(rows.iter().map(|row| row.get(0)).collect())),
         Err(error) if is_key_used(&error) => Ok(None),
         Err(error) => Err(error.into()),

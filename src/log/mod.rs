@@ -30,7 +30,7 @@ use crate::trace::TraceContext;
 use appender::{Append, Appender, Outcome};
 use idempotency::{Answer, Fingerprint};
 use key_use::KeyUse;
-pub use statement::append_sql;
+pub use statement::{APPEND_ONE, append_keyless};
 
 /// How often a command is decided anew when others change the same object at the same time.
 pub const CONFLICT_TRIES: usize = 12;

@@ -1,46 +1,42 @@
-//! The statements that append, which are one text: `sql/append.sql`.
+//! The statements that append.
 
 use tokio_postgres::{Client, Statement};
 
 use crate::database::{DatabaseError, rewritten};
 
-/// As they are prepared: for one event or for many, and for events of which some have an idempotency key or for those that have none.
+/// As they are prepared: for an event that comes alone, for those that have no idempotency key, and where some have one.
 pub(super) struct Statements {
-    one: Kind,
-    many: Kind,
-}
-
-struct Kind {
-    keyed: Statement,
+    one: Statement,
     keyless: Statement,
+    keyed: Statement,
 }
 
 impl Statements {
     pub(super) async fn prepare(client: &Client) -> Result<Self, DatabaseError> {
-        Ok(Self { one: Kind::prepare(client, true).await?, many: Kind::prepare(client, false).await? })
+        Ok(Self {
+            one: client.prepare(APPEND_ONE).await?,
+            keyless: client.prepare(&append_keyless()).await?,
+            keyed: client.prepare(APPEND).await?,
+        })
     }
 
     /// The one for so many events.
     pub(super) fn choose(&self, events: usize, is_any_keyed: bool) -> &Statement {
-        let kind = if events == 1 { &self.one } else { &self.many };
-        if is_any_keyed { &kind.keyed } else { &kind.keyless }
+        match (events, is_any_keyed) {
+            (_, true) => &self.keyed,
+            (1, false) => &self.one,
+            (_, false) => &self.keyless,
+        }
     }
 }
 
-impl Kind {
-    async fn prepare(client: &Client, is_one: bool) -> Result<Self, DatabaseError> {
-        let keyed = client.prepare(&append_sql(is_one, true)).await?;
-        Ok(Self { keyed, keyless: client.prepare(&append_sql(is_one, false)).await? })
-    }
-}
+const APPEND: &str = include_str!("sql/append.sql");
 
-/// The text for one event or for many, with an idempotency key among them or with none. The arrays of a single event needn't be made
-/// rows: a few hundredths of its append (docs/BENCHMARKS.md); what has no key needs no look at the keys.
+/// The text for one event without an idempotency key.
+pub const APPEND_ONE: &str = include_str!("sql/append_one.sql");
+
+/// The text for any number of them: what has no key needs no look at the keys.
 #[must_use]
-pub fn append_sql(is_one: bool, is_keyed: bool) -> String {
-    let mut sql = include_str!("sql/append.sql").to_owned();
-    if is_one {
-        sql = rewritten(&rewritten(&sql, "unnest(", "(select "), "[])", "[])[1]");
-    }
-    if is_keyed { sql } else { rewritten(&sql, "$17", "false") }
+pub fn append_keyless() -> String {
+    rewritten(APPEND, "$17", "false")
 }

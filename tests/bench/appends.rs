@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use calmony_pay::cli::dev::programs;
 use calmony_pay::database::WAKE_CHANNEL;
-use calmony_pay::log::append_sql;
+use calmony_pay::log::{APPEND_ONE, append_keyless};
 use tokio::process::Command;
 
 use super::report::Sample;
@@ -60,9 +60,9 @@ impl How {
         match self {
             Self::Plain => plain("u", &format!(" from ({ID}) made")),
             Self::PlainInAnyOrder => format!("{VARIABLE}{}", plain(GIVEN, "")),
-            Self::Combined => combined(false, "null"),
-            Self::Alone => combined(true, "null"),
-            Self::AloneAndWaking => combined(true, &format!("'{WAKE_CHANNEL}'")),
+            Self::Combined => given(&append_keyless(), "null"),
+            Self::Alone => given(APPEND_ONE, "null"),
+            Self::AloneAndWaking => given(APPEND_ONE, &format!("'{WAKE_CHANNEL}'")),
         }
     }
 }
@@ -82,11 +82,11 @@ fn with_id(value: &str, id: &str) -> String {
     value.replace("|| u", &format!("|| {id}"))
 }
 
-/// The API's own statement, for one event or for many, with the values in the place of its parameters.
-fn combined(is_one: bool, wake_on: &str) -> String {
-    let sql = append_sql(is_one, false).replace("$16", wake_on);
+/// The API's own statement, with the values in the place of its parameters.
+fn given(sql: &str, wake_on: &str) -> String {
+    let sql = sql.replace("$13", wake_on);
     let sql =
-        ["$15", "$14", "$13", "$12"].iter().fold(sql, |sql, parameter| sql.replace(parameter, "array[null]"));
+        ["$16", "$15", "$14", "$12"].iter().fold(sql, |sql, parameter| sql.replace(parameter, "array[null]"));
     let with_values = COLUMNS.iter().enumerate().rev().fold(sql, |sql, (index, (_, value))| {
         sql.replace(&format!("${}", index + 1), &format!("array[{}]", with_id(value, GIVEN)))
     });

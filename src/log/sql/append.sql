@@ -1,16 +1,16 @@
 -- Appends events that waited together, at most one a stream; the triggers derive the rest. Returns the ids that got in:
 -- whoever is missing met another event at its version, or its idempotency key was used before. Arrays, one element an
 -- event: $1 account, $2 id, $3 stream, $4 version, $5 type, $6 deleted, $7 data, $8 previous, $9 request,
--- $10 idempotency key, $11 created, $12 fingerprint (none: no answer is stored), $13 answer, $14 what it is sealed with, $15 trace.
--- $16 the channel on which the commit wakes the workers, or none: such a commit may have to wait for another one's, which no statement's
+-- $10 idempotency key, $11 created, $12 trace, $14 fingerprint (none: no answer is stored), $15 answer, $16 what it is sealed with.
+-- $13 the channel on which the commit wakes the workers, or none: such a commit may have to wait for another one's, which no statement's
 -- timeout bounds. $17 whether any has a fingerprint; it is replaced by false to
--- prepare the statement for those that have none. For a single event `unnest` is replaced by the arrays' first elements.
+-- prepare the statement for those that have none.
 with given as materialized (
     select *
-      from unnest(($1::bigint[]), ($2::text[]), ($3::text[]), ($4::bigint[]), ($5::text[]), ($6::boolean[]), ($7::text[]), ($8::text[]),
-                  ($9::text[]), ($10::text[]), ($11::timestamptz[]), ($12::bytea[]), ($13::text[]), ($14::text[]), ($15::text[]))
+      from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::boolean[], $7::text[], $8::text[],
+                  $9::text[], $10::text[], $11::timestamptz[], $12::text[], $14::bytea[], $15::text[], $16::text[])
            as e (account, id, stream, version, type, deleted, data, previous, request_id, idempotency_key, created_at,
-                 fingerprint, answer, sealed_with, trace)
+                 trace, fingerprint, answer, sealed_with)
 ), appended as (
     insert into calmony.event
            (account, id, stream, version, type, deleted, data, previous, request_id, idempotency_key, created_at, trace)
@@ -31,6 +31,6 @@ with given as materialized (
      -- One order, so that two statements with the same keys don't wait for each other.
      order by g.account, g.idempotency_key collate "C", s.slot
 )
-select id, case when $16::text is not null then pg_notify($16::text, '') end,
-       case when $16::text is not null then set_config('lock_timeout', '1s', true) end
+select id, case when $13::text is not null then pg_notify($13::text, '') end,
+       case when $13::text is not null then set_config('lock_timeout', '1s', true) end
   from appended
