@@ -13,7 +13,7 @@ run: postgres ## Build, then run everything on this machine: PostgreSQL, API, wo
 	target/release/calmony dev --data-dir $(DATA_DIR)
 
 .PHONY: test
-test: postgres ## Run every test, against a private PostgreSQL
+test: postgres pgbouncer ## Run every test, against a private PostgreSQL
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --no-fail-fast
 
@@ -82,6 +82,11 @@ bench: postgres ## Measure everything beside the ceilings of this machine (WRITE
 bench-quick: postgres ## Compare some ratios with the committed ones, in two minutes; fails when one fell by a quarter (KEEP=1: commit these)
 	$(CARGO) build --release --workspace --bins
 	target/release/bench quick $(if $(KEEP),--keep)
+
+.PHONY: pgbouncer
+pgbouncer: # Install PgBouncer, for a test, where it is missing and can be installed
+	@PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null || ./scripts/install pgbouncer || \
+		{ echo "PgBouncer is missing: apt-get install pgbouncer" >&2; exit 1; }
 
 .PHONY: postgres
 postgres: # Install PostgreSQL where it is missing and can be installed

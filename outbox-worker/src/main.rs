@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use calmony_pay::config::check;
-use calmony_pay::database::Role;
+use calmony_pay::database::{Databases, Role};
 use calmony_pay::log::Log;
 use calmony_pay::outbox::Session;
 use calmony_pay::retry::Reconnect;
@@ -77,7 +77,7 @@ async fn start(options: &WorkerOptions) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::default());
     serve_health(options, progress.clone(), &metrics).await?;
     let sender = Sender::new(options)?;
-    let log = Log::open(&options.database.database_url)?;
+    let log = Log::open(&Databases::only(options.database.database_url.clone()))?;
     run(options, &Tools { sender, log, progress, metrics }, &keyring, &stop).await;
     tracing::info!("the worker has stopped");
     Ok(())
@@ -86,7 +86,10 @@ async fn start(options: &WorkerOptions) -> anyhow::Result<()> {
 /// Says whether the configuration works. A single value that doesn't has stopped the program before.
 async fn check_config(options: &WorkerOptions) -> anyhow::Result<()> {
     let mut checked = vec![check::unknown_variables()];
-    checked.extend(check::database(&options.database, &options.secret_key, &[Role::Worker, Role::Api]).await);
+    checked.extend(
+        check::database(&options.database.database_url, &options.secret_key, &[Role::Worker, Role::Api])
+            .await,
+    );
     for found in &checked {
         let (about, said) = (found.about, &found.said);
         // A closed standard output is nobody's error.

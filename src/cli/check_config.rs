@@ -4,7 +4,7 @@ use anyhow::bail;
 
 use super::serve::ServeOptions;
 use super::table;
-use crate::config::check::{Checked, database, unknown_variables};
+use crate::config::check::{Checked, database, other_ways, unknown_variables};
 use crate::database::Role;
 
 /// The configuration, as `calmony serve` takes it.
@@ -18,9 +18,10 @@ pub(super) async fn run(options: CheckConfigOptions) -> anyhow::Result<()> {
     // What is wrong with a single value has stopped the command before it came here.
     let mut checked = vec![Checked::good("values", "every value can be read")];
     checked.push(unknown_variables());
-    checked.extend(
-        database(options.serve.database(), options.serve.secret_key(), &[Role::Api, Role::Reader]).await,
-    );
+    let databases = options.serve.databases();
+    let roles = [Role::Api, Role::Reader];
+    checked.extend(database(&databases.primary, options.serve.secret_key(), &roles).await);
+    checked.extend(other_ways(&databases).await);
     let rows = checked
         .iter()
         .map(|check| vec![check.verdict().to_owned(), check.about.to_owned(), check.said.clone()]);

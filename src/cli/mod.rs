@@ -42,7 +42,7 @@ enum Command {
     /// Run everything on this machine: a private PostgreSQL, the API, the worker and an inbox that shows webhooks
     Dev(dev::DevOptions),
     /// Run the API
-    Serve(serve::ServeOptions),
+    Serve(Box<serve::ServeOptions>),
     /// Bring the database up to the schema of this version; safe to repeat and to run from several places
     Migrate(migrate::MigrateOptions),
     /// Manage API keys
@@ -92,7 +92,7 @@ enum Command {
 pub async fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Dev(options) => dev::run(options).await,
-        Command::Serve(options) => serve::run(options).await,
+        Command::Serve(options) => serve::run(*options).await,
         Command::Migrate(options) => migrate::run(options).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Secrets(command) => secrets::run(command).await,

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 
-use crate::config::{DatabaseOptions, ParentOptions, SecretKeyOptions, TargetOptions, listen_address};
+use crate::config::{ApiDatabaseOptions, ParentOptions, SecretKeyOptions, TargetOptions, listen_address};
+use crate::database::Databases;
 use crate::http::load::{Load, RateLimit};
 use crate::http::{self, App};
 use crate::stop::stop_token;
@@ -16,7 +17,7 @@ use crate::trace;
 #[derive(Debug, clap::Args)]
 pub(super) struct ServeOptions {
     #[command(flatten)]
-    database: DatabaseOptions,
+    database: ApiDatabaseOptions,
     /// Where to listen. Port 0 takes a free one
     #[arg(long, env = "CALMONY_LISTEN", default_value = "127.0.0.1:8080", value_parser = listen_address)]
     listen: SocketAddr,
@@ -40,8 +41,8 @@ pub(super) struct ServeOptions {
 }
 
 impl ServeOptions {
-    pub(super) const fn database(&self) -> &DatabaseOptions {
-        &self.database
+    pub(super) fn databases(&self) -> Databases {
+        self.database.databases()
     }
 
     pub(super) const fn secret_key(&self) -> &SecretKeyOptions {
@@ -107,7 +108,7 @@ pub(super) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let stop = stop_token(options.parent)?;
     let keyring = options.secret_key.keyring()?;
     let load = Load::new(options.rate_limit, usize::from(options.requests_max));
-    let app = App::open(&options.database.database_url, options.target.policy(), keyring, load, stop)?;
+    let app = App::open(&options.databases(), options.target.policy(), keyring, load, stop)?;
     // Beside serving: a database that is away now would keep it from listening.
     tokio::spawn(warn_of_unknown_keys(app.clone()));
     let listener = http::listen(options.listen)

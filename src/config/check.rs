@@ -1,8 +1,8 @@
 //! Whether a configuration works: for `calmony check-config` and `outbox-worker --check-config`.
 
-use super::{DatabaseOptions, SecretKeyOptions};
+use super::SecretKeyOptions;
 use crate::database::migrate::{applied as schema_version, newest};
-use crate::database::{DatabaseError, DatabaseUrl, Role};
+use crate::database::{DatabaseError, DatabaseUrl, Databases, Role};
 use crate::read::Reader;
 
 /// Every environment variable that a program of ours reads.
@@ -24,7 +24,9 @@ pub const VARIABLES: &[&str] = &[
     "CALMONY_LOG_FORMAT",
     "CALMONY_METRICS_LISTEN",
     "CALMONY_NO_DEMO",
+    "CALMONY_POOLER_URL",
     "CALMONY_RATE_LIMIT",
+    "CALMONY_REPLICA_URL",
     "CALMONY_REQUESTS_MAX",
     "CALMONY_RETRY_SCHEDULE",
     "CALMONY_SECRET_KEY",
@@ -87,12 +89,7 @@ pub fn unknown_variables() -> Checked {
 }
 
 /// The database: whether it answers, whether the login may take these roles, the schema, and the keys that secrets are sealed with.
-pub async fn database(
-    database: &DatabaseOptions,
-    secret_key: &SecretKeyOptions,
-    roles: &[Role],
-) -> Vec<Checked> {
-    let url = &database.database_url;
+pub async fn database(url: &DatabaseUrl, secret_key: &SecretKeyOptions, roles: &[Role]) -> Vec<Checked> {
     let mut checked = Vec::new();
     for role in roles {
         match url.client(*role).await {
@@ -110,6 +107,26 @@ pub async fn database(
     }
     // Only who reads sees which keys secrets are sealed with.
     checked.push(keys(url, secret_key, roles.contains(&Role::Reader)).await);
+    checked
+}
+
+/// The ways to it that an API has besides: whether a pooler lets it in under both its roles, and whether a standby answers.
+pub async fn other_ways(databases: &Databases) -> Vec<Checked> {
+    let mut checked = Vec::new();
+    if let Some(pooler) = &databases.pooler {
+        for role in [Role::Api, Role::Reader] {
+            checked.push(match pooler.check(role).await {
+                Ok(()) => Checked::good("pooler", format!("it lets the login work as {}", role.name())),
+                Err(error) => Checked::wrong("pooler", format!("{}: {error}", role.name())),
+            });
+        }
+    }
+    if let Some(replica) = &databases.replica {
+        checked.push(match replica.client(Role::Reader).await {
+            Ok(_) => Checked::good("replica", "it answers"),
+            Err(error) => Checked::wrong("replica", error.to_string()),
+        });
+    }
     checked
 }
 
@@ -132,7 +149,7 @@ async fn keys(url: &DatabaseUrl, secret_key: &SecretKeyOptions, is_reader: bool)
     if !is_reader {
         return Checked::good(about, format!("the first one is {}", keyring.current()));
     }
-    let stored = match Reader::open(url) {
+    let stored = match Reader::open(&Databases::only(url.clone())) {
         Ok(reader) => reader.key_ids().await,
         Err(error) => Err(error),
     };

@@ -16,6 +16,7 @@ use clap::{CommandFactory, Parser};
 use ipnet::IpNet;
 
 use crate::address::{AddressGuard, TargetPolicy};
+use crate::database::{DatabaseUrl, Databases, PoolerUrl};
 use crate::seal::Keyring;
 
 /// Where the database is.
@@ -24,7 +25,34 @@ pub struct DatabaseOptions {
     /// PostgreSQL, as a URL: <postgresql://user:password@host:5432/database>. The login must be a member of the group role
     /// that the process works under (see schema/README.md)
     #[arg(long, env = "CALMONY_DATABASE_URL", hide_env_values = true, value_name = "URL")]
-    pub database_url: crate::database::DatabaseUrl,
+    pub database_url: DatabaseUrl,
+}
+
+/// By which ways the API goes to the database.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ApiDatabaseOptions {
+    #[command(flatten)]
+    primary: DatabaseOptions,
+    /// A transaction pooler before that database (PgBouncer), as a URL without a database: <postgresql://user:password@host:6432>.
+    /// Of its 20 connections the API then keeps 4 to PostgreSQL itself
+    #[arg(long, env = "CALMONY_POOLER_URL", hide_env_values = true, value_name = "URL")]
+    pooler_url: Option<PoolerUrl>,
+    /// A standby, for what may be a little behind: lists, deliveries, an endpoint's health, the dashboard's figures. Several hosts are
+    /// tried in their order: <postgresql://user:password@standby,primary/database>
+    #[arg(long, env = "CALMONY_REPLICA_URL", hide_env_values = true, value_name = "URL")]
+    replica_url: Option<DatabaseUrl>,
+}
+
+impl ApiDatabaseOptions {
+    /// These ways.
+    #[must_use]
+    pub fn databases(&self) -> Databases {
+        Databases {
+            primary: self.primary.database_url.clone(),
+            pooler: self.pooler_url.clone(),
+            replica: self.replica_url.clone(),
+        }
+    }
 }
 
 /// Values with commas between; none in an empty text, as a file of variables may have it.
@@ -120,11 +148,14 @@ pub fn parse<T: Parser>() -> T {
     })
 }
 
+/// Options whose values may hold a password or a key.
+const SECRET: [&str; 4] = ["--database-url", "--pooler-url", "--replica-url", "--secret-key "];
+
 /// Takes the value out of an error about an argument that may hold a password or a key.
 fn hide_secret(error: &mut clap::Error) {
     let about_secret = matches!(error.get(ContextKind::InvalidArg),
         Some(ContextValue::String(argument))
-            if argument.starts_with("--database-url") || argument.starts_with("--secret-key "));
+            if SECRET.iter().any(|option| argument.starts_with(option)));
     if about_secret {
         error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
     }

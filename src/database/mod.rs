@@ -2,18 +2,19 @@
 
 pub mod listen;
 pub mod migrate;
+mod parameters;
 mod pool;
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, PoolError, RecyclingMethod, Runtime};
+use deadpool_postgres::PoolError;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, NoTls, Socket};
 
-pub use pool::Pool;
+pub use pool::{Moment, Parameters, Pool, PooledClient, PoolerUrl};
 
 /// How long one statement may take, in milliseconds. The outbox's reader counts on it: a position that has been missing
 /// for longer was rolled back.
@@ -27,8 +28,13 @@ pub const WORKER_SILENCE_MS: u32 = 10_000;
 
 /// What pins the planner of who writes and who drains: with statistics taken while a table was short it would scan (docs/decisions/0005), and
 /// it would plan statements with arrays anew each time, which takes longer than running them (docs/decisions/0018).
-const PINNED: &str = "-c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off -c enable_mergejoin=off \
-                      -c plan_cache_mode=force_generic_plan";
+const PINNED: [(&str, &str); 5] = [
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+    ("plan_cache_mode", "force_generic_plan"),
+];
 
 /// The channel that workers listen on for appends.
 pub const WAKE_CHANNEL: &str = "calmony_outbox";
@@ -69,24 +75,36 @@ impl Role {
         }
     }
 
-    /// What every session of that role is set to at its start.
-    fn settings(self) -> String {
-        let common = format!(
-            "-c role={} -c search_path=calmony -c timezone=UTC -c jit=off -c idle_in_transaction_session_timeout=10s",
-            self.name()
-        );
-        match self {
-            Self::Owner => common,
-            Self::Reader => format!("{common} -c statement_timeout={STATEMENT_TIMEOUT_MS}"),
-            // Whether a key was used is looked up by index, whatever the statistics of an empty slot said.
-            Self::Api => format!("{common} {PINNED} -c statement_timeout={STATEMENT_TIMEOUT_MS}"),
-            // PostgreSQL frees the buckets of a machine that vanished or a worker that stopped.
-            Self::Worker => format!(
-                "{common} {PINNED} -c statement_timeout=30s \
-                 -c idle_session_timeout={WORKER_SILENCE_MS} -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 \
-                 -c tcp_keepalives_count=3 -c tcp_user_timeout=20000"
-            ),
+    /// What every session of that role is set to at its start; times in milliseconds.
+    #[must_use]
+    pub fn settings(self) -> Vec<(&'static str, String)> {
+        let mut settings = vec![
+            ("role", self.name().to_owned()),
+            ("search_path", "calmony".to_owned()),
+            ("timezone", "UTC".to_owned()),
+            ("jit", "off".to_owned()),
+            ("idle_in_transaction_session_timeout", "10000".to_owned()),
+        ];
+        if matches!(self, Self::Api | Self::Worker) {
+            // Of the API, too: whether a key was used is looked up by index, whatever the statistics of an empty slot said.
+            settings.extend(PINNED.map(|(name, value)| (name, value.to_owned())));
         }
+        match self {
+            Self::Owner => {}
+            Self::Reader | Self::Api => {
+                settings.push(("statement_timeout", STATEMENT_TIMEOUT_MS.to_string()));
+            }
+            // PostgreSQL frees the buckets of a machine that vanished or a worker that stopped.
+            Self::Worker => settings.extend([
+                ("statement_timeout", "30000".to_owned()),
+                ("idle_session_timeout", WORKER_SILENCE_MS.to_string()),
+                ("tcp_keepalives_idle", "5".to_owned()),
+                ("tcp_keepalives_interval", "5".to_owned()),
+                ("tcp_keepalives_count", "3".to_owned()),
+                ("tcp_user_timeout", "20000".to_owned()),
+            ]),
+        }
+        settings
     }
 }
 
@@ -124,10 +142,17 @@ impl FromStr for DatabaseUrl {
 impl DatabaseUrl {
     /// The configuration of a connection under that role. Options of the URL come after ours and win.
     fn config(&self, role: Role) -> Config {
-        let mut config = self.0.clone();
+        let mut config = self.bare_config(role);
+        let settings = role.settings().into_iter().map(|(name, value)| format!("-c {name}={value} "));
         let own = self.0.get_options().unwrap_or_default();
+        config.options(settings.collect::<String>() + own);
         config
-            .options(format!("{} {own}", role.settings()))
+    }
+
+    /// The same without what makes a session work under the role.
+    fn bare_config(&self, role: Role) -> Config {
+        let mut config = self.0.clone();
+        config
             .application_name(role.name())
             .connect_timeout(CONNECT_TIMEOUT)
             .keepalives_idle(Duration::from_secs(5))
@@ -184,17 +209,34 @@ impl DatabaseUrl {
 
     /// A pool of connections, made when they are first needed.
     pub fn pool(&self, role: Role, connections_max: usize) -> Result<Pool, DatabaseError> {
-        let recycling_method = RecyclingMethod::Fast;
-        let manager = Manager::from_config(self.config(role), NoTls, ManagerConfig { recycling_method });
-        deadpool_postgres::Pool::builder(manager)
-            .max_size(connections_max)
-            .wait_timeout(Some(POOL_WAIT))
-            .create_timeout(Some(CONNECT_TIMEOUT))
-            .recycle_timeout(Some(CONNECT_TIMEOUT))
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map(Pool::new)
-            .map_err(|error| DatabaseError::Unavailable(error.to_string()))
+        Pool::to(self, role, connections_max)
+    }
+}
+
+/// The ways of an API to one database.
+#[derive(Debug, Clone)]
+pub struct Databases {
+    /// To the primary itself.
+    pub primary: DatabaseUrl,
+    /// To the primary through a pooler: for what needs no session of its own.
+    pub pooler: Option<PoolerUrl>,
+    /// To a standby: for what may be a little behind.
+    pub replica: Option<DatabaseUrl>,
+}
+
+impl Databases {
+    /// The primary and nothing else.
+    #[must_use]
+    pub const fn only(primary: DatabaseUrl) -> Self {
+        Self { primary, pooler: None, replica: None }
+    }
+
+    /// A pool of connections to the primary, through the pooler if there is one.
+    pub fn pool(&self, role: Role, connections_max: usize) -> Result<Pool, DatabaseError> {
+        match &self.pooler {
+            Some(pooler) => Pool::through(pooler, role, connections_max),
+            None => self.primary.pool(role, connections_max),
+        }
     }
 }
 

@@ -39,7 +39,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::address::TargetPolicy;
-use crate::database::{DatabaseError, DatabaseUrl};
+use crate::database::{DatabaseError, Databases};
 use crate::health::health_router;
 use crate::log::Log;
 use crate::read::Reader;
@@ -90,15 +90,15 @@ pub struct Parts {
 impl App {
     /// Opens the log and the reader on one database. `stop` ends those who follow the log.
     pub fn open(
-        url: &DatabaseUrl,
+        databases: &Databases,
         policy: TargetPolicy,
         keyring: Keyring,
         load: Load,
         stop: CancellationToken,
     ) -> Result<Self, DatabaseError> {
         Ok(Self(Arc::new(Parts {
-            log: Log::open(url)?,
-            reader: Reader::open(url)?,
+            log: Log::open(databases)?,
+            reader: Reader::open(databases)?,
             policy,
             keyring,
             in_flight: InFlight::default(),

@@ -23,7 +23,7 @@ use super::statement::Statements;
 use super::wake::Waker;
 use super::{Cause, NewSecret};
 use crate::clock::Timestamp;
-use crate::database::{DatabaseError, DatabaseUrl, Role, WAKE_CHANNEL};
+use crate::database::{DatabaseError, DatabaseUrl, PooledClient, Role, WAKE_CHANNEL};
 use crate::domain::Fact;
 use crate::metrics::{counts, durations};
 
@@ -113,7 +113,7 @@ impl Appender {
     /// Appends one event and the signing secret it brings.
     pub(super) async fn append_with_secret(
         &self,
-        client: &Client,
+        client: &mut PooledClient,
         append: &Append,
         secret: &NewSecret,
     ) -> Result<Outcome, DatabaseError> {

@@ -22,7 +22,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use crate::clock;
 use crate::contract::Event;
-use crate::database::{DatabaseError, DatabaseUrl, Pool, Role};
+use crate::database::{DatabaseError, Databases, Pool, PooledClient, Role};
 use crate::domain::{self, Command, DecideError, Rejection, Snapshot, Verdict};
 use crate::id::Id;
 use crate::seal::Sealed;
@@ -123,12 +123,12 @@ pub struct Log {
 
 impl Log {
     /// Opens the log. Connections are made when they are first needed.
-    pub fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
-        let pool = url.pool(Role::Api, LOAD_CONNECTIONS)?;
+    pub fn open(databases: &Databases) -> Result<Self, DatabaseError> {
+        let pool = databases.pool(Role::Api, LOAD_CONNECTIONS)?;
         Ok(Self {
             key_use: KeyUse::start(pool.clone()),
             pool,
-            appender: Appender::start(url),
+            appender: Appender::start(&databases.primary),
             search_turns: search::Turns::default(),
             turns: (0..TURNS).map(|_| Mutex::new(())).collect(),
         })
@@ -201,7 +201,7 @@ impl Log {
             let outcome = match extras.secret {
                 None => self.appender.append(append).await?,
                 Some(secret) => {
-                    self.appender.append_with_secret(&*self.client().await?, &append, secret).await?
+                    self.appender.append_with_secret(&mut self.client().await?, &append, secret).await?
                 }
             };
             if outcome == Outcome::Appended {
@@ -237,13 +237,12 @@ impl Log {
 
     /// The living object of that id.
     async fn load(&self, account: i64, stream: &str) -> Result<Option<Snapshot>, DatabaseError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(include_str!("sql/load.sql")).await?;
-        let row = client.query_opt(&statement, &[&account, &stream]).await?;
+        let mut client = self.client().await?;
+        let row = client.query_opt(include_str!("sql/load.sql"), &[&account, &stream]).await?;
         Ok(row.map(|row| Snapshot { version: row.get(0), data: row.get(1) }))
     }
 
-    async fn client(&self) -> Result<deadpool_postgres::Client, DatabaseError> {
+    async fn client(&self) -> Result<PooledClient, DatabaseError> {
         self.pool.get().await
     }
 }

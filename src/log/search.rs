@@ -6,14 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::Client;
 use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use tokio_postgres::Row;
-use tokio_postgres::types::ToSql;
 
 use super::Log;
-use crate::database::{DatabaseError, Pool};
+use crate::database::{DatabaseError, Parameters, Pool, PooledClient};
 use crate::domain::search::Document;
 
 /// Events of one portion, and the bytes after which it has no more: a statement's work, however large customers are.
@@ -57,7 +55,7 @@ impl Log {
         patience: Duration,
     ) -> Result<bool, DatabaseError> {
         let began = Instant::now();
-        while progress(&self.client().await?, account, position).await?.behind {
+        while progress(&mut self.client().await?, account, position).await?.behind {
             let left = patience.saturating_sub(began.elapsed());
             let turn = match timeout(left, self.search_turns.turn(account)).await {
                 Ok(turn) if !left.is_zero() => turn,
@@ -81,18 +79,17 @@ struct Progress {
     behind: bool,
 }
 
-async fn progress(client: &Client, account: i64, up_to: i64) -> Result<Progress, DatabaseError> {
-    let statement = client.prepare_cached(include_str!("sql/search_behind.sql")).await?;
-    let row = client.query_one(&statement, &[&account, &up_to]).await?;
+async fn progress(client: &mut PooledClient, account: i64, up_to: i64) -> Result<Progress, DatabaseError> {
+    let row = client.query_one(include_str!("sql/search_behind.sql"), &[&account, &up_to]).await?;
     Ok(Progress { position: row.get(0), behind: row.get(1) })
 }
 
 /// Stores the documents of the next part of the log.
 async fn store_portion(pool: &Pool, account: i64, up_to: i64) -> Result<(), DatabaseError> {
-    let client = pool.get().await?;
-    let after = progress(&client, account, up_to).await?.position;
-    let part = client.prepare_cached(include_str!("sql/search_part.sql")).await?;
-    let rows = client.query(&part, &[&account, &after, &up_to, &PORTION, &PORTION_BYTES]).await?;
+    let mut client = pool.get().await?;
+    let after = progress(&mut client, account, up_to).await?.position;
+    let parameters: &Parameters<'_> = &[&account, &after, &up_to, &PORTION, &PORTION_BYTES];
+    let rows = client.query(include_str!("sql/search_part.sql"), parameters).await?;
     let end = match rows.first() {
         Some(row) if row.get("more") => row.get("last"),
         _ => up_to,
@@ -106,10 +103,9 @@ async fn store_portion(pool: &Pool, account: i64, up_to: i64) -> Result<(), Data
     let phones: Vec<_> = documents.iter().map(|document| &document.phone).collect();
     let terms: Vec<_> =
         documents.iter().map(|document| serde_json::json!(document.terms).to_string()).collect();
-    let store = client.prepare_cached(include_str!("sql/search_store.sql")).await?;
-    let parameters: [&(dyn ToSql + Sync); 9] =
-        [&account, &after, &end, &ids, &versions, &names, &emails, &phones, &terms];
-    client.execute(&store, &parameters).await?;
+    let parameters: &Parameters<'_> =
+        &[&account, &after, &end, &ids, &versions, &names, &emails, &phones, &terms];
+    client.execute(include_str!("sql/search_store.sql"), parameters).await?;
     Ok(())
 }
 

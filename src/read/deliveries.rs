@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::time::SystemTime;
 
-use deadpool_postgres::{Client, Transaction};
-use tokio_postgres::{IsolationLevel, Row};
+use tokio_postgres::Row;
 
 use super::page::Listed;
 use super::{Direction, Page, Reader};
 use crate::clock::Timestamp;
 use crate::contract::{Event, WebhookEndpoint};
-use crate::database::DatabaseError;
+use crate::database::{DatabaseError, Moment};
 use crate::id::Id;
 
 /// How many attempts of a delivery are shown, the last ones.
@@ -66,10 +65,12 @@ impl Reader {
         account: i64,
         event: Id<Event>,
     ) -> Result<Vec<Delivery>, DatabaseError> {
-        let mut client = self.client().await?;
-        let moment = moment(&mut client).await?;
-        let statement = moment.prepare_cached(include_str!("sql/deliveries_of_event.sql")).await?;
-        let rows = moment.query(&statement, &[&account, &event.to_string()]).await?;
+        let mut client = self.list_client().await?;
+        // A worker writes both at once.
+        let moment = client.moment("").await?;
+        let rows = moment
+            .query(include_str!("sql/deliveries_of_event.sql"), &[&account, &event.to_string()])
+            .await?;
         with_attempts(&moment, account, rows.iter().map(delivery).collect()).await
     }
 
@@ -88,11 +89,11 @@ impl Reader {
         } else {
             include_str!("sql/deliveries_older.sql")
         };
-        let mut client = self.client().await?;
-        let moment = moment(&mut client).await?;
-        let statement = moment.prepare_cached(sql).await?;
+        let mut client = self.list_client().await?;
+        // A worker writes both at once.
+        let moment = client.moment("").await?;
         let rows = moment
-            .query(&statement, &[&account, &after, &before, &page.rows(), &endpoint.to_string(), &state])
+            .query(sql, &[&account, &after, &before, &page.rows(), &endpoint.to_string(), &state])
             .await?;
         let listed = page.listed(rows.iter().map(delivery).collect());
         let entries = with_attempts(&moment, account, listed.entries).await?;
@@ -109,21 +110,16 @@ impl Reader {
     }
 }
 
-/// One moment of the database: deliveries and their attempts are read by two statements, and a worker writes both at once.
-async fn moment(client: &mut Client) -> Result<Transaction<'_>, DatabaseError> {
-    let moment = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-    Ok(moment.start().await?)
-}
-
 async fn with_attempts(
-    moment: &Transaction<'_>,
+    moment: &Moment<'_>,
     account: i64,
     mut deliveries: Vec<Delivery>,
 ) -> Result<Vec<Delivery>, DatabaseError> {
     let positions: Vec<i64> = deliveries.iter().map(|delivery| delivery.position).collect();
     let endpoints: Vec<&str> = deliveries.iter().map(|delivery| delivery.endpoint.as_str()).collect();
-    let statement = moment.prepare_cached(include_str!("sql/attempts.sql")).await?;
-    let rows = moment.query(&statement, &[&account, &positions, &endpoints, &(ATTEMPTS_SHOWN + 1)]).await?;
+    let rows = moment
+        .query(include_str!("sql/attempts.sql"), &[&account, &positions, &endpoints, &(ATTEMPTS_SHOWN + 1)])
+        .await?;
     let mut attempts: HashMap<(i64, String), Vec<Attempt>> = HashMap::new();
     for row in &rows {
         attempts.entry((row.get(0), row.get(1))).or_default().push(attempt(row));

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::Reader;
 use super::condition::Condition;
 use crate::clock;
-use crate::database::{DatabaseError, DatabaseUrl, Role};
+use crate::database::{DatabaseError, DatabaseUrl, Databases, Role};
 
 /// The server.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -89,7 +89,7 @@ pub async fn diagnose(url: &DatabaseUrl) -> Result<Diagnosis, DatabaseError> {
         holders.iter().map(|row| Holder { kind: row.get(0), who: row.get(1), seconds: row.get(2) }).collect();
     let client = url.client(Role::Reader).await?;
     let ending = client.query_one(include_str!("sql/diagnosis_expiring.sql"), &[]).await?;
-    let reader = Reader::open(url)?;
+    let reader = Reader::open(&Databases::only(url.clone()))?;
     Ok(Diagnosis {
         server,
         condition: reader.condition().await?,

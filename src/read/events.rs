@@ -45,9 +45,8 @@ impl Reader {
         livemode: bool,
         id: Id<Event>,
     ) -> Result<Option<ListedEvent>, DatabaseError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(include_str!("sql/event.sql")).await?;
-        let row = client.query_opt(&statement, &[&account, &id.to_string()]).await?;
+        let mut client = self.client().await?;
+        let row = client.query_opt(include_str!("sql/event.sql"), &[&account, &id.to_string()]).await?;
         Ok(row.map(|row| listed(&row, livemode)))
     }
 
@@ -87,8 +86,9 @@ impl Reader {
         };
         let time = |at: Option<Timestamp>| at.map(Timestamp::system_time);
         let (from, until) = (time(filter.created_from), time(filter.created_until));
-        let client = self.client().await?;
-        let statement = client.prepare_cached(sql).await?;
+        // What goes forwards must leave nothing out, and a standby doesn't know what is being appended.
+        let mut client =
+            if page.reads_forwards() { self.client().await? } else { self.list_client().await? };
         let (rows, delivered) = (page.rows(), filter.delivered == Some(true));
         let mut parameters: Vec<&(dyn ToSql + Sync)> =
             vec![&account, &after, &before, &rows, &filter.types, &from, &until];
@@ -98,7 +98,7 @@ impl Reader {
         } else if filter.delivered != Some(false) {
             parameters.push(&delivered);
         }
-        Ok(client.query(&statement, &parameters).await?)
+        Ok(client.query(sql, &parameters).await?)
     }
 
     /// The events of these ids; those that the account doesn't have are left out.
@@ -108,17 +108,18 @@ impl Reader {
         livemode: bool,
         ids: &[String],
     ) -> Result<Vec<ListedEvent>, DatabaseError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(include_str!("sql/events_of_ids.sql")).await?;
-        let rows = client.query(&statement, &[&account, &ids]).await?;
+        let mut client = self.client().await?;
+        let rows = client.query(include_str!("sql/events_of_ids.sql"), &[&account, &ids]).await?;
         Ok(rows.iter().map(|row| listed(row, livemode)).collect())
     }
 
     /// Where an event stands in the log.
     pub(super) async fn position(&self, account: i64, id: &str) -> Result<Option<i64>, DatabaseError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(include_str!("sql/event_position.sql")).await?;
-        Ok(client.query_opt(&statement, &[&account, &id]).await?.map(|row| row.get(0)))
+        let mut client = self.client().await?;
+        Ok(client
+            .query_opt(include_str!("sql/event_position.sql"), &[&account, &id])
+            .await?
+            .map(|row| row.get(0)))
     }
 }
 

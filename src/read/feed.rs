@@ -90,11 +90,13 @@ impl Feed {
                 let _ = self.decided.changed().await;
                 continue;
             }
-            let client = self.reader.client().await?;
-            let statement = client.prepare_cached(include_str!("sql/feed.sql")).await?;
+            let mut client = self.reader.client().await?;
             let FeedFilter { types, object } = &self.filter;
             let rows = client
-                .query(&statement, &[&self.account, &self.position, &decided, &ROWS, types, object])
+                .query(
+                    include_str!("sql/feed.sql"),
+                    &[&self.account, &self.position, &decided, &ROWS, types, object],
+                )
                 .await?;
             let is_part = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= ROWS;
             self.position = rows.last().filter(|_| is_part).map_or(decided, |row| row.get(9));

@@ -22,9 +22,8 @@ impl Reader {
     /// seconds makes it unavailable: whoever went on without it would never see it.
     pub async fn decided_position(&self) -> Result<i64, DatabaseError> {
         let position: i64 = {
-            let client = self.client().await?;
-            let statement = client.prepare_cached(include_str!("sql/fence_position.sql")).await?;
-            client.query_one(&statement, &[]).await?.get(0)
+            let mut client = self.client().await?;
+            client.query_one(include_str!("sql/fence_position.sql"), &[]).await?.get(0)
         };
         // Asked after the position.
         let mut waiting = self.appending().await?;
@@ -43,9 +42,8 @@ impl Reader {
 
     /// Who is appending at this moment. No connection is held while they are waited for.
     async fn appending(&self) -> Result<Vec<String>, DatabaseError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(include_str!("sql/fence_appending.sql")).await?;
-        let row = client.query_one(&statement, &[]).await?;
+        let mut client = self.client().await?;
+        let row = client.query_one(include_str!("sql/fence_appending.sql"), &[]).await?;
         Ok(row.get::<_, Option<Vec<String>>>(0).unwrap_or_default())
     }
 }

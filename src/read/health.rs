@@ -45,9 +45,10 @@ impl Reader {
         account: i64,
         endpoint: Id<WebhookEndpoint>,
     ) -> Result<EndpointHealth, DatabaseError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(include_str!("sql/endpoint_health.sql")).await?;
-        let row = client.query_one(&statement, &[&account, &endpoint.to_string(), &ATTEMPTS]).await?;
+        let mut client = self.list_client().await?;
+        let row = client
+            .query_one(include_str!("sql/endpoint_health.sql"), &[&account, &endpoint.to_string(), &ATTEMPTS])
+            .await?;
         let time = |name: &str| row.get::<_, Option<SystemTime>>(name).map(Timestamp::from);
         Ok(EndpointHealth {
             failing_since: time("failing_since"),

@@ -71,9 +71,8 @@ impl Reader {
         if let Some(key) = self.known_keys.get(&hash) {
             return Ok(Some(key));
         }
-        let client = self.client().await?;
-        let statement = client.prepare_cached(include_str!("sql/account_of_key.sql")).await?;
-        let row = client.query_opt(&statement, &[&hash.as_slice()]).await?;
+        let mut client = self.client().await?;
+        let row = client.query_opt(include_str!("sql/account_of_key.sql"), &[&hash.as_slice()]).await?;
         let key = row.map(|row| Key {
             id: row.get(2),
             account: Account { id: row.get(0), livemode: row.get(1) },

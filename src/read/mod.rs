@@ -17,11 +17,10 @@ pub mod search;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use deadpool_postgres::Client;
 use prometheus_client::registry::Registry;
 
 use crate::database::migrate::newest;
-use crate::database::{DatabaseError, DatabaseUrl, Pool, Role};
+use crate::database::{DatabaseError, Databases, Pool, PooledClient, Role};
 use feed::Decided;
 use keys::KnownKeys;
 pub use page::{Direction, Page};
@@ -33,6 +32,8 @@ const CONNECTIONS: usize = 8;
 #[derive(Debug, Clone)]
 pub struct Reader {
     pool: Pool,
+    /// For what may be a little behind: lists, deliveries, an endpoint's health, the dashboard's figures.
+    lists: Pool,
     decided: Decided,
     known_keys: KnownKeys,
     /// Whether the schema was found to be new enough; it never gets older.
@@ -41,11 +42,16 @@ pub struct Reader {
 
 impl Reader {
     /// Opens the database for reading. Connections are made when they are first needed.
-    pub fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
-        let pool = url.pool(Role::Reader, CONNECTIONS)?;
+    pub fn open(databases: &Databases) -> Result<Self, DatabaseError> {
+        let pool = databases.pool(Role::Reader, CONNECTIONS)?;
+        let lists = match &databases.replica {
+            Some(replica) => replica.pool(Role::Reader, CONNECTIONS)?,
+            None => pool.clone(),
+        };
         Ok(Self {
             pool,
-            decided: Decided::new(url),
+            lists,
+            decided: Decided::new(&databases.primary),
             known_keys: KnownKeys::default(),
             has_schema: Arc::default(),
         })
@@ -76,7 +82,11 @@ impl Reader {
         Ok(self.client().await?.query_one(include_str!("sql/schema_version.sql"), &[]).await?.get(0))
     }
 
-    async fn client(&self) -> Result<Client, DatabaseError> {
+    async fn client(&self) -> Result<PooledClient, DatabaseError> {
         self.pool.get().await
+    }
+
+    async fn list_client(&self) -> Result<PooledClient, DatabaseError> {
+        self.lists.get().await
     }
 }

@@ -50,9 +50,8 @@ impl Reader {
         account: i64,
         id: Id<K>,
     ) -> Result<Option<StoredObject>, DatabaseError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(include_str!("sql/object.sql")).await?;
-        let row = client.query_opt(&statement, &[&account, &id.to_string()]).await?;
+        let mut client = self.client().await?;
+        let row = client.query_opt(include_str!("sql/object.sql"), &[&account, &id.to_string()]).await?;
         Ok(row.as_ref().map(StoredObject::of))
     }
 
@@ -63,9 +62,13 @@ impl Reader {
         id: Id<K>,
         before: Timestamp,
     ) -> Result<Option<StoredObject>, DatabaseError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(include_str!("sql/object_as_of.sql")).await?;
-        let row = client.query_opt(&statement, &[&account, &id.to_string(), &before.system_time()]).await?;
+        let mut client = self.client().await?;
+        let row = client
+            .query_opt(
+                include_str!("sql/object_as_of.sql"),
+                &[&account, &id.to_string(), &before.system_time()],
+            )
+            .await?;
         Ok(row.as_ref().map(StoredObject::of))
     }
 
@@ -75,17 +78,15 @@ impl Reader {
         account: i64,
         ids: &[String],
     ) -> Result<Vec<StoredObject>, DatabaseError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(include_str!("sql/objects_of_ids.sql")).await?;
-        let rows = client.query(&statement, &[&account, &ids]).await?;
+        let mut client = self.client().await?;
+        let rows = client.query(include_str!("sql/objects_of_ids.sql"), &[&account, &ids]).await?;
         Ok(rows.iter().map(StoredObject::of).collect())
     }
 
     /// How many webhook endpoints the account has.
     pub async fn endpoint_count(&self, account: i64) -> Result<i64, DatabaseError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(include_str!("sql/endpoint_count.sql")).await?;
-        Ok(client.query_one(&statement, &[&account]).await?.get(0))
+        let mut client = self.client().await?;
+        Ok(client.query_one(include_str!("sql/endpoint_count.sql"), &[&account]).await?.get(0))
     }
 
     /// A page of the living objects of one kind.
@@ -97,7 +98,7 @@ impl Reader {
     ) -> Result<Listed<StoredObject>, DatabaseError> {
         let range = id_range::<K>(filter, &page.direction);
         let rows = page.rows();
-        let client = self.client().await?;
+        let mut client = self.list_client().await?;
         let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&account, &range.start, &range.end, &rows];
         let sql = match (&filter.email, page.reads_forwards()) {
             (None, false) => include_str!("sql/objects_older.sql"),
@@ -108,8 +109,7 @@ impl Reader {
         if let Some(email) = &filter.email {
             parameters.push(email);
         }
-        let statement = client.prepare_cached(sql).await?;
-        let rows = client.query(&statement, &parameters).await?;
+        let rows = client.query(sql, &parameters).await?;
         let stored = |row: &Row| StoredObject { id: row.get(0), data: row.get(1), deleted: false };
         Ok(page.listed(rows.iter().map(stored).collect()))
     }

@@ -64,17 +64,17 @@ impl Reader {
         position: i64,
         seconds: u32,
     ) -> Result<Overview, DatabaseError> {
-        let client = self.client().await?;
-        let now = client.prepare_cached(include_str!("sql/overview_now.sql")).await?;
-        let now = client.query_one(&now, &[&account]).await?;
+        let mut client = self.list_client().await?;
+        let now = client.query_one(include_str!("sql/overview_now.sql"), &[&account]).await?;
         let (up_to, clock): (i64, i64) = (now.get("position"), now.get("now"));
         // Whole slices, as they are shown.
         let since = |seconds: u32| {
             let at = u64::try_from(clock / SLICE * SLICE - i64::from(seconds)).unwrap_or_default();
             Timestamp::from_seconds(at).system_time()
         };
-        let events = client.prepare_cached(include_str!("sql/overview_events.sql")).await?;
-        let events = client.query(&events, &[&account, &position, &since(PAST), &up_to]).await?;
+        let events = client
+            .query(include_str!("sql/overview_events.sql"), &[&account, &position, &since(PAST), &up_to])
+            .await?;
         drop(client);
         let mut attempts = Vec::new();
         let shorter = [10, 5, 0].into_iter().filter(|shorter| *shorter < seconds);
@@ -105,11 +105,11 @@ impl Reader {
         account: i64,
         not_before: SystemTime,
     ) -> Result<Vec<AttemptSlice>, DatabaseError> {
-        let mut client = self.client().await?;
-        let moment = client.build_transaction().read_only(true).start().await?;
-        moment.batch_execute("set local enable_seqscan = off").await?;
-        let statement = moment.prepare_cached(include_str!("sql/overview_attempts.sql")).await?;
-        let rows = moment.query(&statement, &[&account, &not_before, &ATTEMPTS_MAX]).await?;
+        let mut client = self.list_client().await?;
+        let moment = client.moment("set local enable_seqscan = off").await?;
+        let rows = moment
+            .query(include_str!("sql/overview_attempts.sql"), &[&account, &not_before, &ATTEMPTS_MAX])
+            .await?;
         let slice = |row: &Row| AttemptSlice {
             at: row.get("at"),
             count: row.get("count"),
@@ -127,11 +127,12 @@ impl Reader {
         beginning: &str,
         count_max: i64,
     ) -> Result<Vec<String>, DatabaseError> {
-        let client = self.client().await?;
-        let statement = client.prepare_cached(include_str!("sql/ids_beginning.sql")).await?;
+        let mut client = self.client().await?;
         // Ids are ASCII, so that nothing sorts between what begins so and this.
         let end = format!("{beginning}\u{7f}");
-        let rows = client.query(&statement, &[&account, &beginning, &end, &count_max]).await?;
+        let rows = client
+            .query(include_str!("sql/ids_beginning.sql"), &[&account, &beginning, &end, &count_max])
+            .await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 }

@@ -63,12 +63,10 @@ impl Reader {
             &FEW,
         ];
         let mut client = self.client().await?;
-        let transaction = client.build_transaction().read_only(true).start().await?;
         // It would read other accounts' documents on its way to many of this one's.
-        transaction.batch_execute("set local enable_seqscan = off").await?;
-        // Not prepared for later: the index is asked in the order of how rare the terms are.
-        let rows = transaction.query(include_str!("sql/search.sql"), &parameters).await?;
-        transaction.commit().await?;
+        let moment = client.moment("set local enable_seqscan = off").await?;
+        // The index is asked in the order of how rare the terms are.
+        let rows = moment.query_anew(include_str!("sql/search.sql"), &parameters).await?;
         Ok(rows.iter().map(StoredObject::of).collect())
     }
 }

@@ -1,11 +1,9 @@
 //! PostgreSQL's machine is lost, and a standby takes its place.
 
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use calmony_pay::cli::dev::cluster::Cluster;
-use support::database::{Folder, PASSWORD, own_cluster, own_cluster_with};
+use support::database::{own_cluster, standby_of};
 use support::proxy::Proxy;
 use support::system::kill;
 use support::{Database, Receiver, System, eventually};
@@ -57,30 +55,4 @@ async fn a_failover_to_a_standby_loses_nothing_that_was_acknowledged() {
     system.drained().await;
     check_ledger(&system, &receiver, &acknowledged).await;
     standby.stop().await.unwrap();
-}
-
-/// A synchronous standby of that cluster, which is restarted for it: what is committed is on both.
-async fn standby_of(primary: &mut Cluster) -> (Cluster, Folder) {
-    let from = format!(
-        "primary_conninfo=host=127.0.0.1 port={} user=calmony password={PASSWORD} application_name=standby",
-        primary.port()
-    );
-    let (mut standby, folder) = own_cluster_with("standby", &["fsync=off", &from]).await;
-    standby.stop().await.unwrap();
-    primary.stop().await.unwrap();
-    std::fs::remove_dir_all(standby.data()).unwrap();
-    let copied = Command::new("cp").arg("-a").args([primary.data(), standby.data()]).status().unwrap();
-    assert!(copied.success());
-    std::fs::write(standby.data().join("standby.signal"), "").unwrap();
-    primary.start().await.unwrap();
-    standby.start().await.unwrap();
-    let admin = Database { url: primary.url_text("postgres") }.admin().await;
-    admin.batch_execute("alter system set synchronous_standby_names = 'standby'").await.unwrap();
-    admin.batch_execute("select pg_reload_conf()").await.unwrap();
-    eventually("the standby is synchronous", async || {
-        let sync = "select count(*) from pg_stat_replication where sync_state = 'sync'";
-        (admin.query_one(sync, &[]).await.unwrap().get::<_, i64>(0) == 1).then_some(())
-    })
-    .await;
-    (standby, folder)
 }

@@ -2,4 +2,6 @@
 
 mod deploy;
 mod metrics;
+mod pooler;
+mod replica;
 mod traces;

@@ -2,6 +2,7 @@
 //! that is migrated once. Tests that kill PostgreSQL start their own.
 
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -138,6 +139,32 @@ pub async fn own_cluster_with(name: &str, settings: &[&str]) -> (Cluster, Folder
     let mut cluster = Cluster::open(&folder.0, PASSWORD, settings).await.unwrap();
     cluster.start().await.unwrap();
     (cluster, folder)
+}
+
+/// A synchronous standby of that cluster, which is restarted for it: what is committed is on both.
+pub async fn standby_of(primary: &mut Cluster) -> (Cluster, Folder) {
+    let from = format!(
+        "primary_conninfo=host=127.0.0.1 port={} user=calmony password={PASSWORD} application_name=standby",
+        primary.port()
+    );
+    let (mut standby, folder) = own_cluster_with("standby", &["fsync=off", &from]).await;
+    standby.stop().await.unwrap();
+    primary.stop().await.unwrap();
+    std::fs::remove_dir_all(standby.data()).unwrap();
+    let copied = Command::new("cp").arg("-a").args([primary.data(), standby.data()]).status().unwrap();
+    assert!(copied.success());
+    std::fs::write(standby.data().join("standby.signal"), "").unwrap();
+    primary.start().await.unwrap();
+    standby.start().await.unwrap();
+    let admin = Database { url: primary.url_text("postgres") }.admin().await;
+    admin.batch_execute("alter system set synchronous_standby_names = 'standby'").await.unwrap();
+    admin.batch_execute("select pg_reload_conf()").await.unwrap();
+    eventually("the standby is synchronous", async || {
+        let sync = "select count(*) from pg_stat_replication where sync_state = 'sync'";
+        (admin.query_one(sync, &[]).await.unwrap().get::<_, i64>(0) == 1).then_some(())
+    })
+    .await;
+    (standby, folder)
 }
 
 /// A folder for one test, removed when this is dropped. Those of test runs that were killed are removed by the next.

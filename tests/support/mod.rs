@@ -10,6 +10,7 @@
 pub mod client;
 pub mod contract;
 pub mod database;
+pub mod pooler;
 pub mod proxy;
 pub mod random;
 pub mod raw;

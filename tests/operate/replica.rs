@@ -1,0 +1,62 @@
+//! APIs that list from a standby.
+
+use support::database::{own_cluster, standby_of};
+use support::{Database, Receiver, System, eventually};
+
+#[tokio::test]
+async fn lists_come_from_the_replica_and_all_else_from_the_primary() {
+    let (mut primary, _folder) = own_cluster("listed").await;
+    primary.url("postgres").unwrap().create_database("calmony").await.unwrap();
+    calmony_pay::database::migrate::migrate(&primary.url("calmony").unwrap()).await.unwrap();
+    let (mut standby, _standby_folder) = standby_of(&mut primary).await;
+    let database = Database { url: primary.url_text("calmony") };
+    let behind = Database { url: standby.url_text("calmony") };
+    // The standby first; whoever can't reach it goes on to the primary.
+    let (_, places) = database.url.split_once('@').unwrap();
+    let either = format!("{},{places}", behind.url.trim_end_matches("/calmony"));
+    let system = System::with(database.clone(), &[("CALMONY_REPLICA_URL", either.as_str())]).await;
+    let _worker = system.worker().await;
+    let receiver = Receiver::start().await;
+    let (endpoint, _) = system.client.endpoint(&receiver.url, &["customer.created"]).await;
+    let client = &system.client;
+    let listed = async |path: &str| {
+        let answer = client.get(path).await.ok();
+        answer["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["id"].as_str().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let first = client.customer("Ada").await;
+    receiver.next().await;
+    let deliveries = format!("/v1/webhook_endpoints/{endpoint}/deliveries");
+    let delivered = async || client.get(&deliveries).await.ok()["data"].as_array().unwrap().len();
+    eventually("the standby has it", async || {
+        (listed("/v1/customers").await == [first.as_str()] && delivered().await == 1).then_some(())
+    })
+    .await;
+
+    behind.admin().await.batch_execute("select pg_wal_replay_pause()").await.unwrap();
+    let second = client.customer("Grace").await;
+    receiver.next().await;
+    let created = "/v1/events?type=customer.created";
+    assert_eq!(listed("/v1/customers").await, [first.as_str()], "a list may be behind");
+    assert_eq!(listed(created).await.len(), 1);
+    assert_eq!(delivered().await, 1);
+    // What is asked for by its id, what goes forwards and what is searched for may not be behind.
+    client.get(&format!("/v1/customers/{second}")).await.ok();
+    let last = listed(created).await[0].clone();
+    assert_eq!(listed(&format!("{created}&ending_before={last}")).await.len(), 1);
+    assert_eq!(listed("/v1/customers/search?query=name:\"Grace\"").await, [second.as_str()]);
+    // Nor may a cursor be one that the standby hasn't heard of.
+    let newest = listed(&format!("{created}&ending_before={last}")).await[0].clone();
+    assert_eq!(listed(&format!("{created}&starting_after={newest}")).await, [last.as_str()]);
+
+    standby.stop().await.unwrap();
+    eventually("lists come from the primary", async || {
+        let answer = client.get("/v1/customers").await;
+        (answer.status == 200 && answer.ok()["data"].as_array().unwrap().len() == 2).then_some(())
+    })
+    .await;
+}
