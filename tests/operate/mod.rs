@@ -1,5 +1,6 @@
 //! The operator's side, over the real programs: metrics, the system's condition, and what else is looked at at night.
 
+mod citus;
 mod deploy;
 mod metrics;
 mod pooler;
