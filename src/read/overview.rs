@@ -8,8 +8,8 @@ use super::Reader;
 use crate::clock::Timestamp;
 use crate::database::DatabaseError;
 
-/// The most attempts that are looked at.
-const ATTEMPTS_MAX: i64 = 50_000;
+/// How much of the record of attempts is looked at, of all accounts: some 70 fit on a page.
+const ATTEMPT_PAGES: i64 = 1_000;
 /// Seconds that are counted together.
 const SLICE: i64 = 5;
 /// Events aren't older than so many seconds.
@@ -45,9 +45,9 @@ pub struct Overview {
 pub struct AttemptSlice {
     /// When they begin, in Unix seconds.
     pub at: i64,
-    /// How many there were.
+    /// How many there were; an estimate where not all of them were looked at.
     pub count: i64,
-    /// Those that were taken.
+    /// Those that were taken, likewise.
     pub taken: i64,
     /// How long the middle one took, in microseconds.
     pub p50_us: i32,
@@ -57,7 +57,7 @@ pub struct AttemptSlice {
 
 impl Reader {
     /// The account now; its events after that position (the newest twenty thousand), and its attempts of so many last seconds, or of
-    /// fewer where there are very many.
+    /// fewer where there are very many, or a day (UTC) has just begun.
     pub async fn overview(
         &self,
         account: i64,
@@ -76,14 +76,7 @@ impl Reader {
             .query(include_str!("sql/overview_events.sql"), &[&account, &position, &since(PAST), &up_to])
             .await?;
         drop(client);
-        let mut attempts = Vec::new();
-        let shorter = [10, 5, 0].into_iter().filter(|shorter| *shorter < seconds);
-        for seconds in std::iter::once(seconds).chain(shorter) {
-            attempts = self.attempts_since(account, since(seconds)).await?;
-            if attempts.iter().map(|slice| slice.count).sum::<i64>() < ATTEMPTS_MAX {
-                break;
-            }
-        }
+        let attempts = self.attempts_since(account, since(seconds)).await?;
         Ok(Overview {
             oldest_due: now.get("oldest_due"),
             owed: now.get("owed"),
@@ -98,25 +91,20 @@ impl Reader {
         })
     }
 
-    /// Attempts since then, up to [`ATTEMPTS_MAX`]. Through the index on the time, whatever share of a day it is: a limit makes a scan
-    /// from the day's beginning look cheap.
+    /// Attempts since then, among the last that were written down.
     async fn attempts_since(
         &self,
         account: i64,
         not_before: SystemTime,
     ) -> Result<Vec<AttemptSlice>, DatabaseError> {
         let mut client = self.list_client().await?;
-        let moment = client.moment("set local enable_seqscan = off").await?;
-        let rows = moment
-            .query(include_str!("sql/overview_attempts.sql"), &[&account, &not_before, &ATTEMPTS_MAX])
+        // By the pages' numbers, however cheap an index may look.
+        let moment = client
+            .moment("set local enable_seqscan = off; set local enable_indexscan = off; set local enable_bitmapscan = off")
             .await?;
-        let slice = |row: &Row| AttemptSlice {
-            at: row.get("at"),
-            count: row.get("count"),
-            taken: row.get("taken"),
-            p50_us: row.get("p50_us"),
-            p95_us: row.get("p95_us"),
-        };
+        let rows = moment
+            .query(include_str!("sql/overview_attempts.sql"), &[&account, &not_before, &ATTEMPT_PAGES])
+            .await?;
         Ok(rows.iter().map(slice).collect())
     }
 
@@ -134,5 +122,15 @@ impl Reader {
             .query(include_str!("sql/ids_beginning.sql"), &[&account, &beginning, &end, &count_max])
             .await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+}
+
+fn slice(row: &Row) -> AttemptSlice {
+    AttemptSlice {
+        at: row.get("at"),
+        count: row.get("count"),
+        taken: row.get("taken"),
+        p50_us: row.get("p50_us"),
+        p95_us: row.get("p95_us"),
     }
 }

@@ -23,12 +23,10 @@ with recursive owing as (
     select min(due_at) as since
       from (select due_at from owing where due_at < statement_timestamp()
              union all
+            -- First the row of the outbox: joined the other way round, the whole log would be looked through for one.
             (select e.created_at
-               from calmony.outbox o
-               join calmony.event e on e.account = o.account and e.position = o.position
-              where o.account = $1
-              order by o.position
-              limit 1)) d
+               from (select account, position from calmony.outbox where account = $1 order by position limit 1) o
+               join calmony.event e on e.account = o.account and e.position = o.position)) d
 )
 select coalesce(extract(epoch from statement_timestamp() - due.since), 0)::float8 as oldest_due,
        state.owed, state.parked, state.exhausted,
