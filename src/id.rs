@@ -162,6 +162,13 @@ pub fn request_id(at: Timestamp) -> String {
     format!("{REQUEST_ID_PREFIX}{}", next_ulid(at))
 }
 
+/// When the API call of that id came in; `None` when the text is no request id.
+#[must_use]
+pub fn request_came(text: &str) -> Option<Timestamp> {
+    let ulid = text.strip_prefix(REQUEST_ID_PREFIX).and_then(canonical_ulid)?;
+    Some(Timestamp::from_millis(ulid.timestamp_ms()))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -7,6 +7,7 @@ use super::client::{ApiClient, ApiOptions};
 use super::objects::{self, existing, is_event};
 use super::table::text;
 use super::{deliveries, endpoints, events, object_id, say, say_json};
+use crate::id::request_came;
 
 /// The newest events of an object whose deliveries are shown, and the newest deliveries of an endpoint.
 const SHOWN: usize = 20;
@@ -16,8 +17,8 @@ const SHOWN: usize = 20;
 pub(super) struct LookupOptions {
     #[command(flatten)]
     api: ApiOptions,
-    /// Any id: an object's, an event's, an endpoint's, a replay's
-    #[arg(value_name = "ID", value_parser = object_id)]
+    /// Any id: an object's, an event's, an endpoint's, a replay's, or an API call's, `req_…`
+    #[arg(value_name = "ID", value_parser = any_id)]
     id: String,
     /// Print JSON
     #[arg(long)]
@@ -35,9 +36,24 @@ struct Story {
     health: Option<Value>,
 }
 
+fn any_id(text: &str) -> Result<String, String> {
+    if request_came(text).is_some() { Ok(text.to_owned()) } else { object_id(text) }
+}
+
+/// The id to look up: of a call the event's that it caused.
+async fn resolved(api: &ApiClient, id: String) -> anyhow::Result<String> {
+    if request_came(&id).is_none() {
+        return Ok(id);
+    }
+    let events = api.list("/v1/events", &[("request", Some(&id))], 1).await?;
+    events.first().map(|event| text(event, "/id")).with_context(|| {
+        format!("no event came of {id}: it changed nothing, was refused, or is another account's; the API's own log has it")
+    })
+}
+
 pub(super) async fn run(options: LookupOptions) -> anyhow::Result<()> {
     let api = options.api.client()?;
-    let story = story(&api, &options.id).await?;
+    let story = story(&api, &resolved(&api, options.id).await?).await?;
     if options.json {
         let Story { object, events, deliveries, health } = story;
         let told = json!({ "object": object, "events": events, "deliveries": deliveries, "health": health });

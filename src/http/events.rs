@@ -29,6 +29,8 @@ pub(super) struct ListParams {
     ending_before: Option<String>,
     #[schema(minimum = 1, maximum = 100)]
     limit: Option<i64>,
+    /// The id of an API call, from its `Request-Id` header: the event that it caused, if any. Without any other filter.
+    request: Option<String>,
     #[schema(schema_with = schema::object_id)]
     object: Option<String>,
     starting_after: Option<String>,
@@ -61,6 +63,10 @@ pub(super) async fn list(
     caller: Caller,
     Params(params): Params<ListParams>,
 ) -> Result<Rendered, ApiError> {
+    if let Some(request) = &params.request {
+        let listed = of_request(&app, &caller, request, &params).await?;
+        return render::list("/v1/events", &listed);
+    }
     let types = wanted(params.r#type, &params.types)?;
     let page = lists::page(params.limit, params.starting_after, params.ending_before)?;
     let created = params.created.unwrap_or_default();
@@ -75,6 +81,34 @@ pub(super) async fn list(
     let listed = listed.ok_or_else(|| lists::no_such_cursor::<Event>(&page))?;
     let entries = listed.entries.iter().map(rendered).collect::<Result<_, _>>()?;
     render::list("/v1/events", &Listed { entries, has_more: listed.has_more })
+}
+
+/// The event that a call caused.
+async fn of_request(
+    app: &App,
+    caller: &Caller,
+    request: &str,
+    params: &ListParams,
+) -> Result<Listed<String>, ApiError> {
+    let wrong = |problem: Problem| ParameterError::new("request", problem);
+    let others = [
+        ("created", params.created.is_some()),
+        ("delivery_success", params.delivery_success.is_some()),
+        ("ending_before", params.ending_before.is_some()),
+        ("object", params.object.is_some()),
+        ("starting_after", params.starting_after.is_some()),
+        ("type", params.r#type.is_some()),
+        ("types", !params.types.is_empty()),
+    ];
+    if let Some((other, _)) = others.into_iter().find(|(_, is_given)| *is_given) {
+        return Err(wrong(Problem::ExclusiveWith(other)).into());
+    }
+    let malformed = || wrong(Problem::Malformed("expected the id of an API call, req_…".to_owned()));
+    let came = id::request_came(request).ok_or_else(malformed)?;
+    let account = &caller.account;
+    let event = app.reader.event_of_request(account.id, account.livemode, request, came).await?;
+    let entries = event.iter().map(rendered).collect::<Result<_, _>>()?;
+    Ok(Listed { entries, has_more: false })
 }
 
 /// The id of an object whose events are asked for.

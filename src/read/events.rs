@@ -9,7 +9,7 @@ use super::page::Listed;
 use super::{Page, Reader};
 use crate::clock::Timestamp;
 use crate::contract::Event;
-use crate::database::DatabaseError;
+use crate::database::{DatabaseError, Parameters};
 use crate::domain::envelope::StoredEvent;
 use crate::id::Id;
 
@@ -27,6 +27,11 @@ pub struct EventFilter {
     /// That every endpoint has taken, or that not every one has.
     pub delivered: Option<bool>,
 }
+
+/// How much later than a call its event may be made, in milliseconds: the API gives up before.
+const CALL_MAX_MS: u64 = 60_000;
+/// How much earlier, by a clock that was set back meanwhile.
+const CLOCK_STEP_MS: u64 = 1_000;
 
 /// An event, and to how many endpoints it is still owed.
 #[derive(Debug, Clone)]
@@ -47,6 +52,23 @@ impl Reader {
     ) -> Result<Option<ListedEvent>, DatabaseError> {
         let mut client = self.client().await?;
         let row = client.query_opt(include_str!("sql/event.sql"), &[&account, &id.to_string()]).await?;
+        Ok(row.map(|row| listed(&row, livemode)))
+    }
+
+    /// The event that the API call of that id caused, which came in then; `None` when it caused none of this account's.
+    pub async fn event_of_request(
+        &self,
+        account: i64,
+        livemode: bool,
+        request: &str,
+        came: Timestamp,
+    ) -> Result<Option<ListedEvent>, DatabaseError> {
+        let millis = came.millis();
+        let [first, end] = [millis.saturating_sub(CLOCK_STEP_MS), millis.saturating_add(CALL_MAX_MS)]
+            .map(|millis| Id::<Event>::first_at(Timestamp::from_millis(millis)).to_string());
+        let mut client = self.client().await?;
+        let parameters: &Parameters<'_> = &[&account, &first, &end, &request];
+        let row = client.query_opt(include_str!("sql/event_of_request.sql"), parameters).await?;
         Ok(row.map(|row| listed(&row, livemode)))
     }
 

@@ -167,6 +167,24 @@ async fn a_session_can_do_what_its_key_can_and_no_more() {
         let (status, _) = own.get(&format!("/dashboard/{query}")).await;
         assert!(status < 500, "{query}: {status}");
     }
+    // Whatever refuses a request, people get a page.
+    let long = "x".repeat(100_000);
+    for (method, path, body, status) in [
+        (Method::GET, "nothing/here", "", 404),
+        (Method::PUT, "events", "", 405),
+        (Method::GET, "overview.json?position=x", "", 400),
+        (Method::POST, "sign-in", "nonsense", 422),
+        (Method::POST, "sign-in", long.as_str(), 413),
+    ] {
+        let answer = own
+            .request(method, &format!("/dashboard/{path}"), &[])
+            .body(body.to_owned())
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{path}");
+        assert!(answer.text().await.unwrap().starts_with("<!doctype html>"), "{path}");
+    }
 
     let kind = KeyKind { readonly: true, ..KeyKind::default() };
     let key = create_key(&system.database.url.parse().unwrap(), "first", kind, None).await.unwrap();

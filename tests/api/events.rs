@@ -182,3 +182,37 @@ async fn the_events_of_one_object_and_the_object_as_it_was() {
     assert_eq!(stranger.get(&format!("{path}?as_of=1010")).await.status, 404);
     assert_eq!(ids(&stranger.get(&format!("/v1/events?object={other}")).await.ok()), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn the_event_of_a_call_is_found_by_the_calls_id() {
+    let system = System::start().await;
+    let client = &system.client;
+    let called = async |form: &str| {
+        let answer = client.post("/v1/customers", form).await;
+        (answer.headers["request-id"].to_str().unwrap().to_owned(), answer)
+    };
+    let (request, answer) = called("name=Ada").await;
+    let customer = answer.id();
+    called("name=Grace").await;
+    let (refused, answer) = called("email=nobody").await;
+    assert_eq!(answer.status, 400);
+    let of = |request: &str| format!("/v1/events?request={request}");
+    let found = client.get(&of(&request)).await.ok();
+    assert_eq!(found["data"][0]["data"]["object"]["id"], customer.as_str());
+    assert_eq!(found["data"][0]["request"]["id"], request.as_str());
+    assert_eq!((found["data"].as_array().unwrap().len(), &found["has_more"]), (1, &json!(false)));
+    for nothing in [of(&refused), of("req_01J9ZW6QAPZK9N3FBJ0WB5K7TX"), of("req_7ZZZZZZZZZZZZZZZZZZZZZZZZZ")]
+    {
+        assert_eq!(client.get(&nothing).await.ok()["data"], json!([]), "{nothing}");
+    }
+    assert_eq!(client.with_key(&system.other_key).get(&of(&request)).await.ok()["data"], json!([]));
+    for (wrong, code) in [
+        (of("req_x"), "parameter_invalid"),
+        (of(&customer), "parameter_invalid"),
+        (format!("{}&type=customer.created", of(&request)), "parameters_exclusive"),
+        (format!("{}&object={customer}", of(&request)), "parameters_exclusive"),
+    ] {
+        let answer = client.get(&wrong).await;
+        assert_eq!(answer.error(), (400, "invalid_request_error", code, "request"), "{wrong}");
+    }
+}

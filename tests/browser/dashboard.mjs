@@ -105,6 +105,8 @@ test("any id, or how it begins, is found", async () => {
   await find("cus_");
   await page.getByRole("heading", { name: /Ids that begin/ }).waitFor();
   assert.ok((await page.locator(".ids a").count()) > 10);
+  await find(event.request.id);
+  await page.waitForURL(/events\/evt_/);
   await find("cus_<script>");
   await page.getByText("There is none").waitFor();
 });

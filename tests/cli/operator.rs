@@ -122,6 +122,8 @@ async fn any_id_has_its_story() {
     let of_event = json(&system, &["lookup", event]).await;
     assert_eq!(of_event["object"]["id"], event);
     assert_eq!(of_event["deliveries"][0]["webhook_endpoint"], endpoint.as_str());
+    let request = of_event["object"]["request"]["id"].as_str().unwrap();
+    assert_eq!(json(&system, &["lookup", request]).await, of_event, "a call by its id");
     let of_endpoint = printed(&system, &["lookup", &endpoint]).await;
     assert!(of_endpoint.contains("HEALTH   failing: no") && of_endpoint.contains("95th"), "{of_endpoint}");
     assert!(of_endpoint.contains("webhook_endpoint.created") && of_endpoint.contains(event), "{of_endpoint}");
@@ -191,6 +193,9 @@ async fn what_is_not_there_or_makes_no_sense_is_said_plainly() {
     let nobody = "cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX";
     let said = calmony(&system, &["lookup", nobody]).await;
     assert_eq!((said.code, said.stderr.contains(nobody)), (Some(1), true), "{}", said.stderr);
+    let call = "req_01J9ZW6QAPZK9N3FBJ0WB5K7TX";
+    let said = calmony(&system, &["lookup", call]).await;
+    assert_eq!((said.code, said.stderr.contains("no event came of")), (Some(1), true), "{}", said.stderr);
     let said = calmony(&system, &["lookup", "nonsense"]).await;
     assert_eq!((said.code, said.stderr.contains("cus_")), (Some(2), true), "{}", said.stderr);
     let past = format!("{nobody}/../../events?limit=1");

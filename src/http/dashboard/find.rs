@@ -9,6 +9,7 @@ use super::api::Failure;
 use super::session::Session;
 use super::view::Frame;
 use crate::http::App;
+use crate::id::request_came;
 
 /// How many ids are listed.
 const FOUND_MAX: i64 = 50;
@@ -55,7 +56,10 @@ pub(super) async fn find(
     let wanted: String = id.trim().chars().take(40).collect();
     // PostgreSQL's text has no NUL, and nothing but a prefix begins with less than that.
     let is_id = wanted.len() >= 3 && wanted.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let ids = if is_id {
+    let ids = if request_came(&wanted).is_some() {
+        let events = session.api.get("/v1/events", &[("request", &wanted)]).await?;
+        events.nodes("/data").iter().map(|event| event.text("/id")).collect()
+    } else if is_id {
         let _place = app.load.enter().await.map_err(Failure::of)?;
         let found = app.reader.ids_beginning(session.account, &wanted, FOUND_MAX).await;
         found.map_err(|error| Failure::of(error.into()))?

@@ -21,15 +21,17 @@ use axum::body::Body;
 use axum::extract::{FromRef, Request};
 use axum::http::HeaderValue;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{Redirect, Response};
-use axum::routing::{get, post};
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use axum::routing::{any, get, post};
 
-use super::App;
 use super::error::ApiError;
 use super::params::read_body;
+use super::{App, unknown_route};
+use view::problem;
 
 /// The most bytes of a form.
 const FORM_MAX: usize = 64 * 1024;
@@ -76,8 +78,10 @@ pub(super) fn router(api: Router, app: &App) -> Router {
         .route("/dashboard/sign-in", get(session::ask).post(session::sign_in))
         .route("/dashboard/assets/{name}", get(assets::serve))
         .route("/dashboard/", get(async || Redirect::to("/dashboard")))
+        .route("/dashboard/{*rest}", any(unknown_route))
         .with_state(dashboard)
         .layer(from_fn(bounded))
+        .layer(from_fn(in_a_page))
         .layer(from_fn(secure))
 }
 
@@ -86,6 +90,30 @@ async fn bounded(request: Request, next: Next) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let bytes = read_body(body, FORM_MAX).await?;
     Ok(next.run(Request::from_parts(parts, Body::from(bytes))).await)
+}
+
+/// Whatever refuses a request before a page is made says so in a page, too.
+async fn in_a_page(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let status = response.status();
+    let is_html = |kind: &HeaderValue| kind.as_bytes().starts_with(b"text/html");
+    if !status.is_client_error() && !status.is_server_error()
+        || response.headers().get(CONTENT_TYPE).is_some_and(is_html)
+    {
+        return response;
+    }
+    let reason = status.canonical_reason().unwrap_or("Refused");
+    let page =
+        problem(&format!("{reason}. There is nothing here for this address, or for what was sent to it."));
+    let mut answer = Html(page).into_response();
+    *answer.status_mut() = status;
+    // What it says to programs stays: which methods there are, when to come again.
+    for name in [ALLOW, RETRY_AFTER] {
+        if let Some(value) = response.headers().get(&name) {
+            answer.headers_mut().insert(name, value.clone());
+        }
+    }
+    answer
 }
 
 /// Headers of every page.

@@ -58,6 +58,8 @@ function watchReplay(panel) {
     const pace = (fraction - first.fraction) / (Date.now() - first.at);
     const left = pace > 0 && fraction < 1 ? Math.ceil((1 - fraction) / pace / 1000) : null;
     show("left", left === null ? "" : `About ${left} s left.`);
+    // The page of one that is over has no button to cancel it.
+    if (replay.status !== panel.dataset.status) location.reload();
     return replay.status === "running";
   });
 }
