@@ -23,7 +23,7 @@ pub struct Rebuilt {
     pub mended: u64,
     /// Rows that were missing.
     pub made: u64,
-    /// Objects that no event speaks of; they are gone now.
+    /// Objects, and rows of endpoints and replays, that no event speaks of; they are gone now.
     pub removed: u64,
 }
 
@@ -125,7 +125,7 @@ async fn end(transaction: Transaction<'_>, dry_run: bool) -> Result<(), Database
     Ok(ended?)
 }
 
-/// Takes away the objects that no event speaks of.
+/// Takes away what no event speaks of.
 async fn remove_orphans(
     client: &mut Client,
     dry_run: bool,
@@ -135,7 +135,7 @@ async fn remove_orphans(
     let (mut account, mut last, mut removed) = (i64::MIN, String::new(), 0);
     loop {
         let rows = client.query(include_str!("sql/verify_orphans.sql"), &[&account, &last, &PORTION]).await?;
-        let Some(end_of_part) = rows.last() else { return Ok(removed) };
+        let Some(end_of_part) = rows.last() else { break };
         (account, last) = (end_of_part.get(0), end_of_part.get(1));
         watch.done(u64::try_from(rows.len()).unwrap_or(0));
         let orphans: Vec<(i64, String)> =
@@ -149,4 +149,12 @@ async fn remove_orphans(
             end(transaction, dry_run).await?;
         }
     }
+    for sql in
+        [include_str!("sql/rebuild_remove_endpoints.sql"), include_str!("sql/rebuild_remove_replays.sql")]
+    {
+        let transaction = client.transaction().await?;
+        removed += transaction.execute(sql, &[]).await?;
+        end(transaction, dry_run).await?;
+    }
+    Ok(removed)
 }

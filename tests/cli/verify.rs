@@ -72,6 +72,16 @@ const DAMAGE: &[(&str, &str, &str)] = &[
     ),
     ("delete from calmony.object where id = (select min(id) from calmony.object)", "state", "doesn't stand"),
     (
+        "update calmony.object set created_at = now() where id = (select min(id) from calmony.object)",
+        "state",
+        "doesn't stand",
+    ),
+    (
+        "update calmony.object set updated_at = now() where id = (select min(id) from calmony.object)",
+        "state",
+        "doesn't stand",
+    ),
+    (
         "insert into calmony.object (account, id, version, data, deleted, created_at, updated_at) \
           values (1, 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, '{}', false, now(), now())",
         "state",
@@ -111,7 +121,9 @@ async fn whatever_is_taken_away_is_found() {
     // The endpoints have been there for a while.
     let prepare = "alter table calmony.event disable trigger user; alter table calmony.delivery disable trigger user; \
                    alter table calmony.outbox disable trigger user; \
-                   update calmony.event set created_at = created_at - interval '1 minute' where stream like 'we%'";
+                   update calmony.event set created_at = created_at - interval '1 minute' where stream like 'we%'; \
+                   update calmony.object set created_at = created_at - interval '1 minute', updated_at = updated_at - interval '1 minute' \
+                    where id like 'we%'";
     admin.batch_execute(prepare).await.unwrap();
     assert_eq!(verify(&system).await.1["problems"], 0);
     for (damage, kind, finding) in DAMAGE {

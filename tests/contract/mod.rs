@@ -35,6 +35,8 @@ const COLD: &[&str] = &[
     "rebuild_mend_replays",
     "rebuild_make_replays",
     "rebuild_remove_objects",
+    "rebuild_remove_endpoints",
+    "rebuild_remove_replays",
     "workers",
     "take_buckets",
     "release_buckets",

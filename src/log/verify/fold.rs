@@ -1,6 +1,8 @@
 //! The state is the fold of the log: versions count 1, 2, 3 … without gaps, each event says truly what it changed, nothing
 //! follows a deletion, and the object stands as its last event left it.
 
+use std::time::SystemTime;
+
 use serde_json::{Map, Value};
 use tokio_postgres::{Client, Row};
 
@@ -18,6 +20,8 @@ struct Last {
     version: i64,
     deleted: bool,
     data: String,
+    /// When its first event happened.
+    born: SystemTime,
     /// Whether the object stood as after this event when it was read.
     is_state: bool,
 }
@@ -52,12 +56,14 @@ pub(super) async fn check(
 }
 
 fn fold(last: Option<Last>, row: &Row, report: &mut Report) -> Last {
-    let now = Last {
+    let happened: SystemTime = row.get(8);
+    let mut now = Last {
         account: row.get(0),
         stream: row.get(1),
         version: row.get(2),
         deleted: row.get(4),
         data: row.get(5),
+        born: happened,
         is_state: row.get::<_, Option<bool>>(7).unwrap_or(false),
     };
     let event: &str = row.get(3);
@@ -69,6 +75,8 @@ fn fold(last: Option<Last>, row: &Row, report: &mut Report) -> Last {
         }
         None => None,
     };
+    now.born = before.as_ref().map_or(happened, |before| before.born);
+    now.is_state &= row.get::<_, Option<SystemTime>>(9) == Some(now.born);
     let expected = before.as_ref().map_or(1, |before| before.version + 1);
     if now.version != expected {
         report.state_problem(format!("{} lacks version {expected} (before {event})", now.stream));
