@@ -100,7 +100,11 @@ pub(super) fn tell(deliveries: &[Value]) {
         ]);
         for attempt in attempts.into_iter().flatten() {
             rows.push(vec![
-                format!("  attempt {}", text(attempt, "/number")),
+                format!(
+                    "  attempt {}{}",
+                    text(attempt, "/number"),
+                    if text(attempt, "/early") == "true" { ", early" } else { "" }
+                ),
                 time(attempt, "/created"),
                 outcome(attempt),
                 format!("{} ms", text(attempt, "/phases/total")),

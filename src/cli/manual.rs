@@ -24,10 +24,10 @@ pub(super) struct ManOptions {
     out: Option<PathBuf>,
 }
 
-pub(super) fn complete(options: &CompletionOptions) {
+pub(super) fn complete(options: &CompletionOptions) -> anyhow::Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(options.shell, &mut Cli::command(), "calmony", &mut script);
-    print(&script);
+    print(&script)
 }
 
 pub(super) fn man(options: &ManOptions) -> anyhow::Result<()> {
@@ -38,12 +38,15 @@ pub(super) fn man(options: &ManOptions) -> anyhow::Result<()> {
     }
     let mut page = Vec::new();
     clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-    print(&page);
-    Ok(())
+    print(&page)
 }
 
-/// Prints what was made. A closed standard output is nobody's error.
-fn print(bytes: &[u8]) {
-    use std::io::Write as _;
-    let _ = std::io::stdout().write_all(bytes);
+/// Prints what was made. A reader that has gone is nobody's error; a disk that is full is.
+fn print(bytes: &[u8]) -> anyhow::Result<()> {
+    use std::io::{ErrorKind, Write as _};
+    let mut out = std::io::stdout();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("can't print it"),
+        _ => Ok(()),
+    }
 }

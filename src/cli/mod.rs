@@ -108,10 +108,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Doctor(options) => doctor::run(*options).await,
         Command::Rebuild(options) => rebuild::run(options).await,
         Command::CheckConfig(options) => check_config::run(*options).await,
-        Command::Completion(options) => {
-            manual::complete(&options);
-            Ok(())
-        }
+        Command::Completion(options) => manual::complete(&options),
         Command::Man(options) => manual::man(&options),
     };
     match result {

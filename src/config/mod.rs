@@ -161,10 +161,12 @@ fn hide_secret(error: &mut clap::Error) {
     }
 }
 
-/// The environment variable of the argument that an error is about.
+/// The environment variable of the argument that an error is about, or of the first that is missing.
 fn variable_of<T: CommandFactory>(error: &clap::Error) -> Option<String> {
-    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else {
-        return None;
+    let argument = match error.get(ContextKind::InvalidArg)? {
+        ContextValue::String(argument) => argument,
+        ContextValue::Strings(missing) => missing.first()?,
+        _ => return None,
     };
     let long = argument.strip_prefix("--")?.split([' ', '=']).next()?.to_owned();
     let command = T::command();

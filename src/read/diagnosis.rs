@@ -44,6 +44,8 @@ pub struct Holder {
     pub who: String,
     /// Since how many seconds; none where it isn't known.
     pub seconds: Option<f64>,
+    /// The statement that ends it.
+    pub ended_by: String,
 }
 
 /// All that there is to judge.
@@ -85,8 +87,10 @@ pub async fn diagnose(url: &DatabaseUrl) -> Result<Diagnosis, DatabaseError> {
         sees_all: row.get("sees_all"),
     };
     let holders = login.query(include_str!("sql/diagnosis_activity.sql"), &[]).await?;
-    let holders =
-        holders.iter().map(|row| Holder { kind: row.get(0), who: row.get(1), seconds: row.get(2) }).collect();
+    let holders = holders
+        .iter()
+        .map(|row| Holder { kind: row.get(0), who: row.get(1), seconds: row.get(2), ended_by: row.get(3) })
+        .collect();
     let client = url.client(Role::Reader).await?;
     let ending = client.query_one(include_str!("sql/diagnosis_expiring.sql"), &[]).await?;
     let reader = Reader::open(&Databases::only(url.clone()))?;

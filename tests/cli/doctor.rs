@@ -37,7 +37,11 @@ async fn the_doctor_finds_a_missing_worker_and_who_holds_the_horizon_and_then_no
     holder.execute("select pg_create_physical_replication_slot('nobody_reads_it', true)", &[]).await.unwrap();
     let (_, report) = ask(&system, &["doctor", "--json"]).await;
     assert_eq!(level(&report, "horizon"), "warn", "{report:#}");
-    holder.execute("select pg_drop_replication_slot('nobody_reads_it')", &[]).await.unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    let said =
+        findings.iter().find(|finding| finding["about"] == "horizon").unwrap()["said"].as_str().unwrap();
+    // What it says ends it.
+    holder.batch_execute(said.split('`').nth(1).unwrap()).await.unwrap();
     let _worker = system.worker().await;
     eventually("a worker owns everything", async || {
         let (_, report) = ask(&system, &["doctor", "--json"]).await;

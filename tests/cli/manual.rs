@@ -15,6 +15,12 @@ async fn completions_and_manual_pages_know_every_command() {
         assert!(said.code == Some(0) && said.stdout.contains("doctor"), "{shell}: {said:?}");
     }
     assert_eq!(run("calmony", &["completion", "cmd.exe"], &[]).await.code, Some(2));
+    for arguments in [&["completion", "bash"][..], &["man"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let program = support::system::program("calmony");
+        let status = std::process::Command::new(program).args(arguments).stdout(full).status().unwrap();
+        assert_eq!(status.code(), Some(1), "a full disk is said");
+    }
     let page = run("calmony", &["man"], &[]).await;
     assert!(page.stdout.contains(".TH calmony") && page.stdout.contains("check\\-config"), "{page:?}");
     let folder = support::database::Folder::new("man");

@@ -50,6 +50,8 @@ async fn a_bad_value_stops_the_start_and_names_its_variable() {
     let wrong: &[(&str, &[&str], &str, &str)] = &[
         ("calmony", &["serve"], "CALMONY_DATABASE_URL", "mysql://x"),
         ("calmony", &["serve"], "CALMONY_DATABASE_URL", "postgresql://u@h/d?sslmode=require"),
+        ("calmony", &["serve"], "CALMONY_POOLER_URL", "postgresql://u:hunter2@h:6432/a_database"),
+        ("calmony", &["serve"], "CALMONY_REPLICA_URL", "postgresql://u:hunter2@h:99999/d"),
         ("calmony", &["serve"], "CALMONY_LISTEN", "everywhere"),
         ("calmony", &["serve"], "CALMONY_METRICS_LISTEN", "on"),
         ("calmony", &["serve"], "CALMONY_LOG_FORMAT", "xml"),
@@ -64,7 +66,7 @@ async fn a_bad_value_stops_the_start_and_names_its_variable() {
         let said = run(name, arguments, &[url, (variable, value)]).await;
         assert_eq!(said.code, Some(2), "{variable}={value}: {}", said.stderr);
         assert!(said.stderr.contains(variable), "{variable}={value}: {}", said.stderr);
-        assert!(!said.stderr.contains("panicked"), "{}", said.stderr);
+        assert!(!said.stderr.contains("panicked") && !said.stderr.contains("hunter2"), "{}", said.stderr);
     }
     for url in ["postgresql://u:hunter2@h:99999/x", "postgresql://u:hunter2@h/d?sslmode=require", "hunter2"] {
         let said = run("calmony", &["serve"], &[("CALMONY_DATABASE_URL", url)]).await;
@@ -81,6 +83,9 @@ async fn a_bad_value_stops_the_start_and_names_its_variable() {
     }
     let missing = run("calmony", &["serve"], &[]).await;
     assert!(missing.code == Some(2) && missing.stderr.contains("--database-url"), "{}", missing.stderr);
+    assert!(missing.stderr.contains("CALMONY_DATABASE_URL"), "{}", missing.stderr);
+    let missing = run("calmony", &["events", "list"], &[]).await;
+    assert!(missing.code == Some(2) && missing.stderr.contains("CALMONY_API_KEY"), "{}", missing.stderr);
 }
 
 #[tokio::test]

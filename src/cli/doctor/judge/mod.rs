@@ -146,13 +146,13 @@ fn housekeeping(condition: &Condition, holders: &[Holder], sees_all: bool) -> Ve
             condition.outbox_dead_rows, condition.delivery_dead_rows
         ),
     )];
-    for Holder { kind, who, seconds } in holders {
+    for Holder { kind, who, seconds, ended_by } in holders {
         let since = seconds.map_or_else(
             || "for an unknown time".to_owned(),
             |seconds| format!("for {}", human(Duration::try_from_secs_f64(seconds).unwrap_or_default())),
         );
         let level = Level::of(seconds.unwrap_or_default(), (0.0, HELD));
-        let said = format!("{kind} {who} keeps PostgreSQL from cleaning up {since}; end it");
+        let said = format!("{kind} {who} keeps PostgreSQL from cleaning up {since}; `{ended_by}` ends it");
         found.push(finding(level, "horizon", said));
     }
     if holders.is_empty() {

@@ -47,7 +47,12 @@ fn nothing_is_found_where_nothing_is_wrong() {
 #[test]
 fn each_thing_that_can_be_wrong_is_found_and_nothing_else() {
     use Level::{Bad, Warn};
-    let holder = |seconds| Holder { kind: "transaction".into(), who: "psql".into(), seconds };
+    let holder = |seconds| Holder {
+        kind: "transaction".into(),
+        who: "psql".into(),
+        seconds,
+        ended_by: "select pg_terminate_backend(1)".into(),
+    };
     let found = [
         (wrong(|d| d.condition.oldest_due = Duration::from_secs(40)), (Warn, "due deliveries")),
         (wrong(|d| d.condition.oldest_due = Duration::from_secs(400)), (Bad, "due deliveries")),
