@@ -4,6 +4,7 @@ pub mod listen;
 pub mod migrate;
 mod parameters;
 mod pool;
+mod tls;
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +13,11 @@ use std::time::Duration;
 use deadpool_postgres::PoolError;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Config, NoTls, Socket};
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{Config, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use tls::Tls;
 
 pub use pool::{Moment, Parameters, Pool, PooledClient, PoolerUrl};
 
@@ -109,12 +114,19 @@ impl Role {
 }
 
 /// Where PostgreSQL is, and the login. Debug output hides the password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct DatabaseUrl(Config);
+#[derive(Clone)]
+pub struct DatabaseUrl {
+    config: Config,
+    tls: MakeRustlsConnect,
+}
+
+/// What has to be polled for a connection to work.
+pub type Connection =
+    tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
 impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DatabaseUrl({:?}, {:?})", self.0.get_hosts(), self.0.get_dbname())
+        write!(f, "DatabaseUrl({:?}, {:?})", self.config.get_hosts(), self.config.get_dbname())
     }
 }
 
@@ -122,20 +134,20 @@ impl FromStr for DatabaseUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let config = text.parse::<Config>().map_err(|error| {
+        let (mut tls, address) = Tls::taken_from(text)?;
+        let mut config = address.parse::<Config>().map_err(|error| {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             format!(
                 "expected postgresql://user:password@host:5432/database: {}",
                 cause.unwrap_or(error.to_string())
             )
         })?;
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err("sslmode=require is not supported yet; use a local socket or a tunnel".to_owned());
-        }
+        tls.is_required |= config.get_ssl_mode() == SslMode::Require;
+        config.ssl_mode(if tls.is_required { SslMode::Require } else { SslMode::Disable });
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err("the URL names no host".to_owned());
         }
-        Ok(Self(config))
+        Ok(Self { config, tls: tls.connector()? })
     }
 }
 
@@ -144,14 +156,14 @@ impl DatabaseUrl {
     fn config(&self, role: Role) -> Config {
         let mut config = self.bare_config(role);
         let settings = role.settings().into_iter().map(|(name, value)| format!("-c {name}={value} "));
-        let own = self.0.get_options().unwrap_or_default();
+        let own = self.config.get_options().unwrap_or_default();
         config.options(settings.collect::<String>() + own);
         config
     }
 
     /// The same without what makes a session work under the role.
     fn bare_config(&self, role: Role) -> Config {
-        let mut config = self.0.clone();
+        let mut config = self.config.clone();
         config
             .application_name(role.name())
             .connect_timeout(CONNECT_TIMEOUT)
@@ -163,14 +175,8 @@ impl DatabaseUrl {
     }
 
     /// A connection of one's own: the client, and the connection that has to be polled.
-    pub async fn connect(
-        &self,
-        role: Role,
-    ) -> Result<
-        (tokio_postgres::Client, tokio_postgres::Connection<Socket, tokio_postgres::tls::NoTlsStream>),
-        DatabaseError,
-    > {
-        in_time(self.config(role).connect(NoTls)).await
+    pub async fn connect(&self, role: Role) -> Result<(tokio_postgres::Client, Connection), DatabaseError> {
+        in_time(self.config(role).connect(self.tls.clone())).await
     }
 
     /// A connection of one's own that is polled in the background until the client is dropped.
@@ -185,8 +191,9 @@ impl DatabaseUrl {
 
     /// A connection under the login itself, for what comes before there are roles.
     pub(crate) async fn login_client(&self) -> Result<tokio_postgres::Client, DatabaseError> {
-        let mut config = self.0.clone();
-        let (client, connection) = in_time(config.connect_timeout(CONNECT_TIMEOUT).connect(NoTls)).await?;
+        let mut config = self.config.clone();
+        let config = config.connect_timeout(CONNECT_TIMEOUT);
+        let (client, connection) = in_time(config.connect(self.tls.clone())).await?;
         tokio::spawn(async move {
             let _ = connection.await;
         });

@@ -10,7 +10,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Config, Error, IsolationLevel, NoTls, Row};
+use tokio_postgres::{Config, Error, IsolationLevel, Row};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::parameters::ParameterTypes;
 use super::{CONNECT_TIMEOUT, DatabaseError, DatabaseUrl, POOL_WAIT, Role};
@@ -18,7 +19,7 @@ use crate::metrics::durations;
 
 /// A transaction pooler before the database, PgBouncer: where it is, and the login. It has a database for each role, named like it
 /// (deploy/pgbouncer), because it takes no options when a connection begins.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct PoolerUrl(DatabaseUrl);
 
 impl fmt::Debug for PoolerUrl {
@@ -32,7 +33,7 @@ impl FromStr for PoolerUrl {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let url: DatabaseUrl = text.parse()?;
-        match url.0.get_dbname() {
+        match url.config.get_dbname() {
             None => Ok(Self(url)),
             Some(name) => Err(format!(
                 "expected postgresql://user:password@host:6432 and no database: the pooler has one for each role, not {name}"
@@ -72,23 +73,28 @@ impl fmt::Debug for Pool {
 impl Pool {
     /// Connections to PostgreSQL itself.
     pub(super) fn to(url: &DatabaseUrl, role: Role, connections_max: usize) -> Result<Self, DatabaseError> {
-        Self::build(url.config(role), connections_max, None, None)
+        Self::build((url.config(role), &url.tls), connections_max, None, None)
     }
 
     /// Connections to a pooler.
     pub fn through(url: &PoolerUrl, role: Role, connections_max: usize) -> Result<Self, DatabaseError> {
         let is_in_role = Hook::async_fn(move |client, _| Box::pin(check_session(client, role)));
-        Self::build(url.config(role), connections_max, Some(is_in_role), Some(ParameterTypes::default()))
+        Self::build(
+            (url.config(role), &url.0.tls),
+            connections_max,
+            Some(is_in_role),
+            Some(ParameterTypes::default()),
+        )
     }
 
     fn build(
-        config: Config,
+        (config, tls): (Config, &MakeRustlsConnect),
         connections_max: usize,
         hook: Option<Hook>,
         types: Option<ParameterTypes>,
     ) -> Result<Self, DatabaseError> {
         let recycling_method = RecyclingMethod::Fast;
-        let manager = Manager::from_config(config, NoTls, ManagerConfig { recycling_method });
+        let manager = Manager::from_config(config, tls.clone(), ManagerConfig { recycling_method });
         let builder = deadpool_postgres::Pool::builder(manager)
             .max_size(connections_max)
             .wait_timeout(Some(POOL_WAIT))

@@ -49,7 +49,7 @@ async fn a_bad_value_stops_the_start_and_names_its_variable() {
     let url = ("CALMONY_DATABASE_URL", "postgresql://u:p@127.0.0.1:1/d");
     let wrong: &[(&str, &[&str], &str, &str)] = &[
         ("calmony", &["serve"], "CALMONY_DATABASE_URL", "mysql://x"),
-        ("calmony", &["serve"], "CALMONY_DATABASE_URL", "postgresql://u@h/d?sslmode=require"),
+        ("calmony", &["serve"], "CALMONY_DATABASE_URL", "postgresql://u@h/d?sslmode=verify-ca"),
         ("calmony", &["serve"], "CALMONY_POOLER_URL", "postgresql://u:hunter2@h:6432/a_database"),
         ("calmony", &["serve"], "CALMONY_REPLICA_URL", "postgresql://u:hunter2@h:99999/d"),
         ("calmony", &["serve"], "CALMONY_LISTEN", "everywhere"),
@@ -68,7 +68,8 @@ async fn a_bad_value_stops_the_start_and_names_its_variable() {
         assert!(said.stderr.contains(variable), "{variable}={value}: {}", said.stderr);
         assert!(!said.stderr.contains("panicked") && !said.stderr.contains("hunter2"), "{}", said.stderr);
     }
-    for url in ["postgresql://u:hunter2@h:99999/x", "postgresql://u:hunter2@h/d?sslmode=require", "hunter2"] {
+    for url in ["postgresql://u:hunter2@h:99999/x", "postgresql://u:hunter2@h/d?sslmode=verify-ca", "hunter2"]
+    {
         let said = run("calmony", &["serve"], &[("CALMONY_DATABASE_URL", url)]).await;
         assert!(said.code == Some(2) && !said.stderr.contains("hunter2"), "{}", said.stderr);
         let said = run("outbox-worker", &["--database-url", url], &[]).await;

@@ -5,4 +5,5 @@ mod deploy;
 mod metrics;
 mod pooler;
 mod replica;
+mod tls;
 mod traces;
