@@ -107,7 +107,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Verify(options) => verify::run(options).await,
         Command::Doctor(options) => doctor::run(*options).await,
         Command::Rebuild(options) => rebuild::run(options).await,
-        Command::CheckConfig(options) => check_config::run(*options).await,
+        Command::CheckConfig(options) => Box::pin(check_config::run(*options)).await,
         Command::Completion(options) => manual::complete(&options),
         Command::Man(options) => manual::man(&options),
     };

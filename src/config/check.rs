@@ -110,21 +110,21 @@ pub async fn database(url: &DatabaseUrl, secret_key: &SecretKeyOptions, roles: &
     checked
 }
 
-/// The ways to it that an API has besides: whether a pooler lets it in under both its roles, and whether a standby answers.
+/// The ways to it that an API has besides: whether they lead to the same database, under its roles.
 pub async fn other_ways(databases: &Databases) -> Vec<Checked> {
     let mut checked = Vec::new();
-    if let Some(pooler) = &databases.pooler {
-        for role in [Role::Api, Role::Reader] {
-            checked.push(match pooler.check(role).await {
-                Ok(()) => Checked::good("pooler", format!("it lets the login work as {}", role.name())),
-                Err(error) => Checked::wrong("pooler", format!("{}: {error}", role.name())),
-            });
-        }
-    }
-    if let Some(replica) = &databases.replica {
-        checked.push(match replica.client(Role::Reader).await {
-            Ok(_) => Checked::good("replica", "it answers"),
-            Err(error) => Checked::wrong("replica", error.to_string()),
+    let roles = [Role::Api, Role::Reader].into_iter().filter(|_| databases.pooler.is_some());
+    let poolers = roles.map(|role| ("pooler", role, databases.pool(role, 1).map(Some)));
+    let replica = ("replica", Role::Reader, databases.replica_pool(Role::Reader, 1));
+    for (about, role, pool) in poolers.chain([replica]) {
+        let tried = match pool {
+            Ok(Some(pool)) => pool.get().await.map(|_| ()),
+            Ok(None) => continue,
+            Err(error) => Err(error),
+        };
+        checked.push(match tried {
+            Ok(()) => Checked::good(about, format!("it lets the login work as {}", role.name())),
+            Err(error) => Checked::wrong(about, format!("{}: {error}", role.name())),
         });
     }
     checked

@@ -4,6 +4,7 @@ pub mod listen;
 pub mod migrate;
 mod parameters;
 mod pool;
+mod same;
 mod tls;
 
 use std::fmt;
@@ -241,9 +242,15 @@ impl Databases {
     /// A pool of connections to the primary, through the pooler if there is one.
     pub fn pool(&self, role: Role, connections_max: usize) -> Result<Pool, DatabaseError> {
         match &self.pooler {
-            Some(pooler) => Pool::through(pooler, role, connections_max),
+            Some(pooler) => Pool::through(pooler, &self.primary, role, connections_max),
             None => self.primary.pool(role, connections_max),
         }
+    }
+
+    /// A pool of connections to the standby, if there is one.
+    pub fn replica_pool(&self, role: Role, connections_max: usize) -> Result<Option<Pool>, DatabaseError> {
+        let pool = |replica| Pool::to_replica(replica, &self.primary, role, connections_max);
+        self.replica.as_ref().map(pool).transpose()
     }
 }
 
@@ -263,6 +270,14 @@ pub enum DatabaseError {
     /// It can't be reached, is starting or stopping, or has no connection free: it may work in a moment.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// A row that must be the only one of its kind is there already; in that table.
+    #[error("the database refused: {said}")]
+    Duplicate {
+        /// The table's name; of a partition its own.
+        table: String,
+        /// What it said.
+        said: String,
+    },
     /// It refused the statement. What is said of it holds no row: a row may hold a secret.
     #[error("the database refused: {0}")]
     Refused(String),
@@ -277,6 +292,10 @@ impl From<tokio_postgres::Error> for DatabaseError {
                 || [SqlState::LOCK_NOT_AVAILABLE, SqlState::READ_ONLY_SQL_TRANSACTION].contains(code)
         };
         match error.code() {
+            Some(&SqlState::UNIQUE_VIOLATION) => Self::Duplicate {
+                table: error.as_db_error().and_then(|refusal| refusal.table()).unwrap_or_default().to_owned(),
+                said: refusal(&error),
+            },
             Some(code) if !passing(code) => Self::Refused(refusal(&error)),
             _ => Self::Unavailable(describe(&error)),
         }

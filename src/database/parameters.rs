@@ -1,44 +1,60 @@
 //! The types of statements' parameters, for statements that aren't prepared.
 
 use std::collections::HashMap;
+use std::iter::repeat;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use deadpool_postgres::ClientWrapper;
-use tokio_postgres::Error;
 use tokio_postgres::types::{ToSql, Type};
 
-/// What PostgreSQL has once said of each statement of a pool. Through a transaction pooler only one round of messages, or one
-/// transaction, is sure to meet one session: text and parameters go together, and the types have to be known before.
-#[derive(Debug, Clone, Default)]
-pub(super) struct ParameterTypes(Arc<Mutex<HashMap<&'static str, Types>>>);
+use super::{DatabaseError, DatabaseUrl, Role};
+
+/// What PostgreSQL has once said of each statement of a pool. Through a transaction pooler only one round of messages is sure to meet one
+/// session, so that text and parameters go together, and the types have to be known before. They are asked for on a connection of one's own: a
+/// statement that is prepared in a session that others share, and given up meanwhile, would stay there under its name.
+#[derive(Debug, Clone)]
+pub(super) struct ParameterTypes {
+    primary: DatabaseUrl,
+    role: Role,
+    known: Arc<Mutex<HashMap<&'static str, Types>>>,
+    /// One statement is asked for at a time.
+    asking: Arc<tokio::sync::Mutex<()>>,
+}
 
 /// The types of one statement's parameters, `$1` first.
 #[derive(Debug, Clone)]
 pub(super) struct Types(Arc<[Type]>);
 
 impl Types {
-    /// The parameters with their types.
+    /// The parameters with their types. PostgreSQL refuses too many or too few.
     pub(super) fn with<'a>(
         &self,
         parameters: &[&'a (dyn ToSql + Sync)],
     ) -> Vec<(&'a (dyn ToSql + Sync), Type)> {
-        parameters.iter().copied().zip(self.0.iter().cloned()).collect()
+        parameters.iter().copied().zip(self.0.iter().cloned().chain(repeat(Type::UNKNOWN))).collect()
     }
 }
 
 impl ParameterTypes {
-    /// Those of that statement, which is prepared once to hear of them: in a transaction, and forgotten before it ends.
-    pub(super) async fn of(&self, client: &mut ClientWrapper, sql: &'static str) -> Result<Types, Error> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned();
-        if let Some(types) = known {
+    pub(super) fn new(primary: DatabaseUrl, role: Role) -> Self {
+        Self { primary, role, known: Arc::default(), asking: Arc::default() }
+    }
+
+    /// Those of that statement.
+    pub(super) async fn of(&self, sql: &'static str) -> Result<Types, DatabaseError> {
+        if let Some(types) = self.known(sql) {
             return Ok(types);
         }
-        let transaction = client.transaction().await?;
-        let statement = transaction.prepare(sql).await?;
-        let types = Types(statement.params().into());
-        drop(statement);
-        transaction.rollback().await?;
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(sql, types.clone());
+        let _turn = self.asking.lock().await;
+        if let Some(types) = self.known(sql) {
+            return Ok(types);
+        }
+        let client = self.primary.client(self.role).await?;
+        let types = Types(client.prepare(sql).await?.params().into());
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(sql, types.clone());
         Ok(types)
+    }
+
+    fn known(&self, sql: &str) -> Option<Types> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned()
     }
 }

@@ -2,18 +2,20 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use deadpool_postgres::{
-    Client, ClientWrapper, Hook, HookError, Manager, ManagerConfig, RecyclingMethod, Runtime, Transaction,
+    Client, Hook, HookError, Manager, ManagerConfig, RecyclingMethod, Runtime, Transaction,
 };
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Config, Error, IsolationLevel, Row};
+use tokio_postgres::{Config, IsolationLevel, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::parameters::ParameterTypes;
+use super::same::SessionCheck;
 use super::{CONNECT_TIMEOUT, DatabaseError, DatabaseUrl, POOL_WAIT, Role};
 use crate::metrics::durations;
 
@@ -48,11 +50,6 @@ impl PoolerUrl {
         config.dbname(role.name());
         config
     }
-
-    /// Whether it lets that role in, as that role.
-    pub async fn check(&self, role: Role) -> Result<(), DatabaseError> {
-        Pool::through(self, role, 1)?.get().await.map(|_| ())
-    }
 }
 
 /// A pool of connections under one role, made when they are first needed.
@@ -76,15 +73,27 @@ impl Pool {
         Self::build((url.config(role), &url.tls), connections_max, None, None)
     }
 
-    /// Connections to a pooler.
-    pub fn through(url: &PoolerUrl, role: Role, connections_max: usize) -> Result<Self, DatabaseError> {
-        let is_in_role = Hook::async_fn(move |client, _| Box::pin(check_session(client, role)));
-        Self::build(
-            (url.config(role), &url.0.tls),
-            connections_max,
-            Some(is_in_role),
-            Some(ParameterTypes::default()),
-        )
+    /// Connections to a standby of that primary.
+    pub(super) fn to_replica(
+        url: &DatabaseUrl,
+        primary: &DatabaseUrl,
+        role: Role,
+        connections_max: usize,
+    ) -> Result<Self, DatabaseError> {
+        let hook = checked(SessionCheck::new(primary.clone(), role));
+        Self::build((url.config(role), &url.tls), connections_max, Some(hook), None)
+    }
+
+    /// Connections to a pooler before that primary.
+    pub(super) fn through(
+        url: &PoolerUrl,
+        primary: &DatabaseUrl,
+        role: Role,
+        connections_max: usize,
+    ) -> Result<Self, DatabaseError> {
+        let hook = checked(SessionCheck::new(primary.clone(), role));
+        let types = ParameterTypes::new(primary.clone(), role);
+        Self::build((url.config(role), &url.0.tls), connections_max, Some(hook), Some(types))
     }
 
     fn build(
@@ -117,25 +126,27 @@ impl Pool {
         Ok(PooledClient { client: client?, types: self.types.clone() })
     }
 
+    /// Counts the waits for its connections with another pool's.
+    #[must_use]
+    pub fn counted_with(self, other: &Self) -> Self {
+        Self { waits: other.waits.clone(), ..self }
+    }
+
     /// Registers how long is waited for a connection, under that name.
     pub fn register(&self, registry: &mut Registry, name: &str) {
         registry.register(name, "How long is waited for a connection to PostgreSQL", self.waits.clone());
     }
 }
 
-/// Whether a pooler's session works under the role: a query of its own makes it so, and one that fails is passed over by PgBouncer.
-async fn check_session(client: &ClientWrapper, role: Role) -> Result<(), HookError> {
-    let sql = "select current_user::text, current_setting('statement_timeout')";
-    let row = client.query_typed_one(sql, &[]).await.map_err(HookError::Backend)?;
-    let (user, timeout): (&str, &str) = (row.get(0), row.get(1));
-    if user == role.name() && timeout != "0" {
-        return Ok(());
-    }
-    Err(HookError::message(format!(
-        "the pooler's sessions work as {user} with a statement_timeout of {timeout}; its database {} needs the connect_query \
-         of deploy/pgbouncer",
-        role.name()
-    )))
+/// A connection that was checked when it was made.
+fn checked(check: SessionCheck) -> Hook {
+    let check = Arc::new(check);
+    Hook::async_fn(move |client, _| {
+        let check = check.clone();
+        Box::pin(
+            async move { check.run(client).await.map_err(|error| HookError::message(error.to_string())) },
+        )
+    })
 }
 
 /// A connection of a pool. Statements are texts of this program, prepared once a connection where that is possible.
@@ -150,53 +161,60 @@ pub type Parameters<'a> = [&'a (dyn ToSql + Sync)];
 
 impl PooledClient {
     /// The rows.
-    pub async fn query(&mut self, sql: &'static str, parameters: &Parameters<'_>) -> Result<Vec<Row>, Error> {
+    pub async fn query(
+        &self,
+        sql: &'static str,
+        parameters: &Parameters<'_>,
+    ) -> Result<Vec<Row>, DatabaseError> {
         if let Some(types) = &self.types {
-            let typed = types.of(&mut self.client, sql).await?;
-            return self.client.query_typed(sql, &typed.with(parameters)).await;
+            let typed = types.of(sql).await?;
+            return Ok(self.client.query_typed(sql, &typed.with(parameters)).await?);
         }
         let statement = self.client.prepare_cached(sql).await?;
-        self.client.query(&statement, parameters).await
+        Ok(self.client.query(&statement, parameters).await?)
     }
 
     /// How many rows it touched.
-    pub async fn execute(&mut self, sql: &'static str, parameters: &Parameters<'_>) -> Result<u64, Error> {
+    pub async fn execute(
+        &self,
+        sql: &'static str,
+        parameters: &Parameters<'_>,
+    ) -> Result<u64, DatabaseError> {
         if let Some(types) = &self.types {
-            let typed = types.of(&mut self.client, sql).await?;
-            return self.client.execute_typed(sql, &typed.with(parameters)).await;
+            let typed = types.of(sql).await?;
+            return Ok(self.client.execute_typed(sql, &typed.with(parameters)).await?);
         }
         let statement = self.client.prepare_cached(sql).await?;
-        self.client.execute(&statement, parameters).await
+        Ok(self.client.execute(&statement, parameters).await?)
     }
 
     /// The first row, if there is one.
     pub async fn query_opt(
-        &mut self,
+        &self,
         sql: &'static str,
         parameters: &Parameters<'_>,
-    ) -> Result<Option<Row>, Error> {
+    ) -> Result<Option<Row>, DatabaseError> {
         Ok(self.query(sql, parameters).await?.into_iter().next())
     }
 
     /// The row that there always is.
     pub async fn query_one(
-        &mut self,
+        &self,
         sql: &'static str,
         parameters: &Parameters<'_>,
     ) -> Result<Row, DatabaseError> {
         the_row(self.query_opt(sql, parameters).await?)
     }
 
-    /// One moment of the database, for several statements that only read, under a setting of their own.
-    pub async fn moment(&mut self, setting: &str) -> Result<Moment<'_>, Error> {
-        let is_prepared = self.types.is_none();
+    /// One moment of the database, for several statements that only read; under settings of their own (`set local …`), if any.
+    pub async fn moment(&mut self, settings: Option<&str>) -> Result<Moment<'_>, DatabaseError> {
         let begin =
             self.client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
         let transaction = begin.start().await?;
-        if !setting.is_empty() {
-            transaction.batch_execute(setting).await?;
+        if let Some(settings) = settings {
+            transaction.batch_execute(settings).await?;
         }
-        Ok(Moment { transaction, is_prepared })
+        Ok(Moment { transaction, types: self.types.as_ref() })
     }
 }
 
@@ -204,22 +222,34 @@ impl PooledClient {
 #[derive(Debug)]
 pub struct Moment<'a> {
     transaction: Transaction<'a>,
-    is_prepared: bool,
+    types: Option<&'a ParameterTypes>,
 }
 
 impl Moment<'_> {
     /// The rows.
-    pub async fn query(&self, sql: &'static str, parameters: &Parameters<'_>) -> Result<Vec<Row>, Error> {
-        if !self.is_prepared {
+    pub async fn query(
+        &self,
+        sql: &'static str,
+        parameters: &Parameters<'_>,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        if self.types.is_some() {
             return self.query_anew(sql, parameters).await;
         }
         let statement = self.transaction.prepare_cached(sql).await?;
-        self.transaction.query(&statement, parameters).await
+        Ok(self.transaction.query(&statement, parameters).await?)
     }
 
     /// The rows, by a plan for these very parameters.
-    pub async fn query_anew(&self, sql: &str, parameters: &Parameters<'_>) -> Result<Vec<Row>, Error> {
-        self.transaction.query(sql, parameters).await
+    pub async fn query_anew(
+        &self,
+        sql: &'static str,
+        parameters: &Parameters<'_>,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        if let Some(types) = self.types {
+            let typed = types.of(sql).await?;
+            return Ok(self.transaction.query_typed(sql, &typed.with(parameters)).await?);
+        }
+        Ok(self.transaction.query(sql, parameters).await?)
     }
 
     /// The row that there always is.

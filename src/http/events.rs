@@ -64,6 +64,7 @@ pub(super) async fn list(
     Params(params): Params<ListParams>,
 ) -> Result<Rendered, ApiError> {
     if let Some(request) = &params.request {
+        lists::page(params.limit, None, None)?;
         let listed = of_request(&app, &caller, request, &params).await?;
         return render::list("/v1/events", &listed);
     }

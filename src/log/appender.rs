@@ -15,7 +15,6 @@ use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_postgres::Client;
-use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 use super::idempotency::Answer;
@@ -113,7 +112,7 @@ impl Appender {
     /// Appends one event and the signing secret it brings.
     pub(super) async fn append_with_secret(
         &self,
-        client: &mut PooledClient,
+        client: &PooledClient,
         append: &Append,
         secret: &NewSecret,
     ) -> Result<Outcome, DatabaseError> {
@@ -302,12 +301,8 @@ fn answer_all(batch: Vec<Waiting>, error: &DatabaseError) {
 }
 
 /// Whether another request uses the same idempotency key at this moment.
-fn is_key_used(error: &tokio_postgres::Error) -> bool {
-    let refusal = error.as_db_error();
-    refusal.is_some_and(|refusal| {
-        *refusal.code() == SqlState::UNIQUE_VIOLATION
-            && refusal.table().is_some_and(|table| table.starts_with("idempotency"))
-    })
+fn is_key_used(error: &DatabaseError) -> bool {
+    matches!(error, DatabaseError::Duplicate { table, .. } if table.starts_with("idempotency"))
 }
 
 /// Runs the INSERT, whose commit wakes the workers on that channel, if any; returns the ids of the events that got in, or none when two use one idempotency key at this moment and
@@ -358,10 +353,10 @@ async fn insert(
     ];
     let statement = connection.statements.choose(events.len(), is_any_keyed);
     // A statement that needs less takes the first of them.
-    let taken: Vec<_> = parameters.into_iter().take(statement.params().len()).collect();
-    match connection.client.query(statement, &taken).await {
+    let needed: Vec<_> = parameters.into_iter().take(statement.params().len()).collect();
+    match connection.client.query(statement, &needed).await.map_err(DatabaseError::from) {
         Ok(rows) => Ok(Some(rows.iter().map(|row| row.get(0)).collect())),
         Err(error) if is_key_used(&error) => Ok(None),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }

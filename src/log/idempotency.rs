@@ -63,7 +63,7 @@ pub struct Remembered {
 impl Log {
     /// The answer to the request that first used that key, if one did.
     pub async fn recall(&self, account: i64, key: &str) -> Result<Option<Remembered>, DatabaseError> {
-        let mut client = self.client().await?;
+        let client = self.client().await?;
         let row = client.query_opt(include_str!("sql/recall.sql"), &[&account, &key]).await?;
         Ok(row.map(|row| {
             let text: String = row.get(2);
@@ -81,14 +81,14 @@ impl Log {
         let (Some(key), Some(fingerprint)) = (&cause.idempotency_key, cause.fingerprint) else {
             return Ok(());
         };
-        let mut client = self.client().await.map_err(AppendError::Database)?;
+        let client = self.client().await.map_err(AppendError::Database)?;
         let sql = include_str!("sql/remember.sql");
         let now: Timestamp = clock::now();
         let (account, bytes) = (cause.account, fingerprint.bytes());
         let (text, sealed_with) = answer.columns();
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 7] =
             [&account, key, &cause.request_id, &bytes, &text, &sealed_with, &now.system_time()];
-        match client.execute(sql, &parameters).await.map_err(DatabaseError::from)? {
+        match client.execute(sql, &parameters).await? {
             0 => Err(AppendError::KeyUsed),
             _ => Ok(()),
         }

@@ -56,7 +56,7 @@ async fn write(pool: Pool, mut waiting: mpsc::Receiver<Key>) {
 
 async fn write_down(pool: &Pool, keys: &[Key]) -> Result<(), DatabaseError> {
     let (accounts, ids): (Vec<i64>, Vec<i64>) = keys.iter().copied().unzip();
-    let mut client = pool.get().await?;
+    let client = pool.get().await?;
     client.execute(include_str!("sql/note_key_use.sql"), &[&accounts, &ids]).await?;
     Ok(())
 }

@@ -201,7 +201,7 @@ impl Log {
             let outcome = match extras.secret {
                 None => self.appender.append(append).await?,
                 Some(secret) => {
-                    self.appender.append_with_secret(&mut self.client().await?, &append, secret).await?
+                    self.appender.append_with_secret(&self.client().await?, &append, secret).await?
                 }
             };
             if outcome == Outcome::Appended {
@@ -237,7 +237,7 @@ impl Log {
 
     /// The living object of that id.
     async fn load(&self, account: i64, stream: &str) -> Result<Option<Snapshot>, DatabaseError> {
-        let mut client = self.client().await?;
+        let client = self.client().await?;
         let row = client.query_opt(include_str!("sql/load.sql"), &[&account, &stream]).await?;
         Ok(row.map(|row| Snapshot { version: row.get(0), data: row.get(1) }))
     }

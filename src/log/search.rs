@@ -55,7 +55,7 @@ impl Log {
         patience: Duration,
     ) -> Result<bool, DatabaseError> {
         let began = Instant::now();
-        while progress(&mut self.client().await?, account, position).await?.behind {
+        while progress(&self.client().await?, account, position).await?.behind {
             let left = patience.saturating_sub(began.elapsed());
             let turn = match timeout(left, self.search_turns.turn(account)).await {
                 Ok(turn) if !left.is_zero() => turn,
@@ -79,15 +79,15 @@ struct Progress {
     behind: bool,
 }
 
-async fn progress(client: &mut PooledClient, account: i64, up_to: i64) -> Result<Progress, DatabaseError> {
+async fn progress(client: &PooledClient, account: i64, up_to: i64) -> Result<Progress, DatabaseError> {
     let row = client.query_one(include_str!("sql/search_behind.sql"), &[&account, &up_to]).await?;
     Ok(Progress { position: row.get(0), behind: row.get(1) })
 }
 
 /// Stores the documents of the next part of the log.
 async fn store_portion(pool: &Pool, account: i64, up_to: i64) -> Result<(), DatabaseError> {
-    let mut client = pool.get().await?;
-    let after = progress(&mut client, account, up_to).await?.position;
+    let client = pool.get().await?;
+    let after = progress(&client, account, up_to).await?.position;
     let parameters: &Parameters<'_> = &[&account, &after, &up_to, &PORTION, &PORTION_BYTES];
     let rows = client.query(include_str!("sql/search_part.sql"), parameters).await?;
     let end = match rows.first() {

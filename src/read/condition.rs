@@ -59,7 +59,7 @@ impl Reader {
     pub async fn condition(&self) -> Result<Condition, DatabaseError> {
         let mut client = self.client().await?;
         // Whoever asks doesn't wait longer, and the next one to use the connection mustn't either.
-        let moment = client.moment("set local statement_timeout = '3s'").await?;
+        let moment = client.moment(Some("set local statement_timeout = '3s'")).await?;
         let row = moment.query_one(include_str!("sql/condition.sql"), &[]).await?;
         let number = |name: &str| row.get::<_, i64>(name);
         let age = |name: &str| Duration::try_from_secs_f64(row.get(name)).unwrap_or_default();

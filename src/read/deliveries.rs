@@ -65,9 +65,9 @@ impl Reader {
         account: i64,
         event: Id<Event>,
     ) -> Result<Vec<Delivery>, DatabaseError> {
-        let mut client = self.list_client().await?;
+        let mut client = self.client_behind().await?;
         // A worker writes both at once.
-        let moment = client.moment("").await?;
+        let moment = client.moment(None).await?;
         let rows = moment
             .query(include_str!("sql/deliveries_of_event.sql"), &[&account, &event.to_string()])
             .await?;
@@ -89,9 +89,9 @@ impl Reader {
         } else {
             include_str!("sql/deliveries_older.sql")
         };
-        let mut client = self.list_client().await?;
+        let mut client = self.client_for(account, page).await?;
         // A worker writes both at once.
-        let moment = client.moment("").await?;
+        let moment = client.moment(None).await?;
         let rows = moment
             .query(sql, &[&account, &after, &before, &page.rows(), &endpoint.to_string(), &state])
             .await?;

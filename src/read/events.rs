@@ -28,8 +28,8 @@ pub struct EventFilter {
     pub delivered: Option<bool>,
 }
 
-/// How much later than a call its event may be made, in milliseconds: the API gives up before.
-const CALL_MAX_MS: u64 = 60_000;
+/// How much later than a call its event may be made, in milliseconds: the API's deadline of a call (`REQUEST_TIMEOUT`) and a second.
+const CALL_MAX_MS: u64 = 31_000;
 /// How much earlier, by a clock that was set back meanwhile.
 const CLOCK_STEP_MS: u64 = 1_000;
 
@@ -50,7 +50,7 @@ impl Reader {
         livemode: bool,
         id: Id<Event>,
     ) -> Result<Option<ListedEvent>, DatabaseError> {
-        let mut client = self.client().await?;
+        let client = self.client().await?;
         let row = client.query_opt(include_str!("sql/event.sql"), &[&account, &id.to_string()]).await?;
         Ok(row.map(|row| listed(&row, livemode)))
     }
@@ -66,7 +66,7 @@ impl Reader {
         let millis = came.millis();
         let [first, end] = [millis.saturating_sub(CLOCK_STEP_MS), millis.saturating_add(CALL_MAX_MS)]
             .map(|millis| Id::<Event>::first_at(Timestamp::from_millis(millis)).to_string());
-        let mut client = self.client().await?;
+        let client = self.client().await?;
         let parameters: &Parameters<'_> = &[&account, &first, &end, &request];
         let row = client.query_opt(include_str!("sql/event_of_request.sql"), parameters).await?;
         Ok(row.map(|row| listed(&row, livemode)))
@@ -108,9 +108,12 @@ impl Reader {
         };
         let time = |at: Option<Timestamp>| at.map(Timestamp::system_time);
         let (from, until) = (time(filter.created_from), time(filter.created_until));
-        // What goes forwards must leave nothing out, and a standby doesn't know what is being appended.
-        let mut client =
-            if page.reads_forwards() { self.client().await? } else { self.list_client().await? };
+        // An object's history goes with the object, which is never behind.
+        let client = if filter.object.is_some() {
+            self.client().await?
+        } else {
+            self.client_for(account, page).await?
+        };
         let (rows, delivered) = (page.rows(), filter.delivered == Some(true));
         let mut parameters: Vec<&(dyn ToSql + Sync)> =
             vec![&account, &after, &before, &rows, &filter.types, &from, &until];
@@ -120,7 +123,7 @@ impl Reader {
         } else if filter.delivered != Some(false) {
             parameters.push(&delivered);
         }
-        Ok(client.query(sql, &parameters).await?)
+        client.query(sql, &parameters).await
     }
 
     /// The events of these ids; those that the account doesn't have are left out.
@@ -130,14 +133,14 @@ impl Reader {
         livemode: bool,
         ids: &[String],
     ) -> Result<Vec<ListedEvent>, DatabaseError> {
-        let mut client = self.client().await?;
+        let client = self.client().await?;
         let rows = client.query(include_str!("sql/events_of_ids.sql"), &[&account, &ids]).await?;
         Ok(rows.iter().map(|row| listed(row, livemode)).collect())
     }
 
     /// Where an event stands in the log.
     pub(super) async fn position(&self, account: i64, id: &str) -> Result<Option<i64>, DatabaseError> {
-        let mut client = self.client().await?;
+        let client = self.client().await?;
         Ok(client
             .query_opt(include_str!("sql/event_position.sql"), &[&account, &id])
             .await?

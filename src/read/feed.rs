@@ -90,7 +90,7 @@ impl Feed {
                 let _ = self.decided.changed().await;
                 continue;
             }
-            let mut client = self.reader.client().await?;
+            let client = self.reader.client().await?;
             let FeedFilter { types, object } = &self.filter;
             let rows = client
                 .query(

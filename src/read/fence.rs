@@ -22,7 +22,7 @@ impl Reader {
     /// seconds makes it unavailable: whoever went on without it would never see it.
     pub async fn decided_position(&self) -> Result<i64, DatabaseError> {
         let position: i64 = {
-            let mut client = self.client().await?;
+            let client = self.client().await?;
             client.query_one(include_str!("sql/fence_position.sql"), &[]).await?.get(0)
         };
         // Asked after the position.
@@ -42,7 +42,7 @@ impl Reader {
 
     /// Who is appending at this moment. No connection is held while they are waited for.
     async fn appending(&self) -> Result<Vec<String>, DatabaseError> {
-        let mut client = self.client().await?;
+        let client = self.client().await?;
         let row = client.query_one(include_str!("sql/fence_appending.sql"), &[]).await?;
         Ok(row.get::<_, Option<Vec<String>>>(0).unwrap_or_default())
     }

@@ -71,7 +71,7 @@ impl Reader {
         if let Some(key) = self.known_keys.get(&hash) {
             return Ok(Some(key));
         }
-        let mut client = self.client().await?;
+        let client = self.client().await?;
         let row = client.query_opt(include_str!("sql/account_of_key.sql"), &[&hash.as_slice()]).await?;
         let key = row.map(|row| Key {
             id: row.get(2),

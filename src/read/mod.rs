@@ -32,8 +32,8 @@ const CONNECTIONS: usize = 8;
 #[derive(Debug, Clone)]
 pub struct Reader {
     pool: Pool,
-    /// For what may be a little behind: lists, deliveries, an endpoint's health, the dashboard's figures.
-    lists: Pool,
+    /// A standby, for what may be a little behind: lists, deliveries, an endpoint's health, the dashboard's figures.
+    replica: Option<Pool>,
     decided: Decided,
     known_keys: KnownKeys,
     /// Whether the schema was found to be new enough; it never gets older.
@@ -44,13 +44,11 @@ impl Reader {
     /// Opens the database for reading. Connections are made when they are first needed.
     pub fn open(databases: &Databases) -> Result<Self, DatabaseError> {
         let pool = databases.pool(Role::Reader, CONNECTIONS)?;
-        let lists = match &databases.replica {
-            Some(replica) => replica.pool(Role::Reader, CONNECTIONS)?,
-            None => pool.clone(),
-        };
+        let replica =
+            databases.replica_pool(Role::Reader, CONNECTIONS)?.map(|lists| lists.counted_with(&pool));
         Ok(Self {
             pool,
-            lists,
+            replica,
             decided: Decided::new(&databases.primary),
             known_keys: KnownKeys::default(),
             has_schema: Arc::default(),
@@ -86,7 +84,25 @@ impl Reader {
         self.pool.get().await
     }
 
-    async fn list_client(&self) -> Result<PooledClient, DatabaseError> {
-        self.lists.get().await
+    /// A connection to the standby if there is one, else to the primary.
+    async fn client_behind(&self) -> Result<PooledClient, DatabaseError> {
+        match &self.replica {
+            Some(replica) => replica.get().await,
+            None => self.client().await,
+        }
+    }
+
+    /// The same for a page of a list. What goes forwards must leave nothing out; neither may what goes on after something that the standby
+    /// hasn't heard of, because it lacks more than that.
+    async fn client_for(&self, account: i64, page: &Page) -> Result<PooledClient, DatabaseError> {
+        let cursor = match &page.direction {
+            _ if self.replica.is_none() => return self.client().await,
+            Direction::Before(_) => return self.client().await,
+            Direction::Newest => return self.client_behind().await,
+            Direction::After(cursor) => cursor,
+        };
+        let client = self.client_behind().await?;
+        let is_known = client.query_one(include_str!("sql/knows_id.sql"), &[&account, cursor]).await?.get(0);
+        if is_known { Ok(client) } else { self.client().await }
     }
 }

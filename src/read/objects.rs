@@ -50,7 +50,7 @@ impl Reader {
         account: i64,
         id: Id<K>,
     ) -> Result<Option<StoredObject>, DatabaseError> {
-        let mut client = self.client().await?;
+        let client = self.client().await?;
         let row = client.query_opt(include_str!("sql/object.sql"), &[&account, &id.to_string()]).await?;
         Ok(row.as_ref().map(StoredObject::of))
     }
@@ -62,7 +62,7 @@ impl Reader {
         id: Id<K>,
         before: Timestamp,
     ) -> Result<Option<StoredObject>, DatabaseError> {
-        let mut client = self.client().await?;
+        let client = self.client().await?;
         let row = client
             .query_opt(
                 include_str!("sql/object_as_of.sql"),
@@ -78,14 +78,14 @@ impl Reader {
         account: i64,
         ids: &[String],
     ) -> Result<Vec<StoredObject>, DatabaseError> {
-        let mut client = self.client().await?;
+        let client = self.client().await?;
         let rows = client.query(include_str!("sql/objects_of_ids.sql"), &[&account, &ids]).await?;
         Ok(rows.iter().map(StoredObject::of).collect())
     }
 
     /// How many webhook endpoints the account has.
     pub async fn endpoint_count(&self, account: i64) -> Result<i64, DatabaseError> {
-        let mut client = self.client().await?;
+        let client = self.client().await?;
         Ok(client.query_one(include_str!("sql/endpoint_count.sql"), &[&account]).await?.get(0))
     }
 
@@ -98,7 +98,7 @@ impl Reader {
     ) -> Result<Listed<StoredObject>, DatabaseError> {
         let range = id_range::<K>(filter, &page.direction);
         let rows = page.rows();
-        let mut client = self.list_client().await?;
+        let client = self.client_for(account, page).await?;
         let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&account, &range.start, &range.end, &rows];
         let sql = match (&filter.email, page.reads_forwards()) {
             (None, false) => include_str!("sql/objects_older.sql"),

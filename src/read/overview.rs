@@ -64,7 +64,7 @@ impl Reader {
         position: i64,
         seconds: u32,
     ) -> Result<Overview, DatabaseError> {
-        let mut client = self.list_client().await?;
+        let client = self.client_behind().await?;
         let now = client.query_one(include_str!("sql/overview_now.sql"), &[&account]).await?;
         let (up_to, clock): (i64, i64) = (now.get("position"), now.get("now"));
         // Whole slices, as they are shown.
@@ -97,10 +97,10 @@ impl Reader {
         account: i64,
         not_before: SystemTime,
     ) -> Result<Vec<AttemptSlice>, DatabaseError> {
-        let mut client = self.list_client().await?;
+        let mut client = self.client_behind().await?;
         // By the pages' numbers, however cheap an index may look.
         let moment = client
-            .moment("set local enable_seqscan = off; set local enable_indexscan = off; set local enable_bitmapscan = off")
+            .moment(Some("set local enable_seqscan = off; set local enable_indexscan = off; set local enable_bitmapscan = off"))
             .await?;
         let rows = moment
             .query(include_str!("sql/overview_attempts.sql"), &[&account, &not_before, &ATTEMPT_PAGES])
@@ -115,7 +115,7 @@ impl Reader {
         beginning: &str,
         count_max: i64,
     ) -> Result<Vec<String>, DatabaseError> {
-        let mut client = self.client().await?;
+        let client = self.client().await?;
         // Ids are ASCII, so that nothing sorts between what begins so and this.
         let end = format!("{beginning}\u{7f}");
         let rows = client

@@ -21,7 +21,7 @@ pub struct Progress {
 impl Reader {
     /// How many replays of the account run.
     pub async fn replay_count(&self, account: i64) -> Result<i64, DatabaseError> {
-        let mut client = self.client().await?;
+        let client = self.client().await?;
         Ok(client.query_one(include_str!("sql/replay_count.sql"), &[&account]).await?.get(0))
     }
 
@@ -31,7 +31,7 @@ impl Reader {
         account: i64,
         id: Id<Replay>,
     ) -> Result<Option<Progress>, DatabaseError> {
-        let mut client = self.client().await?;
+        let client = self.client().await?;
         let row =
             client.query_opt(include_str!("sql/replay_progress.sql"), &[&account, &id.to_string()]).await?;
         Ok(row.map(|row| Progress { owed: row.get(0), waiting: row.get(1), fraction: row.get(2) }))
@@ -46,7 +46,7 @@ impl Reader {
     ) -> Result<(i64, bool), DatabaseError> {
         let time = |second: Option<u64>| second.map(|at| Timestamp::from_millis(at * 1000).system_time());
         let (from, until) = (time(filter.created_from), time(filter.created_until));
-        let mut client = self.client().await?;
+        let client = self.client().await?;
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 7] = [
             &account,
             &endpoint.to_string(),

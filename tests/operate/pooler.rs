@@ -27,12 +27,15 @@ async fn an_api_behind_pgbouncer_does_all_that_it_does_without() {
     for _ in 0..24 * 2 {
         receiver.next().await;
     }
-    let sessions =
-        "select count(*) from pg_stat_activity where datname = current_database() and application_name = ";
-    assert_eq!(database.number(&format!("{sessions}'calmony_reader'")).await, i64::from(SESSIONS));
-    // Those of the appends and of the wake-ups are each API's own.
-    let of_api = database.number(&format!("{sessions}'calmony_api'")).await;
-    assert!(of_api <= i64::from(SESSIONS) + 2 * 3, "{of_api}");
+    dashboard_and_metrics(&first).await;
+    let sessions = async |whose: &str| {
+        let sql = "select count(*) from pg_stat_activity where datname = current_database() and application_name like 'calmony\\_%' and";
+        database.number(&format!("{sql} {whose} and application_name <> 'calmony_worker'")).await
+    };
+    assert_eq!(sessions("usename = 'pooled'").await, i64::from(2 * SESSIONS), "of both roles");
+    // Those of the appends, of the wake-ups and of the stream are each API's own; the worker appends, too.
+    let own = sessions("usename <> 'pooled'").await;
+    assert!(own <= 2 * 4 + 3, "{own}");
     first.nothing_waits().await;
     let said = run("calmony", &["verify"], &[("CALMONY_DATABASE_URL", database.url.as_str())]).await;
     assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
@@ -67,11 +70,45 @@ async fn everything(client: &Client, n: usize, endpoint: &str) {
         format!("/v1/webhook_endpoints/{endpoint}/deliveries"),
         format!("/v1/events/{event}/deliveries"),
         format!("/v1/webhook_endpoints/{endpoint}"),
+        format!("/v1/customers?starting_after={id}"),
+        format!("/v1/customers/{id}?as_of=4102444800"),
+        format!("/v1/events?starting_after={event}&delivery_success=true"),
+        format!("/v1/events/{event}/deliveries?expand[]=data.event&expand[]=data.webhook_endpoint"),
+        format!("/v1/events?request={}", events["data"][0]["request"]["id"].as_str().unwrap()),
         format!("/v1/webhook_endpoints/{endpoint}/health"),
         "/v1/replays".to_owned(),
     ] {
         client.get(&path).await.ok();
     }
+    // Twenty may run at once.
+    if n >= 12 {
+        return;
+    }
+    let replay = format!("/v1/webhook_endpoints/{endpoint}/replay");
+    client.post(&replay, &format!("related_object={id}&dry_run=true")).await.ok();
+    // Nothing of it is delivered: the worker may have been faster.
+    let started = client.post(&replay, &format!("related_object={id}&types[]=customer.deleted")).await.id();
+    client.get(&format!("/v1/replays/{started}")).await.ok();
+}
+
+/// What isn't asked for by `/v1`, and the stream.
+async fn dashboard_and_metrics(system: &System) {
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let sign_in =
+        client.post(format!("{}/dashboard/sign-in", system.url)).body(format!("key={}", system.client.key()));
+    let signed_in = sign_in.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
+    let cookie = signed_in.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    for page in
+        ["", "/overview.json?seconds=60", "/find?id=cus_", "/events", "/endpoints", "/customers", "/replays"]
+    {
+        let request = client.get(format!("{}/dashboard{page}", system.url)).header("cookie", &cookie);
+        assert_eq!(request.send().await.unwrap().status().as_u16(), 200, "{page}");
+    }
+    let metrics =
+        client.get(format!("{}/metrics", system.metrics_url)).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("calmony_outbox_events "), "{metrics}");
+    let stream = system.client.request(Method::GET, "/v1/events/stream").send().await.unwrap();
+    assert_eq!(stream.status().as_u16(), 200);
 }
 
 #[tokio::test]
@@ -81,14 +118,33 @@ async fn a_pooler_whose_sessions_have_the_wrong_role_is_refused() {
         settings.replace("set role to calmony_reader", "set role to calmony_api")
     })
     .await;
+    let said = checked(&database, "CALMONY_POOLER_URL", &pooler.url).await;
+    assert!(said.contains("its sessions work as calmony_api"), "{said}");
+}
+
+/// What `calmony check-config` says of a pooler, or a replica, of that database.
+async fn checked(database: &Database, variable: &'static str, url: &str) -> String {
     let environment = [
         ("CALMONY_DATABASE_URL", database.url.as_str()),
-        ("CALMONY_POOLER_URL", pooler.url.as_str()),
+        (variable, url),
         ("CALMONY_SECRET_KEY", support::system::SECRET_KEY),
     ];
     let said = run("calmony", &["check-config"], &environment).await;
     assert_eq!(said.code, Some(1), "{}", said.stdout);
-    assert!(said.stdout.contains("the pooler's sessions work as calmony_api"), "{}", said.stdout);
+    said.stdout
+}
+
+#[tokio::test]
+async fn a_pooler_or_a_replica_of_another_database_is_refused() {
+    let (ours, others) = (Database::fresh().await, Database::fresh().await);
+    let pooler = Pooler::start(&others, SESSIONS, |settings| settings).await;
+    for (variable, url) in [("CALMONY_POOLER_URL", &pooler.url), ("CALMONY_REPLICA_URL", &others.url)] {
+        let said = checked(&ours, variable, url).await;
+        assert!(said.contains("it leads to another database"), "{said}");
+    }
+    let elsewhere =
+        support::system::readiness_with(&ours, &[("CALMONY_POOLER_URL", pooler.url.as_str())]).await;
+    assert_eq!(elsewhere, 503);
 }
 
 #[test]

@@ -49,14 +49,26 @@ async fn lists_come_from_the_replica_and_all_else_from_the_primary() {
     let last = listed(created).await[0].clone();
     assert_eq!(listed(&format!("{created}&ending_before={last}")).await.len(), 1);
     assert_eq!(listed("/v1/customers/search?query=name:\"Grace\"").await, [second.as_str()]);
-    // Nor may a cursor be one that the standby hasn't heard of.
-    let newest = listed(&format!("{created}&ending_before={last}")).await[0].clone();
-    assert_eq!(listed(&format!("{created}&starting_after={newest}")).await, [last.as_str()]);
+    // What goes on after something that the standby hasn't heard of leaves nothing out.
+    let third = client.customer("Joan").await;
+    let newer = listed(&format!("{created}&ending_before={last}")).await;
+    assert_eq!(newer.len(), 2);
+    assert_eq!(
+        listed(&format!("{created}&starting_after={}", newer[0])).await,
+        [newer[1].as_str(), last.as_str()]
+    );
+    assert_eq!(
+        listed(&format!("/v1/customers?starting_after={third}")).await,
+        [second.as_str(), first.as_str()]
+    );
+    assert_eq!(listed(&format!("/v1/events?object={third}")).await.len(), 1, "an object has its history");
+    let after = listed(&format!("/v1/customers?starting_after={first}")).await;
+    assert!(after.is_empty(), "{after:?}");
 
     standby.stop().await.unwrap();
     eventually("lists come from the primary", async || {
         let answer = client.get("/v1/customers").await;
-        (answer.status == 200 && answer.ok()["data"].as_array().unwrap().len() == 2).then_some(())
+        (answer.status == 200 && answer.ok()["data"].as_array().unwrap().len() == 3).then_some(())
     })
     .await;
 }

@@ -29,7 +29,14 @@ impl Pooler {
         let folder = Folder::new(&format!("pooler-{port}"));
         std::fs::set_permissions(&folder.0, PermissionsExt::from_mode(0o755)).unwrap();
         let (logins, settings) = (folder.0.join("userlist.txt"), folder.0.join("pgbouncer.ini"));
-        std::fs::write(&logins, format!("\"calmony\" \"{PASSWORD}\"\n")).unwrap();
+        std::fs::write(&logins, format!("\"pooled\" \"{PASSWORD}\"\n")).unwrap();
+        // As docs/SCALING.md says that it should be.
+        let login = format!(
+            "do $$ begin create role pooled login noinherit password '{PASSWORD}' in role calmony_api, calmony_reader; \
+             alter role pooled set statement_timeout = '5s'; \
+             exception when duplicate_object or unique_violation then null; end $$"
+        );
+        database.admin().await.batch_execute(&login).await.unwrap();
         let (address, name) = database.url.rsplit_once('/').unwrap();
         let (_, server_port) = address.rsplit_once(':').unwrap();
         let text = SETTINGS
@@ -40,7 +47,7 @@ impl Pooler {
         std::fs::write(&settings, rewrite(text)).unwrap();
         let process = run(&settings);
         eventually("PgBouncer listens", async || TcpStream::connect(("127.0.0.1", port)).await.ok()).await;
-        let url = format!("postgresql://calmony:{PASSWORD}@127.0.0.1:{port}");
+        let url = format!("postgresql://pooled:{PASSWORD}@127.0.0.1:{port}");
         Self { url, _process: process, _folder: folder }
     }
 }

@@ -110,14 +110,20 @@ impl System {
 
 /// What an API says of whether it is ready, that is started on that database.
 pub async fn readiness_on(database: &Database) -> u16 {
+    readiness_with(database, &[]).await
+}
+
+/// The same with more environment variables.
+pub async fn readiness_with(database: &Database, more: &[(&'static str, &str)]) -> u16 {
     let address = format!("127.0.0.1:{}", free_port().unwrap());
-    let environment = vec![
+    let mut environment = vec![
         ("CALMONY_DATABASE_URL", database.url.clone()),
         ("CALMONY_SECRET_KEY", SECRET_KEY.to_owned()),
         ("CALMONY_LISTEN", address.clone()),
         ("CALMONY_METRICS_LISTEN", "off".to_owned()),
         ("CALMONY_LOG", "off".to_owned()),
     ];
+    environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
     let arguments = vec!["serve".to_owned()];
     let _running =
         Program { name: "calmony", path: program("calmony"), arguments, environment }.start().unwrap();

@@ -92,7 +92,7 @@ impl From<DatabaseError> for ApiError {
                 warn_sometimes(&reason);
                 Self::Unavailable
             }
-            DatabaseError::Refused(reason) => {
+            DatabaseError::Refused(reason) | DatabaseError::Duplicate { said: reason, .. } => {
                 tracing::error!(reason, "the database refused a statement");
                 Self::Internal
             }

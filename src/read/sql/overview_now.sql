@@ -32,6 +32,6 @@ select coalesce(extract(epoch from statement_timestamp() - due.since), 0)::float
        state.owed, state.parked, state.exhausted,
        (select count(*) from calmony.endpoint p where p.account = $1 and p.status = 'enabled') as enabled,
        (select count(*) from calmony.endpoint_failing f where f.account = $1) as failing,
-       extract(epoch from statement_timestamp())::bigint as now,
+       floor(extract(epoch from statement_timestamp()))::bigint as now,
        coalesce((select position from calmony.event where account = $1 order by position desc limit 1), 0) as position
   from due, state

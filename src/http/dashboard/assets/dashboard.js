@@ -17,8 +17,10 @@ for (const button of document.querySelectorAll("button[data-confirm]")) {
 }
 
 // Asks again and again, and no more while nobody looks.
+// Asks again and again, after so many seconds or those that it says, until it says false.
 async function repeat(seconds, ask) {
   for (;;) {
+    let pause = seconds;
     if (!document.hidden) {
       let go = true;
       try {
@@ -27,8 +29,9 @@ async function repeat(seconds, ask) {
         go = true;
       }
       if (go === false) return;
+      if (typeof go === "number") pause = go;
     }
-    await new Promise((done) => setTimeout(done, seconds * 1000));
+    await new Promise((done) => setTimeout(done, pause * 1000));
   }
 }
 
@@ -88,12 +91,14 @@ function overview(charts) {
       throw error;
     }
     stale.hidden = true;
-    position = told.position;
+    // Of two standbys one may be behind the other.
+    position = Math.max(position ?? 0, told.position);
+    const current = told.now - (told.now % SLICE);
     for (const [at, count] of told.events) slice(at).events += count;
     for (const { at, count, taken, p50_us, p95_us } of told.attempts) {
-      Object.assign(slice(at), { count, taken, p50: p50_us / 1000, p95: p95_us / 1000 });
+      // Those that are still running are told again when they are over.
+      if (at < current) Object.assign(slice(at), { count, taken, p50: p50_us / 1000, p95: p95_us / 1000 });
     }
-    const current = told.now - (told.now % SLICE);
     oldest.set(current, told.oldest_due);
     for (const at of [...slices.keys(), ...oldest.keys()]) {
       if (at < current - SHOWN) {
@@ -104,6 +109,8 @@ function overview(charts) {
     draw(plots, slices, oldest, current);
     figures(told, slices.get(current - SLICE));
     table(slices, current);
+    // When the next five seconds are just over: of very many attempts only the last are looked at.
+    return SLICE - (told.now % SLICE) + 1;
   });
 }
 
