@@ -1,5 +1,7 @@
 -- Swaps triggers on whole statements for triggers on rows of the same body: on Citus a statement's rows are in other places than the
--- statement. Works on plain PostgreSQL, too, where a test compares what both derive. Run as a superuser, in psql, when nothing else runs.
+-- statement. Works on plain PostgreSQL, too, where a test compares what both derive. Run as a superuser, in psql, when nothing else runs;
+-- once: a second time it changes nothing and fails.
+\set ON_ERROR_STOP on
 begin;
 set local role calmony_owner;
 

@@ -37,7 +37,10 @@ struct Story {
 }
 
 fn any_id(text: &str) -> Result<String, String> {
-    if request_came(text).is_some() { Ok(text.to_owned()) } else { object_id(text) }
+    if request_came(text).is_some() {
+        return Ok(text.to_owned());
+    }
+    object_id(text).map_err(|error| format!("{error}, or a call's, req_"))
 }
 
 /// The id to look up: of a call the event's that it caused.

@@ -113,21 +113,32 @@ pub async fn database(url: &DatabaseUrl, secret_key: &SecretKeyOptions, roles: &
 /// The ways to it that an API has besides: whether they lead to the same database, under its roles.
 pub async fn other_ways(databases: &Databases) -> Vec<Checked> {
     let mut checked = Vec::new();
-    let roles = [Role::Api, Role::Reader].into_iter().filter(|_| databases.pooler.is_some());
-    let poolers = roles.map(|role| ("pooler", role, databases.pool(role, 1).map(Some)));
-    let replica = ("replica", Role::Reader, databases.replica_pool(Role::Reader, 1));
-    for (about, role, pool) in poolers.chain([replica]) {
-        let tried = match pool {
-            Ok(Some(pool)) => pool.get().await.map(|_| ()),
-            Ok(None) => continue,
-            Err(error) => Err(error),
-        };
-        checked.push(match tried {
+    let mut tried = |about, role: Role, result: Result<(), DatabaseError>| {
+        checked.push(match result {
             Ok(()) => Checked::good(about, format!("it lets the login work as {}", role.name())),
             Err(error) => Checked::wrong(about, format!("{}: {error}", role.name())),
         });
+    };
+    if databases.pooler.is_some() {
+        for role in [Role::Api, Role::Reader] {
+            tried("pooler", role, through_pooler(databases, role).await);
+        }
+    }
+    match databases.replica(Role::Reader, 1) {
+        Ok(Some(replica)) => tried("replica", Role::Reader, replica.check().await),
+        Ok(None) => {}
+        Err(error) => tried("replica", Role::Reader, Err(error)),
     }
     checked
+}
+
+/// Twice: the second connection may meet a session as the first one left it. With a transaction, because requests need one.
+async fn through_pooler(databases: &Databases, role: Role) -> Result<(), DatabaseError> {
+    for _ in 0..2 {
+        let mut client = databases.pool(role, 1)?.get().await?;
+        client.moment(None).await?.query_one(include_str!("../read/sql/schema_version.sql"), &[]).await?;
+    }
+    Ok(())
 }
 
 async fn schema(url: &DatabaseUrl, role: Role) -> Result<Checked, DatabaseError> {

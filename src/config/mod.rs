@@ -38,8 +38,8 @@ pub struct ApiDatabaseOptions {
     /// Of its 20 connections the API then keeps 4 to PostgreSQL itself
     #[arg(long, env = "CALMONY_POOLER_URL", hide_env_values = true, value_name = "URL")]
     pooler_url: Option<PoolerUrl>,
-    /// A standby, for what may be a little behind: lists, deliveries, an endpoint's health, the dashboard's figures. Several hosts are
-    /// tried in their order: <postgresql://user:password@standby,primary/database>
+    /// A standby, for what may be a little behind: lists, deliveries of an endpoint, its health, the dashboard's figures. While it doesn't
+    /// answer the primary is asked
     #[arg(long, env = "CALMONY_REPLICA_URL", hide_env_values = true, value_name = "URL")]
     replica_url: Option<DatabaseUrl>,
 }

@@ -48,7 +48,8 @@ impl ParameterTypes {
         if let Some(types) = self.known(sql) {
             return Ok(types);
         }
-        let client = self.primary.client(self.role).await?;
+        // Apart, because what connecting needs is large, and statements are many.
+        let client = Box::pin(self.primary.client(self.role)).await?;
         let types = Types(client.prepare(sql).await?.params().into());
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(sql, types.clone());
         Ok(types)

@@ -1,19 +1,18 @@
-//! Connections that are shared, how long is waited for one, and how statements go through them.
+//! Connections that are shared, and how long is waited for one.
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use deadpool_postgres::{
-    Client, Hook, HookError, Manager, ManagerConfig, RecyclingMethod, Runtime, Transaction,
-};
+use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, RecyclingMethod, Runtime};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use tokio::time::Instant;
-use tokio_postgres::types::ToSql;
-use tokio_postgres::{Config, IsolationLevel, Row};
+use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::client::PooledClient;
+use super::hosts::ToAnyHost;
 use super::parameters::ParameterTypes;
 use super::same::SessionCheck;
 use super::{CONNECT_TIMEOUT, DatabaseError, DatabaseUrl, POOL_WAIT, Role};
@@ -103,7 +102,8 @@ impl Pool {
         types: Option<ParameterTypes>,
     ) -> Result<Self, DatabaseError> {
         let recycling_method = RecyclingMethod::Fast;
-        let manager = Manager::from_config(config, tls.clone(), ManagerConfig { recycling_method });
+        let manager =
+            Manager::from_connect(config, ToAnyHost(tls.clone()), ManagerConfig { recycling_method });
         let builder = deadpool_postgres::Pool::builder(manager)
             .max_size(connections_max)
             .wait_timeout(Some(POOL_WAIT))
@@ -123,7 +123,7 @@ impl Pool {
         let asked = Instant::now();
         let client = self.connections.get().await;
         self.waits.observe(asked.elapsed().as_secs_f64());
-        Ok(PooledClient { client: client?, types: self.types.clone() })
+        Ok(PooledClient::new(client?, self.types.clone()))
     }
 
     /// Counts the waits for its connections with another pool's.
@@ -143,125 +143,11 @@ fn checked(check: SessionCheck) -> Hook {
     let check = Arc::new(check);
     Hook::async_fn(move |client, _| {
         let check = check.clone();
-        Box::pin(
-            async move { check.run(client).await.map_err(|error| HookError::message(error.to_string())) },
-        )
+        Box::pin(async move {
+            check.run(client).await.map_err(|error| match error {
+                DatabaseError::Unavailable(said) => HookError::message(said),
+                refused => HookError::message(refused.to_string()),
+            })
+        })
     })
-}
-
-/// A connection of a pool. Statements are texts of this program, prepared once a connection where that is possible.
-#[derive(Debug)]
-pub struct PooledClient {
-    client: Client,
-    types: Option<ParameterTypes>,
-}
-
-/// What goes in the place of `$1`, `$2`, …
-pub type Parameters<'a> = [&'a (dyn ToSql + Sync)];
-
-impl PooledClient {
-    /// The rows.
-    pub async fn query(
-        &self,
-        sql: &'static str,
-        parameters: &Parameters<'_>,
-    ) -> Result<Vec<Row>, DatabaseError> {
-        if let Some(types) = &self.types {
-            let typed = types.of(sql).await?;
-            return Ok(self.client.query_typed(sql, &typed.with(parameters)).await?);
-        }
-        let statement = self.client.prepare_cached(sql).await?;
-        Ok(self.client.query(&statement, parameters).await?)
-    }
-
-    /// How many rows it touched.
-    pub async fn execute(
-        &self,
-        sql: &'static str,
-        parameters: &Parameters<'_>,
-    ) -> Result<u64, DatabaseError> {
-        if let Some(types) = &self.types {
-            let typed = types.of(sql).await?;
-            return Ok(self.client.execute_typed(sql, &typed.with(parameters)).await?);
-        }
-        let statement = self.client.prepare_cached(sql).await?;
-        Ok(self.client.execute(&statement, parameters).await?)
-    }
-
-    /// The first row, if there is one.
-    pub async fn query_opt(
-        &self,
-        sql: &'static str,
-        parameters: &Parameters<'_>,
-    ) -> Result<Option<Row>, DatabaseError> {
-        Ok(self.query(sql, parameters).await?.into_iter().next())
-    }
-
-    /// The row that there always is.
-    pub async fn query_one(
-        &self,
-        sql: &'static str,
-        parameters: &Parameters<'_>,
-    ) -> Result<Row, DatabaseError> {
-        the_row(self.query_opt(sql, parameters).await?)
-    }
-
-    /// One moment of the database, for several statements that only read; under settings of their own (`set local …`), if any.
-    pub async fn moment(&mut self, settings: Option<&str>) -> Result<Moment<'_>, DatabaseError> {
-        let begin =
-            self.client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-        let transaction = begin.start().await?;
-        if let Some(settings) = settings {
-            transaction.batch_execute(settings).await?;
-        }
-        Ok(Moment { transaction, types: self.types.as_ref() })
-    }
-}
-
-/// A transaction that only reads, and sees one state. It ends when it is dropped.
-#[derive(Debug)]
-pub struct Moment<'a> {
-    transaction: Transaction<'a>,
-    types: Option<&'a ParameterTypes>,
-}
-
-impl Moment<'_> {
-    /// The rows.
-    pub async fn query(
-        &self,
-        sql: &'static str,
-        parameters: &Parameters<'_>,
-    ) -> Result<Vec<Row>, DatabaseError> {
-        if self.types.is_some() {
-            return self.query_anew(sql, parameters).await;
-        }
-        let statement = self.transaction.prepare_cached(sql).await?;
-        Ok(self.transaction.query(&statement, parameters).await?)
-    }
-
-    /// The rows, by a plan for these very parameters.
-    pub async fn query_anew(
-        &self,
-        sql: &'static str,
-        parameters: &Parameters<'_>,
-    ) -> Result<Vec<Row>, DatabaseError> {
-        if let Some(types) = self.types {
-            let typed = types.of(sql).await?;
-            return Ok(self.transaction.query_typed(sql, &typed.with(parameters)).await?);
-        }
-        Ok(self.transaction.query(sql, parameters).await?)
-    }
-
-    /// The row that there always is.
-    pub async fn query_one(
-        &self,
-        sql: &'static str,
-        parameters: &Parameters<'_>,
-    ) -> Result<Row, DatabaseError> {
-        the_row(self.query(sql, parameters).await?.into_iter().next())
-    }
-}
-
-fn the_row(row: Option<Row>) -> Result<Row, DatabaseError> {
-    row.ok_or_else(|| DatabaseError::Refused("a row that there always is wasn't there".to_owned()))
 }

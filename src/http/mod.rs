@@ -122,10 +122,10 @@ fn api(app: App) -> Router {
     for route in routes() {
         api = api.route(route.path, route.handler);
     }
-    let ready = app.reader.clone();
+    let ready = app.clone();
     let health = health_router(move || {
-        let reader = ready.clone();
-        async move { reader.is_ready().await }
+        let app = ready.clone();
+        async move { app.reader.is_ready().await && app.log.answers().await }
     });
     api.route_layer(from_fn_with_state(app.clone(), idempotency::once))
         .route_layer(from_fn_with_state(app.clone(), expand::answers))

@@ -225,6 +225,12 @@ impl Log {
         self.key_use.note((account, id));
     }
 
+    /// Whether the database takes what changes depend on being asked.
+    pub async fn answers(&self) -> bool {
+        let asked = async { self.client().await?.execute("select", &[]).await };
+        asked.await.is_ok()
+    }
+
     /// This object's turn, held until the guard is dropped.
     async fn turn(&self, account: i64, stream: &str) -> Option<MutexGuard<'_, ()>> {
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((account, stream));

@@ -65,7 +65,7 @@ impl Reader {
         account: i64,
         event: Id<Event>,
     ) -> Result<Vec<Delivery>, DatabaseError> {
-        let mut client = self.client_behind().await?;
+        let mut client = self.client().await?;
         // A worker writes both at once.
         let moment = client.moment(None).await?;
         let rows = moment

@@ -65,6 +65,8 @@ pub struct Diagnosis {
     pub schema_version: i64,
     /// The keys that signing secrets are sealed with.
     pub key_ids: Vec<String>,
+    /// Triggers that are missing, or don't fire always.
+    pub triggers_off: Vec<String>,
 }
 
 /// Asks the database everything. What sessions do is asked under the login itself, which sees more than the reader's role does.
@@ -94,7 +96,9 @@ pub async fn diagnose(url: &DatabaseUrl) -> Result<Diagnosis, DatabaseError> {
     let client = url.client(Role::Reader).await?;
     let ending = client.query_one(include_str!("sql/diagnosis_expiring.sql"), &[]).await?;
     let reader = Reader::open(&Databases::only(url.clone()))?;
+    let triggers = client.query(include_str!("sql/diagnosis_triggers.sql"), &[]).await?;
     Ok(Diagnosis {
+        triggers_off: triggers.iter().map(|row| row.get(0)).collect(),
         server,
         condition: reader.condition().await?,
         holders,

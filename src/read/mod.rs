@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use prometheus_client::registry::Registry;
 
 use crate::database::migrate::newest;
-use crate::database::{DatabaseError, Databases, Pool, PooledClient, Role};
+use crate::database::{DatabaseError, Databases, Pool, PooledClient, Replica, Role};
 use feed::Decided;
 use keys::KnownKeys;
 pub use page::{Direction, Page};
@@ -33,7 +33,7 @@ const CONNECTIONS: usize = 8;
 pub struct Reader {
     pool: Pool,
     /// A standby, for what may be a little behind: lists, deliveries, an endpoint's health, the dashboard's figures.
-    replica: Option<Pool>,
+    replica: Option<Replica>,
     decided: Decided,
     known_keys: KnownKeys,
     /// Whether the schema was found to be new enough; it never gets older.
@@ -45,7 +45,7 @@ impl Reader {
     pub fn open(databases: &Databases) -> Result<Self, DatabaseError> {
         let pool = databases.pool(Role::Reader, CONNECTIONS)?;
         let replica =
-            databases.replica_pool(Role::Reader, CONNECTIONS)?.map(|lists| lists.counted_with(&pool));
+            databases.replica(Role::Reader, CONNECTIONS)?.map(|replica| replica.counted_with(&pool));
         Ok(Self {
             pool,
             replica,
@@ -84,10 +84,13 @@ impl Reader {
         self.pool.get().await
     }
 
-    /// A connection to the standby if there is one, else to the primary.
+    /// A connection to the standby if there is one that answers, else to the primary.
     async fn client_behind(&self) -> Result<PooledClient, DatabaseError> {
         match &self.replica {
-            Some(replica) => replica.get().await,
+            Some(replica) => match replica.get().await {
+                Some(client) => Ok(client),
+                None => self.client().await,
+            },
             None => self.client().await,
         }
     }

@@ -30,10 +30,19 @@ async fn the_doctor_finds_a_missing_worker_and_who_holds_the_horizon_and_then_no
     system.client.endpoint(&receiver.url, &["customer.created"]).await;
     let (said, report) = ask(&system, &["doctor", "--json"]).await;
     assert_eq!((said.code, level(&report, "workers")), (Some(1), "bad".to_owned()), "{report:#}");
-    for about in ["schema", "sealing keys", "due deliveries", "clocks", "horizon", "autovacuum"] {
+    for about in ["schema", "sealing keys", "due deliveries", "clocks", "horizon", "triggers", "autovacuum"] {
         assert_eq!(level(&report, about), "ok", "{about}: {report:#}");
     }
     let holder = system.database.admin().await;
+    for (off, on) in [
+        ("disable trigger derive_from_event", "enable always trigger derive_from_event"),
+        ("enable trigger event_is_append_only", "enable always trigger event_is_append_only"),
+    ] {
+        holder.batch_execute(&format!("alter table calmony.event {off}")).await.unwrap();
+        let (_, report) = ask(&system, &["doctor", "--json"]).await;
+        assert_eq!(level(&report, "triggers"), "bad", "{report:#}");
+        holder.batch_execute(&format!("alter table calmony.event {on}")).await.unwrap();
+    }
     holder.execute("select pg_create_physical_replication_slot('nobody_reads_it', true)", &[]).await.unwrap();
     let (_, report) = ask(&system, &["doctor", "--json"]).await;
     assert_eq!(level(&report, "horizon"), "warn", "{report:#}");

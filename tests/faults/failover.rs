@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use support::database::{own_cluster, standby_of};
 use support::proxy::Proxy;
-use support::system::kill;
 use support::{Database, Receiver, System, eventually};
 
 use super::acknowledged::{arrived, check_ledger, load};
@@ -32,7 +31,7 @@ async fn a_failover_to_a_standby_loses_nothing_that_was_acknowledged() {
     let clients: Vec<_> =
         (0..8).map(|n| tokio::spawn(load(system.client.clone(), n, stop.clone()))).collect();
     arrived(&receiver, 200).await;
-    kill(primary.pid().unwrap());
+    lose(primary.pid().unwrap());
     primary.ended().await;
     // Whoever switches over early finds a database that only reads.
     proxy.lead_to(standby.port());
@@ -55,4 +54,20 @@ async fn a_failover_to_a_standby_loses_nothing_that_was_acknowledged() {
     system.drained().await;
     check_ledger(&system, &receiver, &acknowledged).await;
     standby.stop().await.unwrap();
+}
+
+/// Ends all of a PostgreSQL as the loss of its machine would: its sessions first. One that is left for a moment would see that the server has
+/// ended, stop waiting for the standby, and show others what was committed on the lost machine only.
+fn lose(server: u32) {
+    let parent = |pid: u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit(") ").next()?.split(' ').nth(1)?.parse::<u32>().ok()
+    };
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let mut all: Vec<String> =
+        pids.filter(|pid| parent(*pid) == Some(server)).map(|pid| pid.to_string()).collect();
+    all.push(server.to_string());
+    // Some may have ended by themselves.
+    std::process::Command::new("kill").arg("-9").args(all).status().unwrap();
 }

@@ -1,7 +1,23 @@
 //! APIs that list from a standby.
 
 use support::database::{own_cluster, standby_of};
-use support::{Database, Receiver, System, eventually};
+use support::proxy::Proxy;
+use support::{Client, Database, Receiver, System, eventually};
+
+#[tokio::test]
+async fn a_host_that_says_nothing_is_passed_over() {
+    let database = Database::fresh().await;
+    // Connections are taken on by the kernel, and nobody speaks.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let either = database.url.replace('@', &format!("@{},", silent.local_addr().unwrap()));
+    let environment = [("CALMONY_DATABASE_URL", either.as_str())];
+    let system = System::with(database, &environment).await;
+    let _worker = system.worker_with(&environment).await;
+    let receiver = Receiver::start().await;
+    system.client.endpoint(&receiver.url, &["*"]).await;
+    system.client.customer("Ada").await;
+    receiver.next().await;
+}
 
 #[tokio::test]
 async fn lists_come_from_the_replica_and_all_else_from_the_primary() {
@@ -11,10 +27,9 @@ async fn lists_come_from_the_replica_and_all_else_from_the_primary() {
     let (mut standby, _standby_folder) = standby_of(&mut primary).await;
     let database = Database { url: primary.url_text("calmony") };
     let behind = Database { url: standby.url_text("calmony") };
-    // The standby first; whoever can't reach it goes on to the primary.
-    let (_, places) = database.url.split_once('@').unwrap();
-    let either = format!("{},{places}", behind.url.trim_end_matches("/calmony"));
-    let system = System::with(database.clone(), &[("CALMONY_REPLICA_URL", either.as_str())]).await;
+    let proxy = Proxy::start(standby.port()).await;
+    let replica = proxy.url(&behind.url);
+    let system = System::with(database.clone(), &[("CALMONY_REPLICA_URL", replica.as_str())]).await;
     let _worker = system.worker().await;
     let receiver = Receiver::start().await;
     let (endpoint, _) = system.client.endpoint(&receiver.url, &["customer.created"]).await;
@@ -65,10 +80,22 @@ async fn lists_come_from_the_replica_and_all_else_from_the_primary() {
     let after = listed(&format!("/v1/customers?starting_after={first}")).await;
     assert!(after.is_empty(), "{after:?}");
 
+    proxy.silence();
+    lists_come_from_the_primary_then(client).await;
     standby.stop().await.unwrap();
+}
+
+/// One that says nothing any more costs the first ones who ask some seconds, and nobody a change.
+async fn lists_come_from_the_primary_then(client: &Client) {
+    let waiting = tokio::spawn({
+        let client = client.clone();
+        async move { client.get("/v1/customers").await.status }
+    });
+    client.customer("Emmy").await;
     eventually("lists come from the primary", async || {
         let answer = client.get("/v1/customers").await;
-        (answer.status == 200 && answer.ok()["data"].as_array().unwrap().len() == 3).then_some(())
+        (answer.status == 200 && answer.ok()["data"].as_array().unwrap().len() == 4).then_some(())
     })
     .await;
+    assert_eq!(waiting.await.unwrap(), 503);
 }

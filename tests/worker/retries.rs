@@ -8,8 +8,9 @@ use support::{Receiver, Reply, System, eventually};
 #[tokio::test]
 async fn a_receiver_that_fails_and_recovers_gets_the_same_event_again() {
     let system = System::start().await;
-    let _worker = system.worker_with(&[("CALMONY_RETRY_SCHEDULE", "1s,1s")]).await;
+    let _worker = system.worker_with(&[("CALMONY_RETRY_SCHEDULE", "1500ms,1s")]).await;
     let tries = AtomicUsize::new(0);
+    // The delay is a fifth less at the least, and signatures count seconds.
     let receiver = Receiver::behaving(move |_| match tries.fetch_add(1, Ordering::Relaxed) {
         0 => Reply::Body(500, "out of order".to_owned()),
         _ => Reply::Status(204),

@@ -158,6 +158,11 @@ const DONE: &[(&str, &str)] = &[
 ];
 
 impl Done {
+    /// Whether it is that.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.done == name
+    }
+
     /// The same for people.
     pub(super) fn said(&self) -> &'static str {
         DONE.iter().find(|(name, _)| *name == self.done).map_or("", |(_, said)| said)

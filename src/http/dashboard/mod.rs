@@ -103,8 +103,7 @@ async fn in_a_page(request: Request, next: Next) -> Response {
         return response;
     }
     let reason = status.canonical_reason().unwrap_or("Refused");
-    let page =
-        problem(&format!("{reason}. There is nothing here for this address, or for what was sent to it."));
+    let page = problem(&format!("{reason}: this address doesn't take that."));
     let mut answer = Html(page).into_response();
     *answer.status_mut() = status;
     // What it says to programs stays: which methods there are, when to come again.

@@ -112,7 +112,9 @@ pub(super) async fn one(
     Query(done): Query<Done>,
 ) -> Result<Html<String>, Failure> {
     let replay = session.api.get(&format!("/v1/replays/{}", segment(&id)), &[]).await?;
-    let frame = Frame::new("replays", &session).saying(done.said());
+    // Where it was over before, nothing was canceled.
+    let said = if done.is("canceled") && replay.text("/status") != "canceled" { "" } else { done.said() };
+    let frame = Frame::new("replays", &session).saying(said);
     Ok(Html(ReplayPage { frame, replay }.render()?))
 }
 

@@ -83,6 +83,7 @@ pub(super) fn judge(diagnosis: &Diagnosis, keyring: Option<&Keyring>) -> Vec<Fin
     let mut findings = deliveries(condition);
     findings.extend(workers(condition));
     findings.extend(housekeeping(condition, holders, server.sees_all));
+    findings.push(triggers(&diagnosis.triggers_off));
     findings.extend(endings(diagnosis, keyring));
     findings.extend(postgresql(server));
     findings
@@ -174,6 +175,19 @@ fn housekeeping(condition: &Condition, holders: &[Holder], sees_all: bool) -> Ve
         found.push(finding(Level::Warn, "partitions", said));
     }
     found
+}
+
+fn triggers(off: &[String]) -> Finding {
+    let about = "triggers";
+    if off.is_empty() {
+        return finding(Level::Ok, about, "state follows from the log, and history can't be changed");
+    }
+    let said = format!(
+        "missing, or off for some: {}. What changes meanwhile is lost to state and receivers: `alter table … enable always trigger …`, \
+         then `calmony verify`",
+        off.join(", ")
+    );
+    finding(Level::Bad, about, said)
 }
 
 fn endings(diagnosis: &Diagnosis, keyring: Option<&Keyring>) -> Vec<Finding> {

@@ -27,6 +27,7 @@ fn healthy() -> Diagnosis {
         keys_ending: 0,
         schema_version: newest(),
         key_ids: Vec::new(),
+        triggers_off: Vec::new(),
     }
 }
 
@@ -67,6 +68,7 @@ fn each_thing_that_can_be_wrong_is_found_and_nothing_else() {
         (wrong(|d| d.condition.partition_days_ahead = 0), (Bad, "partitions")),
         (wrong(|d| d.condition.has_strays = true), (Warn, "partitions")),
         (wrong(|d| d.schema_version -= 1), (Bad, "schema")),
+        (wrong(|d| d.triggers_off = vec!["derive_from_event on calmony.event".into()]), (Bad, "triggers")),
         (wrong(|d| d.secrets_ending = 1), (Warn, "signing secrets")),
         (wrong(|d| d.keys_ending = 1), (Warn, "API keys")),
         (wrong(|d| d.server.clock_ahead_seconds = -2.0), (Warn, "clocks")),
