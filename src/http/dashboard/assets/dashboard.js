@@ -132,7 +132,10 @@ function plotsIn(charts) {
       height: 200,
       scales: { y: { range: (_, low, high) => [0, name === "taken" ? 100 : Math.max(high ?? 0, 1) * 1.1] } },
       axes: [axis, axis],
-      series: [{}, ...series[name].map(([label, stroke]) => ({ label, stroke: colour(stroke), width: 2, spanGaps: false }))],
+      // Five seconds with nothing on either side make no line.
+      series: [{}, ...series[name].map(([label, stroke]) => ({
+        label, stroke: colour(stroke), width: 2, spanGaps: false, points: { show: name !== "rates", size: 4, fill: colour(stroke) },
+      }))],
     };
     const plot = new uPlot(options, [[], ...series[name].map(() => [])], place);
     new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: 200 })).observe(place);
