@@ -1,5 +1,7 @@
 //! Whether a configuration works: for `calmony check-config` and `outbox-worker --check-config`.
 
+use std::time::Duration;
+
 use super::SecretKeyOptions;
 use crate::database::migrate::{applied as schema_version, newest};
 use crate::database::{DatabaseError, DatabaseUrl, Databases, Role};
@@ -44,6 +46,9 @@ const BESIDES: &[&str] = &[
     "CALMONY_WORKER_METRICS_URL",
     "CALMONY_WORKER_PID",
 ];
+
+/// In what time a pooler has a session back whose client has gone.
+const GIVEN_BACK: Duration = Duration::from_millis(200);
 
 /// Something that was checked.
 #[derive(Debug, Clone)]
@@ -132,9 +137,13 @@ pub async fn other_ways(databases: &Databases) -> Vec<Checked> {
     checked
 }
 
-/// Twice: the second connection may meet a session as the first one left it. With a transaction, because requests need one.
+/// Three times: the later connections may meet a session as the first one left it, once the pooler has it back. With a transaction,
+/// because requests need one.
 async fn through_pooler(databases: &Databases, role: Role) -> Result<(), DatabaseError> {
-    for _ in 0..2 {
+    for attempt in 0..3 {
+        if attempt > 0 {
+            tokio::time::sleep(GIVEN_BACK).await;
+        }
         let mut client = databases.pool(role, 1)?.get().await?;
         client.moment(None).await?.query_one(include_str!("../read/sql/schema_version.sql"), &[]).await?;
     }

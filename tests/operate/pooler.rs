@@ -147,6 +147,15 @@ async fn a_pooler_or_a_replica_of_another_database_is_refused() {
     assert_eq!(elsewhere, 503);
 }
 
+#[tokio::test]
+async fn a_pooler_without_transactions_is_refused() {
+    let database = Database::fresh().await;
+    let rewrite = |settings: String| settings.replace("pool_mode = transaction", "pool_mode = statement");
+    let pooler = Pooler::start(&database, SESSIONS, rewrite).await;
+    let said = checked(&database, "CALMONY_POOLER_URL", &pooler.url).await;
+    assert!(said.contains("transaction blocks not allowed"), "{said}");
+}
+
 #[test]
 fn pgbouncer_sets_its_sessions_as_an_api_would() {
     for role in [Role::Api, Role::Reader] {
