@@ -1,5 +1,7 @@
 //! How statements go through a connection of a pool: prepared where that is possible, and for a time where it is a standby's.
 
+use std::sync::Arc;
+
 use deadpool_postgres::{Client, Transaction};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{IsolationLevel, Row};
@@ -12,7 +14,7 @@ use super::replica::Away;
 #[derive(Debug)]
 pub struct PooledClient {
     client: Client,
-    types: Option<ParameterTypes>,
+    types: Option<Arc<ParameterTypes>>,
     /// Of a standby.
     away: Option<Away>,
 }
@@ -21,7 +23,7 @@ pub struct PooledClient {
 pub type Parameters<'a> = [&'a (dyn ToSql + Sync)];
 
 impl PooledClient {
-    pub(super) const fn new(client: Client, types: Option<ParameterTypes>) -> Self {
+    pub(super) const fn new(client: Client, types: Option<Arc<ParameterTypes>>) -> Self {
         Self { client, types, away: None }
     }
 
@@ -81,7 +83,7 @@ impl PooledClient {
 
     /// One moment of the database, for several statements that only read; under settings of their own (`set local …`), if any.
     pub async fn moment(&mut self, settings: Option<&str>) -> Result<Moment<'_>, DatabaseError> {
-        let (types, away) = (self.types.as_ref(), self.away.as_ref());
+        let (types, away) = (self.types.as_deref(), self.away.as_ref());
         let begin =
             self.client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
         bounded(away, async {

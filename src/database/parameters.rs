@@ -11,13 +11,13 @@ use super::{DatabaseError, DatabaseUrl, Role};
 /// What PostgreSQL has once said of each statement of a pool. Through a transaction pooler only one round of messages is sure to meet one
 /// session, so that text and parameters go together, and the types have to be known before. They are asked for on a connection of one's own: a
 /// statement that is prepared in a session that others share, and given up meanwhile, would stay there under its name.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct ParameterTypes {
     primary: DatabaseUrl,
     role: Role,
-    known: Arc<Mutex<HashMap<&'static str, Types>>>,
+    known: Mutex<HashMap<&'static str, Types>>,
     /// One statement is asked for at a time.
-    asking: Arc<tokio::sync::Mutex<()>>,
+    asking: tokio::sync::Mutex<()>,
 }
 
 /// The types of one statement's parameters, `$1` first.
@@ -36,7 +36,7 @@ impl Types {
 
 impl ParameterTypes {
     pub(super) fn new(primary: DatabaseUrl, role: Role) -> Self {
-        Self { primary, role, known: Arc::default(), asking: Arc::default() }
+        Self { primary, role, known: Mutex::default(), asking: tokio::sync::Mutex::default() }
     }
 
     /// Those of that statement.

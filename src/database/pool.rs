@@ -56,7 +56,7 @@ impl PoolerUrl {
 pub struct Pool {
     connections: deadpool_postgres::Pool,
     /// Where statements can't be prepared, because the next one may meet another session.
-    types: Option<ParameterTypes>,
+    types: Option<Arc<ParameterTypes>>,
     waits: Histogram,
 }
 
@@ -91,7 +91,7 @@ impl Pool {
         connections_max: usize,
     ) -> Result<Self, DatabaseError> {
         let hook = checked(SessionCheck::new(primary.clone(), role));
-        let types = ParameterTypes::new(primary.clone(), role);
+        let types = Arc::new(ParameterTypes::new(primary.clone(), role));
         Self::build((url.config(role), &url.0.tls), connections_max, Some(hook), Some(types))
     }
 
@@ -99,7 +99,7 @@ impl Pool {
         (config, tls): (Config, &MakeRustlsConnect),
         connections_max: usize,
         hook: Option<Hook>,
-        types: Option<ParameterTypes>,
+        types: Option<Arc<ParameterTypes>>,
     ) -> Result<Self, DatabaseError> {
         let recycling_method = RecyclingMethod::Fast;
         let manager =

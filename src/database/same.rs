@@ -1,34 +1,29 @@
 //! Whether a pooler or a standby leads to the database that it is said to.
 
 use tokio::sync::OnceCell;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Row};
 
 use super::{DatabaseError, DatabaseUrl, Role};
-
-/// What has to be the same of a database wherever it is reached, a copy of it included.
-const IDENTITY: &str = "select system_identifier || '/' || (select oid from pg_database where datname = current_database()) \
-                        from pg_control_system()";
 
 /// What is asked of a session before it is used.
 #[derive(Debug)]
 pub(super) struct SessionCheck {
     primary: DatabaseUrl,
     role: Role,
-    /// The primary's.
-    identity: OnceCell<String>,
+    /// The primary's database.
+    database: OnceCell<String>,
 }
 
 impl SessionCheck {
     pub(super) fn new(primary: DatabaseUrl, role: Role) -> Self {
-        Self { primary, role, identity: OnceCell::new() }
+        Self { primary, role, database: OnceCell::new() }
     }
 
     /// Whether the session works under the role, for a limited time a statement, and in the primary's database or a copy of it. A pooler's
     /// settings make it so; a query of theirs that fails is passed over.
     pub(super) async fn run(&self, client: &Client) -> Result<(), DatabaseError> {
-        let sql = "select current_user::text, current_setting('statement_timeout')";
-        let row = client.query_typed_one(sql, &[]).await?;
-        let (user, timeout): (&str, &str) = (row.get(0), row.get(1));
+        let session = about(client).await?;
+        let (user, timeout, database): (&str, &str, &str) = (session.get(0), session.get(1), session.get(2));
         if user != self.role.name() || timeout == "0" {
             return Err(DatabaseError::Unavailable(format!(
                 "its sessions work as {user} with a statement_timeout of {timeout}; the pooler's database {} needs the \
@@ -36,14 +31,15 @@ impl SessionCheck {
                 self.role.name()
             )));
         }
-        let ask = async || identity(&self.primary.client(self.role).await?).await;
-        if identity(client).await? != *self.identity.get_or_try_init(ask).await? {
+        let of_primary = async || Ok(about(&self.primary.client(self.role).await?).await?.get(2));
+        let wanted: &String = self.database.get_or_try_init::<DatabaseError, _, _>(of_primary).await?;
+        if database != wanted {
             return Err(DatabaseError::Unavailable("it leads to another database".to_owned()));
         }
         Ok(())
     }
 }
 
-async fn identity(client: &Client) -> Result<String, DatabaseError> {
-    Ok(client.query_typed_one(IDENTITY, &[]).await?.get(0))
+async fn about(client: &Client) -> Result<Row, DatabaseError> {
+    Ok(client.query_typed_one(include_str!("sql/session.sql"), &[]).await?)
 }

@@ -86,13 +86,12 @@ impl Reader {
 
     /// A connection to the standby if there is one that answers, else to the primary.
     async fn client_behind(&self) -> Result<PooledClient, DatabaseError> {
-        match &self.replica {
-            Some(replica) => match replica.get().await {
-                Some(client) => Ok(client),
-                None => self.client().await,
-            },
-            None => self.client().await,
+        if let Some(replica) = &self.replica
+            && let Some(client) = replica.get().await
+        {
+            return Ok(client);
         }
+        self.client().await
     }
 
     /// The same for a page of a list. What goes forwards must leave nothing out; neither may what goes on after something that the standby

@@ -8,7 +8,7 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use support::System;
 
 /// A browser without a screen.
-struct Browser {
+pub(crate) struct Browser {
     client: Client,
     url: String,
     cookie: String,
@@ -16,7 +16,7 @@ struct Browser {
 
 impl Browser {
     /// Signs in with a key.
-    async fn signed_in(system: &System, key: &str) -> Self {
+    pub(crate) async fn signed_in(system: &System, key: &str) -> Self {
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let mut browser = Self { client, url: system.url.clone(), cookie: String::new() };
         let form = browser.request(Method::POST, "/dashboard/sign-in", &[("key", key)]);
@@ -38,7 +38,7 @@ impl Browser {
         if self.cookie.is_empty() { request } else { request.header(COOKIE, &self.cookie) }
     }
 
-    async fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, String) {
         let answer = self.request(Method::GET, path, &[]).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }

@@ -3,7 +3,7 @@
 mod auth;
 mod bad_input;
 mod customers;
-mod dashboard;
+pub(crate) mod dashboard;
 mod deliveries;
 mod events;
 mod expand;

@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use calmony_pay::cli::dev::cluster::Cluster;
 use calmony_pay::database::WAKE_CHANNEL;
-use calmony_pay::database::migrate::migrate;
-use support::database::{Folder, own_cluster_with};
-use support::{Database, System, Worker};
+use support::database::{Folder, own_database_with};
+use support::{System, Worker};
 use tokio_postgres::Client;
 
 use super::generator::{Ask, Plan, Seen};
@@ -45,10 +44,8 @@ impl Stage {
     pub(super) async fn open(more: &[&str]) -> Self {
         let settings: Vec<&str> = SETTINGS.iter().chain(more).copied().collect();
         let number = STAGES.fetch_add(1, Ordering::Relaxed);
-        let (cluster, folder) = own_cluster_with(&format!("bench{number}"), &settings).await;
-        cluster.url("postgres").unwrap().create_database("calmony").await.unwrap();
-        migrate(&cluster.url("calmony").unwrap()).await.unwrap();
-        let system = System::on(Database { url: cluster.url_text("calmony") }).await;
+        let (cluster, folder, database) = own_database_with(&format!("bench{number}"), &settings).await;
+        let system = System::on(database).await;
         system.client.customer("template").await;
         let admin = system.database.admin().await;
         Self { system, sink: Sink::start().await, admin, cluster, _folder: folder, next: 0 }

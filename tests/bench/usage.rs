@@ -1,7 +1,6 @@
 //! What things cost: CPU seconds by process, memory and WAL.
 
-use std::path::Path;
-
+use support::system::children;
 use tokio_postgres::Client;
 
 /// The kernel counts CPU time in hundredths of a second (`USER_HZ`).
@@ -85,12 +84,6 @@ fn cpu(pid: u32, with_ended_children: bool) -> f64 {
     let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ').skip(11);
     let ticks = fields.take(if with_ended_children { 4 } else { 2 });
     ticks.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / TICKS
-}
-
-fn children(pid: u32) -> Vec<u32> {
-    let path = format!("/proc/{pid}/task/{pid}/children");
-    let text = std::fs::read_to_string(Path::new(&path)).unwrap_or_default();
-    text.split_whitespace().filter_map(|child| child.parse().ok()).collect()
 }
 
 /// MiB that a process has had in memory at the most.

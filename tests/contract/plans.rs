@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use serde_json::Value;
-use support::Database;
-use support::database::{own_cluster_with, past_triggers};
+use support::database::{own_database_with, past_triggers};
 use tokio_postgres::Client;
 
 use super::{explained, hot_statements, root};
@@ -12,7 +11,7 @@ use super::{explained, hot_statements, root};
 /// Rows that a sort or a hash may expect at the most, unless a LIMIT stands below; and those of a table that may be scanned.
 const GATHERED_MAX: i64 = 20_000;
 const SCANNED_MAX: i64 = 1_000;
-/// As on the sessions of those who write and drain (`database/mod.rs`). Whoever reads is left to the statistics, with one plan for all.
+/// As on the sessions of those who write and drain (`database/role.rs`). Whoever reads is left to the statistics, with one plan for all.
 const PINNED: &str = "set enable_seqscan = off; set enable_bitmapscan = off; set enable_hashjoin = off; set enable_mergejoin = off";
 /// Statements that have a test of their own, or are `calmony verify`'s, which reads everything.
 const ELSEWHERE: &[&str] = &[
@@ -68,10 +67,7 @@ select account, (div(extract(epoch from now()), 86400) % 4)::smallint, id, id, d
 async fn at_a_million_rows_hot_statements_find_their_indexes_and_keep_their_budgets() {
     let settings =
         ["fsync=off", "full_page_writes=off", "autovacuum=off", "max_wal_size=8GB", "shared_buffers=256MB"];
-    let (mut cluster, _folder) = own_cluster_with("million", &settings).await;
-    cluster.url("postgres").unwrap().create_database("calmony").await.unwrap();
-    calmony_pay::database::migrate::migrate(&cluster.url("calmony").unwrap()).await.unwrap();
-    let database = Database { url: cluster.url_text("calmony") };
+    let (mut cluster, _folder, database) = own_database_with("million", &settings).await;
     let kind = calmony_pay::secret::KeyKind::default();
     calmony_pay::log::accounts::create_key(&cluster.url("calmony").unwrap(), "first", kind, None)
         .await

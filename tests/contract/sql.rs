@@ -25,7 +25,7 @@ fn role(path: &str) -> &'static str {
         path if path.starts_with("src/log/sql/verify_") => "calmony_reader",
         path if path.starts_with("src/log/sql/rebuild_") => "calmony_owner",
         path if path.starts_with("src/log/") => "calmony_api",
-        path if path.starts_with("src/read/") => "calmony_reader",
+        path if path.starts_with("src/read/") || path.starts_with("src/database/") => "calmony_reader",
         path if path.starts_with("src/outbox/") => "calmony_worker",
         path => panic!("whose statement is {path}?"),
     }

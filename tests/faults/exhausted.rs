@@ -1,20 +1,18 @@
 //! A database that has no connection free.
 
-use support::database::own_cluster_with;
-use support::{Database, Receiver, System, eventually};
+use support::database::own_database_with;
+use support::{Receiver, System, eventually};
 
 const CONNECTIONS: usize = 30;
 
 #[tokio::test]
 async fn a_database_without_a_free_connection_is_waited_for() {
-    let (mut cluster, _folder) = own_cluster_with(
+    let (mut cluster, _folder, database) = own_database_with(
         "exhausted",
         &["fsync=off", &format!("max_connections={CONNECTIONS}"), "superuser_reserved_connections=0"],
     )
     .await;
-    cluster.url("postgres").unwrap().create_database("calmony").await.unwrap();
-    calmony_pay::database::migrate::migrate(&cluster.url("calmony").unwrap()).await.unwrap();
-    let system = System::on(Database { url: cluster.url_text("calmony") }).await;
+    let system = System::on(database).await;
     let receiver = Receiver::start().await;
     system.client.endpoint(&receiver.url, &["customer.created"]).await;
     let worker = system.worker().await;

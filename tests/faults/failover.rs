@@ -3,17 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use support::database::{own_cluster, standby_of};
+use support::database::{own_database, standby_of};
 use support::proxy::Proxy;
+use support::system::children;
 use support::{Database, Receiver, System, eventually};
 
 use super::acknowledged::{arrived, check_ledger, load};
 
 #[tokio::test]
 async fn a_failover_to_a_standby_loses_nothing_that_was_acknowledged() {
-    let (mut primary, _folder) = own_cluster("primary").await;
-    primary.url("postgres").unwrap().create_database("calmony").await.unwrap();
-    calmony_pay::database::migrate::migrate(&primary.url("calmony").unwrap()).await.unwrap();
+    let (mut primary, _folder, _) = own_database("primary").await;
     let (mut standby, _standby_folder) = standby_of(&mut primary).await;
     let promoted = Database { url: standby.url_text("calmony") };
     let proxy = Proxy::start(primary.port()).await;
@@ -59,15 +58,7 @@ async fn a_failover_to_a_standby_loses_nothing_that_was_acknowledged() {
 /// Ends all of a PostgreSQL as the loss of its machine would: its sessions first. One that is left for a moment would see that the server has
 /// ended, stop waiting for the standby, and show others what was committed on the lost machine only.
 fn lose(server: u32) {
-    let parent = |pid: u32| {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        stat.rsplit(") ").next()?.split(' ').nth(1)?.parse::<u32>().ok()
-    };
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let mut all: Vec<String> =
-        pids.filter(|pid| parent(*pid) == Some(server)).map(|pid| pid.to_string()).collect();
-    all.push(server.to_string());
+    let all = children(server).into_iter().chain([server]).map(|pid| pid.to_string());
     // Some may have ended by themselves.
     std::process::Command::new("kill").arg("-9").args(all).status().unwrap();
 }

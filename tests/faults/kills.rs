@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use support::database::own_cluster;
+use support::database::own_database;
 use support::system::kill;
-use support::{Database, Receiver, Reply, System};
+use support::{Receiver, Reply, System};
 
 use super::acknowledged::{arrived, check_ledger, load};
 
@@ -44,10 +44,8 @@ async fn a_worker_killed_between_send_and_settle_sends_again_with_the_same_id() 
 
 #[tokio::test]
 async fn postgresql_killed_under_load_loses_nothing_that_was_acknowledged() {
-    let (mut cluster, _folder) = own_cluster("crash").await;
-    cluster.url("postgres").unwrap().create_database("calmony").await.unwrap();
-    calmony_pay::database::migrate::migrate(&cluster.url("calmony").unwrap()).await.unwrap();
-    let system = System::on(Database { url: cluster.url_text("calmony") }).await;
+    let (mut cluster, _folder, database) = own_database("crash").await;
+    let system = System::on(database).await;
     let _worker = system.worker_with(&[("CALMONY_RETRY_SCHEDULE", &["100ms"; 20].join(","))]).await;
     let receiver = Receiver::start().await;
     system.client.endpoint(&receiver.url, &["customer.created"]).await;

@@ -6,6 +6,8 @@ use reqwest::Method;
 use support::pooler::{Pooler, SETTINGS};
 use support::{Client, Database, Receiver, System};
 
+use super::metrics::scrape;
+use crate::api::dashboard::Browser;
 use crate::cli::run;
 
 /// Sessions that each role has.
@@ -93,20 +95,13 @@ async fn everything(client: &Client, n: usize, endpoint: &str) {
 
 /// What isn't asked for by `/v1`, and the stream.
 async fn dashboard_and_metrics(system: &System) {
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let sign_in =
-        client.post(format!("{}/dashboard/sign-in", system.url)).body(format!("key={}", system.client.key()));
-    let signed_in = sign_in.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
-    let cookie = signed_in.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let browser = Browser::signed_in(system, system.client.key()).await;
     for page in
         ["", "/overview.json?seconds=60", "/find?id=cus_", "/events", "/endpoints", "/customers", "/replays"]
     {
-        let request = client.get(format!("{}/dashboard{page}", system.url)).header("cookie", &cookie);
-        assert_eq!(request.send().await.unwrap().status().as_u16(), 200, "{page}");
+        assert_eq!(browser.get(&format!("/dashboard{page}")).await.0, 200, "{page}");
     }
-    let metrics =
-        client.get(format!("{}/metrics", system.metrics_url)).send().await.unwrap().text().await.unwrap();
-    assert!(metrics.contains("calmony_outbox_events "), "{metrics}");
+    assert!(scrape(&system.metrics_url).await.contains("calmony_outbox_events "));
     let stream = system.client.request(Method::GET, "/v1/events/stream").send().await.unwrap();
     assert_eq!(stream.status().as_u16(), 200);
 }

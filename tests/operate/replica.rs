@@ -1,6 +1,6 @@
 //! APIs that list from a standby.
 
-use support::database::{own_cluster, standby_of};
+use support::database::{own_database, standby_of};
 use support::proxy::Proxy;
 use support::{Client, Database, Receiver, System, eventually};
 
@@ -21,11 +21,8 @@ async fn a_host_that_says_nothing_is_passed_over() {
 
 #[tokio::test]
 async fn lists_come_from_the_replica_and_all_else_from_the_primary() {
-    let (mut primary, _folder) = own_cluster("listed").await;
-    primary.url("postgres").unwrap().create_database("calmony").await.unwrap();
-    calmony_pay::database::migrate::migrate(&primary.url("calmony").unwrap()).await.unwrap();
+    let (mut primary, _folder, database) = own_database("listed").await;
     let (mut standby, _standby_folder) = standby_of(&mut primary).await;
-    let database = Database { url: primary.url_text("calmony") };
     let behind = Database { url: standby.url_text("calmony") };
     let proxy = Proxy::start(standby.port()).await;
     let replica = proxy.url(&behind.url);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use calmony_pay::cli::dev::programs::unprivileged;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use support::database::{Folder, own_cluster_with};
+use support::database::{Folder, own_database_with};
 use support::system::SECRET_KEY;
 use support::{Database, Receiver, System};
 
@@ -46,11 +46,8 @@ async fn a_database_behind_tls_is_reached_and_proved_to_be_the_right_one() {
     authority(&others);
     let files =
         [format!("ssl_cert_file={}", certificate.display()), format!("ssl_key_file={}", key.display())];
-    let (mut cluster, _folder) =
-        own_cluster_with("tls", &["fsync=off", "ssl=on", files[0].as_str(), files[1].as_str()]).await;
-    cluster.url("postgres").unwrap().create_database("calmony").await.unwrap();
-    calmony_pay::database::migrate::migrate(&cluster.url("calmony").unwrap()).await.unwrap();
-    let database = Database { url: cluster.url_text("calmony") };
+    let (mut cluster, _folder, database) =
+        own_database_with("tls", &["fsync=off", "ssl=on", files[0].as_str(), files[1].as_str()]).await;
     let by =
         |mode: &str, root: &Path| format!("{}?sslmode={mode}&sslrootcert={}", database.url, root.display());
 

@@ -117,7 +117,7 @@ fn start_shared() -> Shared {
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (cluster, _folder) = own_cluster("shared").await;
+            let (cluster, _folder) = own_cluster("shared", SETTINGS).await;
             let url = cluster.url("template_calmony").unwrap();
             cluster.url("postgres").unwrap().create_database("template_calmony").await.unwrap();
             migrate(&url).await.unwrap();
@@ -128,13 +128,22 @@ fn start_shared() -> Shared {
     Shared { server: server.recv().expect("PostgreSQL starts"), copying: Mutex::new(()) }
 }
 
-/// A PostgreSQL for one test, running. The folder goes when the returned guard is dropped.
-pub async fn own_cluster(name: &str) -> (Cluster, Folder) {
-    own_cluster_with(name, SETTINGS).await
+/// A PostgreSQL for one test, running, with the schema in a database of it. The folder goes when the returned guard is dropped.
+pub async fn own_database(name: &str) -> (Cluster, Folder, Database) {
+    own_database_with(name, SETTINGS).await
 }
 
 /// The same with settings of the caller's.
-pub async fn own_cluster_with(name: &str, settings: &[&str]) -> (Cluster, Folder) {
+pub async fn own_database_with(name: &str, settings: &[&str]) -> (Cluster, Folder, Database) {
+    let (cluster, folder) = own_cluster(name, settings).await;
+    cluster.url("postgres").unwrap().create_database("calmony").await.unwrap();
+    migrate(&cluster.url("calmony").unwrap()).await.unwrap();
+    let database = Database { url: cluster.url_text("calmony") };
+    (cluster, folder, database)
+}
+
+/// A PostgreSQL with nothing in it.
+async fn own_cluster(name: &str, settings: &[&str]) -> (Cluster, Folder) {
     let folder = Folder::new(name);
     let mut cluster = Cluster::open(&folder.0, PASSWORD, settings).await.unwrap();
     cluster.start().await.unwrap();
@@ -147,7 +156,7 @@ pub async fn standby_of(primary: &mut Cluster) -> (Cluster, Folder) {
         "primary_conninfo=host=127.0.0.1 port={} user=calmony password={PASSWORD} application_name=standby",
         primary.port()
     );
-    let (mut standby, folder) = own_cluster_with("standby", &["fsync=off", &from]).await;
+    let (mut standby, folder) = own_cluster("standby", &["fsync=off", &from]).await;
     standby.stop().await.unwrap();
     primary.stop().await.unwrap();
     std::fs::remove_dir_all(standby.data()).unwrap();

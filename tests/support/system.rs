@@ -149,6 +149,13 @@ pub fn kill(pid: u32) {
     assert!(killed.success());
 }
 
+/// The processes that a process has begun and that live.
+#[must_use]
+pub fn children(pid: u32) -> Vec<u32> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    text.split_whitespace().filter_map(|child| child.parse().ok()).collect()
+}
+
 /// A program that runs, and where.
 struct Started {
     process: Running,

@@ -3,8 +3,7 @@
 -- event: $1 account, $2 id, $3 stream, $4 version, $5 type, $6 deleted, $7 data, $8 previous, $9 request,
 -- $10 idempotency key, $11 created, $12 trace, $14 fingerprint (none: no answer is stored), $15 answer, $16 what it is sealed with.
 -- $13 the channel on which the commit wakes the workers, or none: such a commit may have to wait for another one's, which no statement's
--- timeout bounds. $17 whether any has a fingerprint; it is replaced by false to
--- prepare the statement for those that have none.
+-- timeout bounds. $17 whether any has a fingerprint; it is replaced by false to prepare the statement for those that have none.
 with given as materialized (
     select *
       from unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::boolean[], $7::text[], $8::text[],

@@ -1,6 +1,6 @@
 -- Appends one event of an endpoint and the signing secret it brings. $1 to $11 as in append.sql, not as arrays;
--- $12 fingerprint, $13 answer, $14 what it is sealed with, $15 the key the secret is sealed with, $16 the sealed secret, $17 seconds for which the earlier secrets go on signing,
--- null where there are none, $18 trace. Touches a row unless another event had that version, or the idempotency key was used before.
+-- $12 fingerprint, $13 answer, $14 what it is sealed with, $15 the key the secret is sealed with, $16 the sealed secret,
+-- $17 seconds for which the earlier secrets go on signing, null where there are none, $18 trace. Touches a row unless another event had that version, or the idempotency key was used before.
 with appended as (
     insert into calmony.event
            (account, id, stream, version, type, deleted, data, previous, request_id, idempotency_key, created_at, trace)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use calmony_pay::cli::dev::cluster::Cluster;
-use support::database::{Folder, own_cluster};
+use support::database::{Folder, own_database};
 use support::proxy::Proxy;
 use support::random::Random;
 use support::system::kill;
@@ -57,10 +57,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn start() -> Self {
-        let (cluster, folder) = own_cluster("torture").await;
-        cluster.url("postgres").unwrap().create_database("calmony").await.unwrap();
-        calmony_pay::database::migrate::migrate(&cluster.url("calmony").unwrap()).await.unwrap();
-        let direct = Database { url: cluster.url_text("calmony") };
+        let (cluster, folder, direct) = own_database("torture").await;
         let proxy = Proxy::start(cluster.port()).await;
         let system = System::on(Database { url: proxy.url(&direct.url) }).await;
         let schedule = ["200ms"; 31].join(",");
