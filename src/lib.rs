@@ -11,6 +11,7 @@ pub mod address;
 pub mod retry;
 pub mod seal;
 pub mod secret;
+pub mod shares;
 pub mod signature;
 
 pub mod answer;

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::config::WorkerOptions;
+use crate::lanes::Rooms;
 use crate::{phases, target};
 
 /// The most bytes of an answer that are kept.
@@ -85,7 +86,8 @@ impl Report {
 impl Sender {
     pub(crate) fn new(options: &WorkerOptions) -> anyhow::Result<Self> {
         let policy = Arc::new(options.target.policy());
-        let client = target::client(&policy, usize::from(options.endpoint_in_flight_max))?;
+        // As many idle ones as may have been in flight to one host: each is used again.
+        let client = target::client(&policy, Rooms::most(usize::from(options.in_flight_max)))?;
         Ok(Self { client, policy, timeout: options.attempt_timeout })
     }
 

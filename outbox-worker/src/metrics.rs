@@ -55,6 +55,7 @@ pub(crate) struct Metrics {
     buckets: Gauge,
     cursor: Gauge,
     in_flight: Gauge,
+    on_probation: Gauge,
     unwritten: Gauge,
     endpoints: Family<State, Gauge>,
 }
@@ -81,6 +82,7 @@ impl Default for Metrics {
             buckets: Gauge::default(),
             cursor: Gauge::default(),
             in_flight: Gauge::default(),
+            on_probation: Gauge::default(),
             unwritten: Gauge::default(),
             endpoints: Family::default(),
         }
@@ -93,6 +95,7 @@ pub(crate) struct Standing {
     pub(crate) buckets: usize,
     pub(crate) cursor: i64,
     pub(crate) in_flight: usize,
+    pub(crate) on_probation: usize,
     pub(crate) unwritten: usize,
     pub(crate) breakers: BreakerCounts,
 }
@@ -153,6 +156,11 @@ impl Metrics {
             &self.cursor,
         );
         gauge("calmony_worker_in_flight", "Requests that are under way", &self.in_flight);
+        gauge(
+            "calmony_worker_on_probation",
+            "Requests under way to endpoints that haven't answered yet, or let nothing land",
+            &self.on_probation,
+        );
         gauge("calmony_worker_unwritten", "Outcomes that wait to be written", &self.unwritten);
         registry.register(
             "calmony_worker_endpoints",
@@ -218,11 +226,12 @@ impl Metrics {
 
     /// How the engine is now.
     pub(crate) fn stands(&self, standing: &Standing) {
-        let Standing { buckets, cursor, in_flight, unwritten, breakers } = standing;
+        let Standing { buckets, cursor, in_flight, on_probation, unwritten, breakers } = standing;
         let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         self.buckets.set(number(*buckets));
         self.cursor.set(*cursor);
         self.in_flight.set(number(*in_flight));
+        self.on_probation.set(number(*on_probation));
         self.unwritten.set(number(*unwritten));
         let BreakerCounts { closed, open, probing, walking } = breakers;
         for (state, count) in [("closed", closed), ("open", open), ("probing", probing), ("walking", walking)]

@@ -34,6 +34,9 @@ pub(super) struct ServeOptions {
     /// Requests that are taken on at the same time; more are refused at once
     #[arg(long, env = "CALMONY_REQUESTS_MAX", default_value = "256", value_parser = clap::value_parser!(u16).range(1..))]
     requests_max: u16,
+    /// Connections at the same time. One address gets half of them at the most
+    #[arg(long, env = "CALMONY_CONNECTIONS_MAX", default_value = "4096", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    connections_max: u32,
     #[command(flatten)]
     parent: ParentOptions,
     #[command(flatten)]
@@ -119,7 +122,8 @@ pub(super) async fn run(options: ServeOptions) -> anyhow::Result<()> {
         tokio::spawn(http::serve_metrics(listener, app.clone()));
     }
     tracing::info!(address = %listener.local_addr()?, "the API is listening");
-    http::serve(listener, app).await;
+    let connections_max = usize::try_from(options.connections_max).unwrap_or(usize::MAX);
+    http::serve(listener, app, connections_max).await;
     tracing::info!("the API has stopped");
     Ok(())
 }

@@ -17,6 +17,9 @@ pub enum DatabaseError {
         /// What it said.
         said: String,
     },
+    /// It wasn't asked: the account has as many reads that go through much as it may.
+    #[error("too many reads that go through much of the log")]
+    TooManyReads,
     /// It refused the statement. What is said of it holds no row: a row may hold a secret.
     #[error("the database refused: {0}")]
     Refused(String),

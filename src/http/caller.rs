@@ -12,12 +12,14 @@ use base64::engine::general_purpose::STANDARD;
 use super::App;
 use super::error::{ApiError, KeyProblem};
 use super::idempotency::Key;
+use super::load::Asker;
 use super::request::{RequestId, Trace};
+use super::server::Peer;
 use crate::contract::{
     LIVE_KEY_PREFIX, RESTRICTED_LIVE_KEY_PREFIX, RESTRICTED_TEST_KEY_PREFIX, TEST_KEY_PREFIX,
 };
 use crate::log::Cause;
-use crate::read::keys::Account;
+use crate::read::keys::{Account, Believed, Key as KnownKey};
 
 const KEY_PREFIXES: [&str; 4] =
     [TEST_KEY_PREFIX, LIVE_KEY_PREFIX, RESTRICTED_TEST_KEY_PREFIX, RESTRICTED_LIVE_KEY_PREFIX];
@@ -44,9 +46,9 @@ pub(super) async fn authenticate(
     next: Next,
 ) -> Result<Response, ApiError> {
     if request.uri().path().starts_with("/v1") {
-        let _place = app.load.enter().await?;
         let key = key_of(request.headers()).ok_or(KeyProblem::Missing)?;
-        let known = app.reader.key(&key).await?.ok_or_else(|| KeyProblem::Invalid(hint(&key)))?;
+        let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::OWN);
+        let known = known(&app, &key, peer).await?.ok_or_else(|| KeyProblem::Invalid(hint(&key)))?;
         if known.expired {
             return Err(KeyProblem::Expired(hint(&key)).into());
         }
@@ -56,10 +58,21 @@ pub(super) async fn authenticate(
         app.load.count(known.id)?;
         app.log.note_key_use(known.account.id, known.id);
         request.extensions_mut().insert(known.account);
-        // The place is held until the answer's head is there.
-        return Ok(next.run(request).await);
     }
     Ok(next.run(request).await)
+}
+
+/// What a key opens. Look-ups of keys that opened something a moment ago have places apart, so that whoever guesses keys is in nobody's
+/// way.
+pub(super) async fn known(app: &App, key: &str, peer: Peer) -> Result<Option<KnownKey>, ApiError> {
+    let asker = match app.reader.remembered_key(key) {
+        Some(Believed::Still(key)) => return Ok(Some(key)),
+        Some(Believed::Once(key)) => Asker::Account(key.account.id),
+        None => Asker::Peer(peer),
+    };
+    let _place = app.load.look_up(asker).await?;
+    // Somebody else may have asked meanwhile.
+    Ok(app.reader.key(key).await?)
 }
 
 /// The key of `Authorization: Bearer <key>` or of HTTP Basic with the key as user name.

@@ -1,18 +1,25 @@
-//! How much is taken on: a rate for each key, and a number of requests at once for the process. What is over is refused cheaply, so that
-//! what was taken on is answered nearly as fast as ever: a refusal keeps its client waiting for a moment, or those who come back
-//! at once would have the machine refuse instead of work (docs/BENCHMARKS.md).
+//! How much is taken on: a rate for each key, and of everything else a bound for the process with a share of the account beneath it
+//! (`shares.rs`). What is over is refused cheaply, so that what was taken on is answered nearly as fast as ever: a refusal keeps
+//! its client waiting for a moment, or those who come back at once would have the machine refuse instead of work.
 
 use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
 use governor::clock::DefaultClock;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::App;
 use super::error::ApiError;
+use super::outgoing;
+use super::server::Peer;
+use crate::read::keys::Account;
+use crate::shares::{Full, Place, Shares};
 
 /// Keys that are remembered before those that are idle are forgotten.
 const KEYS_MAX: usize = 10_000;
@@ -38,37 +45,117 @@ impl FromStr for RateLimit {
     }
 }
 
-/// How long a client that is refused waits to be told.
+/// The delay before a client is told that it is refused.
 const REFUSAL_PAUSE: Duration = Duration::from_millis(100);
-/// How many wait for that; the others are told at once.
+/// The most refusals that are delayed; the others are told at once.
 const REFUSED_MAX: usize = 1_024;
+/// Look-ups of keys that wait for the database.
+const LOOKUPS_MAX: usize = 256;
+/// The wait for a place among them.
+const LOOKUP_PATIENCE: Duration = Duration::from_secs(1);
+/// Requests whose bodies are arriving, and the bytes of those bodies.
+const ARRIVING_MAX: usize = 1_024;
+const ARRIVING_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// The bytes of answers that are made or wait to be written, and what a request counts for before its answer is known.
+const ANSWER_BYTES_MAX: usize = 96 * 1024 * 1024;
+const ANSWER_BYTES_EACH: usize = 128 * 1024;
+/// Streams of events.
+const STREAMS_MAX: usize = 256;
+
+/// Whoever waits for a key to be looked up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Asker {
+    /// The account of a key that opened it a moment ago.
+    Account(i64),
+    /// The sender of a key that nothing is known of.
+    Peer(Peer),
+}
 
 /// What is taken on.
 #[derive(Debug, Clone)]
 pub struct Load {
     rates: Option<Arc<RateLimiter<i64, DashMapStateStore<i64>, DefaultClock>>>,
-    places: Arc<Semaphore>,
-    refused: Arc<Semaphore>,
+    requests: Shares<i64>,
+    refused: Shares<Asker>,
+    lookups: Shares<Asker>,
+    arriving: Shares<i64>,
+    arriving_bytes: Shares<i64>,
+    answer_bytes: Shares<i64>,
+    streams: Shares<i64>,
+}
+
+/// A body that is arriving: a place, and one for each of its bytes.
+#[derive(Debug)]
+pub(super) struct Arriving {
+    _place: Place<i64>,
+    bytes: Place<i64>,
+}
+
+impl Arriving {
+    /// So many bytes more have come.
+    pub(super) fn came(&mut self, count: usize) -> Result<(), ApiError> {
+        self.bytes.grow(count).map_err(|full| refusal(full, "bytes of requests"))
+    }
+}
+
+/// The refusal of an account, or of anybody.
+fn refusal(full: Full, what: &'static str) -> ApiError {
+    match full {
+        Full::Share => ApiError::TooManyAtOnce(what),
+        Full::All => ApiError::Overloaded,
+    }
 }
 
 impl Load {
     /// So many requests a second of each key, as many again at once after a pause, and so many at the same time of all.
     #[must_use]
     pub fn new(rate: RateLimit, requests_max: usize) -> Self {
-        let rates = rate.0.map(|rate| Arc::new(RateLimiter::dashmap(Quota::per_second(rate))));
-        let (places, refused) = (Semaphore::new(requests_max), Semaphore::new(REFUSED_MAX));
-        Self { rates, places: Arc::new(places), refused: Arc::new(refused) }
+        Self {
+            rates: rate.0.map(|rate| Arc::new(RateLimiter::dashmap(Quota::per_second(rate)))),
+            requests: Shares::new(requests_max, 3),
+            refused: Shares::new(REFUSED_MAX, 1),
+            lookups: Shares::new(LOOKUPS_MAX, 1),
+            arriving: Shares::new(ARRIVING_MAX, 1),
+            arriving_bytes: Shares::new(ARRIVING_BYTES_MAX, 1),
+            answer_bytes: Shares::new(ANSWER_BYTES_MAX, 1),
+            streams: Shares::new(STREAMS_MAX, 1),
+        }
     }
 
     /// A place among the requests that are under way, until it is dropped.
-    pub(super) async fn enter(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        if let Ok(place) = self.places.clone().try_acquire_owned() {
-            return Ok(place);
+    pub(super) async fn enter(&self, account: i64) -> Result<Place<i64>, ApiError> {
+        match self.requests.try_enter(&account, 1) {
+            Ok(place) => Ok(place),
+            Err(full) => Err(self.refuse(Asker::Account(account), full, "requests").await),
         }
-        if let Ok(_waits) = self.refused.try_acquire() {
+    }
+
+    /// A place among those who wait for a key to be looked up.
+    pub(super) async fn look_up(&self, asker: Asker) -> Result<Place<Asker>, ApiError> {
+        // Of many at once that bring the same key the first ones ask, and the others believe them.
+        let place = self.lookups.enter(&asker, 1, LOOKUP_PATIENCE, LOOKUP_PATIENCE).await;
+        place.map_err(|_| ApiError::Overloaded)
+    }
+
+    /// A refusal, after a moment.
+    async fn refuse(&self, asker: Asker, full: Full, what: &'static str) -> ApiError {
+        if let Ok(_waits) = self.refused.try_enter(&asker, 1) {
             tokio::time::sleep(REFUSAL_PAUSE).await;
         }
-        Err(ApiError::Overloaded)
+        refusal(full, what)
+    }
+
+    /// A place for a body to arrive in.
+    pub(super) fn arriving(&self, account: i64) -> Result<Arriving, ApiError> {
+        let place = |shares: &Shares<i64>, count| {
+            shares.try_enter(&account, count).map_err(|full| refusal(full, "requests"))
+        };
+        Ok(Arriving { _place: place(&self.arriving, 1)?, bytes: place(&self.arriving_bytes, 0)? })
+    }
+
+    /// A place among the streams, until it is dropped.
+    pub(super) fn stream(&self, account: i64) -> Result<Place<i64>, ApiError> {
+        self.streams.try_enter(&account, 1).map_err(|_| ApiError::TooManyAtOnce("streams"))
     }
 
     /// Counts a request of a key.
@@ -79,6 +166,22 @@ impl Load {
         }
         rates.check_key(&key).map_err(|_| ApiError::TooManyRequests)
     }
+}
+
+/// Takes a request on that has arrived whole, as long as its account has a place and room for an answer. The place is held until
+/// the answer's head is there, the room until its last byte is being written.
+pub(super) async fn admit(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let Some(Account { id, .. }) = request.extensions().get::<Account>().copied() else {
+        return Ok(next.run(request).await);
+    };
+    let _place = app.load.enter(id).await?;
+    let room = app.load.answer_bytes.try_enter(&id, ANSWER_BYTES_EACH);
+    let room = room.map_err(|full| refusal(full, "answers that wait to be read"))?;
+    Ok(outgoing::metered(next.run(request).await, room))
 }
 
 #[cfg(test)]
@@ -99,9 +202,25 @@ mod tests {
         let load = Load::new(RateLimit(NonZeroU32::new(3)), 2);
         let taken = |key| (0..10).filter(|_| load.count(key).is_ok()).count();
         assert_eq!((taken(1), taken(2)), (3, 3));
-        let (_one, two) = (load.enter().await.expect("a place"), load.enter().await.expect("a place"));
-        assert!(load.enter().await.is_err());
-        drop(two);
-        assert!(load.enter().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn one_account_leaves_places_of_every_kind() {
+        let load = Load::new(RateLimit::OFF, 8);
+        let mut places = Vec::new();
+        while let Ok(place) = load.enter(1).await {
+            places.push(place);
+        }
+        assert_eq!(places.len(), 6);
+        assert!(matches!(load.enter(1).await, Err(ApiError::TooManyAtOnce("requests"))));
+        assert!(load.enter(2).await.is_ok());
+        let streams: Vec<_> = std::iter::from_fn(|| load.stream(1).ok()).collect();
+        assert_eq!((streams.len(), load.stream(2).is_ok()), (STREAMS_MAX / 2, true));
+        let bodies: Vec<_> = std::iter::from_fn(|| load.arriving(1).ok()).collect();
+        assert_eq!((bodies.len(), load.arriving(2).is_ok()), (ARRIVING_MAX / 2, true));
+        drop(bodies);
+        let mut body = load.arriving(1).expect("a place");
+        assert!(body.came(ARRIVING_BYTES_MAX / 2).is_ok() && body.came(1).is_err());
+        assert!(load.arriving(2).expect("a place").came(ARRIVING_BYTES_MAX / 4).is_ok());
     }
 }

@@ -14,6 +14,7 @@ mod lists;
 pub mod load;
 mod metrics;
 pub mod openapi;
+mod outgoing;
 mod params;
 mod render;
 mod replays;
@@ -35,7 +36,6 @@ use axum::middleware::from_fn;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::address::TargetPolicy;
@@ -51,6 +51,9 @@ use load::Load;
 use metrics::RequestMetrics;
 use prometheus_client::registry::Registry;
 pub use routes::{Route, routes};
+
+/// The most connections of those who ask for metrics.
+const METRICS_CONNECTIONS_MAX: usize = 64;
 
 /// What handlers work with, shared: every layer of every request has it.
 #[derive(Debug, Clone)]
@@ -81,8 +84,6 @@ pub struct Parts {
     pub(crate) load: Load,
     /// What is counted of requests.
     metrics: RequestMetrics,
-    /// Places for those who follow the log.
-    pub(crate) streams: Arc<Semaphore>,
     /// Ends those who follow the log when the server stops.
     pub(crate) stop: CancellationToken,
 }
@@ -104,7 +105,6 @@ impl App {
             in_flight: InFlight::default(),
             load,
             metrics: RequestMetrics::default(),
-            streams: Arc::new(Semaphore::new(stream::STREAMS_MAX)),
             stop,
         })))
     }
@@ -129,7 +129,8 @@ fn api(app: App) -> Router {
     });
     api.route_layer(from_fn_with_state(app.clone(), idempotency::once))
         .route_layer(from_fn_with_state(app.clone(), expand::answers))
-        .route_layer(from_fn(params::read))
+        .route_layer(from_fn_with_state(app.clone(), load::admit))
+        .route_layer(from_fn_with_state(app.clone(), params::read))
         .route_layer(from_fn(request::check_headers))
         .fallback(unknown_route)
         .method_not_allowed_fallback(method_not_allowed)
@@ -156,15 +157,15 @@ fn metrics_router(app: &App) -> Router {
 }
 
 /// Serves the API until told to stop, then lets requests in progress finish.
-pub async fn serve(listener: TcpListener, app: App) {
+pub async fn serve(listener: TcpListener, app: App, connections_max: usize) {
     let stop = app.stop.clone();
-    server::serve(listener, router(app), stop).await;
+    server::serve(listener, router(app), connections_max, stop).await;
 }
 
 /// Serves the metrics until the API stops.
 pub async fn serve_metrics(listener: TcpListener, app: App) {
     let stop = app.stop.clone();
-    server::serve(listener, metrics_router(&app), stop).await;
+    server::serve(listener, metrics_router(&app), METRICS_CONNECTIONS_MAX, stop).await;
 }
 
 /// Binds the address to serve on.

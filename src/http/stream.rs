@@ -12,7 +12,6 @@ use axum::response::sse::{Event as Message, KeepAlive, Sse};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 use serde::Deserialize;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
@@ -27,9 +26,8 @@ use crate::domain::{ParameterError, Problem, schema};
 use crate::id::Id;
 use crate::read::events::ListedEvent;
 use crate::read::feed::{Feed, FeedFilter};
+use crate::shares::Place;
 
-/// The most streams of one process.
-pub(super) const STREAMS_MAX: usize = 256;
 /// How often something is sent to a client that has nothing to hear, so that neither end takes the other for dead.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How long to wait before asking a database again that was away.
@@ -54,7 +52,7 @@ struct Following {
     feed: Feed,
     queue: VecDeque<ListedEvent>,
     stop: CancellationToken,
-    _place: OwnedSemaphorePermit,
+    _place: Place<i64>,
 }
 
 /// Follow the log.
@@ -73,8 +71,8 @@ pub(super) async fn follow(
         ParameterError::new("last_event_id", Problem::NoSuchObject { noun: Event::RESOURCE.noun, id })
     };
     let parsed = after.as_deref().map(|id| id.parse::<Id<Event>>().map_err(|_| missing(id))).transpose()?;
-    let place = app.streams.clone().try_acquire_owned().map_err(|_| ApiError::TooManyStreams)?;
     let (account, livemode) = (caller.account.id, caller.account.livemode);
+    let place = app.load.stream(account)?;
     let feed = app.reader.feed(account, livemode, filter, parsed).await?;
     let feed = feed.ok_or_else(|| missing(after.as_deref().unwrap_or_default()))?;
     let following = Following { feed, queue: VecDeque::new(), stop: app.stop.clone(), _place: place };

@@ -139,15 +139,15 @@ impl Session {
     }
 
     /// Reads up to that many deliveries that are due, of each endpoint at most `of_each`, the longest due first, but none of
-    /// those endpoints'.
+    /// those endpoints' and accounts'.
     pub async fn due(
         &self,
         rows: i64,
         of_each: i64,
         own: &[i16],
-        but: &[String],
+        (endpoints, accounts): (&[String], &[i64]),
     ) -> Result<Vec<Due>, DatabaseError> {
-        self.read(&self.statements.due, &[&own, &rows, &but, &of_each]).await
+        self.read(&self.statements.due, &[&own, &rows, &endpoints, &of_each, &accounts]).await
     }
 
     /// Reads up to that many deliveries that wait for one endpoint, due or not, in the order of the log after a position.

@@ -89,7 +89,8 @@ impl Reader {
         } else {
             include_str!("sql/deliveries_older.sql")
         };
-        let mut client = self.client_for(account, page).await?;
+        let _turn = self.heavy_turn(account).await?;
+        let mut client = self.client_for(account, page, &self.heavy).await?;
         // A worker writes both at once.
         let moment = client.moment(None).await?;
         let rows = moment

@@ -108,11 +108,15 @@ impl Reader {
         };
         let time = |at: Option<Timestamp>| at.map(Timestamp::system_time);
         let (from, until) = (time(filter.created_from), time(filter.created_until));
+        let may_pass_over =
+            filter.types.is_some() || filter.delivered.is_some() || from.is_some() || until.is_some();
+        let _turn = if may_pass_over { Some(self.heavy_turn(account).await?) } else { None };
+        let primary = if may_pass_over { &self.heavy } else { &self.pool };
         // An object's history goes with the object, which is never behind.
         let client = if filter.object.is_some() {
-            self.client().await?
+            primary.get().await?
         } else {
-            self.client_for(account, page).await?
+            self.client_for(account, page, primary).await?
         };
         let (rows, delivered) = (page.rows(), filter.delivered == Some(true));
         let mut parameters: Vec<&(dyn ToSql + Sync)> =

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 use super::Reader;
 use super::events::{ListedEvent, listed};
 use crate::contract::Event;
-use crate::database::{DatabaseError, DatabaseUrl, Role};
+use crate::database::{DatabaseError, DatabaseUrl, POOL_WAIT, Role};
 use crate::id::Id;
 use crate::retry::Reconnect;
 
@@ -90,7 +90,9 @@ impl Feed {
                 let _ = self.decided.changed().await;
                 continue;
             }
-            let client = self.reader.client().await?;
+            let turn = self.reader.feed_turns.enter(&self.account, 1, POOL_WAIT, POOL_WAIT).await;
+            let _turn = turn.map_err(|_| DatabaseError::TooManyReads)?;
+            let client = self.reader.heavy.get().await?;
             let FeedFilter { types, object } = &self.filter;
             let rows = client
                 .query(

@@ -45,7 +45,7 @@ impl Reader {
         account: i64,
         endpoint: Id<WebhookEndpoint>,
     ) -> Result<EndpointHealth, DatabaseError> {
-        let client = self.client_behind().await?;
+        let client = self.client_behind(&self.pool).await?;
         let row = client
             .query_one(include_str!("sql/endpoint_health.sql"), &[&account, &endpoint.to_string(), &ATTEMPTS])
             .await?;

@@ -34,6 +34,15 @@ pub struct Key {
 
 /// For how long a key is believed to be what it was: so long a revoked one may go on at a process that has just used it.
 const BELIEVED: Duration = Duration::from_millis(500);
+
+/// A key that opened something when it was last looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Believed {
+    /// It was looked up a moment ago, and isn't asked for again.
+    Still(Key),
+    /// It was looked up before that.
+    Once(Key),
+}
 /// Keys that are remembered before all are looked up anew.
 const KNOWN_MAX: usize = 10_000;
 
@@ -43,9 +52,16 @@ pub(super) struct KnownKeys(Arc<Mutex<Looked>>);
 type Looked = HashMap<[u8; 32], (Key, Instant)>;
 
 impl KnownKeys {
-    fn get(&self, hash: &[u8; 32]) -> Option<Key> {
+    fn get(&self, hash: &[u8; 32]) -> Option<Believed> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(hash).filter(|(_, at)| at.elapsed() < BELIEVED).map(|(key, _)| *key)
+        let believed = |key, at: &Instant| {
+            if at.elapsed() < BELIEVED { Believed::Still(key) } else { Believed::Once(key) }
+        };
+        known.get(hash).map(|(key, at)| believed(*key, at))
+    }
+
+    fn forget(&self, hash: &[u8; 32]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(hash);
     }
 
     fn remember(&self, hash: [u8; 32], key: Key) {
@@ -64,14 +80,20 @@ impl Reader {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// What an API key opens; none of a key that was revoked. An end is heard of within half a second, by every process. The key
+    /// A key that opened something when it was last looked up here.
+    #[must_use]
+    pub fn remembered_key(&self, key: &str) -> Option<Believed> {
+        self.known_keys.get(&hash_api_key(key))
+    }
+
+    /// What an API key opens; `None` of a key that was revoked. An end is heard of within half a second, by every process. The key
     /// is looked up by its hash, so that no comparison tells how much of a guess was right.
     pub async fn key(&self, key: &str) -> Result<Option<Key>, DatabaseError> {
         let hash = hash_api_key(key);
-        if let Some(key) = self.known_keys.get(&hash) {
+        if let Some(Believed::Still(key)) = self.known_keys.get(&hash) {
             return Ok(Some(key));
         }
-        let client = self.client().await?;
+        let client = self.keys.get().await?;
         let row = client.query_opt(include_str!("sql/account_of_key.sql"), &[&hash.as_slice()]).await?;
         let key = row.map(|row| Key {
             id: row.get(2),
@@ -79,8 +101,9 @@ impl Reader {
             readonly: row.get(3),
             expired: row.get(4),
         });
-        if let Some(key) = key {
-            self.known_keys.remember(hash, key);
+        match key {
+            Some(key) => self.known_keys.remember(hash, key),
+            None => self.known_keys.forget(&hash),
         }
         Ok(key)
     }

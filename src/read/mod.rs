@@ -16,22 +16,37 @@ pub mod search;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 
 use crate::database::migrate::newest;
 use crate::database::{DatabaseError, Databases, Pool, PooledClient, Replica, Role};
+use crate::shares::{Place, Shares};
 use feed::Decided;
 use keys::KnownKeys;
 pub use page::{Direction, Page};
 
 /// Connections for reading.
 const CONNECTIONS: usize = 8;
+/// Connections for keys alone, so that no other read keeps callers from being known.
+const KEY_CONNECTIONS: usize = 2;
+/// Reads at once that may go through much of the log, and as many portions for those who follow it. They have connections of their own.
+/// An account may have as many of each as are free.
+const HEAVY_MAX: usize = 4;
+/// The wait for a turn to read much: so long, and only so long without a turn that ends. Where reads are short, as most are, calls of one
+/// account follow each other; where they go through much, the rest are refused at once.
+const HEAVY_PATIENCE: Duration = Duration::from_secs(2);
+const HEAVY_STILL: Duration = Duration::from_millis(50);
 
 /// The log and what is derived from it, for reading.
 #[derive(Debug, Clone)]
 pub struct Reader {
     pool: Pool,
+    keys: Pool,
+    heavy: Pool,
+    heavy_turns: Shares<i64>,
+    feed_turns: Shares<i64>,
     /// A standby, for what may be a little behind: lists, deliveries, an endpoint's health, the dashboard's figures.
     replica: Option<Replica>,
     decided: Decided,
@@ -46,7 +61,13 @@ impl Reader {
         let pool = databases.pool(Role::Reader, CONNECTIONS)?;
         let replica =
             databases.replica(Role::Reader, CONNECTIONS)?.map(|replica| replica.counted_with(&pool));
+        let counted =
+            |connections| databases.pool(Role::Reader, connections).map(|own| own.counted_with(&pool));
         Ok(Self {
+            keys: counted(KEY_CONNECTIONS)?,
+            heavy: counted(2 * HEAVY_MAX)?,
+            heavy_turns: Shares::new(HEAVY_MAX, 1),
+            feed_turns: Shares::new(HEAVY_MAX, 1),
             pool,
             replica,
             decided: Decided::new(&databases.primary),
@@ -84,27 +105,38 @@ impl Reader {
         self.pool.get().await
     }
 
-    /// A connection to the standby if there is one that answers, else to the primary.
-    async fn client_behind(&self) -> Result<PooledClient, DatabaseError> {
+    /// A connection to the standby if there is one that answers, else one of that pool to the primary.
+    async fn client_behind(&self, primary: &Pool) -> Result<PooledClient, DatabaseError> {
         if let Some(replica) = &self.replica
             && let Some(client) = replica.get().await
         {
             return Ok(client);
         }
-        self.client().await
+        primary.get().await
+    }
+
+    /// A turn of that account to read much.
+    async fn heavy_turn(&self, account: i64) -> Result<Place<i64>, DatabaseError> {
+        let turn = self.heavy_turns.enter(&account, 1, HEAVY_PATIENCE, HEAVY_STILL).await;
+        turn.map_err(|_| DatabaseError::TooManyReads)
     }
 
     /// The same for a page of a list. What goes forwards must leave nothing out; neither may what goes on after something that the standby
     /// hasn't heard of, because it lacks more than that.
-    async fn client_for(&self, account: i64, page: &Page) -> Result<PooledClient, DatabaseError> {
+    async fn client_for(
+        &self,
+        account: i64,
+        page: &Page,
+        primary: &Pool,
+    ) -> Result<PooledClient, DatabaseError> {
         let cursor = match &page.direction {
-            _ if self.replica.is_none() => return self.client().await,
-            Direction::Before(_) => return self.client().await,
-            Direction::Newest => return self.client_behind().await,
+            _ if self.replica.is_none() => return primary.get().await,
+            Direction::Before(_) => return primary.get().await,
+            Direction::Newest => return self.client_behind(primary).await,
             Direction::After(cursor) => cursor,
         };
-        let client = self.client_behind().await?;
+        let client = self.client_behind(primary).await?;
         let is_known = client.query_one(include_str!("sql/knows_id.sql"), &[&account, cursor]).await?.get(0);
-        if is_known { Ok(client) } else { self.client().await }
+        if is_known { Ok(client) } else { primary.get().await }
     }
 }

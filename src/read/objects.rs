@@ -98,7 +98,7 @@ impl Reader {
     ) -> Result<Listed<StoredObject>, DatabaseError> {
         let range = id_range::<K>(filter, &page.direction);
         let rows = page.rows();
-        let client = self.client_for(account, page).await?;
+        let client = self.client_for(account, page, &self.pool).await?;
         let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&account, &range.start, &range.end, &rows];
         let sql = match (&filter.email, page.reads_forwards()) {
             (None, false) => include_str!("sql/objects_older.sql"),

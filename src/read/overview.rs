@@ -64,7 +64,8 @@ impl Reader {
         position: i64,
         seconds: u32,
     ) -> Result<Overview, DatabaseError> {
-        let client = self.client_behind().await?;
+        let _turn = self.heavy_turn(account).await?;
+        let client = self.client_behind(&self.heavy).await?;
         let now = client.query_one(include_str!("sql/overview_now.sql"), &[&account]).await?;
         let (up_to, clock): (i64, i64) = (now.get("position"), now.get("now"));
         // Whole slices, as they are shown.
@@ -97,7 +98,7 @@ impl Reader {
         account: i64,
         not_before: SystemTime,
     ) -> Result<Vec<AttemptSlice>, DatabaseError> {
-        let mut client = self.client_behind().await?;
+        let mut client = self.client_behind(&self.heavy).await?;
         // By the pages' numbers, however cheap an index may look.
         let moment = client
             .moment(Some("set local enable_seqscan = off; set local enable_indexscan = off; set local enable_bitmapscan = off"))

@@ -31,7 +31,8 @@ impl Reader {
         account: i64,
         id: Id<Replay>,
     ) -> Result<Option<Progress>, DatabaseError> {
-        let client = self.client().await?;
+        let _turn = self.heavy_turn(account).await?;
+        let client = self.heavy.get().await?;
         let row =
             client.query_opt(include_str!("sql/replay_progress.sql"), &[&account, &id.to_string()]).await?;
         Ok(row.map(|row| Progress { owed: row.get(0), waiting: row.get(1), fraction: row.get(2) }))
@@ -46,7 +47,8 @@ impl Reader {
     ) -> Result<(i64, bool), DatabaseError> {
         let time = |second: Option<u64>| second.map(|at| Timestamp::from_millis(at * 1000).system_time());
         let (from, until) = (time(filter.created_from), time(filter.created_until));
-        let client = self.client().await?;
+        let _turn = self.heavy_turn(account).await?;
+        let client = self.heavy.get().await?;
         let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 7] = [
             &account,
             &endpoint.to_string(),

@@ -62,7 +62,8 @@ impl Reader {
             &rows,
             &FEW,
         ];
-        let mut client = self.client().await?;
+        let _turn = self.heavy_turn(account).await?;
+        let mut client = self.heavy.get().await?;
         // It would read other accounts' documents on its way to many of this one's.
         let moment = client.moment(Some("set local enable_seqscan = off")).await?;
         // The index is asked in the order of how rare the terms are.

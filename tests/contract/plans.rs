@@ -181,7 +181,7 @@ const CASES: &[(&str, &str, &str)] = &[
         "@attempt(999001, status), '{1}', '{999001}', '{@A}', '{7}', '{1}', '{owed}', '{5000}', '{null}', '{f}', \
          '{}', '{}', '{}', '{1}', '{999001}'",
     ),
-    ("what is due is looked for, a million owed", "outbox/sql/due", "@all, 500, '{}', 128"),
+    ("what is due is looked for, a million owed", "outbox/sql/due", "@all, 500, '{}', 128, '{}'"),
     ("an endpoint is probed, a million owed", "outbox/sql/walk", "@all, 1, 1, '@B', 0"),
     ("a customer is retrieved", "read/sql/object", "1, @customer(500000)"),
     ("ten customers are listed", "read/sql/objects_older", "1, 'cus_', 'cus`', 11"),

@@ -28,6 +28,10 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
         &["id", "contract", "domain", "database", "log", "read", "outbox", "http", "cli", "config"],
     ),
     (
+        "src/shares.rs",
+        &["id", "contract", "domain", "database", "log", "read", "outbox", "http", "cli", "config"],
+    ),
+    (
         "src/address.rs",
         &["id", "contract", "domain", "database", "log", "read", "outbox", "http", "cli", "config"],
     ),

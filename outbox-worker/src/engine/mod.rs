@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::attempt::{Report, Sender};
 use crate::config::WorkerOptions;
 use crate::flight::{Flight, Landing};
-use crate::lanes::Job;
+use crate::lanes::{Job, Rooms};
 use crate::metrics::{Metrics, Standing};
 use crate::ownership::Ownership;
 use crate::progress::Progress;
@@ -81,6 +81,8 @@ pub(crate) struct Engine {
     ownership: Ownership,
     cursor: i64,
     gaps: Gaps,
+    /// The endpoints of an event, by the last read.
+    targets_each: usize,
     /// The scan from the head.
     scan: Scan,
     /// Since when outcomes can't be written, and when to try again. Nothing is sent meanwhile.
@@ -100,19 +102,22 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub(crate) fn new(session: Session, tools: Tools, options: &WorkerOptions) -> Self {
-        let lane_max = usize::from(options.endpoint_in_flight_max);
+        let (in_flight_max, lane_max) =
+            (usize::from(options.in_flight_max), usize::from(options.endpoint_in_flight_max));
+        let rooms = Rooms::new(in_flight_max, lane_max * 2);
         Self {
             session: Arc::new(session),
             tools,
-            in_flight_max: usize::from(options.in_flight_max),
+            in_flight_max,
             drain_timeout: options.drain_timeout,
             disable_after: options.disable_after,
             retention_days: i32::from(options.attempt_retention_days),
             longest_delay: retry::longest_delay(&options.retry_schedule),
-            flight: Flight::new(options.retry_schedule.clone(), lane_max, options.attempt_timeout),
+            flight: Flight::new(options.retry_schedule.clone(), rooms, lane_max, options.attempt_timeout),
             ownership: Ownership::default(),
             cursor: 0,
             gaps: Gaps::default(),
+            targets_each: 1,
             scan: Scan::default(),
             failing: None,
             want_fresh: false,
@@ -175,19 +180,12 @@ impl Engine {
         [self.flight.next_wake(), write].into_iter().flatten().filter(|at| *at > now).min()
     }
 
-    /// Sends as much as may be in flight. Retries get half of the room at the most; what hangs takes no room, up to a limit.
+    /// Sends as much as may be in flight.
     fn launch(&mut self, now: Instant) {
         self.flight.wake_paced(now);
-        let all_max = self.in_flight_max * 5 / 2;
+        self.flight.look_again();
         while self.failing.is_none() {
-            let (all, stuck) = (self.flight.in_flight(), self.flight.stuck());
-            if all >= all_max || all.saturating_sub(stuck) >= self.in_flight_max {
-                return;
-            }
-            let retries = &self.flight.retries;
-            let retrying = retries.in_flight().saturating_sub(retries.stuck_in_flight());
-            let room_for_retries = retrying < self.in_flight_max.div_ceil(2);
-            let Some(job) = self.flight.next_job(room_for_retries, now) else { return };
+            let Some(job) = self.flight.next_job(now) else { return };
             let sender = self.tools.sender.clone();
             self.attempts.spawn(async move {
                 (sender.send_traced(&job.webhook, &job.key.endpoint, job.attempts + 1).await, job)
@@ -246,6 +244,7 @@ impl Engine {
             // Before the first event of a session it has read all that was there.
             cursor: if self.cursor == 0 { self.session.head() } else { self.cursor },
             in_flight: self.flight.in_flight(),
+            on_probation: self.flight.on_probation(),
             unwritten: self.flight.settlement.len(),
             breakers: self.flight.endpoints.breakers(),
         });
@@ -257,7 +256,7 @@ impl Engine {
         self.want_due = true;
         self.gaps.expire(now);
         self.replay();
-        self.flight.hand_over_hanging();
+        self.flight.hand_over_hanging(now);
         if let Some(limit) = now.checked_sub(HAND_OVER) {
             self.flight.hand_over_late(limit);
         }

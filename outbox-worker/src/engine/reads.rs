@@ -9,15 +9,19 @@ use tokio::time::Instant;
 use super::operations::{Done, Operation};
 use super::{Engine, UNWRITTEN_MAX};
 use crate::flight::ReadFor;
+use crate::lanes::QUEUED_MAX;
 
-/// How many first attempts may wait in memory before nothing more is read, and how many retries.
-const QUEUED_MAX: usize = 2_048;
+/// The first attempts that a read should leave in memory at the most, where events go to several endpoints.
+const QUEUED_WANTED: usize = 1_024;
+/// The jobs in memory of an endpoint that doesn't answer for which nothing more is read.
+const DUE_ON_PROBATION: usize = 2;
 /// How many due deliveries of one endpoint are read at once; it is passed over while half as many are here.
 const DUE_OF_EACH: usize = 128;
 /// How many deliveries a walk reads at once; it goes on when half as many are here.
 const WALK_ROWS: usize = 256;
-/// Rows of one read.
+/// Rows of one read, and the fewest of one for events that go to many endpoints.
 const ROWS: usize = 500;
+const ROWS_MIN: usize = 32;
 
 /// The scan of the worker's own buckets from the head of the outbox: for what another worker has left in them, and for what
 /// the cursor and the gaps have missed.
@@ -67,8 +71,9 @@ impl Scan {
 
 /// What was read.
 pub(super) enum Read {
-    Fresh(Fetched),
-    Scanned(Fetched),
+    /// And the rows that were asked for.
+    Fresh(Fetched, usize),
+    Scanned(Fetched, usize),
     Due(Vec<Due>),
     Probed(EndpointKey, Vec<Due>),
     Walked(EndpointKey, Vec<Due>),
@@ -98,17 +103,26 @@ impl Engine {
         let own = own.to_vec();
         if let Some(from) = self.scan.turn(&own, self.want_fresh) {
             self.busy.insert(Operation::ReadFresh);
+            let most = self.rows_wanted();
             self.perform(Operation::ReadFresh, move |session| async move {
-                session.scan(from, rows(ROWS), &own).await.map(Read::Scanned).map(Done::Read)
+                let fetched = session.scan(from, rows(most), &own).await?;
+                Ok(Done::Read(Read::Scanned(fetched, most)))
             });
         } else if self.want_fresh {
             self.busy.insert(Operation::ReadFresh);
             self.want_fresh = false;
-            let (cursor, gaps) = (self.cursor, self.gaps.clone());
+            let (cursor, gaps, most) = (self.cursor, self.gaps.clone(), self.rows_wanted());
             self.perform(Operation::ReadFresh, move |session| async move {
-                session.fresh(cursor, rows(ROWS), &own, &gaps).await.map(Read::Fresh).map(Done::Read)
+                let fetched = session.fresh(cursor, rows(most), &own, &gaps).await?;
+                Ok(Done::Read(Read::Fresh(fetched, most)))
             });
         }
+    }
+
+    /// The rows to read, so that not too much has to wait: by the endpoints that the last events went to.
+    fn rows_wanted(&self) -> usize {
+        let room = QUEUED_WANTED.saturating_sub(self.flight.firsts.queued());
+        (room / self.targets_each.max(1)).clamp(ROWS_MIN, ROWS)
     }
 
     /// Reads what is due, but not of endpoints that have enough here, take nothing now, or are walked.
@@ -117,11 +131,12 @@ impl Engine {
             return;
         }
         self.want_due = false;
-        let full = self.flight.retries.with_at_least(DUE_OF_EACH / 2);
+        let full = self.flight.retries.with_enough(DUE_OF_EACH / 2, DUE_ON_PROBATION);
         let but: Vec<String> = full.chain(self.flight.endpoints.held()).cloned().collect();
-        let own = own.to_vec();
+        let (own, full_accounts) = (own.to_vec(), self.flight.retries.full_accounts());
         self.perform(Operation::ReadDue, move |session| async move {
-            session.due(rows(ROWS), rows(DUE_OF_EACH), &own, &but).await.map(Read::Due).map(Done::Read)
+            let but = (but.as_slice(), full_accounts.as_slice());
+            session.due(rows(ROWS), rows(DUE_OF_EACH), &own, but).await.map(Read::Due).map(Done::Read)
         });
     }
 
@@ -161,21 +176,21 @@ impl Engine {
 
     pub(super) fn finish_read(&mut self, read: Read) {
         match read {
-            Read::Fresh(fetched) => {
+            Read::Fresh(fetched, most) => {
                 self.busy.remove(&Operation::ReadFresh);
                 if self.failing.is_none() {
                     self.tools.progress.made();
                 }
-                self.want_fresh |= fetched.positions.len() >= ROWS;
+                self.want_fresh |= fetched.positions.len() >= most;
                 self.gaps.note(self.cursor, &fetched.positions, Instant::now());
                 self.cursor = fetched.positions.last().copied().unwrap_or(self.cursor);
                 let Fetched { mut fresh, .. } = fetched;
                 fresh.retain(|fresh| !self.scan.unscanned.contains(&fresh.bucket));
                 self.admit(fresh);
             }
-            Read::Scanned(fetched) => {
+            Read::Scanned(fetched, most) => {
                 self.busy.remove(&Operation::ReadFresh);
-                let full = fetched.positions.len() >= ROWS;
+                let full = fetched.positions.len() >= most;
                 let last = fetched.positions.last().copied();
                 self.admit(fetched.fresh);
                 self.scan.reached(last.filter(|last| full && *last < self.cursor));
@@ -227,6 +242,10 @@ impl Engine {
 
     fn admit(&mut self, fetched: Vec<Fresh>) {
         let now = Instant::now();
+        let targets: usize = fetched.iter().map(|fresh| fresh.targets.len()).sum();
+        if !fetched.is_empty() {
+            self.targets_each = targets.div_ceil(fetched.len());
+        }
         for fresh in fetched {
             if self.ownership.owns(fresh.bucket) {
                 self.flight.admit(fresh, now);

@@ -45,9 +45,9 @@ impl Flight {
 
     /// Gives rows to what is queued for receivers that hang, so that it neither fills the memory nor keeps its events in the
     /// outbox. Asked at a steady pace.
-    pub(crate) fn hand_over_hanging(&mut self) {
-        self.retries.find_hanging();
-        for endpoint in self.firsts.find_hanging() {
+    pub(crate) fn hand_over_hanging(&mut self, now: Instant) {
+        self.retries.find_hanging(&mut self.rooms, now);
+        for endpoint in self.firsts.find_hanging(&mut self.rooms, now) {
             self.hand_over_firsts(&endpoint);
         }
     }
@@ -59,7 +59,7 @@ impl Flight {
     }
 
     fn hand_over_firsts(&mut self, endpoint: &str) {
-        for job in self.firsts.unqueue(|job| job.key.endpoint == endpoint) {
+        for job in self.firsts.unqueue(&mut self.rooms, |job| job.key.endpoint == endpoint) {
             let key = job.key.clone();
             self.give_row(job, DeliveryState::Owed(Duration::ZERO));
             self.answered(&key);
@@ -92,7 +92,8 @@ impl Flight {
         }
         let is_of = |job: &Job| events.contains(&job.key.event);
         let in_line: HashSet<_> = self.lines.unqueue(is_of).into_iter().map(|job| job.key).collect();
-        let queued: HashSet<_> = self.firsts.unqueue(is_of).into_iter().map(|job| job.key).collect();
+        let queued: HashSet<_> =
+            self.firsts.unqueue(&mut self.rooms, is_of).into_iter().map(|job| job.key).collect();
         let mut pending: Vec<_> =
             events.iter().filter_map(|event| Some((*event, self.pending.remove(event)?))).collect();
         // Of one line the earlier event comes first.
@@ -130,7 +131,7 @@ impl Flight {
 
     /// Takes retries out of the queues: their rows are still there, and due.
     fn forget_retries(&mut self, which: impl Fn(&Job) -> bool) {
-        for job in self.retries.unqueue(which) {
+        for job in self.retries.unqueue(&mut self.rooms, which) {
             self.owed.remove(&job.key);
         }
     }

@@ -6,21 +6,22 @@
 mod body;
 mod hand_over;
 mod lines;
+mod sending;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use calmony_pay::outbox::{
-    AttemptRecord, DeliveryKey, DeliveryState, Due, EndpointKey, EndpointStatus, EventKey, Fresh,
-    FreshTarget, Settlement, Waiting,
+    AttemptRecord, DeliveryKey, DeliveryState, Due, EndpointStatus, EventKey, Fresh, FreshTarget, Settlement,
+    Waiting,
 };
 use calmony_pay::retry::{self, RetrySchedule};
 use tokio::time::Instant;
 
 use crate::attempt::Report;
-use crate::health::{Asking, Change, Endpoints, Failure, Gate, Kind, Route};
-use crate::lanes::{Job, Lanes};
+use crate::health::{Change, Endpoints, Failure, Route};
+use crate::lanes::{Job, Lanes, Rooms};
 use body::Body;
 use lines::{Found, Lines};
 
@@ -55,6 +56,7 @@ pub(crate) struct Flight {
     pub(crate) firsts: Lanes,
     /// Deliveries with rows of their own. They have lanes apart, so that however many are due, first attempts have room.
     pub(crate) retries: Lanes,
+    rooms: Rooms,
     lines: Lines,
     /// When endpoints that have a rate limit may send again.
     paced: BTreeSet<(Instant, String)>,
@@ -89,7 +91,12 @@ pub(crate) enum ReadFor {
 
 impl Flight {
     /// Nothing. `share` is how many first attempts of one endpoint may be in flight; of retries half as many.
-    pub(crate) fn new(schedule: RetrySchedule, share: usize, attempt_timeout: Duration) -> Self {
+    pub(crate) fn new(
+        schedule: RetrySchedule,
+        rooms: Rooms,
+        share: usize,
+        attempt_timeout: Duration,
+    ) -> Self {
         Self {
             schedule,
             attempt_timeout,
@@ -97,6 +104,7 @@ impl Flight {
             endpoints: Endpoints::new(share, attempt_timeout),
             firsts: Lanes::default(),
             retries: Lanes::default(),
+            rooms,
             lines: Lines::default(),
             paced: BTreeSet::new(),
             pending: HashMap::new(),
@@ -104,63 +112,6 @@ impl Flight {
             unsettled_events: HashSet::new(),
             unsettled_deliveries: HashSet::new(),
             settlement: Settlement::default(),
-        }
-    }
-
-    /// Requests in flight.
-    pub(crate) const fn in_flight(&self) -> usize {
-        self.firsts.in_flight() + self.retries.in_flight()
-    }
-
-    /// Those of them that have let nothing land for a while.
-    pub(crate) const fn stuck(&self) -> usize {
-        self.firsts.stuck_in_flight() + self.retries.stuck_in_flight()
-    }
-
-    /// The next request to send, first attempts first.
-    pub(crate) fn next_job(&mut self, room_for_retries: bool, now: Instant) -> Option<Job> {
-        let (endpoints, paced) = (&mut self.endpoints, &mut self.paced);
-        let mut may_send = |endpoint: &str, asking: Asking| {
-            let gate = endpoints.gate(endpoint, &asking, now);
-            if let Gate::Until(at) = gate {
-                paced.insert((at, endpoint.to_owned()));
-            }
-            gate == Gate::Open
-        };
-        let (firsts, retries) = (&mut self.firsts, &mut self.retries);
-        let first = firsts.next(|endpoint, firsts| {
-            let kind = Kind::First { retries_wait: retries.queued_of(endpoint) > 0 };
-            may_send(endpoint, Asking { kind, firsts, retries: retries.sent(endpoint) })
-        });
-        if first.is_some() || !room_for_retries {
-            return first;
-        }
-        retries.next(|endpoint, retries| {
-            may_send(endpoint, Asking { kind: Kind::Retry, firsts: firsts.sent(endpoint), retries })
-        })
-    }
-
-    /// The endpoints that have something queued.
-    pub(crate) fn queued_endpoints(&self) -> Vec<EndpointKey> {
-        let mut queued: Vec<EndpointKey> =
-            self.firsts.queued_endpoints().chain(self.retries.queued_endpoints()).collect();
-        queued.sort_unstable();
-        queued.dedup();
-        queued
-    }
-
-    /// When the next endpoint that has a rate limit may send again.
-    pub(crate) fn next_wake(&self) -> Option<Instant> {
-        self.paced.first().map(|(at, _)| *at)
-    }
-
-    /// Wakes the endpoints whose turn it is by their rate limit.
-    pub(crate) fn wake_paced(&mut self, now: Instant) {
-        while self.paced.first().is_some_and(|(at, _)| *at <= now) {
-            if let Some((_, endpoint)) = self.paced.pop_first() {
-                self.firsts.wake(&endpoint);
-                self.retries.wake(&endpoint);
-            }
         }
     }
 
@@ -214,6 +165,7 @@ impl Flight {
                 return true;
             }
             _ if self.firsts.hangs(&endpoint)
+                || self.firsts.is_full(body.account())
                 || is_paced && self.firsts.queued_of(&endpoint) >= PACED_MAX
                 || self.endpoints.route(&endpoint, now) == Route::Wait =>
             {
@@ -223,7 +175,7 @@ impl Flight {
             (_, Some(line)) => self.lines.open(&endpoint, &line),
             (_, None) => {}
         }
-        self.firsts.push(job);
+        self.queue_first(job, now);
         true
     }
 
@@ -253,7 +205,9 @@ impl Flight {
                 self.owed.insert(key);
                 let job = body.job(due.target);
                 let (attempts, early, line) = (due.attempts, due.early, due.line);
-                self.retries.push(Job { attempts, early, line, is_retry: true, ..job });
+                let proven = self.endpoints.is_proven(&job.key.endpoint);
+                let job = Job { attempts, early, line, is_retry: true, ..job };
+                self.retries.push(&mut self.rooms, job, proven, now);
             }
             (EndpointStatus::Waiting, _) => self.waits(key, waiting(DeliveryState::Parked)),
             (EndpointStatus::Deleted, _) => self.row_goes(key),
@@ -275,7 +229,7 @@ impl Flight {
         let had_row = self.owed.remove(&job.key);
         if landing.holds_bucket {
             if delivered {
-                self.delivered(job, had_row);
+                self.delivered(job, had_row, landing.at);
             } else if !job.early {
                 let delay = self.schedule.delay_after(attempts, landing.jitter);
                 let delay = delay.map(|delay| retry::at_least(delay, retry_after));
@@ -293,20 +247,23 @@ impl Flight {
     fn landed(&mut self, job: &Job, report: &Report, now: Instant) -> Change {
         let (account, endpoint) = (job.key.event.account, &job.key.endpoint);
         let in_flight = self.firsts.sent(endpoint) + self.retries.sent(endpoint);
-        if job.is_retry {
-            self.retries.landed(job);
-        } else {
-            self.firsts.landed(job);
-        }
-        // Both kinds share the endpoint's window.
-        self.firsts.wake(endpoint);
-        self.retries.wake(endpoint);
-        if report.error.is_none() {
+        let lanes = if job.is_retry { &mut self.retries } else { &mut self.firsts };
+        lanes.landed(&mut self.rooms, job);
+        let change = if report.error.is_none() {
             self.endpoints.succeeded(account, endpoint, in_flight, now)
         } else {
-            let failure = Failure { overload: report.is_overload(), retry_after: report.retry_after };
+            let (overload, answered) = (report.is_overload(), report.status.is_some());
+            let failure = Failure { overload, answered, retry_after: report.retry_after };
             self.endpoints.failed(account, endpoint, failure, now)
+        };
+        // Both kinds share the endpoint's window, and what is known of it.
+        let proven = self.endpoints.is_proven(endpoint);
+        for lanes in [&mut self.firsts, &mut self.retries] {
+            lanes.prove(&mut self.rooms, endpoint, proven);
+            lanes.wake(&mut self.rooms, endpoint);
+            lanes.wake_host(&mut self.rooms, job);
         }
+        change
     }
 
     /// A delivery with a row is over, so the row goes.
@@ -315,7 +272,7 @@ impl Flight {
         self.settlement.delivered(key);
     }
 
-    fn delivered(&mut self, job: &Job, had_row: bool) {
+    fn delivered(&mut self, job: &Job, had_row: bool, now: Instant) {
         if had_row {
             self.row_goes(job.key.clone());
         }
@@ -327,7 +284,7 @@ impl Flight {
             if !job.is_retry
                 && let Some(next) = self.lines.advance(&job.key.endpoint, line)
             {
-                self.firsts.push(next);
+                self.queue_first(next, now);
             }
         }
     }

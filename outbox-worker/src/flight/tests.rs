@@ -78,7 +78,7 @@ fn answered(error: Option<&'static str>) -> Report {
 }
 
 fn flight() -> Flight {
-    Flight::new(RetrySchedule::default(), 4, TIMEOUT)
+    Flight::new(RetrySchedule::default(), Rooms::new(64, 64), 4, TIMEOUT)
 }
 
 fn landing(holds_bucket: bool, at: Instant) -> Landing {
@@ -87,12 +87,12 @@ fn landing(holds_bucket: bool, at: Instant) -> Landing {
 
 /// The next first attempt to send.
 fn first(flight: &mut Flight) -> Option<Job> {
-    flight.next_job(false, Instant::now())
+    flight.next_first(Instant::now())
 }
 
 /// The next retry to send, when there is no first attempt to send.
 fn retry(flight: &mut Flight) -> Option<Job> {
-    flight.next_job(true, Instant::now()).filter(|job| job.is_retry)
+    flight.next_job(Instant::now()).filter(|job| job.is_retry)
 }
 
 /// What has been decided is taken as written.
@@ -151,7 +151,7 @@ async fn of_a_bucket_that_was_let_go_only_the_attempt_is_recorded() {
 
 /// The positions of what may go now.
 fn positions(flight: &mut Flight) -> Vec<i64> {
-    std::iter::from_fn(|| flight.next_job(true, Instant::now())).map(|job| job.key.event.position).collect()
+    std::iter::from_fn(|| flight.next_job(Instant::now())).map(|job| job.key.event.position).collect()
 }
 
 #[tokio::test]
@@ -249,7 +249,7 @@ async fn nothing_is_sent_unsigned() {
     let mut second = due(2, "a");
     second.target.secrets = Arc::default();
     flight.admit_due(second, ReadFor::Schedule, now);
-    assert!(flight.next_job(true, now).is_none());
+    assert!(flight.next_job(now).is_none());
     assert_eq!(flight.settlement.deliveries().count(), 2, "both wait in rows");
 }
 

@@ -6,6 +6,7 @@
 //! it now and again, at an eighth of the time that it has been away, and everything else waits without being attempted.
 //! When a probe succeeds, all that it is owed goes out in the order of the log, due or not.
 
+mod asked;
 mod counts;
 
 use std::collections::HashMap;
@@ -14,10 +15,15 @@ use std::time::Duration;
 use calmony_pay::outbox::{EndpointKey, Target};
 use tokio::time::Instant;
 
+pub(crate) use asked::{Asking, Change, Failure, Gate, Kind, Route};
 pub(crate) use counts::BreakerCounts;
 
-/// How many requests to an endpoint that nothing is known of may be in flight.
+/// The requests in flight to an endpoint that hasn't answered yet, or no longer answers.
+const WINDOW_UNPROVEN: usize = 2;
+/// The requests in flight to an endpoint that has just answered for the first time.
 const WINDOW_FIRST: usize = 8;
+/// So many failures in a row without an answer make an endpoint one that no longer answers.
+const UNANSWERED: u32 = 2;
 /// So many failures in a row open the breaker …
 const FAILURES: u32 = 5;
 /// … when the first of them is so long ago, or when they are so many.
@@ -29,63 +35,6 @@ const PROBE_EVERY: (Duration, Duration) = (Duration::from_secs(1), Duration::fro
 const REMEMBERED: Duration = Duration::from_mins(10);
 /// A rate limit lets through at once what has been saved up in so long.
 const BURST: Duration = Duration::from_millis(100);
-
-/// Whether a request may go now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Gate {
-    /// It may.
-    Open,
-    /// Not before another one has landed.
-    Full,
-    /// Not before then.
-    Until(Instant),
-}
-
-/// A request that asks whether it may go, and what is in flight to its endpoint.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Asking {
-    pub(crate) kind: Kind,
-    pub(crate) firsts: usize,
-    pub(crate) retries: usize,
-}
-
-/// Whether it is a first attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// It is; retries may wait, too.
-    First { retries_wait: bool },
-    /// It is not.
-    Retry,
-}
-
-/// How a request was not taken.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Failure {
-    /// Sending less may help.
-    pub(crate) overload: bool,
-    /// The receiver asks to be left alone for so long.
-    pub(crate) retry_after: Option<Duration>,
-}
-
-/// Where a new event's delivery goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Route {
-    /// To the endpoint.
-    Send,
-    /// Into a row: the breaker is open.
-    Wait,
-}
-
-/// What an outcome has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
-    /// Nothing.
-    None,
-    /// The breaker has opened.
-    Broken,
-    /// The endpoint is back.
-    Back,
-}
 
 #[derive(Debug, Clone, Copy)]
 enum Breaker {
@@ -104,6 +53,8 @@ struct Health {
     /// How often the endpoint had been changed when a delivery last came.
     version: i64,
     window: usize,
+    /// It answers.
+    proven: bool,
     failures: u32,
     first_failure: Instant,
     breaker: Breaker,
@@ -137,6 +88,7 @@ impl Health {
             account,
             version: 0,
             window: WINDOW_FIRST.min(share),
+            proven: false,
             failures: 0,
             first_failure: now,
             breaker: Breaker::Closed,
@@ -242,7 +194,7 @@ impl Endpoints {
     /// Whether another request may go to an endpoint. Retries get at most half of its window, and a quarter where they wait.
     pub(crate) fn gate(&mut self, endpoint: &str, asking: &Asking, now: Instant) -> Gate {
         let Some(health) = self.known.get_mut(endpoint) else { return Gate::Open };
-        let window = health.window;
+        let window = if health.proven { health.window } else { health.window.min(WINDOW_UNPROVEN) };
         let reserved = match asking.kind {
             Kind::First { retries_wait: true } if window > 1 => {
                 window.div_ceil(4).saturating_sub(asking.retries)
@@ -264,6 +216,7 @@ impl Endpoints {
         let share = self.share;
         let health = self.health(account, endpoint, now);
         health.failures = 0;
+        health.proven = true;
         health.succeeded = true;
         if in_flight * 2 >= health.window {
             health.window = (health.window + 1).min(share);
@@ -278,13 +231,14 @@ impl Endpoints {
 
     /// A request was not taken.
     pub(crate) fn failed(&mut self, account: i64, endpoint: &str, failure: Failure, now: Instant) -> Change {
-        let Failure { overload, retry_after } = failure;
+        let Failure { overload, answered, retry_after } = failure;
         let health = self.health(account, endpoint, now);
         health.failed = true;
         if health.failures == 0 {
             health.first_failure = now;
         }
         health.failures = health.failures.saturating_add(1);
+        health.proven = answered || health.proven && health.failures < UNANSWERED;
         if overload {
             health.window = (health.window / 2).max(1);
         }
@@ -300,6 +254,11 @@ impl Endpoints {
             // One of those that were in flight when it opened.
             Breaker::Open { .. } | Breaker::Closed => Change::None,
         }
+    }
+
+    /// Whether that endpoint answers.
+    pub(crate) fn is_proven(&self, endpoint: &str) -> bool {
+        self.known.get(endpoint).is_some_and(|health| health.proven)
     }
 
     /// Whether nothing is to be read for that endpoint by the schedule.

@@ -3,8 +3,8 @@
 use super::*;
 use std::sync::Arc;
 
-const ERROR: Failure = Failure { overload: false, retry_after: None };
-const OVERLOAD: Failure = Failure { overload: true, retry_after: None };
+const ERROR: Failure = Failure { overload: false, answered: true, retry_after: None };
+const OVERLOAD: Failure = Failure { overload: true, answered: true, retry_after: None };
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 fn target(rate_limit: Option<u32>, version: i64) -> Target {
@@ -83,7 +83,7 @@ async fn a_receiver_that_asks_for_time_is_not_probed_before() {
     let now = Instant::now();
     let (mut endpoints, last) = broken(now);
     assert!(endpoints.next_probe(last + seconds(1)).is_some());
-    endpoints.failed(1, "e", Failure { overload: true, retry_after: Some(seconds(120)) }, last + seconds(1));
+    endpoints.failed(1, "e", Failure { retry_after: Some(seconds(120)), ..OVERLOAD }, last + seconds(1));
     assert_eq!(endpoints.next_probe(last + seconds(120)), None);
     assert!(endpoints.next_probe(last + seconds(121)).is_some());
 }
@@ -105,7 +105,10 @@ async fn the_window_grows_while_it_is_used_and_halves_under_overload() {
     let now = Instant::now();
     let mut endpoints = Endpoints::new(16, TIMEOUT);
     endpoints.seen(1, &target(None, 1), 1, now);
-    assert_eq!(endpoints.gate("e", &first(7), now), Gate::Open);
+    assert_eq!(endpoints.gate("e", &first(1), now), Gate::Open);
+    assert_eq!(endpoints.gate("e", &first(2), now), Gate::Full, "nothing is known of it");
+    endpoints.failed(1, "e", ERROR, now);
+    assert_eq!(endpoints.gate("e", &first(7), now), Gate::Open, "it answers, whatever it says");
     assert_eq!(endpoints.gate("e", &first(8), now), Gate::Full);
     assert_eq!(
         endpoints.gate("e", &Asking { kind: Kind::Retry, firsts: 0, retries: 4 }, now),
@@ -174,6 +177,7 @@ async fn retries_that_wait_have_a_quarter_of_the_window() {
     let now = Instant::now();
     let mut endpoints = Endpoints::new(64, TIMEOUT);
     endpoints.seen(1, &target(None, 1), 1, now);
+    endpoints.failed(1, "e", ERROR, now);
     let mut gate = |kind, firsts, retries| endpoints.gate("e", &Asking { kind, firsts, retries }, now);
     let first = Kind::First { retries_wait: true };
     assert_eq!((gate(first, 5, 0), gate(first, 6, 0)), (Gate::Open, Gate::Full));
@@ -196,4 +200,24 @@ async fn probes_go_round_so_that_one_event_that_is_refused_is_not_the_only_judge
     endpoints.nothing_to_probe_with("e", at);
     assert!(!endpoints.is_held("e"), "nothing waits for it at all");
     assert_eq!(endpoints.failed(1, "e", ERROR, at), Change::Broken);
+}
+
+#[tokio::test]
+async fn who_answers_no_more_is_on_probation_until_it_does() {
+    const SILENCE: Failure = Failure { overload: true, answered: false, retry_after: None };
+    let now = Instant::now();
+    let mut endpoints = Endpoints::new(64, TIMEOUT);
+    for _ in 0..100 {
+        endpoints.succeeded(1, "e", 64, now);
+    }
+    endpoints.failed(1, "e", SILENCE, now);
+    assert!(endpoints.is_proven("e"), "one of many may be lost");
+    endpoints.failed(1, "e", SILENCE, now);
+    assert!(!endpoints.is_proven("e"));
+    assert_eq!(
+        (endpoints.gate("e", &first(1), now), endpoints.gate("e", &first(2), now)),
+        (Gate::Open, Gate::Full)
+    );
+    endpoints.succeeded(1, "e", 1, now);
+    assert_eq!(endpoints.gate("e", &first(2), now), Gate::Open);
 }

@@ -60,7 +60,7 @@ pub(super) async fn find(
         let events = session.api.get("/v1/events", &[("request", &wanted)]).await?;
         events.nodes("/data").iter().map(|event| event.text("/id")).collect()
     } else if is_id {
-        let _place = app.load.enter().await.map_err(Failure::of)?;
+        let _place = app.load.enter(session.account).await.map_err(Failure::of)?;
         let found = app.reader.ids_beginning(session.account, &wanted, FOUND_MAX).await;
         found.map_err(|error| Failure::of(error.into()))?
     } else {

@@ -88,7 +88,7 @@ pub(super) fn router(api: Router, app: &App) -> Router {
 /// Reads what is sent, up to a measure and within the time that the API gives.
 async fn bounded(request: Request, next: Next) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
-    let bytes = read_body(body, FORM_MAX).await?;
+    let bytes = read_body(body, FORM_MAX, None).await?;
     Ok(next.run(Request::from_parts(parts, Body::from(bytes))).await)
 }
 

@@ -41,7 +41,7 @@ pub(super) async fn figures(
     session: Session,
     Query(Since { position, seconds }): Query<Since>,
 ) -> Result<Response, Failure> {
-    let _place = app.load.enter().await.map_err(Failure::of)?;
+    let _place = app.load.enter(session.account).await.map_err(Failure::of)?;
     let seconds = seconds.min(PAST_MAX);
     let overview = app.reader.overview(session.account, position, seconds).await;
     let overview = overview.map_err(|error| Failure::of(error.into()))?;

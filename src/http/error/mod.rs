@@ -42,8 +42,8 @@ pub(super) enum ApiError {
     TooManyRequests,
     /// More requests at once than this process takes on.
     Overloaded,
-    /// So many follow the log at this process.
-    TooManyStreams,
+    /// More of these at once than an account may have.
+    TooManyAtOnce(&'static str),
     /// What is searched lags behind the log.
     SearchBehind,
     /// Others kept changing the object.
@@ -92,6 +92,7 @@ impl From<DatabaseError> for ApiError {
                 warn_sometimes(&reason);
                 Self::Unavailable
             }
+            DatabaseError::TooManyReads => Self::TooManyAtOnce("reads that go through much of the log"),
             DatabaseError::Refused(reason) | DatabaseError::Duplicate { said: reason, .. } => {
                 tracing::error!(reason, "the database refused a statement");
                 Self::Internal
@@ -234,10 +235,11 @@ impl From<ApiError> for Sent {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "More is asked at this moment than can be done. Nothing was done; try again in a moment.",
             ),
-            ApiError::TooManyStreams => {
-                Self::invalid(StatusCode::TOO_MANY_REQUESTS, "Too many streams are open. Try again in a moment.")
-                    .with(ErrorCode::RateLimit, None)
-            }
+            ApiError::TooManyAtOnce(what) => Self::invalid(
+                StatusCode::TOO_MANY_REQUESTS,
+                format!("Too many {what} of this account at once. Nothing was done; try again in a moment."),
+            )
+            .with(ErrorCode::RateLimit, None),
             ApiError::Conflict => Self::invalid(
                 StatusCode::CONFLICT,
                 "This object was being changed by other requests all the time. Nothing was changed; try again.",

@@ -49,7 +49,7 @@ fn samples() -> Vec<ApiError> {
         ApiError::KeyReused { same_path: true },
         ApiError::KeyReused { same_path: false },
         ApiError::TooManyRequests,
-        ApiError::TooManyStreams,
+        ApiError::TooManyAtOnce("streams"),
         ApiError::Overloaded,
         ApiError::SearchBehind,
         ApiError::Conflict,
@@ -102,7 +102,7 @@ fn error_is_here(error: &ApiError) {
         | ApiError::KeyInUse
         | ApiError::KeyReused { .. }
         | ApiError::TooManyRequests
-        | ApiError::TooManyStreams
+        | ApiError::TooManyAtOnce(_)
         | ApiError::Overloaded
         | ApiError::SearchBehind
         | ApiError::Conflict

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::body::HttpBody as _;
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
 use axum::middleware::Next;
@@ -20,8 +20,11 @@ use axum::response::Response;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
+use super::App;
 use super::error::ApiError;
+use super::load::Arriving;
 use crate::domain::{ParameterError, Problem};
+use crate::read::keys::Account;
 
 /// The most bytes of a body.
 const BODY_MAX: usize = 1024 * 1024;
@@ -67,10 +70,16 @@ pub(super) struct Params<T>(pub T);
 pub(super) struct NoParams {}
 
 /// Reads the parameters of a request, for whoever comes after.
-pub(super) async fn read(request: Request, next: Next) -> Result<Response, ApiError> {
+pub(super) async fn read(State(app): State<App>, request: Request, next: Next) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
     check_coding(&parts)?;
-    let body = read_body(body, BODY_MAX).await?;
+    let body = match parts.extensions.get::<Account>() {
+        Some(account) if !body.is_end_stream() => {
+            let arriving = app.load.arriving(account.id)?;
+            read_body(body, BODY_MAX, Some(arriving)).await?
+        }
+        _ => read_body(body, BODY_MAX, None).await?,
+    };
     let mut tree = form::parse(parts.uri.query().unwrap_or_default().as_bytes())?;
     merge(&mut tree, parse_body(&parts, &body)?)?;
     parts.extensions.insert(tree);
@@ -104,20 +113,37 @@ async fn linger(body: axum::body::Body) {
     let _ = tokio::time::timeout(LINGER_TIMEOUT, dropped).await;
 }
 
-/// Reads a body of so many bytes at the most, within [`BODY_TIMEOUT`].
-pub(super) async fn read_body(body: axum::body::Body, most: usize) -> Result<Bytes, ApiError> {
+/// Reads a body of so many bytes at the most, within [`BODY_TIMEOUT`]. Until it is there, its bytes are counted.
+pub(super) async fn read_body(
+    body: axum::body::Body,
+    most: usize,
+    mut arriving: Option<Arriving>,
+) -> Result<Bytes, ApiError> {
     // A length that is too much is known before anything has come.
     if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > most {
         linger(body).await;
         return Err(ApiError::BodyTooLarge);
     }
-    let collected = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, most).collect());
-    match collected.await {
-        Err(_) => Err(ApiError::BodyTimeout),
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge),
-        Ok(Err(_)) => Err(ApiError::MalformedBody("the body ended before it was complete".to_owned())),
-    }
+    let mut body = Limited::new(body, most);
+    let collected = tokio::time::timeout(BODY_TIMEOUT, async {
+        let mut bytes = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| {
+                if error.is::<LengthLimitError>() {
+                    return ApiError::BodyTooLarge;
+                }
+                ApiError::MalformedBody("the body ended before it was complete".to_owned())
+            })?;
+            if let Ok(data) = frame.into_data() {
+                if let Some(arriving) = &mut arriving {
+                    arriving.came(data.len())?;
+                }
+                bytes.extend_from_slice(&data);
+            }
+        }
+        Ok(Bytes::from(bytes))
+    });
+    collected.await.unwrap_or(Err(ApiError::BodyTimeout))
 }
 
 fn parse_body(parts: &Parts, body: &[u8]) -> Result<Tree, ApiError> {

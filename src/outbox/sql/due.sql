@@ -1,6 +1,7 @@
 -- Deliveries that are due in a worker's buckets, with what is needed to send them: endpoint by endpoint along the index and
--- a few of each, so that a million of one stand in nobody's way; in random order, so that nobody is always the last. By PostgreSQL's clock, so that all workers agree.
--- $1 own buckets, $2 rows, $3 endpoints to pass over, $4 rows of one endpoint.
+-- a few of each, so that a million of one stand in nobody's way; an endpoint of each account before the second of any, in
+-- random order, so that nobody is always the last. By PostgreSQL's clock, so that all workers agree.
+-- $1 own buckets, $2 rows, $3 endpoints and $5 accounts to pass over, $4 rows of one endpoint.
 -- Indexes: delivery_due, delivery_is_owed_once, event_positions_are_unique, endpoint_ids_are_unique.
 with recursive owing as (
     (select account, endpoint
@@ -19,7 +20,10 @@ with recursive owing as (
             limit 1) next
 ), due as materialized (
     select d.account, d.position, d.endpoint, d.due_at
-      from (select account, endpoint from owing where endpoint <> all ($3::text[]) order by random()) o
+      from (select account, endpoint
+              from owing
+             where endpoint <> all ($3::text[]) and account <> all ($5::bigint[])
+             order by row_number() over (partition by account order by random()), random()) o
      cross join lateral (
            select account, position, endpoint, due_at
              from calmony.delivery

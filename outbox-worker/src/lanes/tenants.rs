@@ -1,0 +1,111 @@
+//! What waits in memory, by account. An account whose jobs wait for long is slow: it keeps few of them here, so that the outbox is
+//! read on for the others.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// An account is slow from a wait of so long on …
+const SLOW: Duration = Duration::from_millis(250);
+/// … until none of its jobs has waited for so long.
+const QUICK: Duration = Duration::from_millis(50);
+/// The most jobs of a slow account, and the fewest that each may have.
+const SLOW_QUEUE: (usize, usize) = (64, 4);
+/// A slow account has this part of what is free of the queue.
+const PART: usize = 8;
+/// The most jobs in memory.
+pub(crate) const QUEUED_MAX: usize = 2_048;
+
+/// Jobs that wait.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Waiting {
+    pub(super) queued: usize,
+    /// Those of them that wait for their endpoint.
+    pub(super) blocked: usize,
+}
+
+#[derive(Debug, Default)]
+struct Tenant {
+    waiting: Waiting,
+    is_slow: bool,
+}
+
+impl Tenant {
+    const fn runnable(&self) -> usize {
+        if self.is_slow { 0 } else { self.waiting.queued.saturating_sub(self.waiting.blocked) }
+    }
+}
+
+/// All accounts that have something queued.
+#[derive(Debug, Default)]
+pub(super) struct Tenants {
+    accounts: HashMap<i64, Tenant>,
+    queued: usize,
+    runnable: usize,
+}
+
+impl Tenants {
+    pub(super) const fn queued(&self) -> usize {
+        self.queued
+    }
+
+    pub(super) const fn runnable(&self) -> usize {
+        self.runnable
+    }
+
+    /// The jobs that a slow account may have queued now.
+    fn share(&self) -> usize {
+        let (most, fewest) = SLOW_QUEUE;
+        (QUEUED_MAX.saturating_sub(self.queued) / PART).clamp(fewest, most)
+    }
+
+    pub(super) fn is_full(&self, account: i64) -> bool {
+        let share = self.share();
+        self.accounts.get(&account).is_some_and(|tenant| tenant.is_slow && tenant.waiting.queued >= share)
+    }
+
+    pub(super) fn full(&self) -> Vec<i64> {
+        self.accounts.keys().copied().filter(|account| self.is_full(*account)).collect()
+    }
+
+    /// Changes an account and keeps count.
+    fn change(&mut self, account: i64, change: impl FnOnce(&mut Tenant)) {
+        let tenant = self.accounts.entry(account).or_default();
+        let (queued, runnable) = (tenant.waiting.queued, tenant.runnable());
+        change(tenant);
+        self.queued = (self.queued + tenant.waiting.queued).saturating_sub(queued);
+        self.runnable = (self.runnable + tenant.runnable()).saturating_sub(runnable);
+        if tenant.waiting.queued == 0 && !tenant.is_slow {
+            self.accounts.remove(&account);
+        }
+    }
+
+    /// Of one endpoint of the account other jobs wait than before.
+    pub(super) fn changed(&mut self, account: i64, before: Waiting, after: Waiting) {
+        if before == after {
+            return;
+        }
+        self.change(account, |tenant| {
+            let Waiting { queued, blocked } = &mut tenant.waiting;
+            *queued = (*queued + after.queued).saturating_sub(before.queued);
+            *blocked = (*blocked + after.blocked).saturating_sub(before.blocked);
+        });
+    }
+
+    /// Finds who is slow, by the first jobs of all endpoints.
+    pub(super) fn judge(&mut self, heads: impl Iterator<Item = (i64, Instant)>, now: Instant) {
+        let mut longest: HashMap<i64, Duration> = HashMap::new();
+        for (account, since) in heads {
+            let waits = longest.entry(account).or_default();
+            *waits = (*waits).max(now.saturating_duration_since(since));
+        }
+        let accounts: Vec<i64> = self.accounts.keys().copied().collect();
+        for account in accounts {
+            let waits = longest.get(&account).copied().unwrap_or_default();
+            self.change(account, |tenant| {
+                tenant.is_slow = waits >= SLOW || tenant.is_slow && waits >= QUICK;
+            });
+        }
+    }
+}

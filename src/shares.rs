@@ -1,0 +1,240 @@
+//! Places that callers share, so that nobody's trouble is anybody else's.
+//!
+//! A caller may hold as many places as a multiple of the free ones (the dynamic threshold of switches that share a buffer:
+//! Choudhury and Hahne, 1998). One caller alone gets a fixed part of all, several get equal parts, and whoever comes finds a
+//! place however many the others want.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+/// Places of one kind, shared by callers of type `K`: accounts, or addresses.
+#[derive(Debug)]
+pub struct Shares<K: Eq + Hash + Clone>(Arc<Parts<K>>);
+
+#[derive(Debug)]
+struct Parts<K> {
+    max: usize,
+    factor: usize,
+    held: Mutex<Held<K>>,
+    freed: Notify,
+}
+
+#[derive(Debug)]
+struct Held<K> {
+    all: usize,
+    by: HashMap<K, usize>,
+}
+
+/// Why there is no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// The caller holds its share.
+    Share,
+    /// All places are held.
+    All,
+}
+
+/// Places of one caller, until they are dropped.
+#[derive(Debug)]
+pub struct Place<K: Eq + Hash + Clone> {
+    shares: Shares<K>,
+    key: K,
+    count: usize,
+}
+
+impl<K: Eq + Hash + Clone> Clone for Shares<K> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<K: Eq + Hash + Clone> Shares<K> {
+    /// So many places. A caller may hold `factor` times the free ones: alone, with 1 a half, with 3 three quarters.
+    #[must_use]
+    pub fn new(max: usize, factor: usize) -> Self {
+        let held = Mutex::new(Held { all: 0, by: HashMap::new() });
+        Self(Arc::new(Parts { max, factor, held, freed: Notify::new() }))
+    }
+
+    /// Takes so many places, if they are there now.
+    ///
+    /// # Errors
+    /// Says whether the caller's share or the whole is full.
+    pub fn try_enter(&self, key: &K, count: usize) -> Result<Place<K>, Full> {
+        let Parts { max, factor, .. } = *self.0;
+        let mut held = self.held();
+        let own = held.by.get(key).copied().unwrap_or_default();
+        let free = max.saturating_sub(held.all);
+        if own + count > free.saturating_mul(factor) || count > free {
+            return Err(if free < count { Full::All } else { Full::Share });
+        }
+        held.all += count;
+        held.by.insert(key.clone(), own + count);
+        Ok(Place { shares: self.clone(), key: key.clone(), count })
+    }
+
+    /// The same; waits for so long at the most, and only while others leave: for `still` without a place that is freed.
+    ///
+    /// # Errors
+    /// Says whether the caller's share or the whole was full until the end.
+    pub async fn enter(
+        &self,
+        key: &K,
+        count: usize,
+        patience: Duration,
+        still: Duration,
+    ) -> Result<Place<K>, Full> {
+        let end = Instant::now() + patience;
+        loop {
+            let deadline = end.min(Instant::now() + still);
+            let freed = self.0.freed.notified();
+            tokio::pin!(freed);
+            // From here on nothing that is freed is missed.
+            freed.as_mut().enable();
+            let full = match self.try_enter(key, count) {
+                Ok(place) => return Ok(place),
+                Err(full) => full,
+            };
+            if timeout_at(deadline, freed).await.is_err() {
+                return Err(full);
+            }
+        }
+    }
+
+    /// The places that are held by all.
+    #[must_use]
+    pub fn held_by_all(&self) -> usize {
+        self.held().all
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held<K>> {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Eq + Hash + Clone> Place<K> {
+    /// Takes so many more, if they are there now.
+    ///
+    /// # Errors
+    /// Says whether the caller's share or the whole is full. The place stays as it was.
+    pub fn grow(&mut self, count: usize) -> Result<(), Full> {
+        let mut more = self.shares.try_enter(&self.key, count)?;
+        self.count += std::mem::take(&mut more.count);
+        Ok(())
+    }
+
+    /// Holds so many from now on, whatever the others hold: what is there already can't be refused.
+    pub fn resize(&mut self, count: usize) {
+        let mut held = self.shares.held();
+        held.all = (held.all + count).saturating_sub(self.count);
+        let own = held.by.entry(self.key.clone()).or_default();
+        *own = (*own + count).saturating_sub(self.count);
+        drop(held);
+        self.count = count;
+        self.shares.0.freed.notify_waiters();
+    }
+}
+
+impl<K: Eq + Hash + Clone> Drop for Place<K> {
+    fn drop(&mut self) {
+        if self.count == 0 {
+            return;
+        }
+        let mut held = self.shares.held();
+        held.all = held.all.saturating_sub(self.count);
+        let own = held.by.get(&self.key).copied().unwrap_or_default().saturating_sub(self.count);
+        if own == 0 {
+            held.by.remove(&self.key);
+        } else {
+            held.by.insert(self.key.clone(), own);
+        }
+        drop(held);
+        self.shares.0.freed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Takes single places in turn until nobody gets another.
+    fn fill(shares: &Shares<u8>, keys: &[u8]) -> Vec<Vec<Place<u8>>> {
+        let mut held: Vec<Vec<Place<u8>>> = keys.iter().map(|_| Vec::new()).collect();
+        loop {
+            let before: usize = held.iter().map(Vec::len).sum();
+            for (places, key) in held.iter_mut().zip(keys) {
+                places.extend(shares.try_enter(key, 1));
+            }
+            if held.iter().map(Vec::len).sum::<usize>() == before {
+                return held;
+            }
+        }
+    }
+
+    fn counts(held: &[Vec<Place<u8>>]) -> Vec<usize> {
+        held.iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn one_alone_gets_its_part_and_several_get_equal_ones() {
+        let shares = Shares::new(256, 3);
+        let one = fill(&shares, &[1]);
+        assert_eq!(counts(&one), [192]);
+        assert_eq!(shares.try_enter(&1, 1).unwrap_err(), Full::Share);
+        drop(one);
+        assert_eq!(shares.held_by_all(), 0);
+        assert_eq!(counts(&fill(&Shares::new(4, 1), &[1, 2])), [2, 1], "two of four, and one is left");
+        let many = counts(&fill(&Shares::new(256, 1), &[1, 2, 3]));
+        assert_eq!(many, [64, 64, 64]);
+    }
+
+    #[test]
+    fn who_wants_more_than_there_is_is_told_so() {
+        let shares = Shares::new(10, 1);
+        assert_eq!(shares.try_enter(&1, 11).unwrap_err(), Full::All);
+        assert_eq!(shares.try_enter(&1, 8).map(|place| place.count), Ok(8), "nobody else is there");
+        let mut place = shares.try_enter(&1, 4).expect("four");
+        assert_eq!(place.grow(3), Err(Full::Share));
+        assert_eq!((place.grow(1), shares.held_by_all()), (Ok(()), 5));
+    }
+
+    #[tokio::test]
+    async fn who_waits_gets_what_is_freed() {
+        let shares = Shares::new(2, 1);
+        let place = shares.try_enter(&1, 1).expect("one");
+        let (long, none) = (Duration::from_secs(20), Duration::ZERO);
+        assert_eq!(shares.enter(&1, 1, none, long).await.unwrap_err(), Full::Share);
+        assert_eq!(shares.enter(&1, 1, long, none).await.unwrap_err(), Full::Share);
+        let waiting = tokio::spawn({
+            let shares = shares.clone();
+            async move { shares.enter(&1, 1, long, long).await.is_ok() }
+        });
+        tokio::task::yield_now().await;
+        drop(place);
+        assert!(waiting.await.expect("no panic"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_newcomer_finds_a_place_beside_however_many(
+            max in 8_usize..400, factor in 1_usize..4, callers in 1_u8..6,
+        ) {
+            prop_assume!(max > usize::from(callers) * factor);
+            let shares = Shares::new(max, factor);
+            let keys: Vec<u8> = (0..callers).collect();
+            let held = fill(&shares, &keys);
+            let counts = counts(&held);
+            prop_assert!(shares.try_enter(&u8::MAX, 1).is_ok());
+            prop_assert!(counts.iter().max().zip(counts.iter().min()).is_some_and(|(most, least)| most - least <= 1));
+            drop(held);
+            prop_assert_eq!(shares.held_by_all(), 0);
+        }
+    }
+}
