@@ -49,6 +49,7 @@ fn samples() -> Vec<ApiError> {
         ApiError::KeyReused { same_path: true },
         ApiError::KeyReused { same_path: false },
         ApiError::TooManyRequests,
+        ApiError::StoresTooMuch,
         ApiError::TooManyStreams,
         ApiError::Overloaded,
         ApiError::SearchBehind,
@@ -102,6 +103,7 @@ fn error_is_here(error: &ApiError) {
         | ApiError::KeyInUse
         | ApiError::KeyReused { .. }
         | ApiError::TooManyRequests
+        | ApiError::StoresTooMuch
         | ApiError::TooManyStreams
         | ApiError::Overloaded
         | ApiError::SearchBehind
