@@ -32,7 +32,7 @@ pub(super) struct ServeOptions {
     /// Requests a second of each API key, or `off`
     #[arg(long, env = "CALMONY_RATE_LIMIT", default_value = "1000", value_name = "RATE")]
     rate_limit: RateLimit,
-    /// Bytes a second that each account may have stored, of events and answers, or `off`; 16 times as many at once
+    /// Bytes a second of events and answers that each account may have stored, or `off`; 16 times that at once
     #[arg(long, env = "CALMONY_BYTES_LIMIT", default_value = "4194304", value_name = "BYTES")]
     bytes_limit: GrowthLimit,
     /// Requests that are taken on at the same time; more are refused at once

@@ -1,8 +1,8 @@
 //! `expand[]`: ids in an answer become the objects they name.
 //!
-//! What can be expanded follows from a route's answers, so that a wrong path is refused before anything is done. What is put
-//! into the entries of a list is bounded like a page: the list ends before the entry that would be too much, or is refused
-//! where it has no pages.
+//! What can be expanded follows from a route's answers, so that a wrong path is refused before anything is
+//! done. What is put into the entries of a list is bounded like a page: the list ends before the entry that
+//! would be too much, or is refused where it has no pages.
 
 use std::collections::{HashMap, HashSet};
 
@@ -119,8 +119,8 @@ struct Pages {
 /// Objects to put into an answer, as JSON; none for those that are past the bytes of a page.
 type Known = HashMap<String, Option<String>>;
 
-/// The answer with objects in the places of ids. Each object is loaded once, and each kind by one query. While they are waited
-/// for, nothing is held but the answer as it was.
+/// The answer with objects in the places of ids. Each object is loaded once, and each kind by one query.
+/// While they are waited for, nothing is held but the answer as it was.
 async fn expanded(
     app: &App,
     account: Account,
@@ -145,7 +145,8 @@ async fn expanded(
     Ok(answer.to_string())
 }
 
-/// The ids in these places: those of each entry of a list, in the order in which a page is filled; or those of the one object.
+/// The ids in these places: those of each entry of a list, in the order in which a page is filled; or those
+/// of the one object.
 fn wanted(answer: &mut Value, paths: &[Vec<&str>], pages: Option<Pages>) -> Vec<Vec<String>> {
     let is_list = paths.iter().all(|path| path.first() == Some(&"data"));
     let mut entries = if is_list { places(answer, &["data"]) } else { vec![answer] };

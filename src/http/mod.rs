@@ -88,7 +88,8 @@ pub struct Parts {
 }
 
 impl App {
-    /// Opens the log and the reader on one database; each account may have so much stored. `stop` ends those who follow the log.
+    /// Opens the log and the reader on one database; each account may have so much stored. `stop` ends those
+    /// who follow the log.
     pub fn open(
         (databases, growth): (&Databases, GrowthLimit),
         policy: TargetPolicy,

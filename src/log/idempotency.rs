@@ -1,9 +1,9 @@
 //! Idempotency: what was answered to a request with an `Idempotency-Key` is stored in the statement that appends its event.
 //!
-//! So there is no moment at which a change is made and its answer isn't known: a client that retries through a crash gets
-//! the stored answer. Where that is an object as it was after an event, the event has it, and nothing is stored twice. Rules
-//! as Stripe's: a key is for one path and one set of parameters, per account and mode; refusals aren't stored, because nothing
-//! was done.
+//! So there is no moment at which a change is made and its answer isn't known: a client that retries through
+//! a crash gets the stored answer. Where that is an object as it was after an event, the event has it, and
+//! nothing is stored twice. Rules as Stripe's: a key is for one path and one set of parameters, per account
+//! and mode; refusals aren't stored, because nothing was done.
 
 use super::{AppendError, Cause, Log};
 use crate::clock::{self, Timestamp};
@@ -77,8 +77,8 @@ impl Log {
         }))
     }
 
-    /// Stores the answer to a request that changed nothing. Where that is the object as it is, the key refers to the event
-    /// that brought the object to that version: events are kept for ever.
+    /// Stores the answer to a request that changed nothing. Where that is the object as it is, the key refers
+    /// to the event that brought the object to that version: events are kept for ever.
     pub(super) async fn remember(
         &self,
         cause: &Cause,

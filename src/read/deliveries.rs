@@ -13,8 +13,8 @@ use crate::contract::{Event, WebhookEndpoint};
 use crate::database::{DatabaseError, Moment, Parameters};
 use crate::id::Id;
 
-/// How many attempts of a delivery are shown, the last ones: fewer where all that is shown of answers would be more than
-/// [`BYTES_MAX`], of which each delivery has an equal share.
+/// How many attempts of a delivery are shown, the last ones: fewer where all that is shown of answers would
+/// be more than [`BYTES_MAX`], of which each delivery has an equal share.
 pub const ATTEMPTS_SHOWN: i64 = 20;
 
 /// An event and an endpoint that it is or was owed to.

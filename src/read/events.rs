@@ -127,8 +127,8 @@ impl Reader {
         client.query(sql, &parameters).await
     }
 
-    /// The events of these ids, in their order; `None` for those that are past [`BYTES_MAX`]. Those that the account doesn't
-    /// have are left out.
+    /// The events of these ids, in their order; `None` for those that are past [`BYTES_MAX`]. Those that the
+    /// account doesn't have are left out.
     pub async fn events_of_ids(
         &self,
         account: i64,

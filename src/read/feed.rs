@@ -122,8 +122,8 @@ fn count(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
-/// How many events are read at once after a portion of which so many were read and so many fit: large ones aren't looked at in
-/// vain again and again.
+/// How many events are read at once after a portion of which so many were read and so many fit: large ones
+/// aren't looked at in vain again and again.
 fn rows_next(rows: i64, read: i64, fit: i64) -> i64 {
     if fit < read { fit.saturating_mul(2) } else { rows.saturating_mul(2).min(ROWS_MAX) }
 }

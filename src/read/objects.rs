@@ -72,8 +72,8 @@ impl Reader {
         Ok(row.as_ref().map(StoredObject::of))
     }
 
-    /// The objects of these ids, deleted or not, in their order; `None` for those that are past [`BYTES_MAX`]. Those that the
-    /// account doesn't have are left out.
+    /// The objects of these ids, deleted or not, in their order; `None` for those that are past
+    /// [`BYTES_MAX`]. Those that the account doesn't have are left out.
     pub async fn objects_of_ids(
         &self,
         account: i64,

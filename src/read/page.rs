@@ -45,8 +45,8 @@ impl Page {
         matches!(self.direction, Direction::Before(_))
     }
 
-    /// Makes the page of the rows that were read in this page's direction. It ends before the first of them that came without
-    /// its data, because that was past the bytes of a page.
+    /// Makes the page of the rows that were read in this page's direction. It ends before the first of them
+    /// that came without its data, because that was past the bytes of a page.
     pub(super) fn listed<T>(&self, rows: impl ExactSizeIterator<Item = Option<T>>) -> Listed<T> {
         let read = rows.len();
         let mut entries: Vec<T> = rows.take(self.limit).map_while(identity).collect();

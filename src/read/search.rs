@@ -24,7 +24,8 @@ impl Reader {
         query: &Query,
         page: &Page,
     ) -> Result<Listed<StoredObject>, DatabaseError> {
-        // What meets one of several conditions is merged: each gives its newest. Then as many are fetched as a page may have.
+        // What meets one of several conditions is merged: each gives its newest. Then as many are fetched as
+        // a page may have.
         let mut found = BTreeSet::new();
         for condition in query.conditions() {
             found.extend(self.meeting(account, condition, page).await?);

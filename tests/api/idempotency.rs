@@ -133,7 +133,8 @@ async fn an_answer_that_an_event_has_is_not_stored_again() {
     assert_eq!(system.database.number(events).await, 4, "what changes nothing appends nothing");
 }
 
-/// What changes nothing is answered with one state of the object, however many ask under one key while it changes.
+/// What changes nothing is answered with one state of the object, however many ask under one key while it
+/// changes.
 #[tokio::test]
 async fn twins_that_change_nothing_have_one_answer() {
     let system = System::start().await;

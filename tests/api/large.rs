@@ -32,8 +32,8 @@ fn ids(page: &Value, id: &str) -> Vec<String> {
     entries.iter().map(|entry| entry.pointer(id).and_then(Value::as_str).expect("an id").to_owned()).collect()
 }
 
-/// All of a list as the official packages go through it: after the last entry, or before the first. And how many
-/// pages there were.
+/// All of a list as the official packages go through it: after the last entry, or before the first. And how
+/// many pages there were.
 async fn whole(client: &Client, path: &str, id: &str, before: Option<String>) -> (Vec<String>, usize) {
     let (mut all, mut pages, mut cursor) = (Vec::new(), 0, before.clone());
     loop {
