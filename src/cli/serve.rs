@@ -9,6 +9,7 @@ use crate::config::{ApiDatabaseOptions, ParentOptions, SecretKeyOptions, TargetO
 use crate::database::Databases;
 use crate::http::load::{Load, RateLimit};
 use crate::http::{self, App};
+use crate::log::GrowthLimit;
 use crate::stop::stop_token;
 use crate::telemetry::{self, LogOptions};
 use crate::trace;
@@ -31,6 +32,9 @@ pub(super) struct ServeOptions {
     /// Requests a second of each API key, or `off`
     #[arg(long, env = "CALMONY_RATE_LIMIT", default_value = "1000", value_name = "RATE")]
     rate_limit: RateLimit,
+    /// Bytes a second of events and answers that each account may have stored, or `off`; 16 times that at once
+    #[arg(long, env = "CALMONY_BYTES_LIMIT", default_value = "4194304", value_name = "BYTES")]
+    bytes_limit: GrowthLimit,
     /// Requests that are taken on at the same time; more are refused at once
     #[arg(long, env = "CALMONY_REQUESTS_MAX", default_value = "256", value_parser = clap::value_parser!(u16).range(1..))]
     requests_max: u16,
@@ -111,7 +115,8 @@ pub(super) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let stop = stop_token(options.parent)?;
     let keyring = options.secret_key.keyring()?;
     let load = Load::new(options.rate_limit, usize::from(options.requests_max));
-    let app = App::open(&options.databases(), options.target.policy(), keyring, load, stop)?;
+    let databases = (&options.databases(), options.bytes_limit);
+    let app = App::open(databases, options.target.policy(), keyring, load, stop)?;
     // Beside serving: a database that is away now would keep it from listening.
     tokio::spawn(warn_of_unknown_keys(app.clone()));
     let listener = http::listen(options.listen)

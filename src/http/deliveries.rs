@@ -73,7 +73,7 @@ pub(super) async fn of_endpoint(
 fn list(url: &str, listed: &Listed<Delivery>) -> Result<Rendered, ApiError> {
     let shown = |delivery| serde_json::to_string(&Shown::of(delivery));
     let entries = listed.entries.iter().map(shown).collect::<Result<_, _>>()?;
-    render::list(url, &Listed { entries, has_more: listed.has_more })
+    render::list(url, Listed { entries, has_more: listed.has_more })
 }
 
 /// A delivery as it is sent.

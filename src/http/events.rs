@@ -66,7 +66,7 @@ pub(super) async fn list(
     if let Some(request) = &params.request {
         lists::page(params.limit, None, None)?;
         let listed = of_request(&app, &caller, request, &params).await?;
-        return render::list("/v1/events", &listed);
+        return render::list("/v1/events", listed);
     }
     let types = wanted(params.r#type, &params.types)?;
     let page = lists::page(params.limit, params.starting_after, params.ending_before)?;
@@ -80,8 +80,9 @@ pub(super) async fn list(
     };
     let listed = app.reader.events(caller.account.id, caller.account.livemode, &filter, &page).await?;
     let listed = listed.ok_or_else(|| lists::no_such_cursor::<Event>(&page))?;
-    let entries = listed.entries.iter().map(rendered).collect::<Result<_, _>>()?;
-    render::list("/v1/events", &Listed { entries, has_more: listed.has_more })
+    // Each is let go of when it is rendered.
+    let entries = listed.entries.into_iter().map(|event| rendered(&event)).collect::<Result<_, _>>()?;
+    render::list("/v1/events", Listed { entries, has_more: listed.has_more })
 }
 
 /// The event that a call caused.

@@ -1,8 +1,10 @@
 //! `expand[]`: ids in an answer become the objects they name.
 //!
-//! What can be expanded follows from a route's answers, so that a wrong path is refused before anything is done.
+//! What can be expanded follows from a route's answers, so that a wrong path is refused before anything is
+//! done. What is put into the entries of a list is bounded like a page: the list ends before the entry that
+//! would be too much, or is refused where it has no pages.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::Method;
@@ -15,11 +17,12 @@ use super::App;
 use super::error::{ApiError, KeyProblem};
 use super::params::Tree;
 use super::render::{self, Rendered};
-use super::routes::answers_of;
+use super::routes::{answers_of, has_pages};
 use crate::contract::{Event, RESOURCES};
 use crate::domain::{ParameterError, Problem};
 use crate::id::Id;
 use crate::read::keys::Account;
+use crate::read::page::BYTES_MAX;
 
 /// The most paths of one request.
 pub(super) const PATHS_MAX: usize = 20;
@@ -50,6 +53,15 @@ pub(super) fn expandable(component: &str) -> Vec<String> {
     fields.iter().map(|(field, _)| format!("{prefix}{field}")).collect()
 }
 
+/// A list that goes on after its last entry, or before its first one.
+#[derive(Debug, Clone, Copy)]
+struct Pages {
+    goes_forwards: bool,
+}
+
+/// Objects to put into an answer, as JSON; none for those that are past the bytes of a page.
+type Known = HashMap<String, Option<String>>;
+
 /// Takes `expand` from the parameters, and puts objects into the answer.
 pub(super) async fn answers(
     State(app): State<App>,
@@ -70,13 +82,15 @@ pub(super) async fn answers(
     }
     let account = request.extensions().get::<Account>().copied().ok_or(KeyProblem::Missing)?;
     let writes = *request.method() != Method::GET;
+    let goes_forwards = is_given(request.extensions().get::<Tree>(), "ending_before");
+    let pages = has_pages(request.method(), matched.as_str()).then_some(Pages { goes_forwards });
     let response = next.run(request).await;
     if !response.status().is_success() {
         return Ok(response);
     }
     let (parts, body) = response.into_parts();
     let body = body.collect().await.map_err(|_| ApiError::Internal)?.to_bytes();
-    let expanded = match expanded(&app, account, &body, &paths).await {
+    let expanded = match expanded(&app, account, &body, (&paths, pages)).await {
         Ok(expanded) => expanded,
         // It is done; an error would have the client do it again.
         Err(error) if writes => {
@@ -92,48 +106,109 @@ pub(super) async fn answers(
     Ok(response)
 }
 
+/// Whether a parameter is given.
+fn is_given(parameters: Option<&Tree>, name: &str) -> bool {
+    let Some(Tree::Map(given)) = parameters else { return false };
+    given.iter().any(|(known, value)| known == name && *value != Tree::Null)
+}
+
 /// The answer with objects in the places of ids. Each object is loaded once, and each kind by one query.
-async fn expanded(app: &App, account: Account, body: &[u8], paths: &[String]) -> Result<String, ApiError> {
+/// While they are waited for, nothing is held but the answer as it was.
+async fn expanded(
+    app: &App,
+    account: Account,
+    body: &[u8],
+    (paths, pages): (&[String], Option<Pages>),
+) -> Result<String, ApiError> {
+    let paths: Vec<Vec<&str>> = paths.iter().map(|path| path.split('.').collect()).collect();
+    let wanted = wanted(&mut serde_json::from_slice(body)?, &paths, pages);
+    let known = load(app, account, &wanted).await?;
     let mut answer: Value = serde_json::from_slice(body)?;
-    let mut wanted = BTreeSet::new();
-    for path in paths {
-        let names: Vec<&str> = path.split('.').collect();
-        wanted.extend(
-            places(&mut answer, &names).into_iter().filter_map(|place| place.as_str().map(str::to_owned)),
-        );
+    let fit = fitting(&wanted, &known);
+    if fit < wanted.len() {
+        end_early(&mut answer, fit, pages)?;
     }
-    let known = load(app, account, wanted).await?;
-    for path in paths {
-        let names: Vec<&str> = path.split('.').collect();
-        for place in places(&mut answer, &names) {
-            if let Some(object) = place.as_str().and_then(|id| known.get(id)) {
-                *place = object.clone();
+    for path in &paths {
+        for place in places(&mut answer, path) {
+            if let Some(Some(object)) = place.as_str().and_then(|id| known.get(id)) {
+                *place = serde_json::from_str(object)?;
             }
         }
     }
     Ok(answer.to_string())
 }
 
+/// The ids in these places: those of each entry of a list, in the order in which a page is filled; or those
+/// of the one object.
+fn wanted(answer: &mut Value, paths: &[Vec<&str>], pages: Option<Pages>) -> Vec<Vec<String>> {
+    let is_list = paths.iter().all(|path| path.first() == Some(&"data"));
+    let mut entries = if is_list { places(answer, &["data"]) } else { vec![answer] };
+    if pages.is_some_and(|pages| pages.goes_forwards) {
+        entries.reverse();
+    }
+    let ids = |entry: &mut Value| {
+        let mut ids = Vec::new();
+        for path in paths {
+            let found = places(entry, path.get(usize::from(is_list)..).unwrap_or_default());
+            ids.extend(found.into_iter().filter_map(|place| place.as_str().map(str::to_owned)));
+        }
+        ids
+    };
+    entries.into_iter().map(ids).collect()
+}
+
+/// How many entries fit into a page with what is put into them. The first always does.
+fn fitting(wanted: &[Vec<String>], known: &Known) -> usize {
+    let most = usize::try_from(BYTES_MAX).unwrap_or(usize::MAX);
+    let mut bytes = 0_usize;
+    let fit = wanted.iter().take_while(|ids| {
+        let of = |id: &String| match known.get(id) {
+            None => 0,
+            Some(None) => usize::MAX,
+            Some(Some(object)) => object.len(),
+        };
+        bytes = ids.iter().map(of).fold(bytes, usize::saturating_add);
+        bytes <= most
+    });
+    fit.count().max(1)
+}
+
+/// Leaves out the entries of a list that don't fit; refuses where nobody could ask for them.
+fn end_early(answer: &mut Value, fit: usize, pages: Option<Pages>) -> Result<(), ParameterError> {
+    let Some(Pages { goes_forwards }) = pages else {
+        let reason = "the answer would be larger than 1 MiB; retrieve what it names one by one".to_owned();
+        return Err(ParameterError::new("expand", Problem::Malformed(reason)));
+    };
+    if let Some(Value::Array(entries)) = answer.get_mut("data") {
+        // The cursor is next to the last of a page that goes forwards.
+        let first = if goes_forwards { entries.len().saturating_sub(fit) } else { 0 };
+        entries.drain(..first);
+        entries.truncate(fit);
+    }
+    if let Some(has_more) = answer.get_mut("has_more") {
+        *has_more = Value::Bool(true);
+    }
+    Ok(())
+}
+
 /// The objects of these ids. A deleted one is what is left of it.
-async fn load(
-    app: &App,
-    account: Account,
-    ids: BTreeSet<String>,
-) -> Result<HashMap<String, Value>, ApiError> {
-    let (events, objects): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| id.parse::<Id<Event>>().is_ok());
-    let mut known = HashMap::new();
+async fn load(app: &App, account: Account, wanted: &[Vec<String>]) -> Result<Known, ApiError> {
+    let mut seen = HashSet::new();
+    let once = wanted.iter().flatten().filter(|id| seen.insert(*id)).cloned();
+    let (events, objects): (Vec<String>, Vec<String>) = once.partition(|id| id.parse::<Id<Event>>().is_ok());
+    let mut known = Known::new();
     if !events.is_empty() {
-        for event in app.reader.events_of_ids(account.id, account.livemode, &events).await? {
-            let rendered = event.event.render(event.pending_webhooks)?;
-            known.insert(event.event.id.clone(), serde_json::from_str(&rendered)?);
+        for (id, event) in app.reader.events_of_ids(account.id, account.livemode, &events).await? {
+            let rendered = event.map(|event| event.event.render(event.pending_webhooks)).transpose()?;
+            known.insert(id, rendered);
         }
     }
     if !objects.is_empty() {
-        for object in app.reader.objects_of_ids(account.id, &objects).await? {
-            let id = object.id.clone();
+        for (id, object) in app.reader.objects_of_ids(account.id, &objects).await? {
             let resource = RESOURCES.iter().find(|resource| id.split('_').next() == Some(resource.prefix));
             let resource = resource.copied().ok_or(ApiError::Internal)?;
-            known.insert(id, serde_json::from_str(&render::stored(resource, object)?.0)?);
+            let rendered = object.map(|object| render::stored(resource, object)).transpose()?;
+            known.insert(id, rendered.map(|Rendered(object)| object));
         }
     }
     Ok(known)
@@ -156,5 +231,43 @@ fn places<'a>(value: &'a mut Value, path: &[&str]) -> Vec<&'a mut Value> {
             fields.get_mut(*name).map(|field| places(field, rest)).unwrap_or_default()
         }
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The entries that are left of three, each with an event of so many bytes, and whether there are more.
+    fn left(bytes: [usize; 3], pages: Option<Pages>) -> Result<(Value, Value), ParameterError> {
+        let mut list =
+            json!({ "data": [{ "event": "a" }, { "event": "b" }, { "event": "c" }], "has_more": false });
+        let wanted = wanted(&mut list, &[vec!["data", "event"]], pages);
+        let known = ["a", "b", "c"].into_iter().zip(bytes);
+        let known =
+            known.map(|(id, bytes)| (id.to_owned(), (bytes > 0).then(|| "x".repeat(bytes)))).collect();
+        let fit = fitting(&wanted, &known);
+        if fit < wanted.len() {
+            end_early(&mut list, fit, pages)?;
+        }
+        let ids: Vec<_> =
+            list["data"].as_array().expect("entries").iter().map(|entry| &entry["event"]).collect();
+        Ok((json!(ids), list["has_more"].clone()))
+    }
+
+    #[test]
+    fn a_list_ends_before_what_would_be_too_much() {
+        let half = 512 * 1024;
+        let older = Some(Pages { goes_forwards: false });
+        let newer = Some(Pages { goes_forwards: true });
+        assert_eq!(left([half, half, 1], older), Ok((json!(["a", "b"]), json!(true))));
+        assert_eq!(left([half, half - 1, 1], older), Ok((json!(["a", "b", "c"]), json!(false))));
+        assert_eq!(left([4 * half, 1, 1], older), Ok((json!(["a"]), json!(true))));
+        assert_eq!(left([1, half, half], newer), Ok((json!(["b", "c"]), json!(true))));
+        assert_eq!(left([1, 1, 0], older), Ok((json!(["a", "b"]), json!(true))), "it wasn't loaded");
+        assert_eq!(left([1, 1, 1], None), Ok((json!(["a", "b", "c"]), json!(false))));
+        assert!(left([half, half, 1], None).is_err());
     }
 }

@@ -92,7 +92,7 @@ pub(super) async fn objects<K: Kind>(
     }
     let listed = app.reader.objects::<K>(caller.account.id, filter, page).await?;
     let entries = listed.entries.into_iter().map(|object| object.data).collect();
-    render::list(url, &Listed { entries, has_more: listed.has_more })
+    render::list(url, Listed { entries, has_more: listed.has_more })
 }
 
 /// The `created` parameter: a second, or bounds that combine. In whole seconds, as clients see times.

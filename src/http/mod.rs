@@ -41,7 +41,7 @@ use tokio_util::sync::CancellationToken;
 use crate::address::TargetPolicy;
 use crate::database::{DatabaseError, Databases};
 use crate::health::health_router;
-use crate::log::Log;
+use crate::log::{GrowthLimit, Log};
 use crate::read::Reader;
 use crate::seal::Keyring;
 use condition::ConditionMetrics;
@@ -89,16 +89,17 @@ pub struct Parts {
 }
 
 impl App {
-    /// Opens the log and the reader on one database. `stop` ends those who follow the log.
+    /// Opens the log and the reader on one database; each account may have so much stored. `stop` ends those
+    /// who follow the log.
     pub fn open(
-        databases: &Databases,
+        (databases, growth): (&Databases, GrowthLimit),
         policy: TargetPolicy,
         keyring: Keyring,
         load: Load,
         stop: CancellationToken,
     ) -> Result<Self, DatabaseError> {
         Ok(Self(Arc::new(Parts {
-            log: Log::open(databases)?,
+            log: Log::open(databases)?.within(growth),
             reader: Reader::open(databases)?,
             policy,
             keyring,

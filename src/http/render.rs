@@ -3,7 +3,6 @@
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
@@ -53,35 +52,68 @@ pub(super) fn with(data: &str, key: &str, value: Value) -> Result<Rendered, serd
     Ok(Rendered(serde_json::to_string(&shown)?))
 }
 
+/// The head of a list; its entries follow.
 #[derive(Serialize)]
-struct List<'a> {
+struct ListHead<'a> {
     object: &'static str,
     url: &'a str,
     has_more: bool,
-    data: Vec<&'a RawValue>,
 }
 
+/// The head of what was found; it follows.
 #[derive(Serialize)]
-struct SearchResult<'a> {
+struct FoundHead<'a> {
     object: &'static str,
     url: &'a str,
     has_more: bool,
     next_page: Option<&'a str>,
-    data: Vec<&'a RawValue>,
-}
-
-/// The envelope of what was found, around objects that are JSON already.
-pub(super) fn found(url: &str, page: &Listed<String>, next_page: Option<&str>) -> Result<Rendered, ApiError> {
-    let (object, has_more, data) = ("search_result", page.has_more, raw(&page.entries)?);
-    Ok(Rendered(serde_json::to_string(&SearchResult { object, url, has_more, next_page, data })?))
-}
-
-fn raw(entries: &[String]) -> Result<Vec<&RawValue>, serde_json::Error> {
-    entries.iter().map(|entry| serde_json::from_str(entry)).collect()
 }
 
 /// A list envelope around objects that are JSON already.
-pub(super) fn list(url: &str, page: &Listed<String>) -> Result<Rendered, ApiError> {
-    let (has_more, data) = (page.has_more, raw(&page.entries)?);
-    Ok(Rendered(serde_json::to_string(&List { object: "list", url, has_more, data })?))
+pub(super) fn list(url: &str, page: Listed<String>) -> Result<Rendered, ApiError> {
+    let head = ListHead { object: "list", url, has_more: page.has_more };
+    Ok(around(&serde_json::to_string(&head)?, page.entries))
+}
+
+/// The envelope of what was found, around objects that are JSON already.
+pub(super) fn found(url: &str, page: Listed<String>, next_page: Option<&str>) -> Result<Rendered, ApiError> {
+    let head = FoundHead { object: "search_result", url, has_more: page.has_more, next_page };
+    Ok(around(&serde_json::to_string(&head)?, page.entries))
+}
+
+/// A head, which is a JSON object, with entries as its `data`. Each of them is copied once, and let go of.
+fn around(head: &str, entries: Vec<String>) -> Rendered {
+    let head = head.strip_suffix('}').unwrap_or(head);
+    let bytes: usize = entries.iter().map(|entry| entry.len() + 1).sum();
+    let mut body = String::with_capacity(head.len() + bytes + r#","data":[]}"#.len());
+    body.push_str(head);
+    body.push_str(r#","data":["#);
+    for (index, entry) in entries.into_iter().enumerate() {
+        if index > 0 {
+            body.push(',');
+        }
+        body.push_str(&entry);
+    }
+    body.push_str("]}");
+    Rendered(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_its_head_and_its_entries_as_they_are_stored() {
+        let page = |entries: &[&str]| Listed {
+            entries: entries.iter().map(|entry| (*entry).to_owned()).collect(),
+            has_more: true,
+        };
+        let Rendered(none) = list("/v1/\"x\"", page(&[])).expect("a list");
+        assert_eq!(none, r#"{"object":"list","url":"/v1/\"x\"","has_more":true,"data":[]}"#);
+        let Rendered(two) = found("/v1/x", page(&[r#"{"id": 1}"#, "{}"]), None).expect("a result");
+        assert_eq!(
+            two,
+            r#"{"object":"search_result","url":"/v1/x","has_more":true,"next_page":null,"data":[{"id": 1},{}]}"#
+        );
+    }
 }

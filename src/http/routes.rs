@@ -114,13 +114,35 @@ pub fn routes() -> Vec<Route> {
     [customers(), webhook_endpoints(), replays(), events()].into_iter().flatten().collect()
 }
 
+/// What is asked of a route while it is called.
+struct Known {
+    method: Method,
+    path: &'static str,
+    answers: &'static [&'static str],
+    has_pages: bool,
+}
+
+fn known(method: &Method, path: &str) -> Option<&'static Known> {
+    static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
+        let known = |route: Route| Known {
+            has_pages: (route.takes.schema)().pointer("/properties/starting_after").is_some(),
+            method: route.method,
+            path: route.path,
+            answers: route.answers,
+        };
+        routes().into_iter().map(known).collect()
+    });
+    KNOWN.iter().find(|known| known.method == *method && known.path == path)
+}
+
 /// The components that a route's answer may be; none where there is no such route.
 pub(super) fn answers_of(method: &Method, path: &str) -> &'static [&'static str] {
-    static ANSWERS: LazyLock<Vec<(Method, &str, &[&str])>> = LazyLock::new(|| {
-        routes().into_iter().map(|route| (route.method, route.path, route.answers)).collect()
-    });
-    let route = ANSWERS.iter().find(|(known, place, _)| known == method && *place == path);
-    route.map_or(&[], |(_, _, answers)| answers)
+    known(method, path).map_or(&[], |known| known.answers)
+}
+
+/// Whether a route's answer is a list that can be gone on with, by a cursor.
+pub(super) fn has_pages(method: &Method, path: &str) -> bool {
+    known(method, path).is_some_and(|known| known.has_pages)
 }
 
 fn customers() -> Vec<Route> {

@@ -60,7 +60,7 @@ pub(super) async fn customers(
     let next_page = last.map(|object| token(&object.id, account, &params.query));
     let living = found.entries.into_iter().filter(|object| !object.deleted);
     let listed = Listed { entries: living.map(|object| object.data).collect(), has_more: found.has_more };
-    render::found("/v1/customers/search", &listed, next_page.as_deref())
+    render::found("/v1/customers/search", listed, next_page.as_deref())
 }
 
 /// What the next page of a query is asked for by: where it begins, and a mark of the query, because a page of another would leave

@@ -1,12 +1,13 @@
 //! Idempotency: what was answered to a request with an `Idempotency-Key` is stored in the statement that appends its event.
 //!
-//! So there is no moment at which a change is made and its answer isn't known: a client that retries through a crash gets
-//! the stored answer. Rules as Stripe's: a key is for one path and one set of parameters, per account and mode; refusals
-//! aren't stored, because nothing was done.
+//! So there is no moment at which a change is made and its answer isn't known: a client that retries through
+//! a crash gets the stored answer. Where that is an object as it was after an event, the event has it, and
+//! nothing is stored twice. Rules as Stripe's: a key is for one path and one set of parameters, per account
+//! and mode; refusals aren't stored, because nothing was done.
 
 use super::{AppendError, Cause, Log};
 use crate::clock::{self, Timestamp};
-use crate::database::DatabaseError;
+use crate::database::{DatabaseError, Parameters};
 use crate::seal::Sealed;
 
 /// What a key is for: hashes of a request's path and of its decoded parameters.
@@ -76,8 +77,14 @@ impl Log {
         }))
     }
 
-    /// Stores the answer to a request that changed nothing.
-    pub(super) async fn remember(&self, cause: &Cause, answer: &Answer) -> Result<(), AppendError> {
+    /// Stores the answer to a request that changed nothing. Where that is the object as it is, the key refers
+    /// to the event that brought the object to that version: events are kept for ever.
+    pub(super) async fn remember(
+        &self,
+        cause: &Cause,
+        answer: Option<&Answer>,
+        (stream, version): (&str, i64),
+    ) -> Result<(), AppendError> {
         let (Some(key), Some(fingerprint)) = (&cause.idempotency_key, cause.fingerprint) else {
             return Ok(());
         };
@@ -85,10 +92,11 @@ impl Log {
         let sql = include_str!("sql/remember.sql");
         let now: Timestamp = clock::now();
         let (account, bytes) = (cause.account, fingerprint.bytes());
-        let (text, sealed_with) = answer.columns();
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 7] =
-            [&account, key, &cause.request_id, &bytes, &text, &sealed_with, &now.system_time()];
-        match client.execute(sql, &parameters).await? {
+        let (text, sealed_with) = answer.map(Answer::columns).unzip();
+        let (sealed_with, at) = (sealed_with.flatten(), now.system_time());
+        let parameters: &Parameters<'_> =
+            &[&account, key, &cause.request_id, &bytes, &text, &sealed_with, &at, &stream, &version];
+        match client.execute(sql, parameters).await? {
             0 => Err(AppendError::KeyUsed),
             _ => Ok(()),
         }

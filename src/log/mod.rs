@@ -5,6 +5,7 @@
 
 pub mod accounts;
 mod appender;
+mod growth;
 pub mod idempotency;
 mod key_use;
 pub mod rebuild;
@@ -28,6 +29,8 @@ use crate::id::Id;
 use crate::seal::Sealed;
 use crate::trace::TraceContext;
 use appender::{Append, Appender, Outcome};
+use growth::Growth;
+pub use growth::GrowthLimit;
 use idempotency::{Answer, Fingerprint};
 use key_use::KeyUse;
 pub use statement::{APPEND_ONE, append_keyless};
@@ -58,6 +61,11 @@ impl Cause {
     pub const fn service(account: i64) -> Self {
         Self { account, request_id: None, idempotency_key: None, fingerprint: None, trace: None }
     }
+
+    /// Whether the answer is stored, under a key.
+    const fn stores_answer(&self) -> bool {
+        self.idempotency_key.is_some() && self.fingerprint.is_some()
+    }
 }
 
 /// Makes the answer that is stored, where it isn't the object as it is then.
@@ -68,6 +76,13 @@ pub type Answering<'a> = &'a (dyn Fn(&Snapshot) -> Result<Answer, serde_json::Er
 struct Extras<'a> {
     secret: Option<&'a NewSecret>,
     answering: Option<Answering<'a>>,
+}
+
+impl Extras<'_> {
+    /// The answer that is stored, where it isn't the object.
+    fn answer_to(&self, snapshot: &Snapshot) -> Result<Option<Answer>, AppendError> {
+        self.answering.map(|answering| answering(snapshot)).transpose().map_err(AppendError::Snapshot)
+    }
 }
 
 /// A signing secret that an event brings with it.
@@ -91,6 +106,9 @@ pub enum AppendError {
     /// Others kept changing the object; trying again may work.
     #[error("the object kept changing")]
     Conflict,
+    /// The account has stored more of late than it may.
+    #[error("the account stores more than it may")]
+    TooMuch,
     /// The database failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -119,10 +137,11 @@ pub struct Log {
     turns: Arc<[Mutex<()>]>,
     search_turns: search::Turns,
     key_use: KeyUse,
+    growth: Growth,
 }
 
 impl Log {
-    /// Opens the log. Connections are made when they are first needed.
+    /// Opens the log, for any number of bytes. Connections are made when they are first needed.
     pub fn open(databases: &Databases) -> Result<Self, DatabaseError> {
         let pool = databases.pool(Role::Api, LOAD_CONNECTIONS)?;
         Ok(Self {
@@ -131,7 +150,14 @@ impl Log {
             appender: Appender::start(&databases.primary),
             search_turns: search::Turns::default(),
             turns: (0..TURNS).map(|_| Mutex::new(())).collect(),
+            growth: Growth::new(GrowthLimit::OFF),
         })
+    }
+
+    /// The same log, in which each account may store so much.
+    #[must_use]
+    pub fn within(self, limit: GrowthLimit) -> Self {
+        Self { growth: Growth::new(limit), ..self }
     }
 
     /// Registers what the log counts.
@@ -173,31 +199,29 @@ impl Log {
         command: &C,
         extras: Extras<'_>,
     ) -> Result<Snapshot, AppendError> {
-        let mut turn = None;
+        let (mut turn, mut is_counted) = (None, false);
         for _ in 0..CONFLICT_TRIES {
             let current =
                 if command.creates() { None } else { self.load(cause.account, &command.stream()).await? };
             let fact = match domain::decide(command, current)? {
                 Verdict::Unchanged(snapshot) => {
-                    let answer = match extras.answering {
-                        Some(answering) => answering(&snapshot).map_err(AppendError::Snapshot)?,
-                        None => Answer::Plain(snapshot.data.clone()),
-                    };
-                    self.remember(cause, &answer).await?;
+                    let answer = extras.answer_to(&snapshot)?;
+                    self.growth.count_answer(cause, answer.as_ref())?;
+                    let stream = command.stream();
+                    self.remember(cause, answer.as_ref(), (&stream, snapshot.version)).await?;
                     return Ok(snapshot);
                 }
                 Verdict::Append(fact) => fact,
             };
             let after = Snapshot { version: fact.version, data: fact.data.clone() };
-            let now = clock::now();
-            let answer = extras.answering.map(|answering| answering(&after)).transpose();
-            let append = Append {
-                cause: cause.clone(),
-                event: Id::<Event>::generate(now).to_string(),
-                fact,
-                at: now,
-                answer: answer.map_err(AppendError::Snapshot)?,
-            };
+            let answer = extras.answer_to(&after)?;
+            if !is_counted {
+                self.growth.count_event(cause, &fact, answer.as_ref())?;
+                is_counted = true;
+            }
+            let at = clock::now();
+            let event = Id::<Event>::generate(at).to_string();
+            let append = Append { cause: cause.clone(), event, fact, at, answer };
             let outcome = match extras.secret {
                 None => self.appender.append(append).await?,
                 Some(secret) => {

@@ -1,18 +1,20 @@
 //! Deliveries and their attempts: who has got an event, who hasn't, and why not.
 
 use std::collections::HashMap;
+use std::convert::identity;
 use std::time::SystemTime;
 
 use tokio_postgres::Row;
 
-use super::page::Listed;
+use super::page::{BYTES_MAX, Listed};
 use super::{Direction, Page, Reader};
 use crate::clock::Timestamp;
 use crate::contract::{Event, WebhookEndpoint};
-use crate::database::{DatabaseError, Moment};
+use crate::database::{DatabaseError, Moment, Parameters};
 use crate::id::Id;
 
-/// How many attempts of a delivery are shown, the last ones.
+/// How many attempts of a delivery are shown, the last ones: fewer where all that is shown of answers would
+/// be more than [`BYTES_MAX`], of which each delivery has an equal share.
 pub const ATTEMPTS_SHOWN: i64 = 20;
 
 /// An event and an endpoint that it is or was owed to.
@@ -96,7 +98,7 @@ impl Reader {
         let rows = moment
             .query(sql, &[&account, &after, &before, &page.rows(), &endpoint.to_string(), &state])
             .await?;
-        let listed = page.listed(rows.iter().map(delivery).collect());
+        let listed = page.listed(rows.iter().map(|row| Some(delivery(row))));
         let entries = with_attempts(&moment, account, listed.entries).await?;
         Ok(Some(Listed { entries, has_more: listed.has_more }))
     }
@@ -118,19 +120,21 @@ async fn with_attempts(
 ) -> Result<Vec<Delivery>, DatabaseError> {
     let positions: Vec<i64> = deliveries.iter().map(|delivery| delivery.position).collect();
     let endpoints: Vec<&str> = deliveries.iter().map(|delivery| delivery.endpoint.as_str()).collect();
-    let rows = moment
-        .query(include_str!("sql/attempts.sql"), &[&account, &positions, &endpoints, &(ATTEMPTS_SHOWN + 1)])
-        .await?;
-    let mut attempts: HashMap<(i64, String), Vec<Attempt>> = HashMap::new();
+    let share = BYTES_MAX / i64::try_from(deliveries.len()).unwrap_or(i64::MAX).max(1);
+    let parameters: &Parameters<'_> = &[&account, &positions, &endpoints, &(ATTEMPTS_SHOWN + 1), &share];
+    let rows = moment.query(include_str!("sql/attempts.sql"), parameters).await?;
+    let mut attempts: HashMap<(i64, String), Vec<Option<Attempt>>> = HashMap::new();
     for row in &rows {
-        attempts.entry((row.get(0), row.get(1))).or_default().push(attempt(row));
+        let fits: bool = row.get(15);
+        attempts.entry((row.get(0), row.get(1))).or_default().push(fits.then(|| attempt(row)));
     }
     let shown = usize::try_from(ATTEMPTS_SHOWN).unwrap_or(usize::MAX);
     for delivery in &mut deliveries {
         let key = (delivery.position, delivery.endpoint.clone());
-        delivery.attempts = attempts.remove(&key).unwrap_or_default();
-        delivery.has_more_attempts = delivery.attempts.len() > shown;
-        delivery.attempts.truncate(shown);
+        let read = attempts.remove(&key).unwrap_or_default();
+        let count = read.len();
+        delivery.attempts = read.into_iter().take(shown).map_while(identity).collect();
+        delivery.has_more_attempts = delivery.attempts.len() < count;
     }
     Ok(deliveries)
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::page::Listed;
+use super::page::{BYTES_MAX, Listed};
 use super::{Page, Reader};
 use crate::clock::Timestamp;
 use crate::contract::Event;
@@ -86,7 +86,7 @@ impl Reader {
             before = self.decided_position().await?.saturating_add(1);
         }
         let rows = self.events_between(account, filter, (after, before), page).await?;
-        Ok(Some(page.listed(rows.iter().map(|row| listed(row, livemode)).collect())))
+        Ok(Some(page.listed(rows.iter().map(|row| shown(row, livemode)))))
     }
 
     async fn events_between(
@@ -127,19 +127,22 @@ impl Reader {
         } else if filter.delivered != Some(false) {
             parameters.push(&delivered);
         }
+        parameters.push(&BYTES_MAX);
         client.query(sql, &parameters).await
     }
 
-    /// The events of these ids; those that the account doesn't have are left out.
+    /// The events of these ids, in their order; `None` for those that are past [`BYTES_MAX`]. Those that the
+    /// account doesn't have are left out.
     pub async fn events_of_ids(
         &self,
         account: i64,
         livemode: bool,
         ids: &[String],
-    ) -> Result<Vec<ListedEvent>, DatabaseError> {
+    ) -> Result<Vec<(String, Option<ListedEvent>)>, DatabaseError> {
         let client = self.client().await?;
-        let rows = client.query(include_str!("sql/events_of_ids.sql"), &[&account, &ids]).await?;
-        Ok(rows.iter().map(|row| listed(row, livemode)).collect())
+        let sql = include_str!("sql/events_of_ids.sql");
+        let rows = client.query(sql, &[&account, &ids, &BYTES_MAX]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), shown(row, livemode))).collect())
     }
 
     /// Where an event stands in the log.
@@ -152,7 +155,12 @@ impl Reader {
     }
 }
 
-pub(super) fn listed(row: &Row, livemode: bool) -> ListedEvent {
+/// The event of a row; `None` where it came without its data.
+pub(super) fn shown(row: &Row, livemode: bool) -> Option<ListedEvent> {
+    row.get::<_, Option<&str>>(4).map(|_| listed(row, livemode))
+}
+
+fn listed(row: &Row, livemode: bool) -> ListedEvent {
     let event = StoredEvent {
         id: row.get(0),
         event_type: row.get(1),

@@ -8,16 +8,19 @@ use std::time::Duration;
 
 use tokio::sync::{OnceCell, watch};
 use tokio::time::sleep;
+use tokio_postgres::Row;
 
 use super::Reader;
-use super::events::{ListedEvent, listed};
+use super::events::{ListedEvent, shown};
 use crate::contract::Event;
 use crate::database::{DatabaseError, DatabaseUrl, POOL_WAIT, Role};
 use crate::id::Id;
 use crate::retry::Reconnect;
 
-/// Events that are read at once.
-const ROWS: i64 = 500;
+/// Events that are read at once, at the most.
+const ROWS_MAX: i64 = 500;
+/// The most bytes of data of a portion. Its first event comes whatever it has.
+const BYTES_MAX: i64 = 256 * 1024;
 /// How often it is looked without being woken: wake-ups may be lost.
 const POLL: Duration = Duration::from_secs(1);
 /// The shortest time between two looks.
@@ -53,6 +56,8 @@ pub struct Feed {
     livemode: bool,
     filter: FeedFilter,
     position: i64,
+    /// How many events are read at once.
+    rows: i64,
     decided: watch::Receiver<i64>,
 }
 
@@ -76,7 +81,8 @@ impl Reader {
         };
         let decided = self.decided.followed.get_or_init(start).await.clone();
         let reader = self.clone();
-        Ok(position.map(|position| Feed { reader, account, livemode, filter, position, decided }))
+        let rows = ROWS_MAX;
+        Ok(position.map(|position| Feed { reader, account, livemode, filter, position, rows, decided }))
     }
 }
 
@@ -97,18 +103,31 @@ impl Feed {
             let rows = client
                 .query(
                     include_str!("sql/feed.sql"),
-                    &[&self.account, &self.position, &decided, &ROWS, types, object],
+                    &[&self.account, &self.position, &decided, &self.rows, types, object, &BYTES_MAX],
                 )
                 .await?;
-            let is_part = i64::try_from(rows.len()).unwrap_or(i64::MAX) >= ROWS;
-            self.position = rows.last().filter(|_| is_part).map_or(decided, |row| row.get(9));
-            let wanted = rows.iter().filter(|row| row.get::<_, Option<&str>>(0).is_some());
-            let events: Vec<ListedEvent> = wanted.map(|row| listed(row, self.livemode)).collect();
+            let fitting: Vec<&Row> = rows.iter().take_while(|row| row.get(10)).collect();
+            let (read, fit) = (count(rows.len()), count(fitting.len()));
+            let is_part = fit < read || read >= self.rows;
+            self.position = fitting.last().filter(|_| is_part).map_or(decided, |row| row.get(9));
+            self.rows = rows_next(self.rows, read, fit);
+            let events: Vec<ListedEvent> =
+                fitting.iter().filter_map(|row| shown(row, self.livemode)).collect();
             if !events.is_empty() {
                 return Ok(events);
             }
         }
     }
+}
+
+fn count(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+/// How many events are read at once after a portion of which so many were read and so many fit: large ones
+/// aren't looked at in vain again and again.
+fn rows_next(rows: i64, read: i64, fit: i64) -> i64 {
+    if fit < read { fit.saturating_mul(2) } else { rows.saturating_mul(2).min(ROWS_MAX) }
 }
 
 /// Tells how far the log is decided, whenever somebody has appended.
@@ -131,5 +150,18 @@ async fn follow(reader: Reader, url: DatabaseUrl, tell: watch::Sender<i64>) {
                 () = sleep(POLL) => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_portion_follows_how_large_events_are() {
+        assert_eq!(rows_next(500, 500, 2), 4, "of large ones hardly more are read than fit");
+        assert_eq!(rows_next(4, 4, 4), 8, "of small ones more and more");
+        assert_eq!(rows_next(400, 400, 400), ROWS_MAX);
+        assert_eq!(rows_next(500, 3, 1), 2);
     }
 }

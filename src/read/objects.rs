@@ -7,7 +7,7 @@ use std::ops::Range;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::page::Listed;
+use super::page::{BYTES_MAX, Listed};
 use super::{Direction, Page, Reader};
 use crate::clock::Timestamp;
 use crate::contract::Kind;
@@ -27,7 +27,7 @@ pub struct StoredObject {
 
 impl StoredObject {
     /// The object of a row that has its id, its data and whether it was deleted, in this order.
-    pub(super) fn of(row: &Row) -> Self {
+    fn of(row: &Row) -> Self {
         Self { id: row.get(0), data: row.get(1), deleted: row.get(2) }
     }
 }
@@ -72,15 +72,18 @@ impl Reader {
         Ok(row.as_ref().map(StoredObject::of))
     }
 
-    /// The objects of these ids, deleted or not; those that the account doesn't have are left out.
+    /// The objects of these ids, deleted or not, in their order; `None` for those that are past
+    /// [`BYTES_MAX`]. Those that the account doesn't have are left out.
     pub async fn objects_of_ids(
         &self,
         account: i64,
         ids: &[String],
-    ) -> Result<Vec<StoredObject>, DatabaseError> {
+    ) -> Result<Vec<(String, Option<StoredObject>)>, DatabaseError> {
         let client = self.client().await?;
-        let rows = client.query(include_str!("sql/objects_of_ids.sql"), &[&account, &ids]).await?;
-        Ok(rows.iter().map(StoredObject::of).collect())
+        let sql = include_str!("sql/objects_of_ids.sql");
+        let rows = client.query(sql, &[&account, &ids, &BYTES_MAX]).await?;
+        let fits = |row: &Row| row.get::<_, Option<&str>>(1).is_some();
+        Ok(rows.iter().map(|row| (row.get(0), fits(row).then(|| StoredObject::of(row)))).collect())
     }
 
     /// How many webhook endpoints the account has.
@@ -109,9 +112,13 @@ impl Reader {
         if let Some(email) = &filter.email {
             parameters.push(email);
         }
+        parameters.push(&BYTES_MAX);
         let rows = client.query(sql, &parameters).await?;
-        let stored = |row: &Row| StoredObject { id: row.get(0), data: row.get(1), deleted: false };
-        Ok(page.listed(rows.iter().map(stored).collect()))
+        let stored = |row: &Row| {
+            let data = row.get::<_, Option<String>>(1)?;
+            Some(StoredObject { id: row.get(0), data, deleted: false })
+        };
+        Ok(page.listed(rows.iter().map(stored)))
     }
 }
 

@@ -1,4 +1,9 @@
-//! Pages of a list: newest first, by cursors that are the objects' own ids.
+//! Pages of a list: newest first, by cursors that are the objects' own ids, bounded in rows and in bytes.
+
+use std::convert::identity;
+
+/// The most bytes of data of a page. Its first entry is shown whatever it has.
+pub const BYTES_MAX: i64 = 1024 * 1024;
 
 /// Which page of a list is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,13 +45,43 @@ impl Page {
         matches!(self.direction, Direction::Before(_))
     }
 
-    /// Makes the page of the rows that were read in this page's direction.
-    pub(super) fn listed<T>(&self, mut rows: Vec<T>) -> Listed<T> {
-        let has_more = rows.len() > self.limit;
-        rows.truncate(self.limit);
+    /// Makes the page of the rows that were read in this page's direction. It ends before the first of them
+    /// that came without its data, because that was past the bytes of a page.
+    pub(super) fn listed<T>(&self, rows: impl ExactSizeIterator<Item = Option<T>>) -> Listed<T> {
+        let read = rows.len();
+        let mut entries: Vec<T> = rows.take(self.limit).map_while(identity).collect();
+        let has_more = read > entries.len();
         if self.reads_forwards() {
-            rows.reverse();
+            entries.reverse();
         }
-        Listed { entries: rows, has_more }
+        Listed { entries, has_more }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(direction: Direction, rows: &[Option<u8>]) -> (Vec<u8>, bool) {
+        let Listed { entries, has_more } = Page { limit: 3, direction }.listed(rows.iter().copied());
+        (entries, has_more)
+    }
+
+    #[test]
+    fn a_page_ends_with_its_rows_or_with_its_bytes() {
+        let newest = |rows: &[Option<u8>]| listed(Direction::Newest, rows);
+        assert_eq!(newest(&[]), (vec![], false));
+        assert_eq!(newest(&[Some(3), Some(2), Some(1)]), (vec![3, 2, 1], false));
+        assert_eq!(newest(&[Some(3), Some(2), Some(1), Some(0)]), (vec![3, 2, 1], true));
+        assert_eq!(newest(&[Some(3), Some(2), Some(1), None]), (vec![3, 2, 1], true));
+        assert_eq!(newest(&[Some(3), None]), (vec![3], true));
+        assert_eq!(newest(&[Some(3), None, None, None]), (vec![3], true));
+    }
+
+    #[test]
+    fn a_page_that_goes_forwards_keeps_what_is_next_to_its_cursor() {
+        let after = |rows: &[Option<u8>]| listed(Direction::Before("x".to_owned()), rows);
+        assert_eq!(after(&[Some(1), Some(2), None, None]), (vec![2, 1], true));
+        assert_eq!(after(&[Some(1), Some(2), Some(3)]), (vec![3, 2, 1], false));
     }
 }

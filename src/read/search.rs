@@ -1,6 +1,6 @@
 //! Searching: the newest customers that meet a query. `log/search.rs` keeps what is searched.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use tokio_postgres::types::ToSql;
@@ -24,21 +24,24 @@ impl Reader {
         query: &Query,
         page: &Page,
     ) -> Result<Listed<StoredObject>, DatabaseError> {
-        // What meets one of several conditions is merged: each gives its newest.
-        let mut found = BTreeMap::new();
+        // What meets one of several conditions is merged: each gives its newest. Then as many are fetched as
+        // a page may have.
+        let mut found = BTreeSet::new();
         for condition in query.conditions() {
-            let newest = self.meeting(account, condition, page).await?;
-            found.extend(newest.into_iter().map(|object| (object.id.clone(), object)));
+            found.extend(self.meeting(account, condition, page).await?);
         }
-        Ok(page.listed(found.into_values().rev().collect()))
+        let newest: Vec<String> = found.into_iter().rev().take(page.limit.saturating_add(1)).collect();
+        let objects = self.objects_of_ids(account, &newest).await?;
+        Ok(page.listed(objects.into_iter().map(|(_, object)| object)))
     }
 
+    /// The ids of those that meet one condition.
     async fn meeting(
         &self,
         account: i64,
         condition: &Condition,
         page: &Page,
-    ) -> Result<Vec<StoredObject>, DatabaseError> {
+    ) -> Result<Vec<String>, DatabaseError> {
         let range = id_range::<Customer>(&created(&condition.created), &page.direction);
         let (left_out_from, left_out_to): (Vec<_>, Vec<_>) = condition
             .not_created
@@ -68,7 +71,7 @@ impl Reader {
         let moment = client.moment(Some("set local enable_seqscan = off")).await?;
         // The index is asked in the order of how rare the terms are.
         let rows = moment.query_anew(include_str!("sql/search.sql"), &parameters).await?;
-        Ok(rows.iter().map(StoredObject::of).collect())
+        Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 }
 

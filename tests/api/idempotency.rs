@@ -92,6 +92,77 @@ async fn a_refusal_is_not_stored_and_a_change_of_nothing_is() {
     post(&system.client, &key[..255], "/v1/customers", "").await.ok();
 }
 
+/// An answer that is the object as it was after an event is that event's: the key has nothing of it.
+#[tokio::test]
+async fn an_answer_that_an_event_has_is_not_stored_again() {
+    let system = System::start().await;
+    let stored = async |key: &str| {
+        let bytes = format!(
+            "select coalesce(sum(octet_length(i::text)), 0)::bigint \
+               from calmony.idempotency i where key = '{key}'"
+        );
+        system.database.number(&bytes).await
+    };
+    let entries: String = (0..50).map(|n| format!("&metadata[k{n}]={}", "%C3%A4".repeat(500))).collect();
+    let large = format!("name=Ada{entries}");
+    let created = post(&system.client, "created", "/v1/customers", &large).await;
+    let path = format!("/v1/customers/{}", created.clone().id());
+    let updated = post(&system.client, "updated", &path, "name=Grace").await;
+    let nothing = post(&system.client, "nothing", &path, "name=Grace").await;
+    assert_eq!((nothing.status, &nothing.text), (200, &updated.text));
+    assert!(nothing.text.len() > 50_000);
+    // It is changed and deleted meanwhile, and another process is asked.
+    post(&system.client, "later", &path, "name=Alan").await.ok();
+    system.client.delete(&path).await.ok();
+    let beside = System::on(Database { url: system.database.url.clone() }).await;
+    for (key, path, form, first) in [
+        ("created", "/v1/customers", large.as_str(), &created),
+        ("updated", path.as_str(), "name=Grace", &updated),
+        ("nothing", path.as_str(), "name=Grace", &nothing),
+    ] {
+        for client in [&system.client, &beside.client] {
+            let again = post(client, key, path, form).await;
+            assert_eq!((again.status, &again.text), (200, &first.text), "{key}");
+            assert_eq!(header(&again, "idempotent-replayed"), "true");
+        }
+        // Two rows near midnight.
+        let bytes = stored(key).await;
+        assert!((1..1000).contains(&bytes), "{key}: {bytes}");
+    }
+    let events = "select count(*) from calmony.event where stream like 'cus%'";
+    assert_eq!(system.database.number(events).await, 4, "what changes nothing appends nothing");
+}
+
+/// What changes nothing is answered with one state of the object, however many ask under one key while it
+/// changes.
+#[tokio::test]
+async fn twins_that_change_nothing_have_one_answer() {
+    let system = System::start().await;
+    let beside = System::on(Database { url: system.database.url.clone() }).await;
+    let path = format!("/v1/customers/{}", system.client.customer("Ada").await);
+    for round in 0..10 {
+        let key = format!("nothing{round}");
+        let calls = (0..8).map(|n| {
+            let client = if n % 2 == 0 { system.client.clone() } else { beside.client.clone() };
+            let (key, path) = (key.clone(), path.clone());
+            tokio::spawn(async move { post(&client, &key, &path, "name=Ada").await })
+        });
+        let calls: Vec<_> = calls.collect();
+        system.client.post(&path, &format!("description=d{round}")).await.ok();
+        let mut bodies = HashSet::new();
+        for call in calls {
+            let answer = call.await.unwrap();
+            if answer.status == 200 {
+                bodies.insert(answer.text);
+            } else {
+                assert_eq!(answer.error(), (409, "idempotency_error", "idempotency_key_in_use", ""));
+            }
+        }
+        bodies.insert(post(&beside.client, &key, &path, "name=Ada").await.text);
+        assert_eq!(bodies.len(), 1, "one answer");
+    }
+}
+
 #[tokio::test]
 async fn twins_at_two_processes_make_one_object() {
     let system = System::start().await;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use support::{Client, Database, System};
+use support::{Client, Database, System, eventually};
 
 /// How so many requests at once are answered.
 async fn answered(client: &Client, count: usize) -> HashMap<u16, usize> {
@@ -55,4 +55,34 @@ async fn more_than_a_process_takes_on_is_refused_and_health_is_not() {
     let health = support::client::http().get(format!("{}/healthz", system.url)).send().await.unwrap();
     assert_eq!(health.status(), 200);
     system.client.customer("afterwards").await;
+}
+
+/// Sixteen seconds' worth at once: 256 KiB.
+#[tokio::test]
+async fn an_account_over_its_bytes_is_refused_before_anything_is_stored() {
+    let system = System::with(Database::fresh().await, &[("CALMONY_BYTES_LIMIT", "16384")]).await;
+    let large: String = (0..50).map(|n| format!("&metadata[k{n}]={}", "x".repeat(500))).collect();
+    let mut taken = 0;
+    let refused = loop {
+        let answer = system.client.post("/v1/customers", &format!("name=c{large}")).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        taken += 1;
+    };
+    assert!((5..100).contains(&taken), "{taken}");
+    assert_eq!(refused.error(), (429, "invalid_request_error", "rate_limit", ""));
+    assert!(refused.text.contains("more stored"), "{}", refused.text);
+    assert_eq!(refused.headers["stripe-should-retry"], "true");
+    assert_eq!(customers(&system).await, taken, "what was refused wasn't done");
+    let stored = "select count(*) from calmony.event where stream like 'cus%'";
+    assert_eq!(system.database.number(stored).await, i64::try_from(taken).unwrap());
+    // Reading goes on, others' writing does, and its own after a while.
+    assert_eq!(system.client.get("/v1/customers?limit=1").await.status, 200);
+    let other = system.client.with_key(&system.other_key);
+    assert_eq!(other.post("/v1/customers", "name=other").await.status, 200);
+    eventually("there is room again", async || {
+        (system.client.post("/v1/customers", "name=small").await.status == 200).then_some(())
+    })
+    .await;
 }

@@ -8,6 +8,7 @@ mod deliveries;
 mod events;
 mod expand;
 mod idempotency;
+mod large;
 mod lists;
 mod load;
 mod races;

@@ -163,6 +163,40 @@ async fn a_stream_leaves_nothing_out_whatever_dies_and_whoever_commits_late() {
     assert_eq!(seen, log, "all of it, in order, each once");
 }
 
+/// Portions end with their bytes, whatever is asked for.
+#[tokio::test]
+async fn a_stream_of_large_events_leaves_nothing_out() {
+    let system = System::start().await;
+    system.client.customer("first").await;
+    let metadata: serde_json::Map<String, Value> =
+        (0..50).map(|n| (format!("k{n}"), "x".repeat(500).into())).collect();
+    for n in 0..60 {
+        let metadata = if n % 5 == 0 { serde_json::Map::new() } else { metadata.clone() };
+        let customer = serde_json::json!({ "name": format!("c{n}"), "metadata": metadata });
+        let id = system.client.json(Method::POST, "/v1/customers", &customer).await.id();
+        if n % 9 == 0 {
+            system.client.delete(&format!("/v1/customers/{id}")).await.ok();
+        }
+    }
+    let rows = "select id::text, type from calmony.event order by position";
+    let rows = system.database.admin().await.query(rows, &[]).await.unwrap();
+    let log: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let path = format!("/v1/events/stream?last_event_id={}", log[0].0);
+    let mut followers = Vec::new();
+    for (filter, kind) in [("", "customer."), ("&type=customer.created", "customer.created")] {
+        let mut follower = Follower::start(&system.client, &format!("{path}{filter}")).await;
+        let wanted = log.iter().skip(1).filter(|(_, of)| of.starts_with(kind));
+        for (id, _) in wanted {
+            assert_eq!(follower.next().await["id"], id.as_str());
+        }
+        followers.push(follower);
+    }
+    let later = system.client.customer("later").await;
+    for mut follower in followers {
+        assert_eq!(follower.next().await["data"]["object"]["id"], later.as_str());
+    }
+}
+
 #[tokio::test]
 async fn a_stream_that_has_nothing_to_say_shows_that_it_lives() {
     let system = System::start().await;

@@ -184,11 +184,11 @@ const CASES: &[(&str, &str, &str)] = &[
     ("what is due is looked for, a million owed", "outbox/sql/due", "@all, 500, '{}', 128, '{}'"),
     ("an endpoint is probed, a million owed", "outbox/sql/walk", "@all, 1, 1, '@B', 0"),
     ("a customer is retrieved", "read/sql/object", "1, @customer(500000)"),
-    ("ten customers are listed", "read/sql/objects_older", "1, 'cus_', 'cus`', 11"),
+    ("ten customers are listed", "read/sql/objects_older", "1, 'cus_', 'cus`', 11, 1048576"),
     (
         "ten events are listed",
         "read/sql/events_older",
-        "1, 0, 9223372036854775807, 11, null, null, null, false",
+        "1, 0, 9223372036854775807, 11, null, null, null, false, 1048576",
     ),
 ];
 

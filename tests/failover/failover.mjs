@@ -37,7 +37,7 @@ async function ready(url) {
 
 test("killing APIs and workers behind HAProxy fails no call and loses nothing", async () => {
   const [second, worker, proxy] = await Promise.all([freePort(), freePort(), freePort()]);
-  const common = { CALMONY_DATABASE_URL, CALMONY_SECRET_KEY, CALMONY_ALLOW_NETWORKS: "127.0.0.0/8", CALMONY_LOG: "off", CALMONY_RATE_LIMIT: "off" };
+  const common = { CALMONY_DATABASE_URL, CALMONY_SECRET_KEY, CALMONY_ALLOW_NETWORKS: "127.0.0.0/8", CALMONY_LOG: "off", CALMONY_RATE_LIMIT: "off", CALMONY_BYTES_LIMIT: "off" };
   const programs = [
     kept(calmony, ["serve"], { ...common, CALMONY_LISTEN: `127.0.0.1:${second}`, CALMONY_METRICS_LISTEN: "off" }),
     kept(`${ROOT}/target/debug/outbox-worker`, [], { ...common, CALMONY_WORKER_LISTEN: `127.0.0.1:${worker}`, CALMONY_RETRY_SCHEDULE: "200ms,1h" }),

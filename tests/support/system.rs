@@ -60,6 +60,7 @@ impl System {
             ("CALMONY_SECRET_KEY", SECRET_KEY.to_owned()),
             ("CALMONY_ALLOW_NETWORKS", "127.0.0.0/8,::1/128".to_owned()),
             ("CALMONY_RATE_LIMIT", "off".to_owned()),
+            ("CALMONY_BYTES_LIMIT", "off".to_owned()),
         ];
         environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let Started { process: api, url, metrics_url } =

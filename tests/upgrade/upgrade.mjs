@@ -8,7 +8,7 @@ import Stripe from "stripe";
 import { freePort } from "./free_port.mjs";
 
 const { CALMONY_DATABASE_URL, CALMONY_SECRET_KEY, OLD, NEW } = process.env;
-const environment = { ...process.env, CALMONY_ALLOW_NETWORKS: "127.0.0.0/8", CALMONY_LOG: "error", CALMONY_RATE_LIMIT: "off", CALMONY_METRICS_LISTEN: "off" };
+const environment = { ...process.env, CALMONY_ALLOW_NETWORKS: "127.0.0.0/8", CALMONY_LOG: "error", CALMONY_RATE_LIMIT: "off", CALMONY_BYTES_LIMIT: "off", CALMONY_METRICS_LISTEN: "off" };
 
 async function start(program, args, variable) {
   const address = `127.0.0.1:${await freePort()}`;

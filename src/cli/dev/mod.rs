@@ -176,6 +176,7 @@ fn api(address: SocketAddr, environment: &Environment) -> anyhow::Result<Program
             ("CALMONY_LISTEN", address.to_string()),
             ("CALMONY_METRICS_LISTEN", address_of(&environment.metrics_url)),
             ("CALMONY_RATE_LIMIT", "off".to_owned()),
+            ("CALMONY_BYTES_LIMIT", "off".to_owned()),
             ("CALMONY_ALLOW_NETWORKS", LOOPBACK.to_owned()),
             ("CALMONY_LOG", child_log()),
         ],

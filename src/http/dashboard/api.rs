@@ -13,8 +13,9 @@ use url::form_urlencoded;
 use super::view::{Node, problem};
 use crate::http::error::{ApiError, KeyProblem};
 
-/// The most bytes of an answer: a hundred customers of the largest kind.
-const ANSWER_MAX: usize = 16 * 1024 * 1024;
+/// The most bytes of an answer: more than any has, a page of a list (`read/page.rs`) or one event of the
+/// largest kind.
+const ANSWER_MAX: usize = 4 * 1024 * 1024;
 
 /// A client within the process.
 #[derive(Debug, Clone)]

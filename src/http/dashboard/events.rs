@@ -4,8 +4,9 @@ use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::{Html, Redirect};
 use serde::Deserialize;
+use serde_json::json;
 
-use super::api::Failure;
+use super::api::{ApiClient, Failure};
 use super::session::{Posted, Session};
 use super::view::{Frame, Node, Pager};
 use crate::contract::EventType;
@@ -137,9 +138,24 @@ pub(super) async fn one(
             Delivery { node, attempts }
         })
         .collect();
-    let endpoints = session.api.get("/v1/webhook_endpoints", &[("limit", "100")]).await?.nodes("/data");
+    let endpoints = endpoints(&session.api).await?;
     let frame = Frame::new("events", &session).saying(done.said());
     Ok(Html(EventPage { frame, event, deliveries, endpoints }.render()?))
+}
+
+/// The account's endpoints, page by page: what a form needs of each.
+async fn endpoints(api: &ApiClient) -> Result<Vec<Node>, Failure> {
+    let mut all: Vec<Node> = Vec::new();
+    loop {
+        let after = all.last().map(|last| last.text("/id")).unwrap_or_default();
+        let asked = [("limit", "100"), ("starting_after", after.as_str())];
+        let list = api.get("/v1/webhook_endpoints", &asked).await?;
+        let page = list.nodes("/data");
+        all.extend(page.iter().map(|one| Node(json!({ "id": one.text("/id"), "url": one.text("/url") }))));
+        if page.is_empty() || !list.has("/has_more") {
+            return Ok(all);
+        }
+    }
 }
 
 /// What has just been done, by its name, in the address of the page that is shown then.

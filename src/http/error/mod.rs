@@ -40,6 +40,8 @@ pub(super) enum ApiError {
     KeyReused { same_path: bool },
     /// More requests of one key than its rate allows.
     TooManyRequests,
+    /// More bytes of one account than it may have stored.
+    StoresTooMuch,
     /// More requests at once than this process takes on.
     Overloaded,
     /// More of these at once than an account may have.
@@ -117,6 +119,7 @@ impl From<AppendError> for ApiError {
             // The layer above looks for the stored answer; where it isn't found now, a retry finds it.
             AppendError::KeyUsed => Self::KeyInUse,
             AppendError::Conflict => Self::Conflict,
+            AppendError::TooMuch => Self::StoresTooMuch,
             AppendError::Database(error) => error.into(),
             AppendError::Snapshot(error) => error.into(),
         }
@@ -231,6 +234,11 @@ impl From<ApiError> for Sent {
                 Self::invalid(StatusCode::TOO_MANY_REQUESTS, "Too many requests of this key. Nothing was done; try again in a moment.")
                     .with(ErrorCode::RateLimit, None)
             }
+            ApiError::StoresTooMuch => Self::invalid(
+                StatusCode::TOO_MANY_REQUESTS,
+                "This account has more stored at this moment than it may. Nothing was done; try again in a moment.",
+            )
+            .with(ErrorCode::RateLimit, None),
             ApiError::Overloaded => Self::ours(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "More is asked at this moment than can be done. Nothing was done; try again in a moment.",

@@ -50,6 +50,7 @@ fn samples() -> Vec<ApiError> {
         ApiError::KeyReused { same_path: false },
         ApiError::TooManyRequests,
         ApiError::TooManyAtOnce("streams"),
+        ApiError::StoresTooMuch,
         ApiError::Overloaded,
         ApiError::SearchBehind,
         ApiError::Conflict,
@@ -103,6 +104,7 @@ fn error_is_here(error: &ApiError) {
         | ApiError::KeyReused { .. }
         | ApiError::TooManyRequests
         | ApiError::TooManyAtOnce(_)
+        | ApiError::StoresTooMuch
         | ApiError::Overloaded
         | ApiError::SearchBehind
         | ApiError::Conflict

@@ -1,5 +1,20 @@
--- The events of these ids. $1 account, $2 ids. Index: event_ids_are_unique.
-select id::text, type, created_at, version, data::text, previous::text, request_id, idempotency_key,
-       calmony.pending_webhooks(account, position, type)
-  from calmony.event
- where account = $1 and id = any ($2::text[])
+-- The events of these ids, in their order. $1 account, $2 ids. $3 bytes: what is past them comes without its
+-- data; the first never is.
+-- Index: event_ids_are_unique.
+with found as (
+    select e.account, e.position, e.id, e.type, e.created_at, e.version, e.data, e.previous, e.request_id,
+           e.idempotency_key,
+           octet_length(e.data::text) + coalesce(octet_length(e.previous::text), 0) as bytes,
+           wanted.place
+      from unnest($2::text[]) with ordinality as wanted (id, place)
+      join calmony.event e on e.account = $1 and e.id = wanted.id
+), sized as (
+    select *, sum(bytes) over w <= $3 or row_number() over w = 1 as fits
+      from found
+    window w as (order by place rows unbounded preceding)
+)
+select id::text, type, created_at, version, case when fits then data::text end,
+       case when fits then previous::text end, request_id, idempotency_key,
+       case when fits then calmony.pending_webhooks(account, position, type) end
+  from sized
+ order by place

@@ -1,4 +1,15 @@
--- The objects of these ids, deleted or not. $1 account, $2 ids. Index: object_ids_are_unique.
-select id::text, data::text, deleted
-  from calmony.object
- where account = $1 and id = any ($2::text[])
+-- The objects of these ids, deleted or not, in their order. $1 account, $2 ids. $3 bytes: what is past them
+-- comes without its data; the first never is.
+-- Index: object_ids_are_unique.
+with found as (
+    select o.id, o.data, o.deleted, octet_length(o.data::text) as bytes, wanted.place
+      from unnest($2::text[]) with ordinality as wanted (id, place)
+      join calmony.object o on o.account = $1 and o.id = wanted.id
+), sized as (
+    select *, sum(bytes) over w <= $3 or row_number() over w = 1 as fits
+      from found
+    window w as (order by place rows unbounded preceding)
+)
+select id::text, case when fits then data::text end, deleted
+  from sized
+ order by place

@@ -5,7 +5,7 @@
 -- $1 account, $2 and $3 the range without its ends, $4 terms that all are there, $5 terms of which none is, texts that must be
 -- within a field or must not: $6 fields, $7 texts, $8 must; ranges of ids that are left out: $9 first, $10 the end; $11 rows,
 -- $12 how many are few.
--- Indexes: search_document_terms, search_documents_are_unique, object_ids_are_unique.
+-- Indexes: search_document_terms, search_documents_are_unique.
 with candidates as materialized (
     select id, name, email, phone
       from calmony.search_document
@@ -39,6 +39,5 @@ with candidates as materialized (
       order by d.id desc
       limit $11)
 )
-select o.id::text, o.data::text, o.deleted
+select id::text
   from found
-  join calmony.object o on o.account = $1 and o.id = found.id
