@@ -44,7 +44,7 @@ const ADVICE: &str = "Write sslmode=verify-full, or sslmode=disable where nobody
 pub(super) struct Tls {
     /// The encryption.
     pub(super) encryption: Encryption,
-    /// The file of those who may have signed the server's certificate, in PEM. `None` means those of this machine.
+    /// The file of those who may have signed the server's certificate. `None` means those of this machine.
     root: Option<String>,
 }
 

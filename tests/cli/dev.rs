@@ -74,7 +74,7 @@ async fn postgres_pid(url: &str) -> u32 {
     row.get::<_, String>(0).lines().next().unwrap().parse().unwrap()
 }
 
-/// The programs work by logins of their own, and no process shows the database's password among its arguments.
+/// The programs work by logins of their own, and no process shows the database's password in its arguments.
 async fn no_more_than_needed(dev: &Dev, programs: &[String]) {
     let url = dev.variable("CALMONY_DATABASE_URL");
     let sql = "select distinct usename::text from pg_stat_activity \

@@ -1,5 +1,5 @@
-//! What is deployed asks for metrics that there are, and gives each program no more than it needs. What the programs
-//! say that read those files is in `scripts/check-deploy`.
+//! What is deployed asks for metrics that there are, and gives each program no more than it needs. What the
+//! programs say that read those files is in `scripts/check-deploy`.
 
 use std::collections::BTreeSet;
 
