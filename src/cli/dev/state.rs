@@ -69,7 +69,7 @@ pub(super) struct Environment {
     pub(super) metrics_url: String,
     pub(super) worker_url: String,
     pub(super) keys: [String; 2],
-    /// The developer's own login, a superuser's: the PostgreSQL is theirs alone, and one URL is for every command.
+    /// The developer's own login, a superuser's: PostgreSQL is theirs alone, and one URL is for all commands.
     pub(super) database_url: String,
     /// The logins of the API and of the worker, which nobody is told.
     pub(super) program_urls: [String; 2],

@@ -1,5 +1,5 @@
--- The logins of the APIs and workers that are connected. Sessions are named after their roles; no command that only
--- reads has one of these two names.
+-- The logins of the APIs and workers that are connected. Sessions are named after their roles; no command that
+-- only reads has one of these two names.
 select distinct usename::text
   from pg_stat_activity
  where datname = current_database()
