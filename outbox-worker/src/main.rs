@@ -70,6 +70,8 @@ async fn start(options: &WorkerOptions) -> anyhow::Result<()> {
         return check_config(options).await;
     }
     telemetry::init(&options.log);
+    let databases = Databases::only(options.database.database_url.clone());
+    check::warn_of_plain_text(&databases);
     let _traces = trace::export("calmony-outbox-worker")?;
     let stop = stop::stop_token(options.parent)?;
     let keyring = options.secret_key.keyring()?;
@@ -77,7 +79,7 @@ async fn start(options: &WorkerOptions) -> anyhow::Result<()> {
     let metrics = Arc::new(Metrics::default());
     serve_health(options, progress.clone(), &metrics).await?;
     let sender = Sender::new(options)?;
-    let log = Log::open(&Databases::only(options.database.database_url.clone()))?;
+    let log = Log::open(&databases)?;
     run(options, &Tools { sender, log, progress, metrics }, &keyring, &stop).await;
     tracing::info!("the worker has stopped");
     Ok(())
@@ -86,6 +88,7 @@ async fn start(options: &WorkerOptions) -> anyhow::Result<()> {
 /// Says whether the configuration works. A single value that doesn't has stopped the program before.
 async fn check_config(options: &WorkerOptions) -> anyhow::Result<()> {
     let mut checked = vec![check::unknown_variables()];
+    checked.extend(check::encryption(&Databases::only(options.database.database_url.clone())));
     checked.extend(
         check::database(&options.database.database_url, &options.secret_key, &[Role::Worker, Role::Api])
             .await,
@@ -95,7 +98,7 @@ async fn check_config(options: &WorkerOptions) -> anyhow::Result<()> {
         // A closed standard output is nobody's error.
         let _ = writeln!(std::io::stdout(), "{:5}  {about:12}  {said}", found.verdict());
     }
-    if checked.iter().any(|found| found.is_wrong) {
+    if checked.iter().any(check::Checked::is_wrong) {
         anyhow::bail!("the configuration doesn't work");
     }
     Ok(())

@@ -4,7 +4,7 @@ use anyhow::bail;
 
 use super::serve::ServeOptions;
 use super::table;
-use crate::config::check::{Checked, database, other_ways, unknown_variables};
+use crate::config::check::{Checked, database, encryption, other_ways, unknown_variables};
 use crate::database::Role;
 
 /// The configuration, as `calmony serve` takes it.
@@ -19,6 +19,7 @@ pub(super) async fn run(options: CheckConfigOptions) -> anyhow::Result<()> {
     let mut checked = vec![Checked::good("values", "every value can be read")];
     checked.push(unknown_variables());
     let databases = options.serve.databases();
+    checked.extend(encryption(&databases));
     let roles = [Role::Api, Role::Reader];
     checked.extend(database(&databases.primary, options.serve.secret_key(), &roles).await);
     checked.extend(other_ways(&databases).await);
@@ -26,7 +27,7 @@ pub(super) async fn run(options: CheckConfigOptions) -> anyhow::Result<()> {
         .iter()
         .map(|check| vec![check.verdict().to_owned(), check.about.to_owned(), check.said.clone()]);
     table::print(&["STATE", "ABOUT", "FOUND"], rows);
-    if checked.iter().any(|check| check.is_wrong) {
+    if checked.iter().any(Checked::is_wrong) {
         bail!("the configuration doesn't work");
     }
     Ok(())

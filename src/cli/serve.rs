@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 
+use crate::config::check::warn_of_plain_text;
 use crate::config::{ApiDatabaseOptions, ParentOptions, SecretKeyOptions, TargetOptions, listen_address};
 use crate::database::Databases;
 use crate::http::load::{Load, RateLimit};
@@ -111,12 +112,13 @@ async fn metrics_listener(asked: Option<MetricsAddress>) -> anyhow::Result<Optio
 
 pub(super) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     telemetry::init(&options.log);
+    let databases = options.databases();
+    warn_of_plain_text(&databases);
     let _traces = trace::export("calmony-api")?;
     let stop = stop_token(options.parent)?;
     let keyring = options.secret_key.keyring()?;
     let load = Load::new(options.rate_limit, usize::from(options.requests_max));
-    let databases = (&options.databases(), options.bytes_limit);
-    let app = App::open(databases, options.target.policy(), keyring, load, stop)?;
+    let app = App::open((&databases, options.bytes_limit), options.target.policy(), keyring, load, stop)?;
     // Beside serving: a database that is away now would keep it from listening.
     tokio::spawn(warn_of_unknown_keys(app.clone()));
     let listener = http::listen(options.listen)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::SecretKeyOptions;
 use crate::database::migrate::{applied as schema_version, newest};
-use crate::database::{DatabaseError, DatabaseUrl, Databases, Role};
+use crate::database::{DatabaseError, DatabaseUrl, Databases, PoolerUrl, Role};
 use crate::read::Reader;
 
 /// Every environment variable that a program of ours reads.
@@ -52,32 +52,57 @@ const BESIDES: &[&str] = &[
 /// In what time a pooler has a session back whose client has gone.
 const GIVEN_BACK: Duration = Duration::from_millis(200);
 
+/// The state of something that was checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// As it should be.
+    Good,
+    /// The program works, and not as it should.
+    Doubtful,
+    /// The program wouldn't start or work.
+    Wrong,
+}
+
 /// Something that was checked.
 #[derive(Debug, Clone)]
 pub struct Checked {
     /// What.
     pub about: &'static str,
-    /// What was found, and what to do where it is wrong.
+    /// What was found, and what to do where it isn't good.
     pub said: String,
-    /// Whether the program wouldn't start or work.
-    pub is_wrong: bool,
+    /// Its state.
+    pub state: State,
 }
 
 impl Checked {
     /// It is as it should be.
     #[must_use]
     pub fn good(about: &'static str, said: impl Into<String>) -> Self {
-        Self { about, said: said.into(), is_wrong: false }
+        Self { about, said: said.into(), state: State::Good }
+    }
+
+    fn doubtful(about: &'static str, said: impl Into<String>) -> Self {
+        Self { about, said: said.into(), state: State::Doubtful }
     }
 
     fn wrong(about: &'static str, said: impl Into<String>) -> Self {
-        Self { about, said: said.into(), is_wrong: true }
+        Self { about, said: said.into(), state: State::Wrong }
+    }
+
+    /// Tells whether the program wouldn't start or work.
+    #[must_use]
+    pub fn is_wrong(&self) -> bool {
+        self.state == State::Wrong
     }
 
     /// One word for people.
     #[must_use]
     pub const fn verdict(&self) -> &'static str {
-        if self.is_wrong { "BAD" } else { "ok" }
+        match self.state {
+            State::Good => "ok",
+            State::Doubtful => "WARN",
+            State::Wrong => "BAD",
+        }
     }
 }
 
@@ -95,6 +120,66 @@ pub fn unknown_variables() -> Checked {
     }
 }
 
+/// Each way to the database that leads over a network in plain text, although nobody has asked for that.
+fn plain_text(databases: &Databases) -> Vec<String> {
+    let ways = [
+        ("CALMONY_DATABASE_URL", databases.primary.plain_text_hosts()),
+        (
+            "CALMONY_POOLER_URL",
+            databases.pooler.as_ref().map(PoolerUrl::plain_text_hosts).unwrap_or_default(),
+        ),
+        (
+            "CALMONY_REPLICA_URL",
+            databases.replica.as_ref().map(DatabaseUrl::plain_text_hosts).unwrap_or_default(),
+        ),
+    ];
+    let led = ways.into_iter().filter(|(_, hosts)| !hosts.is_empty());
+    led.map(|(variable, hosts)| {
+        format!(
+            "{variable} leads to {} in plain text: add ?sslmode=verify-full, \
+             or ?sslmode=disable where nobody else is in the network",
+            hosts.join(", ")
+        )
+    })
+    .collect()
+}
+
+/// Says at the start that what goes to the database and comes from it can be read on the way.
+pub fn warn_of_plain_text(databases: &Databases) {
+    for said in plain_text(databases) {
+        tracing::warn!("{said}");
+    }
+}
+
+/// The encryption of each way to the database. Nothing is asked for it.
+#[must_use]
+pub fn encryption(databases: &Databases) -> Vec<Checked> {
+    let doubts: Vec<Checked> =
+        plain_text(databases).into_iter().map(|said| Checked::doubtful("encryption", said)).collect();
+    if doubts.is_empty() {
+        let said = "nothing goes over a network in plain text, unless sslmode=disable says so";
+        return vec![Checked::good("encryption", said)];
+    }
+    doubts
+}
+
+/// The login: a member of the program's own group roles, and of nothing that leads round them.
+async fn login(url: &DatabaseUrl, roles: &[Role]) -> Checked {
+    match url.excess(roles).await {
+        Err(error) => Checked::wrong("login", error.to_string()),
+        Ok(excess) if excess.is_empty() => {
+            Checked::good("login", "it may do what this program does, and no more")
+        }
+        Ok(excess) => {
+            let said = format!(
+                "it is {}, and the program needs none of it: give it a login of its own (schema/logins.sql)",
+                excess.join(", ")
+            );
+            Checked::doubtful("login", said)
+        }
+    }
+}
+
 /// The database: whether it answers, whether the login may take these roles, the schema, and the keys that secrets are sealed with.
 pub async fn database(url: &DatabaseUrl, secret_key: &SecretKeyOptions, roles: &[Role]) -> Vec<Checked> {
     let mut checked = Vec::new();
@@ -104,9 +189,10 @@ pub async fn database(url: &DatabaseUrl, secret_key: &SecretKeyOptions, roles: &
             Err(error) => checked.push(Checked::wrong("role", format!("{}: {error}", role.name()))),
         }
     }
-    if checked.iter().any(|check| check.is_wrong) {
+    if checked.iter().any(Checked::is_wrong) {
         return checked;
     }
+    checked.push(login(url, roles).await);
     if let Some(role) = roles.first() {
         checked.push(
             schema(url, *role).await.unwrap_or_else(|error| Checked::wrong("schema", error.to_string())),

@@ -22,9 +22,10 @@ use crate::seal::Keyring;
 /// Where the database is.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DatabaseOptions {
-    /// PostgreSQL, as a URL: <postgresql://user:password@host:5432/database>; with `?sslmode=verify-full` by TLS, and `&sslrootcert=FILE`
-    /// for a certificate authority of your own. The login must be a member of the group role that the process works under (see
-    /// schema/README.md)
+    /// PostgreSQL, as a URL: <postgresql://user:password@host:5432/database?sslmode=verify-full>, and
+    /// `&sslrootcert=FILE` for a certificate authority of your own; `?sslmode=disable` is plain text. Set the
+    /// variable: everybody on the machine can read arguments. The login must be a member of the group roles
+    /// that the program works under (schema/logins.sql makes one for each program)
     #[arg(long, env = "CALMONY_DATABASE_URL", hide_env_values = true, value_name = "URL")]
     pub database_url: DatabaseUrl,
 }

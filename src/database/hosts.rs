@@ -1,5 +1,6 @@
 //! Several hosts in a URL: one that says nothing isn't the end of it.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -60,6 +61,25 @@ fn each(config: &Config) -> Vec<Config> {
         one
     };
     hosts.iter().enumerate().map(one).collect()
+}
+
+/// The hosts that a network lies before: neither a socket of this machine nor loopback.
+pub(super) fn distant(config: &Config) -> Vec<String> {
+    let is_loopback = |address: &IpAddr| address.to_canonical().is_loopback();
+    let addresses = config.get_hostaddrs();
+    if !addresses.is_empty() {
+        // They are what is connected to, whatever the names say.
+        return addresses.iter().filter(|address| !is_loopback(address)).map(ToString::to_string).collect();
+    }
+    let name_of = |host: &Host| match host {
+        Host::Unix(_) => None,
+        Host::Tcp(name) => {
+            let is_local = name.eq_ignore_ascii_case("localhost")
+                || name.parse::<IpAddr>().is_ok_and(|address| is_loopback(&address));
+            (!is_local).then(|| name.clone())
+        }
+    };
+    config.get_hosts().iter().filter_map(name_of).collect()
 }
 
 /// How a pool makes its connections.

@@ -4,6 +4,7 @@ mod client;
 mod error;
 mod hosts;
 pub mod listen;
+pub mod login;
 pub mod migrate;
 mod parameters;
 mod pool;
@@ -22,7 +23,7 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{Config, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use tls::Tls;
+use tls::{Encryption, Tls};
 
 pub use client::{Moment, Parameters, PooledClient};
 pub use error::DatabaseError;
@@ -59,6 +60,7 @@ pub fn rewritten(sql: &str, replaced: &str, by: &str) -> String {
 pub struct DatabaseUrl {
     config: Config,
     tls: MakeRustlsConnect,
+    encryption: Encryption,
 }
 
 /// What has to be polled for a connection to work.
@@ -75,20 +77,21 @@ impl FromStr for DatabaseUrl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (mut tls, address) = Tls::taken_from(text)?;
+        let expected = "expected postgresql://user:password@host:5432/database";
+        // libpq's other form, `host=… sslmode=prefer`, would pass by what is said of TLS.
+        if !["postgresql://", "postgres://"].iter().any(|scheme| text.starts_with(scheme)) {
+            return Err(expected.to_owned());
+        }
+        let (tls, address) = Tls::taken_from(text)?;
         let mut config = address.parse::<Config>().map_err(|error| {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
-            format!(
-                "expected postgresql://user:password@host:5432/database: {}",
-                cause.unwrap_or(error.to_string())
-            )
+            format!("{expected}: {}", cause.unwrap_or(error.to_string()))
         })?;
-        tls.is_required |= config.get_ssl_mode() == SslMode::Require;
-        config.ssl_mode(if tls.is_required { SslMode::Require } else { SslMode::Disable });
+        config.ssl_mode(if tls.is_required() { SslMode::Require } else { SslMode::Disable });
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err("the URL names no host".to_owned());
         }
-        Ok(Self { config, tls: tls.connector()? })
+        Ok(Self { config, tls: tls.connector()?, encryption: tls.encryption })
     }
 }
 
@@ -155,6 +158,15 @@ impl DatabaseUrl {
         }
     }
 
+    /// The hosts that are spoken to in plain text over a network, although the URL doesn't ask for that.
+    #[must_use]
+    pub fn plain_text_hosts(&self) -> Vec<String> {
+        match self.encryption {
+            Encryption::Unsaid => hosts::distant(&self.config),
+            Encryption::Off | Encryption::Required => Vec::new(),
+        }
+    }
+
     /// A pool of connections, made when they are first needed.
     pub fn pool(&self, role: Role, connections_max: usize) -> Result<Pool, DatabaseError> {
         Pool::to(self, role, connections_max)
@@ -202,5 +214,37 @@ async fn in_time<T>(
     match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(connected) => Ok(connected?),
         Err(_) => Err(DatabaseError::Unavailable("whoever listens there doesn't answer".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DatabaseUrl;
+
+    #[test]
+    fn plain_text_over_a_network_is_noticed_unless_it_is_meant() {
+        let hosts = |rest: &str| {
+            format!("postgresql://u:p@{rest}").parse::<DatabaseUrl>().map(|url| url.plain_text_hosts())
+        };
+        for local in
+            ["localhost/d", "LocalHost/d", "127.0.0.1/d", "127.9.9.9:1/d", "[::1]/d", "%2Fvar%2Frun/d"]
+        {
+            assert_eq!(hosts(local), Ok(Vec::new()), "{local}");
+        }
+        for (rest, distant) in [
+            ("db.example/d", vec!["db.example"]),
+            ("db.example/d?application_name=x", vec!["db.example"]),
+            ("10.0.0.1:5433/d", vec!["10.0.0.1"]),
+            ("[fd00::1]/d", vec!["fd00::1"]),
+            ("localhost,one,two/d", vec!["one", "two"]),
+            ("localhost/d?hostaddr=10.0.0.1", vec!["10.0.0.1"]),
+            ("localhost.example/d", vec!["localhost.example"]),
+        ] {
+            assert_eq!(hosts(rest), Ok(distant.into_iter().map(ToOwned::to_owned).collect()), "{rest}");
+        }
+        assert_eq!(hosts("db.example/d?hostaddr=127.0.0.1"), Ok(Vec::new()));
+        assert_eq!(hosts("db.example/d?sslmode=disable"), Ok(Vec::new()));
+        assert!(hosts("h/d?sslmode=prefer").is_err());
+        assert!("host=h user=u dbname=d sslmode=prefer".parse::<DatabaseUrl>().is_err());
     }
 }

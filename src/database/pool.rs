@@ -44,6 +44,12 @@ impl FromStr for PoolerUrl {
 }
 
 impl PoolerUrl {
+    /// The hosts that are spoken to in plain text over a network, although the URL doesn't ask for that.
+    #[must_use]
+    pub fn plain_text_hosts(&self) -> Vec<String> {
+        self.0.plain_text_hosts()
+    }
+
     fn config(&self, role: Role) -> Config {
         let mut config = self.0.bare_config(role);
         config.dbname(role.name());

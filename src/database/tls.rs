@@ -9,38 +9,71 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// What a URL says of TLS.
+/// The encryption that a URL asks for. There is nothing between a proved server and plain text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encryption {
+    /// Nothing is said: plain text, which nobody may have meant.
+    Unsaid,
+    /// Plain text, on purpose.
+    Off,
+    /// TLS, to a server that is proved to be the one that was named.
+    Required,
+}
+
+impl Encryption {
+    /// The mode of that name in libpq. Modes that may end in plain text, or at another server, are refused.
+    fn named(mode: &str) -> Result<Self, String> {
+        let refused = match mode {
+            "require" | "verify-full" => return Ok(Self::Required),
+            "disable" => return Ok(Self::Off),
+            "prefer" | "allow" => {
+                "ends in plain text, unnoticed, wherever a server or somebody on the way wants that"
+            }
+            "verify-ca" => "takes every server that the authority has signed for the one that is named",
+            _ => return Err(format!("sslmode may be verify-full, require or disable. {ADVICE}")),
+        };
+        Err(format!("sslmode={mode} {refused}. {ADVICE}"))
+    }
+}
+
+/// The modes to write.
+const ADVICE: &str = "Write sslmode=verify-full, or sslmode=disable where nobody else is in the network";
+
+/// The part of a URL that is about TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tls {
-    /// Whether the connection must be encrypted, to a server that is proved to be the one that was named. There is nothing between
-    /// that and no TLS.
-    pub(super) is_required: bool,
-    /// Who may have signed its certificate, in PEM; without a file whoever this machine trusts.
+    /// The encryption.
+    pub(super) encryption: Encryption,
+    /// The file of those who may have signed the server's certificate. `None` means those of this machine.
     root: Option<String>,
 }
 
 impl Tls {
     /// Takes what is about TLS out of a URL, which tokio-postgres knows only a part of.
     pub(super) fn taken_from(url: &str) -> Result<(Self, String), String> {
-        let (address, query) = url.split_once('?').unwrap_or((url, ""));
-        let mut tls = Self { is_required: false, root: None };
-        let mut rest = Vec::new();
+        // As tokio-postgres reads it: a password may hold a question mark.
+        let (login, rest) = url.split_at(url.find('@').map_or(0, |at| at + 1));
+        let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let mut tls = Self { encryption: Encryption::Unsaid, root: None };
+        let mut others = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            match pair.split_once('=') {
-                Some(("sslmode", "require" | "verify-full")) => tls.is_required = true,
-                Some(("sslmode", "disable" | "prefer")) => tls.is_required = false,
-                Some(("sslmode", _)) => {
-                    return Err("sslmode may be disable, prefer, require or verify-full".to_owned());
-                }
-                Some(("sslrootcert", path)) => tls.root = Some(decoded(path)),
-                _ => rest.push(pair),
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match decoded(name).as_str() {
+                "sslmode" => tls.encryption = Encryption::named(&decoded(value))?,
+                "sslrootcert" => tls.root = Some(decoded(value)),
+                _ => others.push(pair),
             }
         }
-        if tls.root.is_some() && !tls.is_required {
-            return Err("sslrootcert is of no use without sslmode=require or verify-full".to_owned());
+        if tls.root.is_some() && !tls.is_required() {
+            return Err("sslrootcert is of no use without sslmode=verify-full or require".to_owned());
         }
-        let separator = if rest.is_empty() { "" } else { "?" };
-        Ok((tls, format!("{address}{separator}{}", rest.join("&"))))
+        let separator = if others.is_empty() { "" } else { "?" };
+        Ok((tls, format!("{login}{address}{separator}{}", others.join("&"))))
+    }
+
+    /// Tells whether connections must be encrypted.
+    pub(super) fn is_required(&self) -> bool {
+        self.encryption == Encryption::Required
     }
 
     /// What makes connections so.
@@ -51,7 +84,7 @@ impl Tls {
             .map_err(|error| error.to_string())?;
         let builder = match &self.root {
             Some(path) => builder.with_root_certificates(roots(Path::new(path))?),
-            None if self.is_required => builder
+            None if self.is_required() => builder
                 .with_platform_verifier()
                 .map_err(|error| format!("no certificate authorities: {error}"))?,
             // It isn't asked.
@@ -80,24 +113,41 @@ fn roots(path: &Path) -> Result<RootCertStore, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::Tls;
+    use super::{Encryption, Tls};
 
     #[test]
     fn what_is_about_tls_is_taken_out_of_a_url() {
-        let taken = |url: &str| Tls::taken_from(url).map(|(tls, url)| (tls.is_required, tls.root, url));
+        let taken = |url: &str| Tls::taken_from(url).map(|(tls, url)| (tls.encryption, tls.root, url));
         let url = |rest: &str| format!("postgresql://u:p@h/d{rest}");
-        assert_eq!(taken(&url("")), Ok((false, None, url(""))));
+        assert_eq!(taken(&url("")), Ok((Encryption::Unsaid, None, url(""))));
         assert_eq!(
-            taken(&url("?sslmode=prefer&options=-c%20x%3D1")),
-            Ok((false, None, url("?options=-c%20x%3D1")))
+            taken(&url("?sslmode=disable&options=-c%20x%3D1")),
+            Ok((Encryption::Off, None, url("?options=-c%20x%3D1")))
         );
-        assert_eq!(taken(&url("?sslmode=require")), Ok((true, None, url(""))));
+        assert_eq!(taken(&url("?sslmode=require")), Ok((Encryption::Required, None, url(""))));
         assert_eq!(
             taken(&url("?sslmode=verify-full&a=b&sslrootcert=%2Fetc%2Fca.pem")),
-            Ok((true, Some("/etc/ca.pem".to_owned()), url("?a=b")))
+            Ok((Encryption::Required, Some("/etc/ca.pem".to_owned()), url("?a=b")))
         );
-        for wrong in ["?sslmode=verify-ca", "?sslmode=maybe", "?sslmode=allow", "?sslrootcert=/etc/ca.pem"] {
+        let odd = "postgresql://u:what?@h/d";
+        assert_eq!(
+            taken(&format!("{odd}?sslmode=require")),
+            Ok((Encryption::Required, None, odd.to_owned()))
+        );
+        for wrong in ["?sslmode=maybe", "?sslmode=", "?sslmode", "?sslrootcert=/etc/ca.pem"] {
             assert!(taken(&url(wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_mode_that_may_end_in_plain_text_is_refused_by_name() {
+        for mode in ["prefer", "allow", "verify-ca", "%70refer"] {
+            for name in ["sslmode", "ssl%6Dode"] {
+                let refused = Tls::taken_from(&format!("postgresql://u:p?@h/d?{name}={mode}")).unwrap_err();
+                let named = mode.replace("%70", "p");
+                assert!(refused.contains(&format!("sslmode={named} ")), "{refused}");
+                assert!(refused.contains("Write sslmode=verify-full, or sslmode=disable"), "{refused}");
+            }
         }
     }
 }

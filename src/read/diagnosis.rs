@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::Reader;
 use super::condition::Condition;
 use crate::clock;
+use crate::database::login::{Login, logins};
 use crate::database::{DatabaseError, DatabaseUrl, Databases, Role};
 
 /// The server.
@@ -55,6 +56,8 @@ pub struct Diagnosis {
     pub server: Server,
     /// The work.
     pub condition: Condition,
+    /// The logins of the API and the workers that are connected.
+    pub logins: Vec<Login>,
     /// Who holds the horizon for more than a minute, at most 20.
     pub holders: Vec<Holder>,
     /// Endpoints whose former secret stops signing within a day.
@@ -93,6 +96,9 @@ pub async fn diagnose(url: &DatabaseUrl) -> Result<Diagnosis, DatabaseError> {
         .iter()
         .map(|row| Holder { kind: row.get(0), who: row.get(1), seconds: row.get(2), ended_by: row.get(3) })
         .collect();
+    let programs = login.query(include_str!("sql/diagnosis_programs.sql"), &[]).await?;
+    let names: Vec<String> = programs.iter().map(|row| row.get(0)).collect();
+    let logins = logins(&login, &names, &[Role::Api, Role::Reader, Role::Worker]).await?;
     let client = url.client(Role::Reader).await?;
     let ending = client.query_one(include_str!("sql/diagnosis_expiring.sql"), &[]).await?;
     let reader = Reader::open(&Databases::only(url.clone()))?;
@@ -101,6 +107,7 @@ pub async fn diagnose(url: &DatabaseUrl) -> Result<Diagnosis, DatabaseError> {
         triggers_off: triggers.iter().map(|row| row.get(0)).collect(),
         server,
         condition: reader.condition().await?,
+        logins,
         holders,
         secrets_ending: ending.get("secrets"),
         keys_ending: ending.get("keys"),

@@ -161,7 +161,8 @@ async fn measure(report: &mut Report, extent: Extent, wanted: impl Fn(&str) -> b
 async fn verify(stage: &Stage, report: &mut Report) {
     let started = Instant::now();
     let said = tokio::process::Command::new(support::system::program("calmony"))
-        .args(["verify", "--database-url", &stage.system.database.url])
+        .arg("verify")
+        .env("CALMONY_DATABASE_URL", &stage.system.database.url)
         .output()
         .await
         .unwrap();

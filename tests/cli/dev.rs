@@ -74,6 +74,23 @@ async fn postgres_pid(url: &str) -> u32 {
     row.get::<_, String>(0).lines().next().unwrap().parse().unwrap()
 }
 
+/// The programs work by logins of their own, and no process shows the database's password in its arguments.
+async fn no_more_than_needed(dev: &Dev, programs: &[String]) {
+    let url = dev.variable("CALMONY_DATABASE_URL");
+    let sql = "select distinct usename::text from pg_stat_activity \
+               where application_name in ('calmony_api', 'calmony_worker') order by 1";
+    let logins = connect(&url).await.query(sql, &[]).await.unwrap();
+    let logins: Vec<String> = logins.iter().map(|row| row.get(0)).collect();
+    assert_eq!(logins, ["calmony_deliver", "calmony_serve"]);
+    let password = url.split([':', '@']).nth(2).unwrap();
+    for pid in programs.iter().chain([&postgres_pid(&url).await.to_string()]) {
+        let arguments = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
+        assert!(!arguments.is_empty() && !arguments.contains(password), "{arguments}");
+    }
+    let said = super::run("calmony", &["doctor"], &[("CALMONY_DATABASE_URL", &url)]).await;
+    assert!(said.stdout.contains("the programs may work under their roles"), "{}", said.stdout);
+}
+
 /// The curl commands are what they seem.
 async fn try_curls(said: &[String]) {
     for line in said.iter().filter(|line| line.trim_start().starts_with("curl ")) {
@@ -104,6 +121,7 @@ async fn a_newcomer_sees_three_verified_webhooks_and_how_to_go_on() {
     assert!(second.code == Some(1) && second.stderr.contains("another `calmony dev`"), "{}", second.stderr);
     let pids = [dev.variable("CALMONY_API_PID"), dev.variable("CALMONY_WORKER_PID")];
     assert!(pids.iter().all(|pid| runs(pid)));
+    no_more_than_needed(&dev, &pids).await;
     dev.interrupt().await;
     assert!(!pids.iter().any(|pid| runs(pid)), "nothing is left behind");
 

@@ -57,7 +57,8 @@ async fn the_doctor_finds_a_missing_worker_and_who_holds_the_horizon_and_then_no
         (level(&report, "workers") == "ok" && level(&report, "partitions") == "ok").then_some(())
     })
     .await;
-    let table = run("calmony", &["doctor", "--database-url", &system.database.url], &[]).await;
+    let database = ("CALMONY_DATABASE_URL", system.database.url.as_str());
+    let table = run("calmony", &["doctor"], &[database]).await;
     assert!(
         table.stdout.trim_start().starts_with("STATE") && table.stdout.contains("64 of 64 buckets"),
         "{table:?}"

@@ -1,6 +1,8 @@
 //! Whatever the documentation tells people to type is there: commands with their options, and what `make` is asked for.
+//! None of it shows a password to the others on a machine.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use super::run;
 
@@ -104,4 +106,57 @@ fn whatever_make_is_asked_for_is_there() {
             }
         }
     }
+}
+
+/// The files with what people type and scripts run.
+const TYPED: &[&str] =
+    &["README.md", "CONTRIBUTING.md", "Makefile", "docs", "deploy", "schema", "scripts", "tests"];
+/// The options whose values are secrets.
+const SECRET_OPTIONS: &[&str] =
+    &["--database-url", "--pooler-url", "--replica-url", "--secret-key", "--from-literal"];
+
+/// Tells whether a line gives a program a secret as an argument, which everybody on a machine can read.
+fn shows_secret(line: &str) -> bool {
+    let bare = |word| str::trim_matches(word, ['"', '\'', '`', ',', ';', '(', ')', '[', ']']);
+    let words: Vec<&str> = line.split_whitespace().map(bare).collect();
+    let is_option = |word: &&str| {
+        let rest = SECRET_OPTIONS.iter().find_map(|option| word.strip_prefix(option));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    };
+    let is_url = |word: &&str| {
+        (word.contains("://") && word.contains('@')) || (word.starts_with('$') && word.contains("URL"))
+    };
+    let psql = words.iter().position(|word| word.ends_with("psql"));
+    words.iter().any(is_option) || psql.is_some_and(|at| words.iter().skip(at + 1).any(is_url))
+}
+
+#[test]
+fn no_command_shows_a_password_to_the_others_on_the_machine() {
+    for line in [
+        r#"calmony verify --database-url "$CALMONY_DATABASE_URL""#,
+        r#"run(calmony, ["verify", "--database-url", url])"#,
+        "psql $CALMONY_DATABASE_URL --command 'select 1'",
+        "`psql postgresql://u:p@h/d`",
+        "kubectl create secret generic x --from-literal=a=b",
+    ] {
+        assert!(shows_secret(line), "{line}");
+    }
+    for line in ["psql --dbname calmony --file a.sql", "calmony serve --secret-key-file key"] {
+        assert!(!shows_secret(line), "{line}");
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut open: Vec<PathBuf> = TYPED.iter().map(|path| root.join(path)).collect();
+    let mut lines = 0;
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_none_or(|ending| ending != "rs") {
+            // Pictures aren't text.
+            for line in std::fs::read_to_string(&path).unwrap_or_default().lines() {
+                assert!(!shows_secret(line), "{}: {line}", path.display());
+                lines += 1;
+            }
+        }
+    }
+    assert!(lines > 2_000, "{lines}");
 }

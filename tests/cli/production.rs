@@ -50,7 +50,9 @@ async fn a_bad_value_stops_the_start_and_names_its_variable() {
     let wrong: &[(&str, &[&str], &str, &str)] = &[
         ("calmony", &["serve"], "CALMONY_DATABASE_URL", "mysql://x"),
         ("calmony", &["serve"], "CALMONY_DATABASE_URL", "postgresql://u@h/d?sslmode=verify-ca"),
+        ("calmony", &["serve"], "CALMONY_DATABASE_URL", "host=h user=u password=hunter2 sslmode=prefer"),
         ("calmony", &["serve"], "CALMONY_POOLER_URL", "postgresql://u:hunter2@h:6432/a_database"),
+        ("calmony", &["serve"], "CALMONY_REPLICA_URL", "postgresql://u:hunter2@h/d?sslmode=allow"),
         ("calmony", &["serve"], "CALMONY_REPLICA_URL", "postgresql://u:hunter2@h:99999/d"),
         ("calmony", &["serve"], "CALMONY_LISTEN", "everywhere"),
         ("calmony", &["serve"], "CALMONY_METRICS_LISTEN", "on"),
@@ -126,6 +128,7 @@ async fn help_is_the_reference_of_every_variable() {
     ] {
         assert!(serve.contains(variable), "{variable}");
     }
+    assert!(serve.contains("everybody on the machine can read arguments"), "{serve}");
     let worker = run("outbox-worker", &["--help"], &[]).await.stdout;
     for variable in [
         "CALMONY_DATABASE_URL",

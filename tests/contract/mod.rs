@@ -24,6 +24,7 @@ const COLD: &[&str] = &[
     "diagnosis_activity",
     "diagnosis_server",
     "diagnosis_expiring",
+    "diagnosis_programs",
     "rebuild_part",
     "rebuild_lock_objects",
     "rebuild_mend_objects",

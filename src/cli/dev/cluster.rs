@@ -217,7 +217,13 @@ impl Cluster {
     /// The same as text, with the password.
     #[must_use]
     pub fn url_text(&self, database: &str) -> String {
-        format!("postgresql://{USER}:{}@127.0.0.1:{}/{database}", self.password, self.port)
+        self.login_url_text(USER, database)
+    }
+
+    /// The same for another login. All have one password.
+    #[must_use]
+    pub fn login_url_text(&self, login: &str, database: &str) -> String {
+        format!("postgresql://{login}:{}@127.0.0.1:{}/{database}", self.password, self.port)
     }
 
     /// Stops a server that a killed predecessor left behind. The number in its file may be somebody else's by now.

@@ -125,6 +125,7 @@ async fn start(
     cluster.url("postgres")?.create_database("calmony").await?;
     let url = cluster.url("calmony")?;
     migrate(&url).await?;
+    url.make_logins(&state.password).await?;
     reseal(&url, &state.secret_key.parse()?).await?;
     if state.keys.is_none() {
         let make = async |account| create_key(&url, account, KeyKind::default(), None).await;
@@ -138,6 +139,8 @@ async fn start(
         worker_url: free_url()?,
         keys: state.keys.clone().unwrap_or_default(),
         database_url: cluster.url_text("calmony"),
+        program_urls: ["calmony_serve", "calmony_deliver"]
+            .map(|login| cluster.login_url_text(login, "calmony")),
         secret_key: state.secret_key.clone(),
         ..Environment::default()
     };
@@ -166,12 +169,13 @@ fn address_of(url: &str) -> String {
 }
 
 fn api(address: SocketAddr, environment: &Environment) -> anyhow::Result<Program> {
+    let [api_url, _] = &environment.program_urls;
     Ok(Program {
         name: "the API",
         path: std::env::current_exe()?,
         arguments: vec!["serve".to_owned()],
         environment: vec![
-            ("CALMONY_DATABASE_URL", environment.database_url.clone()),
+            ("CALMONY_DATABASE_URL", api_url.clone()),
             ("CALMONY_SECRET_KEY", environment.secret_key.clone()),
             ("CALMONY_LISTEN", address.to_string()),
             ("CALMONY_METRICS_LISTEN", address_of(&environment.metrics_url)),
@@ -184,6 +188,7 @@ fn api(address: SocketAddr, environment: &Environment) -> anyhow::Result<Program
 }
 
 fn worker(environment: &Environment, schedule: &RetrySchedule) -> anyhow::Result<Program> {
+    let [_, worker_url] = &environment.program_urls;
     let path = std::env::current_exe()?.with_file_name("outbox-worker");
     if !path.exists() {
         bail!("{} is missing: build it with `cargo build --workspace`", path.display());
@@ -193,7 +198,7 @@ fn worker(environment: &Environment, schedule: &RetrySchedule) -> anyhow::Result
         path,
         arguments: Vec::new(),
         environment: vec![
-            ("CALMONY_DATABASE_URL", environment.database_url.clone()),
+            ("CALMONY_DATABASE_URL", worker_url.clone()),
             ("CALMONY_SECRET_KEY", environment.secret_key.clone()),
             ("CALMONY_WORKER_LISTEN", address_of(&environment.worker_url)),
             ("CALMONY_RETRY_SCHEDULE", schedule.to_string()),

@@ -69,7 +69,10 @@ pub(super) struct Environment {
     pub(super) metrics_url: String,
     pub(super) worker_url: String,
     pub(super) keys: [String; 2],
+    /// The developer's own login, a superuser's: PostgreSQL is theirs alone, and one URL is for all commands.
     pub(super) database_url: String,
+    /// The logins of the API and of the worker, which nobody is told.
+    pub(super) program_urls: [String; 2],
     pub(super) secret_key: String,
     pub(super) api_pid: u32,
     pub(super) worker_pid: u32,

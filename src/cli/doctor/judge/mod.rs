@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::database::login::Login;
 use crate::database::migrate::newest;
 use crate::read::condition::Condition;
 use crate::read::diagnosis::{Diagnosis, Holder, Server};
@@ -84,6 +85,7 @@ pub(super) fn judge(diagnosis: &Diagnosis, keyring: Option<&Keyring>) -> Vec<Fin
     findings.extend(workers(condition));
     findings.extend(housekeeping(condition, holders, server.sees_all));
     findings.push(triggers(&diagnosis.triggers_off));
+    findings.push(logins(&diagnosis.logins));
     findings.extend(endings(diagnosis, keyring));
     findings.extend(postgresql(server));
     findings
@@ -188,6 +190,21 @@ fn triggers(off: &[String]) -> Finding {
         off.join(", ")
     );
     finding(Level::Bad, about, said)
+}
+
+fn logins(logins: &[Login]) -> Finding {
+    let about = "logins";
+    if logins.is_empty() {
+        return finding(Level::Ok, about, "no program is connected");
+    }
+    let excessive = logins.iter().filter(|login| !login.excess.is_empty());
+    let said: Vec<String> =
+        excessive.map(|login| format!("{} is {}", login.name, login.excess.join(", "))).collect();
+    if said.is_empty() {
+        return finding(Level::Ok, about, "the programs may work under their roles, and do no more");
+    }
+    let advice = "no program needs that: give each a login of its own (schema/logins.sql)";
+    finding(Level::Warn, about, format!("{}; {advice}", said.join("; ")))
 }
 
 fn endings(diagnosis: &Diagnosis, keyring: Option<&Keyring>) -> Vec<Finding> {

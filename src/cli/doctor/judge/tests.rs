@@ -22,12 +22,21 @@ fn healthy() -> Diagnosis {
             partition_days_ahead: 8,
             ..Condition::default()
         },
+        logins: vec![login(&[])],
         holders: Vec::new(),
         secrets_ending: 0,
         keys_ending: 0,
         schema_version: newest(),
         key_ids: Vec::new(),
         triggers_off: Vec::new(),
+    }
+}
+
+/// A program's login.
+fn login(excess: &[&str]) -> Login {
+    Login {
+        name: "calmony_serve".to_owned(),
+        excess: excess.iter().map(|&excess| excess.to_owned()).collect(),
     }
 }
 
@@ -69,6 +78,7 @@ fn each_thing_that_can_be_wrong_is_found_and_nothing_else() {
         (wrong(|d| d.condition.has_strays = true), (Warn, "partitions")),
         (wrong(|d| d.schema_version -= 1), (Bad, "schema")),
         (wrong(|d| d.triggers_off = vec!["derive_from_event on calmony.event".into()]), (Bad, "triggers")),
+        (wrong(|d| d.logins.push(login(&["a superuser"]))), (Warn, "logins")),
         (wrong(|d| d.secrets_ending = 1), (Warn, "signing secrets")),
         (wrong(|d| d.keys_ending = 1), (Warn, "API keys")),
         (wrong(|d| d.server.clock_ahead_seconds = -2.0), (Warn, "clocks")),
@@ -85,6 +95,7 @@ fn each_thing_that_can_be_wrong_is_found_and_nothing_else() {
     for (not_good, expected) in found {
         assert_eq!(not_good, [expected]);
     }
+    assert_eq!(wrong(|d| d.logins.clear()), [], "nobody is connected");
     assert_eq!(wrong(|d| d.schema_version += 1), [], "a newer schema is what an upgrade looks like");
 }
 
