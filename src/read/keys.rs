@@ -1,11 +1,5 @@
 //! Whose API key that is.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use tokio::time::Instant;
-
 use super::Reader;
 use crate::database::DatabaseError;
 use crate::secret::hash_api_key;
@@ -24,37 +18,14 @@ pub struct Account {
 pub struct Key {
     /// Its number.
     pub id: i64,
+    /// Its SHA-256.
+    pub hash: [u8; 32],
     /// What it opens.
     pub account: Account,
     /// It changes nothing.
     pub readonly: bool,
     /// Its time is over.
     pub expired: bool,
-}
-
-/// For how long a key is believed to be what it was: so long a revoked one may go on at a process that has just used it.
-const BELIEVED: Duration = Duration::from_millis(500);
-/// Keys that are remembered before all are looked up anew.
-const KNOWN_MAX: usize = 10_000;
-
-/// Keys that were looked up a moment ago, by their hashes.
-#[derive(Debug, Clone, Default)]
-pub(super) struct KnownKeys(Arc<Mutex<Looked>>);
-type Looked = HashMap<[u8; 32], (Key, Instant)>;
-
-impl KnownKeys {
-    fn get(&self, hash: &[u8; 32]) -> Option<Key> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(hash).filter(|(_, at)| at.elapsed() < BELIEVED).map(|(key, _)| *key)
-    }
-
-    fn remember(&self, hash: [u8; 32], key: Key) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= KNOWN_MAX {
-            known.clear();
-        }
-        known.insert(hash, (key, Instant::now()));
-    }
 }
 
 impl Reader {
@@ -75,6 +46,7 @@ impl Reader {
         let row = client.query_opt(include_str!("sql/account_of_key.sql"), &[&hash.as_slice()]).await?;
         let key = row.map(|row| Key {
             id: row.get(2),
+            hash,
             account: Account { id: row.get(0), livemode: row.get(1) },
             readonly: row.get(3),
             expired: row.get(4),
