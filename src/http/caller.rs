@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::App;
 use super::error::{ApiError, KeyProblem};
-use super::idempotency::Key;
+use super::idempotency;
 use super::load::Asker;
 use super::request::{RequestId, Trace};
 use super::server::Peer;
@@ -19,7 +19,7 @@ use crate::contract::{
     LIVE_KEY_PREFIX, RESTRICTED_LIVE_KEY_PREFIX, RESTRICTED_TEST_KEY_PREFIX, TEST_KEY_PREFIX,
 };
 use crate::log::Cause;
-use crate::read::keys::{Account, Believed, Key as KnownKey};
+use crate::read::keys::{Account, Key};
 
 const KEY_PREFIXES: [&str; 4] =
     [TEST_KEY_PREFIX, LIVE_KEY_PREFIX, RESTRICTED_TEST_KEY_PREFIX, RESTRICTED_LIVE_KEY_PREFIX];
@@ -29,6 +29,8 @@ const KEY_PREFIXES: [&str; 4] =
 pub(super) struct Caller {
     /// The account of the key.
     pub account: Account,
+    /// The key.
+    pub key: Key,
     cause: Cause,
 }
 
@@ -58,18 +60,19 @@ pub(super) async fn authenticate(
         app.load.count(known.id)?;
         app.log.note_key_use(known.account.id, known.id);
         request.extensions_mut().insert(known.account);
+        request.extensions_mut().insert(known);
     }
     Ok(next.run(request).await)
 }
 
 /// What a key opens. Look-ups of keys that opened something a moment ago have places apart, so that whoever guesses keys is in nobody's
 /// way.
-pub(super) async fn known(app: &App, key: &str, peer: Peer) -> Result<Option<KnownKey>, ApiError> {
-    let asker = match app.reader.remembered_key(key) {
-        Some(Believed::Still(key)) => return Ok(Some(key)),
-        Some(Believed::Once(key)) => Asker::Account(key.account.id),
-        None => Asker::Peer(peer),
-    };
+pub(super) async fn known(app: &App, key: &str, peer: Peer) -> Result<Option<Key>, ApiError> {
+    if let Some(known) = app.reader.believed_key(key) {
+        return Ok(Some(known));
+    }
+    let former = app.reader.former_key(key);
+    let asker = former.map_or(Asker::Peer(peer), |known| Asker::Account(known.account.id));
     let _place = app.load.look_up(asker).await?;
     // Somebody else may have asked meanwhile.
     Ok(app.reader.key(key).await?)
@@ -100,14 +103,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let account = *parts.extensions.get::<Account>().ok_or(KeyProblem::Missing)?;
+        let known = *parts.extensions.get::<Key>().ok_or(KeyProblem::Missing)?;
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
-        let key = parts.extensions.get::<Key>().cloned();
-        let (idempotency_key, fingerprint) = key.map(|key| (key.key, key.fingerprint)).unzip();
+        let given = parts.extensions.get::<idempotency::Key>().cloned();
+        let (idempotency_key, fingerprint) = given.map(|given| (given.key, given.fingerprint)).unzip();
         let fingerprint = fingerprint.flatten();
         let trace = parts.extensions.get::<Trace>().and_then(|trace| trace.0);
-        let cause = Cause { account: account.id, request_id, idempotency_key, fingerprint, trace };
-        Ok(Self { account, cause })
+        let cause = Cause { account: known.account.id, request_id, idempotency_key, fingerprint, trace };
+        Ok(Self { account: known.account, key: known, cause })
     }
 }
 

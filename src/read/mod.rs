@@ -1,5 +1,6 @@
 //! The only reader for the API, under a role that can do nothing else.
 
+mod believed;
 pub mod condition;
 pub mod deliveries;
 pub mod diagnosis;
@@ -13,6 +14,8 @@ pub mod overview;
 pub mod page;
 pub mod replays;
 pub mod search;
+pub mod sessions;
+pub mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,9 +26,11 @@ use prometheus_client::registry::Registry;
 use crate::database::migrate::newest;
 use crate::database::{DatabaseError, Databases, Pool, PooledClient, Replica, Role};
 use crate::shares::{Place, Shares};
+use believed::Believed;
 use feed::Decided;
-use keys::KnownKeys;
+use keys::Key;
 pub use page::{Direction, Page};
+use watch::WatchedKeys;
 
 /// Connections for reading.
 const CONNECTIONS: usize = 8;
@@ -50,7 +55,11 @@ pub struct Reader {
     /// A standby, for what may be a little behind: lists, deliveries, an endpoint's health, the dashboard's figures.
     replica: Option<Replica>,
     decided: Decided,
-    known_keys: KnownKeys,
+    /// Keys that were looked up a moment ago, by their hashes.
+    known_keys: Believed<Key>,
+    watched_keys: WatchedKeys,
+    /// Whether sessions of the dashboard were ended, by the hashes of their tokens.
+    known_sessions: Believed<bool>,
     /// Whether the schema was found to be new enough; it never gets older.
     has_schema: Arc<AtomicBool>,
 }
@@ -71,7 +80,9 @@ impl Reader {
             pool,
             replica,
             decided: Decided::new(&databases.primary),
-            known_keys: KnownKeys::default(),
+            known_keys: Believed::default(),
+            watched_keys: WatchedKeys::default(),
+            known_sessions: Believed::default(),
             has_schema: Arc::default(),
         })
     }

@@ -25,6 +25,8 @@ const COLD: &[&str] = &[
     "diagnosis_server",
     "diagnosis_expiring",
     "diagnosis_programs",
+    "diagnosis_obstacles",
+    "diagnosis_apart",
     "rebuild_part",
     "rebuild_lock_objects",
     "rebuild_mend_objects",

@@ -1,0 +1,47 @@
+//! What was looked up a moment ago, and is believed for another.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// For how long it is believed: so long a revoked key may go on at a process that has just used it.
+const BELIEVED: Duration = Duration::from_millis(500);
+/// How many are remembered before all are looked up anew.
+const KNOWN_MAX: usize = 10_000;
+
+/// What was looked up a moment ago, by hashes.
+#[derive(Debug, Clone)]
+pub(super) struct Believed<T>(Arc<Mutex<HashMap<[u8; 32], (T, Instant)>>>);
+
+impl<T> Default for Believed<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T: Copy> Believed<T> {
+    pub(super) fn get(&self, hash: &[u8; 32]) -> Option<T> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(hash).filter(|(_, at)| at.elapsed() < BELIEVED).map(|(value, _)| *value)
+    }
+
+    /// What it was when it was last looked up, however long ago.
+    pub(super) fn last(&self, hash: &[u8; 32]) -> Option<T> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(hash).map(|(value, _)| *value)
+    }
+
+    pub(super) fn forget(&self, hash: &[u8; 32]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(hash);
+    }
+
+    pub(super) fn remember(&self, hash: [u8; 32], value: T) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KNOWN_MAX {
+            known.clear();
+        }
+        known.insert(hash, (value, Instant::now()));
+    }
+}
