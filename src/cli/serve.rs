@@ -103,7 +103,7 @@ async fn metrics_listener(asked: Option<MetricsAddress>) -> anyhow::Result<Optio
 }
 
 pub(super) async fn run(options: ServeOptions) -> anyhow::Result<()> {
-    telemetry::init(&options.log);
+    let _logging = telemetry::init(&options.log).context("can't start logging")?;
     let _traces = trace::export("calmony-api")?;
     let stop = stop_token(options.parent)?;
     let keyring = options.secret_key.keyring()?;

@@ -69,7 +69,7 @@ struct System {
 }
 
 pub(super) async fn run(options: DevOptions) -> anyhow::Result<()> {
-    telemetry::init(&options.log);
+    let _logging = telemetry::init(&options.log).context("can't start logging")?;
     let stop = stop_token(options.parent)?;
     std::fs::create_dir_all(&options.data_dir)
         .with_context(|| format!("can't make {}", options.data_dir.display()))?;
