@@ -30,8 +30,8 @@ pub fn counts() -> Histogram {
     Histogram::new((0..=12).map(|power| f64::from(1_u32 << power)))
 }
 
-/// `/metrics`, with what every process counts besides. `refresh` brings those up to date, before each answer, that nobody notes when they
-/// change.
+/// `/metrics`, with what every process counts besides. `refresh` brings those up to date, before each answer,
+/// that nobody notes when they change.
 pub fn router<F, R>(mut registry: Registry, refresh: F) -> Router
 where
     F: Fn() -> R + Clone + Send + Sync + 'static,

@@ -1,8 +1,8 @@
 //! Output of the programs: results on standard output, problems on standard error.
 //!
-//! A result that is lost is an error: the first one that can't be written is remembered, nothing follows it, and [`conclude`] makes it the
-//! program's exit code. A reader that has gone (`| head -1`) is nobody's error. A problem that can't be written is passed over: nothing is
-//! left to tell it to.
+//! A result that is lost is an error: the first one that can't be written is remembered, nothing follows it,
+//! and [`conclude`] makes it the program's exit code. A reader that has gone (`| head -1`) is nobody's error.
+//! A problem that can't be written is passed over: nothing is left to tell it to.
 
 use std::fmt::{Display, Write as _};
 use std::io::{Error, ErrorKind, Write as _, stderr, stdout};
@@ -78,7 +78,8 @@ pub fn complain(line: impl Display) {
     let _ = stderr().write_all(line.as_bytes());
 }
 
-/// The exit code of a program, and a line on standard error for each thing that went wrong: its work, and its output.
+/// The exit code of a program, and a line on standard error for each thing that went wrong: its work, and its
+/// output.
 #[must_use]
 pub fn conclude(program: &str, worked: anyhow::Result<()>) -> ExitCode {
     let mut problems: Vec<String> = worked.err().map(|error| format!("{error:#}")).into_iter().collect();
@@ -95,14 +96,16 @@ pub fn conclude(program: &str, worked: anyhow::Result<()>) -> ExitCode {
     if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Whether a character does something to a terminal, turns the direction of text or ends a line where nobody sees it.
+/// Whether a character does something to a terminal, turns the direction of text or ends a line where nobody
+/// sees it.
 fn acts(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    let turns =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// A text that does nothing to a terminal, whoever has written it: characters that act are shown by their numbers, but ends of lines
-/// and tabs.
+/// A text that does nothing to a terminal, whoever has written it: characters that act are shown by their
+/// numbers, but ends of lines and tabs.
 fn harmless(text: &str) -> String {
     escaped(text, |c| acts(c) && !matches!(c, '\n' | '\t'))
 }
@@ -125,8 +128,8 @@ fn escaped(text: &str, is_shown_by_number: impl Fn(char) -> bool) -> String {
     shown
 }
 
-/// JSON that does nothing to a terminal and means the same: characters that act are escaped as JSON escapes them. Outside of strings
-/// JSON has none but white space.
+/// JSON that does nothing to a terminal and means the same: characters that act are escaped as JSON escapes
+/// them. Outside of strings JSON has none but white space.
 fn harmless_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for c in json.chars() {

@@ -1,4 +1,5 @@
-//! When a process is told to stop: Ctrl-C, SIGTERM, SIGHUP, or the end of its standard input where a supervisor holds the other end.
+//! When a process is told to stop: Ctrl-C, SIGTERM, SIGHUP, or the end of its standard input where a
+//! supervisor holds the other end.
 
 use std::io::Read as _;
 
@@ -44,8 +45,8 @@ async fn received(signal: Option<&mut Signal>) {
     }
 }
 
-/// Whether this process was started with SIGHUP ignored, as `nohup` does: it is meant to outlive its terminal. Where the system doesn't
-/// tell, it isn't.
+/// Whether this process was started with SIGHUP ignored, as `nohup` does: it is meant to outlive its
+/// terminal. Where the system doesn't tell, it isn't.
 fn ignores_hangup() -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| is_hangup_ignored(&status))
 }

@@ -1,7 +1,8 @@
 //! Logs: structured, on standard error, chosen by `CALMONY_LOG`. Secrets and bodies never get here.
 //!
-//! Losing a line loses nothing else. Lines wait in memory for a thread that writes them, so that nobody who logs waits for whoever reads
-//! the log. A line that can't be written, or that comes while too many wait, is counted and forgotten.
+//! Losing a line loses nothing else. Lines wait in memory for a thread that writes them, so that nobody who
+//! logs waits for whoever reads the log. A line that can't be written, or that comes while too many wait, is
+//! counted and forgotten.
 
 use std::collections::VecDeque;
 use std::io::{IsTerminal as _, Write};

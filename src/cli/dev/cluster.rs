@@ -102,8 +102,8 @@ impl Cluster {
             return Ok(());
         };
         bail!(
-            "{} was made by PostgreSQL {made_by}, and {} has PostgreSQL {own}: name the folder of the initdb of \
-             PostgreSQL {made_by} in CALMONY_POSTGRES_BIN, or delete {} to begin anew",
+            "{} was made by PostgreSQL {made_by}, and {} has PostgreSQL {own}: name the folder of the initdb \
+             of PostgreSQL {made_by} in CALMONY_POSTGRES_BIN, or delete {} to begin anew",
             self.data.display(),
             self.bin.display(),
             self.folder().display()
@@ -203,15 +203,16 @@ impl Cluster {
         Ok(())
     }
 
-    /// Waits until it takes connections; false when it ends before. An error when it takes them and refuses the login.
+    /// Waits until it takes connections; false when it ends before. An error when it takes them and refuses
+    /// the login.
     async fn comes_up(&mut self) -> anyhow::Result<bool> {
         let url = self.url("postgres")?;
         loop {
             match url.login_client().await {
                 Ok(_) => return Ok(true),
                 Err(DatabaseError::Refused(said)) if said.starts_with(LOGIN_REFUSED) => bail!(
-                    "the PostgreSQL in {} has another password than the one that {} has for it ({said}): bring the right \
-                     one back, or delete {} to begin anew",
+                    "the PostgreSQL in {} has another password than the one that {} has for it ({said}): \
+                     bring the right one back, or delete {} to begin anew",
                     self.data.display(),
                     self.folder().display(),
                     self.folder().display()
@@ -328,8 +329,9 @@ fn home(folder: &Path, user: Option<&Unprivileged>, password: &str) -> anyhow::R
     Ok(home)
 }
 
-/// The system's folder for PostgreSQL's files of a folder. The password is a part of its name, so that a folder that is deleted and made
-/// again doesn't meet the files of its predecessor. Earlier versions named it without.
+/// The system's folder for PostgreSQL's files of a folder. The password is a part of its name, so that a
+/// folder that is deleted and made again doesn't meet the files of its predecessor. Earlier versions named it
+/// without.
 fn elsewhere(folder: &Path, password: &str) -> PathBuf {
     let named = |parts: &[&[u8]]| {
         let digest = Sha256::digest(parts.concat());

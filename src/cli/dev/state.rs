@@ -49,8 +49,8 @@ impl State {
             // A new password would not open an old cluster.
             if let Some(left) = cluster::left_in(folder) {
                 bail!(
-                    "{} is missing, and with it the password of the PostgreSQL that left {}: bring it back, or delete {} to \
-                     begin anew",
+                    "{} is missing, and with it the password of the PostgreSQL that left {}: bring it back, \
+                     or delete {} to begin anew",
                     path.display(),
                     left.display(),
                     folder.display()
