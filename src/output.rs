@@ -21,26 +21,33 @@ pub fn say(line: impl Display) {
 
 /// The same; tells whether anybody hears it.
 pub fn said(line: impl Display) -> bool {
-    print(format!("{}\n", harmless(&line.to_string())).as_bytes())
+    heard(|| write(&format!("{}\n", harmless(&line.to_string()))))
 }
 
 /// Prints something as JSON, for machines.
 pub fn say_json(shown: &(impl serde::Serialize + ?Sized)) -> anyhow::Result<()> {
-    said_json(&serde_json::to_string_pretty(shown)?);
+    let json = serde_json::to_string_pretty(shown)?;
+    heard(|| write(&format!("{}\n", harmless_json(&json))));
     Ok(())
 }
 
 /// Prints a text that is JSON; tells whether anybody hears it.
+#[must_use]
 pub fn said_json(json: &str) -> bool {
-    print(format!("{}\n", harmless_json(json)).as_bytes())
+    heard(|| write(&format!("{}\n", harmless_json(json))))
 }
 
-/// Prints bytes as they are; tells whether anybody gets them.
-pub fn print(bytes: &[u8]) -> bool {
-    heard(|| stdout().write_all(bytes))
+/// Prints bytes as they are.
+pub fn print(bytes: &[u8]) {
+    heard(|| stdout().write_all(bytes));
+}
+
+fn write(text: &str) -> std::io::Result<()> {
+    stdout().write_all(text.as_bytes())
 }
 
 /// Tells whether everything that was printed has gone out.
+#[must_use]
 pub fn is_heard() -> bool {
     heard(|| stdout().flush())
 }
@@ -96,8 +103,7 @@ pub fn conclude(program: &str, worked: anyhow::Result<()>) -> ExitCode {
     if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Whether a character does something to a terminal, turns the direction of text or ends a line where nobody
-/// sees it.
+/// Characters that do something to a terminal, turn the direction of text or end a line where nobody sees it.
 fn acts(c: char) -> bool {
     let turns =
         matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

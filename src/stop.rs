@@ -45,13 +45,13 @@ async fn received(signal: Option<&mut Signal>) {
     }
 }
 
-/// Whether this process was started with SIGHUP ignored, as `nohup` does: it is meant to outlive its
-/// terminal. Where the system doesn't tell, it isn't.
+/// True for a process that was started with SIGHUP ignored, as by `nohup`: it is meant to outlive its
+/// terminal. False where the system doesn't tell.
 fn ignores_hangup() -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| is_hangup_ignored(&status))
 }
 
-/// Whether `SigIgn` of `/proc/self/status` (proc_pid_status(5)) has SIGHUP, the first signal.
+/// `SigIgn` of `/proc/self/status` (`proc_pid_status(5)`) has SIGHUP, the first signal.
 fn is_hangup_ignored(status: &str) -> bool {
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)

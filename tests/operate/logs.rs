@@ -128,10 +128,10 @@ async fn a_log_that_nobody_reads_costs_log_lines_only() {
     let (unread, log) = pipe();
     let api = Logging::start("calmony", &system.database, (log, "debug"), &[]).await;
     // A line of the log has the path.
-    let long = format!("{}/v1/{}", api.url, "x".repeat(8_000));
+    let url = format!("{}/v1/{}", api.url, "x".repeat(8_000));
     eventually("the pipe and the memory are full", async || {
         for _ in 0..20 {
-            http().get(&long).send().await.unwrap();
+            http().get(&url).send().await.unwrap();
         }
         (api.lost().await >= 1.0).then_some(())
     })

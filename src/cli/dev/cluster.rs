@@ -90,7 +90,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Whether it was made just now: nothing of an earlier one is in it.
+    /// True when it was made just now: nothing of an earlier one is in it.
     #[must_use]
     pub const fn is_new(&self) -> bool {
         self.is_new
@@ -250,8 +250,9 @@ impl Cluster {
 
     /// The process id of the running server.
     pub fn pid(&self) -> anyhow::Result<u32> {
-        let file =
-            std::fs::read_to_string(self.data.join("postmaster.pid")).context("PostgreSQL is not running")?;
+        let path = self.data.join("postmaster.pid");
+        let file = std::fs::read_to_string(&path)
+            .with_context(|| format!("PostgreSQL is not running: can't read {}", path.display()))?;
         file.lines()
             .next()
             .and_then(|line| line.trim().parse().ok())
