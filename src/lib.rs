@@ -30,5 +30,6 @@ pub mod http;
 
 pub mod cli;
 pub mod config;
+pub mod output;
 pub mod stop;
 pub mod telemetry;

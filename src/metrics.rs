@@ -10,6 +10,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
 
+use crate::telemetry;
+
 /// The upper bounds of durations, in seconds: from a look-up in the cache to the longest attempt.
 const SECONDS: [f64; 16] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
@@ -28,12 +30,14 @@ pub fn counts() -> Histogram {
     Histogram::new((0..=12).map(|power| f64::from(1_u32 << power)))
 }
 
-/// `/metrics`. `refresh` brings those up to date, before each answer, that nobody notes when they change.
-pub fn router<F, R>(registry: Registry, refresh: F) -> Router
+/// `/metrics`, with what every process counts besides. `refresh` brings those up to date, before each answer,
+/// that nobody notes when they change.
+pub fn router<F, R>(mut registry: Registry, refresh: F) -> Router
 where
     F: Fn() -> R + Clone + Send + Sync + 'static,
     R: Future<Output = ()> + Send,
 {
+    telemetry::register(&mut registry);
     let registry = Arc::new(registry);
     let metrics = move || {
         let (registry, refresh) = (registry.clone(), refresh.clone());

@@ -1,8 +1,9 @@
-//! When a process is told to stop: Ctrl-C, SIGTERM, or the end of its standard input where a supervisor holds the other end.
+//! When a process is told to stop: Ctrl-C, SIGTERM, SIGHUP, or the end of its standard input where a
+//! supervisor holds the other end.
 
 use std::io::Read as _;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::ParentOptions;
@@ -12,11 +13,13 @@ pub fn stop_token(parent: ParentOptions) -> std::io::Result<CancellationToken> {
     let token = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
     let told = token.clone();
     tokio::spawn(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            () = received(hangup.as_mut()) => {}
         }
         told.cancel();
     });
@@ -30,4 +33,40 @@ pub fn stop_token(parent: ParentOptions) -> std::io::Result<CancellationToken> {
         });
     }
     Ok(token)
+}
+
+/// Waits for a signal; for ever where there is none to wait for.
+async fn received(signal: Option<&mut Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// True for a process that was started with SIGHUP ignored, as by `nohup`: it is meant to outlive its
+/// terminal. False where the system doesn't tell.
+fn ignores_hangup() -> bool {
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| is_hangup_ignored(&status))
+}
+
+/// `SigIgn` of `/proc/self/status` (`proc_pid_status(5)`) has SIGHUP, the first signal.
+fn is_hangup_ignored(status: &str) -> bool {
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_hangup_ignored;
+
+    #[test]
+    fn an_ignored_hangup_is_read_from_the_status() {
+        let status =
+            |mask: &str| format!("SigBlk:\t0000000000000001\nSigIgn:\t{mask}\nSigCgt:\t0000000000000001\n");
+        assert!(is_hangup_ignored(&status("0000000000001001")));
+        assert!(!is_hangup_ignored(&status("0000000000001000")));
+        assert!(!is_hangup_ignored(""));
+    }
 }

@@ -16,7 +16,6 @@ mod phases;
 mod progress;
 mod target;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -27,7 +26,7 @@ use calmony_pay::log::Log;
 use calmony_pay::outbox::Session;
 use calmony_pay::retry::Reconnect;
 use calmony_pay::seal::Keyring;
-use calmony_pay::{health as health_check, stop, telemetry, trace};
+use calmony_pay::{health as health_check, output, stop, telemetry, trace};
 use clap::CommandFactory as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -48,28 +47,25 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some("--man") {
-        return print_manual();
+        return output::conclude("outbox-worker", print_manual());
     }
-    match start(&calmony_pay::config::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("outbox-worker: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let worked = start(&calmony_pay::config::parse()).await;
+    output::conclude("outbox-worker", worked)
 }
 
 /// Prints the manual page, for packages; nothing has to be configured for it.
-fn print_manual() -> ExitCode {
-    let printed = clap_mangen::Man::new(WorkerOptions::command()).render(&mut std::io::stdout());
-    if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+fn print_manual() -> anyhow::Result<()> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(WorkerOptions::command()).render(&mut page)?;
+    output::print(&page);
+    Ok(())
 }
 
 async fn start(options: &WorkerOptions) -> anyhow::Result<()> {
     if options.check_config {
         return check_config(options).await;
     }
-    telemetry::init(&options.log);
+    let _logging = telemetry::init(&options.log).context("can't start logging")?;
     let databases = Databases::only(options.database.database_url.clone());
     check::warn_of_plain_text(&databases);
     let _traces = trace::export("calmony-outbox-worker")?;
@@ -95,8 +91,7 @@ async fn check_config(options: &WorkerOptions) -> anyhow::Result<()> {
     );
     for found in &checked {
         let (about, said) = (found.about, &found.said);
-        // A closed standard output is nobody's error.
-        let _ = writeln!(std::io::stdout(), "{:5}  {about:12}  {said}", found.verdict());
+        output::say(format_args!("{:5}  {about:12}  {said}", found.verdict()));
     }
     if checked.iter().any(check::Checked::is_wrong) {
         anyhow::bail!("the configuration doesn't work");

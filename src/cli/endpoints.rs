@@ -10,6 +10,7 @@ use super::table::{self, text, time};
 use super::{say, say_json};
 use crate::contract::WebhookEndpoint;
 use crate::id::Id;
+use crate::output::finish;
 
 /// What to do with endpoints.
 #[derive(Debug, Subcommand)]
@@ -144,7 +145,7 @@ async fn roll(options: RollOptions) -> anyhow::Result<()> {
     let rolled = options.api.client()?.call_existing(Method::POST, &path, &body).await?;
     let rolled = rolled.with_context(|| format!("there is no endpoint {}", options.id))?;
     say(text(&rolled, "/secret"));
-    Ok(())
+    finish().context("the secret is rolled, and nobody has seen the new one: roll it again")
 }
 
 /// How an endpoint is doing, for people.

@@ -10,10 +10,11 @@ use super::client::{ApiClient, ApiOptions};
 use super::deliveries;
 use super::stream::Messages;
 use super::table::{self, changes, text, time};
-use super::{object_id, said, say, say_json};
+use super::{object_id, say, say_json};
 use crate::config::ParentOptions;
 use crate::contract::Event;
 use crate::id::Id;
+use crate::output::{complain, said, said_json};
 use crate::retry::Reconnect;
 use crate::stop::stop_token;
 
@@ -184,7 +185,8 @@ async fn follow(api: &ApiClient, options: &TailOptions) -> anyhow::Result<()> {
             Ok(data) => {
                 let event: Value = serde_json::from_str(&data)?;
                 let heard = if options.json {
-                    said(&data)
+                    // A line of its own; in strings JSON has no end of line.
+                    said_json(&data.replace('\n', " "))
                 } else {
                     let (kind, object) = (text(&event, "/type"), text(&event, "/data/object/id"));
                     said(format_args!(
@@ -204,11 +206,11 @@ async fn follow(api: &ApiClient, options: &TailOptions) -> anyhow::Result<()> {
             Err(problem) => problem,
         };
         let delay: Duration = reconnect.next_delay();
-        eprintln!("the stream broke off ({problem:#}); again in {delay:.1?}");
+        complain(format_args!("the stream broke off ({problem:#}); again in {delay:.1?}"));
         tokio::time::sleep(delay).await;
         match Messages::open(api, last.as_deref()).await {
             Ok(again) => messages = again,
-            Err(error) => eprintln!("{error:#}"),
+            Err(error) => complain(format_args!("{error:#}")),
         }
     }
     Ok(())

@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use serde_json::json;
 
 use super::{say, say_json};
 use crate::clock::Timestamp;
 use crate::config::DatabaseOptions;
-use crate::log::accounts::{ListedKey, create_key, list_keys, revoke_key, roll_key};
-use crate::secret::KeyKind;
+use crate::database::DatabaseUrl;
+use crate::log::accounts::{
+    ListedKey, copy_key, create_key, end_key, list_keys, revoke_key, revoke_unseen_key,
+};
+use crate::output::{finish, in_line, is_heard};
+use crate::secret::{ApiKey, KeyKind};
 
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
@@ -92,7 +96,8 @@ pub(super) async fn run(command: KeysCommand) -> anyhow::Result<()> {
         KeysCommand::Create(options) => {
             let kind = KeyKind { livemode: options.live, readonly: options.read_only };
             let url = &options.database.database_url;
-            say(create_key(url, &options.account, kind, options.expires_in).await?.reveal());
+            let key = create_key(url, &options.account, kind, options.expires_in).await?;
+            show(url, &key).await?;
         }
         KeysCommand::List(options) => {
             let keys = list_keys(&options.database.database_url, options.account.as_deref()).await?;
@@ -108,14 +113,37 @@ pub(super) async fn run(command: KeysCommand) -> anyhow::Result<()> {
             }
             say(format_args!("the key {id} is revoked"));
         }
-        KeysCommand::Roll(RollOptions { database, id, overlap }) => {
-            match roll_key(&database.database_url, id, overlap).await? {
-                Some(key) => say(key.reveal()),
-                None => bail!("there is no key {id}, or it was revoked"),
-            }
+        KeysCommand::Roll(options) => roll(options).await?,
+    }
+    Ok(())
+}
+
+/// Makes a key like another, which ends only once the new one has been shown.
+async fn roll(RollOptions { database, id, overlap }: RollOptions) -> anyhow::Result<()> {
+    let url = &database.database_url;
+    let Some(key) = copy_key(url, id).await? else {
+        bail!("there is no key {id}, or it was revoked");
+    };
+    if show(url, &key).await? {
+        let ended = end_key(url, id, overlap).await;
+        if !ended.with_context(|| format!("the new key opens, and the key {id} doesn't end"))? {
+            bail!("the new key opens; the key {id} was revoked meanwhile");
         }
     }
     Ok(())
+}
+
+/// Prints a key, and tells whether that was done. One that nobody could see is revoked.
+async fn show(url: &DatabaseUrl, key: &ApiKey) -> anyhow::Result<bool> {
+    say(key.reveal());
+    if is_heard() {
+        return Ok(true);
+    }
+    revoke_unseen_key(url, key).await.with_context(|| {
+        format!("the key {} opens, and nobody has seen it: revoke it (`calmony keys list`)", key.hint())
+    })?;
+    finish().context("the key is revoked, because nobody has seen it")?;
+    Ok(false)
 }
 
 fn as_json(key: &ListedKey) -> serde_json::Value {
@@ -140,7 +168,7 @@ fn tell(keys: &[ListedKey]) {
             time(Some(key.created_at)),
             time(key.expires_at),
             time(key.last_used_at),
-            key.account
+            in_line(&key.account)
         ));
     }
 }

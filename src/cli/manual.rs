@@ -7,6 +7,7 @@ use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use super::Cli;
+use crate::output::print;
 
 /// For which shell.
 #[derive(Debug, clap::Args)]
@@ -24,10 +25,10 @@ pub(super) struct ManOptions {
     out: Option<PathBuf>,
 }
 
-pub(super) fn complete(options: &CompletionOptions) -> anyhow::Result<()> {
+pub(super) fn complete(options: &CompletionOptions) {
     let mut script = Vec::new();
     clap_complete::generate(options.shell, &mut Cli::command(), "calmony", &mut script);
-    print(&script)
+    print(&script);
 }
 
 pub(super) fn man(options: &ManOptions) -> anyhow::Result<()> {
@@ -38,15 +39,6 @@ pub(super) fn man(options: &ManOptions) -> anyhow::Result<()> {
     }
     let mut page = Vec::new();
     clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-    print(&page)
-}
-
-/// Prints what was made. A reader that has gone is nobody's error; a disk that is full is.
-fn print(bytes: &[u8]) -> anyhow::Result<()> {
-    use std::io::{ErrorKind, Write as _};
-    let mut out = std::io::stdout();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("can't print it"),
-        _ => Ok(()),
-    }
+    print(&page);
+    Ok(())
 }

@@ -28,6 +28,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::id::is_object_id;
+use crate::output::conclude;
+pub(crate) use crate::output::{say, say_json};
 
 /// A Stripe-shaped payments API whose every mutation is an event that cannot be forgotten
 #[derive(Debug, Parser)]
@@ -108,51 +110,13 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Doctor(options) => doctor::run(*options).await,
         Command::Rebuild(options) => rebuild::run(options).await,
         Command::CheckConfig(options) => Box::pin(check_config::run(*options)).await,
-        Command::Completion(options) => manual::complete(&options),
+        Command::Completion(options) => {
+            manual::complete(&options);
+            Ok(())
+        }
         Command::Man(options) => manual::man(&options),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("calmony: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Prints a line for people or scripts. A closed standard output is nobody's error.
-pub(crate) fn say(line: impl std::fmt::Display) {
-    said(line);
-}
-
-/// The same; tells whether anybody hears it.
-pub(crate) fn said(line: impl std::fmt::Display) -> bool {
-    use std::io::Write as _;
-    writeln!(std::io::stdout(), "{}", harmless(&line.to_string())).is_ok()
-}
-
-/// Prints something as JSON, for machines.
-pub(crate) fn say_json(shown: &(impl serde::Serialize + ?Sized)) -> anyhow::Result<()> {
-    say(serde_json::to_string_pretty(shown)?);
-    Ok(())
-}
-
-/// A text that does nothing to a terminal, whoever has written it: control characters, and those that turn the direction of text, are
-/// shown by their numbers.
-fn harmless(text: &str) -> String {
-    let acts = |c: char| {
-        c.is_control() && !matches!(c, '\n' | '\t')
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if acts(c) {
-            shown.extend(c.escape_unicode());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
+    conclude("calmony", result)
 }
 
 /// The id of any object, as an argument.
@@ -161,14 +125,5 @@ fn object_id(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("expected an id such as cus_, evt_ or we_ and 26 characters".to_owned())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn what_is_said_does_nothing_to_a_terminal() {
-        assert_eq!(super::harmless("Zoë\t✔\n"), "Zoë\t✔\n");
-        assert_eq!(super::harmless("\u{1b}]0;x\u{7}\u{9b}\u{202e}"), "\\u{1b}]0;x\\u{7}\\u{9b}\\u{202e}");
     }
 }

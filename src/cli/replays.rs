@@ -15,6 +15,7 @@ use super::{object_id, say, say_json};
 use crate::clock::Timestamp;
 use crate::contract::{Replay, WebhookEndpoint};
 use crate::id::Id;
+use crate::output::complain;
 use crate::retry::Reconnect;
 
 /// How often a replay is asked how far it is.
@@ -189,7 +190,7 @@ async fn watch(api: &ApiClient, id: &str) -> anyhow::Result<()> {
             Err(error) => {
                 // The replay goes on meanwhile.
                 let delay = reconnect.next_delay();
-                eprintln!("{error:#}; again in {delay:.1?}");
+                complain(format_args!("{error:#}; again in {delay:.1?}"));
                 tokio::time::sleep(delay).await;
                 continue;
             }

@@ -111,7 +111,7 @@ async fn metrics_listener(asked: Option<MetricsAddress>) -> anyhow::Result<Optio
 }
 
 pub(super) async fn run(options: ServeOptions) -> anyhow::Result<()> {
-    telemetry::init(&options.log);
+    let _logging = telemetry::init(&options.log).context("can't start logging")?;
     let databases = options.databases();
     warn_of_plain_text(&databases);
     let _traces = trace::export("calmony-api")?;

@@ -7,12 +7,14 @@ use serde_json::Value;
 use super::say;
 pub(super) use crate::answer::{text, time};
 use crate::domain::diff::{self, Change};
+use crate::output::in_line;
 
-/// Prints rows below their headings, without lines between.
+/// Prints rows below their headings, without lines between. No text ends a line that it stands in.
 pub(super) fn print(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
     let mut table = Table::new();
     table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(headings);
-    table.add_rows(rows);
+    let cells = |row: Vec<String>| row.iter().map(|cell| in_line(cell)).collect::<Vec<_>>();
+    table.add_rows(rows.into_iter().map(cells));
     for line in table.lines() {
         say(line.trim_end());
     }
@@ -20,6 +22,6 @@ pub(super) fn print(headings: &[&str], rows: impl IntoIterator<Item = Vec<String
 
 /// What an event changed, a line a field: the former value and the new one.
 pub(super) fn changes(event: &Value) -> Vec<String> {
-    let line = |Change { field, was, is }| format!("{field}: {was} -> {is}");
+    let line = |Change { field, was, is }| in_line(&format!("{field}: {was} -> {is}"));
     diff::changes(event).into_iter().map(line).collect()
 }

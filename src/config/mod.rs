@@ -17,6 +17,7 @@ use ipnet::IpNet;
 
 use crate::address::{AddressGuard, TargetPolicy};
 use crate::database::{DatabaseUrl, Databases, PoolerUrl};
+use crate::output::{complain, finish, print};
 use crate::seal::Keyring;
 
 /// Where the database is.
@@ -135,19 +136,31 @@ pub struct ParentOptions {
 }
 
 /// Parses the command line and the environment. On a bad value it prints what is wrong, with the name of the flag and of
-/// the variable, and exits with code 2.
+/// the variable, and exits with code 2. Help that was asked for is printed, and the code is 0.
 #[must_use]
 pub fn parse<T: Parser>() -> T {
-    T::try_parse().unwrap_or_else(|mut error| {
-        hide_secret(&mut error);
-        let hint = variable_of::<T>(&error);
-        // Nothing is left to do when standard error is closed.
-        let _ = error.print();
-        if let Some(variable) = hint {
-            eprintln!("the value may come from the environment variable {variable}");
-        }
-        std::process::exit(error.exit_code());
-    })
+    T::try_parse().unwrap_or_else(|error| std::process::exit(explain::<T>(error)))
+}
+
+/// Says why there is nothing to run; returns the exit code.
+fn explain<T: CommandFactory>(mut error: clap::Error) -> i32 {
+    hide_secret(&mut error);
+    let text = error.render().to_string();
+    if !error.use_stderr() {
+        print(text.as_bytes());
+        return finish().map_or_else(
+            |lost| {
+                complain(format_args!("{}: {lost:#}", T::command().get_name()));
+                1
+            },
+            |()| error.exit_code(),
+        );
+    }
+    complain(text.trim_end());
+    if let Some(variable) = variable_of::<T>(&error) {
+        complain(format_args!("the value may come from the environment variable {variable}"));
+    }
+    error.exit_code()
 }
 
 /// Options whose values may hold a password or a key.

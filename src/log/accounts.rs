@@ -68,19 +68,30 @@ pub async fn revoke_key(url: &DatabaseUrl, id: i64) -> Result<bool, DatabaseErro
     Ok(client.execute(include_str!("sql/revoke_key.sql"), &[&id, &now]).await? > 0)
 }
 
-/// Makes a key like another, which opens for so long still. None where there is no such key.
-pub async fn roll_key(
-    url: &DatabaseUrl,
-    id: i64,
-    overlap: Duration,
-) -> Result<Option<ApiKey>, DatabaseError> {
+/// Revokes a key that has just been made and that nobody has seen.
+pub async fn revoke_unseen_key(url: &DatabaseUrl, key: &ApiKey) -> Result<(), DatabaseError> {
+    let client = url.client(Role::Owner).await?;
+    let (hash, now) = (hash_api_key(key.reveal()), clock::now().system_time());
+    client.execute(include_str!("sql/revoke_unseen_key.sql"), &[&hash.as_slice(), &now]).await?;
+    Ok(())
+}
+
+/// Makes a key like another. `None` when there is no such key.
+pub async fn copy_key(url: &DatabaseUrl, id: i64) -> Result<Option<ApiKey>, DatabaseError> {
     let client = url.client(Role::Owner).await?;
     let Some(row) = client.query_opt(include_str!("sql/key_kind.sql"), &[&id]).await? else {
         return Ok(None);
     };
     let key = ApiKey::generate(KeyKind { livemode: row.get(0), readonly: row.get(1) });
     let (hash, now) = (hash_api_key(key.reveal()), clock::now().system_time());
-    let parameters: [&(dyn ToSql + Sync); 5] = [&id, &hash.as_slice(), &key.hint(), &now, &(now + overlap)];
-    let made = client.execute(include_str!("sql/roll_key.sql"), &parameters).await?;
+    let parameters: [&(dyn ToSql + Sync); 4] = [&id, &hash.as_slice(), &key.hint(), &now];
+    let made = client.execute(include_str!("sql/copy_key.sql"), &parameters).await?;
     Ok((made > 0).then_some(key))
+}
+
+/// Lets a key open for so long still, and not longer than before. Returns whether there was one.
+pub async fn end_key(url: &DatabaseUrl, id: i64, overlap: Duration) -> Result<bool, DatabaseError> {
+    let client = url.client(Role::Owner).await?;
+    let ends_at = clock::now().system_time() + overlap;
+    Ok(client.execute(include_str!("sql/end_key.sql"), &[&id, &ends_at]).await? > 0)
 }

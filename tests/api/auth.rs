@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use calmony_pay::log::accounts::{create_key, list_keys, revoke_key, roll_key};
+use calmony_pay::log::accounts::{copy_key, create_key, end_key, list_keys, revoke_key};
 use calmony_pay::secret::{ApiKey, KeyKind};
 use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
@@ -140,7 +140,8 @@ async fn keys_end_by_date_by_hand_and_by_rolling_at_every_process_at_once() {
     })
     .await;
     assert!(listed.expires_at.is_some() && !listed.kind.livemode);
-    let rolled = roll_key(&url, listed.id, Duration::from_hours(1)).await.unwrap().unwrap();
+    let rolled = copy_key(&url, listed.id).await.unwrap().unwrap();
+    assert!(end_key(&url, listed.id, Duration::from_hours(1)).await.unwrap());
     assert!(
         at_both(rolled.reveal())
             .await
@@ -148,7 +149,8 @@ async fn keys_end_by_date_by_hand_and_by_rolling_at_every_process_at_once() {
             .chain(&at_both(key.reveal()).await)
             .all(|answer| answer.status == 200)
     );
-    let again = roll_key(&url, listed.id, Duration::ZERO).await.unwrap().unwrap();
+    let again = copy_key(&url, listed.id).await.unwrap().unwrap();
+    assert!(end_key(&url, listed.id, Duration::ZERO).await.unwrap());
     // What was just used may be believed for a moment.
     let ends = async |key: &str, code: &str| {
         let since = Instant::now();
@@ -166,6 +168,7 @@ async fn keys_end_by_date_by_hand_and_by_rolling_at_every_process_at_once() {
     assert!(revoke_key(&url, id).await.unwrap());
     ends(again.reveal(), "").await;
     assert!(!revoke_key(&url, id).await.unwrap(), "once");
-    assert!(roll_key(&url, id, Duration::ZERO).await.unwrap().is_none());
+    assert!(copy_key(&url, id).await.unwrap().is_none());
+    assert!(!end_key(&url, id, Duration::ZERO).await.unwrap());
     assert!(list_keys(&url, None).await.unwrap().iter().all(|listed| listed.id != id));
 }

@@ -1,13 +1,17 @@
 //! The programs from the outside: exit codes, messages, and `calmony dev` as a newcomer runs it.
 
 mod dev;
+mod dev_folder;
 mod doctor;
 mod documented;
+mod json;
 mod listen;
 mod manual;
 mod operator;
+mod output;
 mod production;
 mod verify;
+mod world;
 
 use std::collections::HashMap;
 use std::process::Stdio;
@@ -26,12 +30,23 @@ pub(crate) struct Said {
 
 /// Runs a program to its end with these variables and no others of ours.
 pub(crate) async fn run(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Said {
+    ended(command(name, arguments, environment).stdout(Stdio::piped()).stderr(Stdio::piped())).await
+}
+
+/// A program with these variables and no others of ours.
+fn command(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(program(name));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CALMONY_")) {
         command.env_remove(name);
     }
     command.args(arguments).envs(environment.iter().copied()).stdin(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(PATIENCE, command.output()).await.expect("it ends").unwrap();
+    command
+}
+
+/// Runs a program to its end; what it said where that is piped.
+async fn ended(command: &mut Command) -> Said {
+    let output = command.spawn().unwrap().wait_with_output();
+    let output = tokio::time::timeout(PATIENCE, output).await.expect("it ends").unwrap();
     Said {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),

@@ -53,7 +53,9 @@ const COLD: &[&str] = &[
     "create_key",
     "list_keys",
     "revoke_key",
-    "roll_key",
+    "copy_key",
+    "end_key",
+    "revoke_unseen_key",
     "key_kind",
 ];
 

@@ -20,7 +20,7 @@ pub(super) async fn scrape(url: &str) -> String {
 }
 
 /// The value of a series; none where there is no such series.
-fn value(text: &str, series: &str) -> Option<f64> {
+pub(super) fn value(text: &str, series: &str) -> Option<f64> {
     text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }
 

@@ -2,8 +2,10 @@
 
 mod citus;
 mod deploy;
+mod logs;
 mod metrics;
 mod pooler;
 mod replica;
+mod signals;
 mod tls;
 mod traces;

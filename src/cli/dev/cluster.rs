@@ -3,8 +3,10 @@
 //! It lives as long as this process: a shell between the two waits for the end of its standard input and then stops
 //! PostgreSQL, so that it goes even when this process is killed.
 
+use std::fs::{OpenOptions, Permissions};
+use std::io::{ErrorKind, Write as _};
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -15,7 +17,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::Instant;
 
 use super::programs::{self, Unprivileged};
-use crate::database::DatabaseUrl;
+use crate::database::{DatabaseError, DatabaseUrl};
 
 /// Runs its arguments; stops them with SIGINT (PostgreSQL's fast shutdown) when standard input ends.
 const SHELL: &str = r#"exec 3<&0
@@ -35,6 +37,10 @@ const RESTART_DELAY: Duration = Duration::from_millis(100);
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 /// The superuser of a private cluster.
 const USER: &str = "calmony";
+/// PostgreSQL's own log, in the folder.
+const LOG: &str = "postgres.log";
+/// The first two characters of what PostgreSQL says of a login that it refuses (SQLSTATE class 28).
+const LOGIN_REFUSED: &str = "28";
 
 /// A private PostgreSQL.
 #[derive(Debug)]
@@ -46,6 +52,7 @@ pub struct Cluster {
     password: String,
     settings: Vec<String>,
     port: u16,
+    is_new: bool,
     child: Option<Child>,
     /// The other end of its standard input, kept apart because waiting for a child closes the one it has.
     lifeline: Option<ChildStdin>,
@@ -57,23 +64,55 @@ impl Cluster {
         let bin = programs::find()?;
         let user = programs::unprivileged()?;
         std::fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
-        let folder = folder.canonicalize()?;
-        let home = home(&folder, user.as_ref())?;
-        let cluster = Self {
+        let folder = folder.canonicalize().with_context(|| format!("can't enter {}", folder.display()))?;
+        let home = home(&folder, user.as_ref(), password)?;
+        let mut cluster = Self {
             bin,
             data: home.join("postgres"),
-            log: folder.join("postgres.log"),
+            log: folder.join(LOG),
             user,
             password: password.to_owned(),
             settings: settings.iter().map(|setting| (*setting).to_owned()).collect(),
             port: free_port()?,
+            is_new: false,
             child: None,
             lifeline: None,
         };
-        if !cluster.data.join("PG_VERSION").exists() {
-            cluster.make(&home).await?;
+        let version = cluster.data.join("PG_VERSION");
+        match std::fs::read_to_string(&version) {
+            Ok(made_by) => cluster.check_version(made_by.trim())?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                cluster.make(&home).await?;
+                cluster.is_new = true;
+            }
+            Err(error) => return Err(error).with_context(|| format!("can't read {}", version.display())),
         }
         Ok(cluster)
+    }
+
+    /// True when it was made just now: nothing of an earlier one is in it.
+    #[must_use]
+    pub const fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Refuses a cluster that another version of PostgreSQL has made, which this one can't run.
+    fn check_version(&self, made_by: &str) -> anyhow::Result<()> {
+        let Some(own) = programs::version(&self.bin).filter(|own| own.to_string() != made_by) else {
+            return Ok(());
+        };
+        bail!(
+            "{} was made by PostgreSQL {made_by}, and {} has PostgreSQL {own}: name the folder of the initdb \
+             of PostgreSQL {made_by} in CALMONY_POSTGRES_BIN, or delete {} to begin anew",
+            self.data.display(),
+            self.bin.display(),
+            self.folder().display()
+        )
+    }
+
+    /// The folder that it was opened with.
+    fn folder(&self) -> &Path {
+        self.log.parent().unwrap_or(&self.data)
     }
 
     /// Makes the cluster beside its place and moves it there, so that a half-made one is never taken for whole.
@@ -81,15 +120,13 @@ impl Cluster {
         let draft = home.join("postgres.new");
         let password_file = home.join("password.new");
         if draft.exists() {
-            std::fs::remove_dir_all(&draft)?;
+            std::fs::remove_dir_all(&draft).with_context(|| format!("can't remove {}", draft.display()))?;
         }
-        std::fs::write(&password_file, &self.password)?;
-        std::fs::set_permissions(&password_file, std::fs::Permissions::from_mode(0o600))?;
-        if let Some(user) = &self.user {
-            chown(&password_file, Some(user.uid), Some(user.gid))?;
-        }
+        let written = self.write_password(&password_file);
+        written.with_context(|| format!("can't write {}", password_file.display()))?;
+        let initdb = self.bin.join("initdb");
         let output = self
-            .command(&self.bin.join("initdb"))
+            .command(&initdb)
             .args(["--username", USER, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"])
             .arg("--pwfile")
             .arg(&password_file)
@@ -97,20 +134,27 @@ impl Cluster {
             .arg(&draft)
             .output()
             .await
-            .context("can't run initdb")?;
-        std::fs::remove_file(&password_file)?;
+            .with_context(|| format!("can't run {}", initdb.display()))?;
+        std::fs::remove_file(&password_file)
+            .with_context(|| format!("can't remove {}", password_file.display()))?;
         ensure!(output.status.success(), "initdb failed: {}", String::from_utf8_lossy(&output.stderr).trim());
-        std::fs::rename(&draft, &self.data)?;
-        Ok(())
+        std::fs::rename(&draft, &self.data).with_context(|| format!("can't make {}", self.data.display()))
+    }
+
+    /// Writes the password for `initdb`, which runs as whoever runs PostgreSQL.
+    fn write_password(&self, path: &Path) -> std::io::Result<()> {
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+        file.and_then(|mut file| file.write_all(self.password.as_bytes()))?;
+        std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+        self.user.as_ref().map_or(Ok(()), |user| chown(path, Some(user.uid), Some(user.gid)))
     }
 
     /// The folder that PostgreSQL's files are in, where that is not the one it was opened with, and the user who can't go
     /// there.
     #[must_use]
     pub fn elsewhere(&self) -> Option<(&Path, &str)> {
-        let within = self.log.parent().is_some_and(|folder| self.data.starts_with(folder));
         let user = self.user.as_ref()?;
-        (!within).then_some((&self.data, &user.name))
+        (!self.data.starts_with(self.folder())).then_some((&self.data, &user.name))
     }
 
     /// Starts it and waits until it takes connections. After a crash the backends of the killed server may hold its memory
@@ -120,18 +164,27 @@ impl Cluster {
         let deadline = Instant::now() + RESTART_TIMEOUT;
         loop {
             self.spawn()?;
-            if tokio::time::timeout(START_TIMEOUT, self.comes_up()).await.unwrap_or(false) {
+            if tokio::time::timeout(START_TIMEOUT, self.comes_up()).await.unwrap_or(Ok(false))? {
                 return Ok(());
             }
             if !self.has_ended() || Instant::now() > deadline {
-                bail!("PostgreSQL did not start; its log is {}", self.log.display());
+                bail!("PostgreSQL did not start{}; its log is {}", self.last_said(), self.log.display());
             }
             tokio::time::sleep(RESTART_DELAY).await;
         }
     }
 
+    /// The reason that PostgreSQL's log gives last.
+    fn last_said(&self) -> String {
+        let log = std::fs::read(&self.log).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let fatal = log.lines().rev().find_map(|line| line.split_once("FATAL: "));
+        fatal.map(|(_, reason)| format!(" ({})", reason.trim())).unwrap_or_default()
+    }
+
     fn spawn(&mut self) -> anyhow::Result<()> {
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log)?;
+        let log = OpenOptions::new().create(true).append(true).open(&self.log);
+        let log = log.with_context(|| format!("can't write {}", self.log.display()))?;
         let mut command = self.command(Path::new("sh"));
         command.arg("-c").arg(SHELL).arg("postgres").arg(self.bin.join("postgres")).arg("-D").arg(&self.data);
         let fixed = [
@@ -150,16 +203,24 @@ impl Cluster {
         Ok(())
     }
 
-    /// Waits until it takes connections; false when it ends before.
-    async fn comes_up(&mut self) -> bool {
-        let Ok(url) = self.url("postgres") else { return false };
-        while !url.answers().await {
-            if self.has_ended() {
-                return false;
+    /// Waits until it takes connections; false when it ends before. An error when it takes them and refuses
+    /// the login.
+    async fn comes_up(&mut self) -> anyhow::Result<bool> {
+        let url = self.url("postgres")?;
+        loop {
+            match url.login_client().await {
+                Ok(_) => return Ok(true),
+                Err(DatabaseError::Refused(said)) if said.starts_with(LOGIN_REFUSED) => bail!(
+                    "the PostgreSQL in {} has another password than the one that {} has for it ({said}): \
+                     bring the right one back, or delete {} to begin anew",
+                    self.data.display(),
+                    self.folder().display(),
+                    self.folder().display()
+                ),
+                Err(_) if self.has_ended() => return Ok(false),
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        true
     }
 
     /// Whether it has stopped by itself or was killed.
@@ -189,8 +250,9 @@ impl Cluster {
 
     /// The process id of the running server.
     pub fn pid(&self) -> anyhow::Result<u32> {
-        let file =
-            std::fs::read_to_string(self.data.join("postmaster.pid")).context("PostgreSQL is not running")?;
+        let path = self.data.join("postmaster.pid");
+        let file = std::fs::read_to_string(&path)
+            .with_context(|| format!("PostgreSQL is not running: can't read {}", path.display()))?;
         file.lines()
             .next()
             .and_then(|line| line.trim().parse().ok())
@@ -252,7 +314,7 @@ impl Cluster {
 
 /// The folder that PostgreSQL's files go to, owned by whoever runs it: within the given one, or, where that user can't get
 /// there (a clone in root's home), in one of the system's made for it.
-fn home(folder: &Path, user: Option<&Unprivileged>) -> anyhow::Result<PathBuf> {
+fn home(folder: &Path, user: Option<&Unprivileged>, password: &str) -> anyhow::Result<PathBuf> {
     let Some(user) = user else {
         return Ok(folder.to_owned());
     };
@@ -260,15 +322,38 @@ fn home(folder: &Path, user: Option<&Unprivileged>) -> anyhow::Result<PathBuf> {
     let home = if folder.ancestors().skip(1).all(open) {
         folder.join("cluster")
     } else {
-        let digest = Sha256::digest(folder.as_os_str().as_encoded_bytes());
+        elsewhere(folder, password)
+    };
+    std::fs::create_dir_all(&home).with_context(|| format!("can't make {}", home.display()))?;
+    let permit = |path: &Path, mode| {
+        let permitted = std::fs::set_permissions(path, Permissions::from_mode(mode));
+        permitted.with_context(|| format!("can't set the permissions of {}", path.display()))
+    };
+    permit(folder, 0o711)?;
+    permit(&home, 0o700)?;
+    chown(&home, Some(user.uid), Some(user.gid))
+        .with_context(|| format!("can't give {} to {}", home.display(), user.name))?;
+    Ok(home)
+}
+
+/// The system's folder for PostgreSQL's files of a folder. The password is a part of its name, so that a
+/// folder that is deleted and made again doesn't meet the files of its predecessor. Earlier versions named it
+/// without.
+fn elsewhere(folder: &Path, password: &str) -> PathBuf {
+    let named = |parts: &[&[u8]]| {
+        let digest = Sha256::digest(parts.concat());
         let name = digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
         PathBuf::from("/var/lib/calmony-dev").join(format!("{name:016x}"))
     };
-    std::fs::create_dir_all(&home).with_context(|| format!("can't make {}", home.display()))?;
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o711))?;
-    std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o700))?;
-    chown(&home, Some(user.uid), Some(user.gid))?;
-    Ok(home)
+    let path = folder.as_os_str().as_encoded_bytes();
+    let (home, earlier) = (named(&[path, b"\0", password.as_bytes()]), named(&[path]));
+    // Only a folder that PostgreSQL was started for before has a log.
+    if !home.exists() && earlier.exists() && folder.join(LOG).exists() { earlier } else { home }
+}
+
+/// Something in a folder that a cluster has left there.
+pub(super) fn left_in(folder: &Path) -> Option<PathBuf> {
+    [LOG, "postgres", "cluster"].into_iter().map(|name| folder.join(name)).find(|path| path.exists())
 }
 
 /// A port that is free now.

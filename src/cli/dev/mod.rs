@@ -23,6 +23,7 @@ use crate::database::migrate::migrate;
 use crate::log::accounts::create_key;
 use crate::log::secrets::reseal;
 use crate::retry::{Reconnect, RetrySchedule};
+use crate::seal::Keyring;
 use crate::secret::KeyKind;
 use crate::stop::stop_token;
 use crate::telemetry::{self, LogOptions};
@@ -69,16 +70,21 @@ struct System {
 }
 
 pub(super) async fn run(options: DevOptions) -> anyhow::Result<()> {
-    telemetry::init(&options.log);
+    let _logging = telemetry::init(&options.log).context("can't start logging")?;
     let stop = stop_token(options.parent)?;
     std::fs::create_dir_all(&options.data_dir)
         .with_context(|| format!("can't make {}", options.data_dir.display()))?;
-    let folder = options.data_dir.canonicalize()?;
+    let folder = options.data_dir.canonicalize();
+    let folder = folder.with_context(|| format!("can't enter {}", options.data_dir.display()))?;
     let _lock = lock(&folder)?;
     let mut state = State::load(&folder)?;
     Environment::remove(&folder);
 
     let mut cluster = Cluster::open(&folder, &state.password, &[]).await?;
+    if cluster.is_new() {
+        // What is remembered was in another one.
+        (state.keys, state.inbox) = (None, None);
+    }
     if let Some((data, user)) = cluster.elsewhere() {
         let (folder, data) = (folder.display(), data.display());
         say(format_args!(
@@ -106,7 +112,8 @@ pub(super) async fn run(options: DevOptions) -> anyhow::Result<()> {
 
 /// Only one `calmony dev` a folder.
 fn lock(folder: &Path) -> anyhow::Result<File> {
-    let file = File::create(folder.join("lock"))?;
+    let path = folder.join("lock");
+    let file = File::create(&path).with_context(|| format!("can't write {}", path.display()))?;
     if file.try_lock().is_err() {
         bail!("another `calmony dev` runs in {}; stop it or name another --data-dir", folder.display());
     }
@@ -126,7 +133,10 @@ async fn start(
     let url = cluster.url("calmony")?;
     migrate(&url).await?;
     url.make_logins(&state.password).await?;
-    reseal(&url, &state.secret_key.parse()?).await?;
+    let keyring = state.secret_key.parse::<Keyring>();
+    let keyring =
+        keyring.with_context(|| format!("{} holds no secret_key", State::path(folder).display()))?;
+    reseal(&url, &keyring).await?;
     if state.keys.is_none() {
         let make = async |account| create_key(&url, account, KeyKind::default(), None).await;
         let keys = [make("dev").await?, make("other").await?];
@@ -172,7 +182,7 @@ fn api(address: SocketAddr, environment: &Environment) -> anyhow::Result<Program
     let [api_url, _] = &environment.program_urls;
     Ok(Program {
         name: "the API",
-        path: std::env::current_exe()?,
+        path: own_path()?,
         arguments: vec!["serve".to_owned()],
         environment: vec![
             ("CALMONY_DATABASE_URL", api_url.clone()),
@@ -189,7 +199,7 @@ fn api(address: SocketAddr, environment: &Environment) -> anyhow::Result<Program
 
 fn worker(environment: &Environment, schedule: &RetrySchedule) -> anyhow::Result<Program> {
     let [_, worker_url] = &environment.program_urls;
-    let path = std::env::current_exe()?.with_file_name("outbox-worker");
+    let path = own_path()?.with_file_name("outbox-worker");
     if !path.exists() {
         bail!("{} is missing: build it with `cargo build --workspace`", path.display());
     }
@@ -206,6 +216,11 @@ fn worker(environment: &Environment, schedule: &RetrySchedule) -> anyhow::Result
             ("CALMONY_LOG", child_log()),
         ],
     })
+}
+
+/// This program's own file.
+fn own_path() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("can't find this program's own file (/proc/self/exe)")
 }
 
 /// Children log what is wrong, unless more is asked for.

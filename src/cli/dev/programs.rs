@@ -38,7 +38,7 @@ fn first_complete(candidates: impl IntoIterator<Item = PathBuf>) -> anyhow::Resu
 }
 
 /// The major version of the PostgreSQL in that folder.
-fn version(folder: &Path) -> Option<u32> {
+pub(super) fn version(folder: &Path) -> Option<u32> {
     let output = Command::new(folder.join("postgres")).arg("--version").output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     let number =

@@ -3,11 +3,12 @@
 
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
+use super::cluster;
 use crate::seal::generate_key;
 
 /// What is remembered.
@@ -36,10 +37,25 @@ pub(super) struct InboxState {
 }
 
 impl State {
+    /// The file that it is kept in.
+    pub(super) fn path(folder: &Path) -> PathBuf {
+        folder.join("state.json")
+    }
+
     /// What an earlier start left, or a new beginning.
     pub(super) fn load(folder: &Path) -> anyhow::Result<Self> {
-        let path = folder.join("state.json");
+        let path = Self::path(folder);
         if !path.exists() {
+            // A new password would not open an old cluster.
+            if let Some(left) = cluster::left_in(folder) {
+                bail!(
+                    "{} is missing, and with it the password of the PostgreSQL that left {}: bring it back, \
+                     or delete {} to begin anew",
+                    path.display(),
+                    left.display(),
+                    folder.display()
+                );
+            }
             let password = format!("{:032x}", rand::random::<u128>());
             let state = Self { password, secret_key: generate_key(), keys: None, inbox: None };
             state.save(folder)?;
@@ -57,7 +73,7 @@ impl State {
 
     /// Remembers it.
     pub(super) fn save(&self, folder: &Path) -> anyhow::Result<()> {
-        write_private(&folder.join("state.json"), &serde_json::to_string_pretty(self)?)
+        write_private(&Self::path(folder), &serde_json::to_string_pretty(self)?)
     }
 }
 
@@ -114,7 +130,8 @@ fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
         .mode(0o600)
         .open(&draft)
         .with_context(|| format!("can't write {}", draft.display()))?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .with_context(|| format!("can't write {}", draft.display()))?;
     std::fs::rename(&draft, path).with_context(|| format!("can't write {}", path.display()))
 }

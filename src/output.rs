@@ -1,0 +1,179 @@
+//! Output of the programs: results on standard output, problems on standard error.
+//!
+//! A result that is lost is an error: the first one that can't be written is remembered, nothing follows it,
+//! and [`conclude`] makes it the program's exit code. A reader that has gone (`| head -1`) is nobody's error.
+//! A problem that can't be written is passed over: nothing is left to tell it to.
+
+use std::fmt::{Display, Write as _};
+use std::io::{Error, ErrorKind, Write as _, stderr, stdout};
+use std::process::ExitCode;
+use std::sync::OnceLock;
+
+use anyhow::anyhow;
+
+/// The reason why output was lost, once some was.
+static LOST: OnceLock<Error> = OnceLock::new();
+
+/// Prints a line for people or scripts.
+pub fn say(line: impl Display) {
+    said(line);
+}
+
+/// The same; tells whether anybody hears it.
+pub fn said(line: impl Display) -> bool {
+    heard(|| write(&format!("{}\n", harmless(&line.to_string()))))
+}
+
+/// Prints something as JSON, for machines.
+pub fn say_json(shown: &(impl serde::Serialize + ?Sized)) -> anyhow::Result<()> {
+    let json = serde_json::to_string_pretty(shown)?;
+    heard(|| write(&format!("{}\n", harmless_json(&json))));
+    Ok(())
+}
+
+/// Prints a text that is JSON; tells whether anybody hears it.
+#[must_use]
+pub fn said_json(json: &str) -> bool {
+    heard(|| write(&format!("{}\n", harmless_json(json))))
+}
+
+/// Prints bytes as they are.
+pub fn print(bytes: &[u8]) {
+    heard(|| stdout().write_all(bytes));
+}
+
+fn write(text: &str) -> std::io::Result<()> {
+    stdout().write_all(text.as_bytes())
+}
+
+/// Tells whether everything that was printed has gone out.
+#[must_use]
+pub fn is_heard() -> bool {
+    heard(|| stdout().flush())
+}
+
+/// Writes, unless something was lost before: what follows a hole is of no use.
+fn heard(write: impl FnOnce() -> std::io::Result<()>) -> bool {
+    if LOST.get().is_some() {
+        return false;
+    }
+    match write() {
+        Ok(()) => true,
+        Err(error) => {
+            // Somebody else may have met it at the same time.
+            let _ = LOST.set(error);
+            false
+        }
+    }
+}
+
+/// The end of what is printed: an error when some of it was lost, unless its reader has gone.
+pub fn finish() -> anyhow::Result<()> {
+    if is_heard() {
+        return Ok(());
+    }
+    match LOST.get() {
+        Some(error) if error.kind() != ErrorKind::BrokenPipe => Err(anyhow!("can't print: {error}")),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a line to standard error, if that can be written to.
+pub fn complain(line: impl Display) {
+    let line = format!("{}\n", harmless(&line.to_string()));
+    // Nobody is left to hear of it.
+    let _ = stderr().write_all(line.as_bytes());
+}
+
+/// The exit code of a program, and a line on standard error for each thing that went wrong: its work, and its
+/// output.
+#[must_use]
+pub fn conclude(program: &str, worked: anyhow::Result<()>) -> ExitCode {
+    let mut problems: Vec<String> = worked.err().map(|error| format!("{error:#}")).into_iter().collect();
+    if let Err(lost) = finish() {
+        let lost = lost.to_string();
+        // It may be what the work failed of.
+        if !problems.iter().any(|problem| problem.ends_with(&lost)) {
+            problems.push(lost);
+        }
+    }
+    for problem in &problems {
+        complain(format_args!("{program}: {problem}"));
+    }
+    if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Characters that do something to a terminal, turn the direction of text or end a line where nobody sees it.
+fn acts(c: char) -> bool {
+    let turns =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// A text that does nothing to a terminal, whoever has written it: characters that act are shown by their
+/// numbers, but ends of lines and tabs.
+fn harmless(text: &str) -> String {
+    escaped(text, |c| acts(c) && !matches!(c, '\n' | '\t'))
+}
+
+/// The same as a part of a line, which it can't end.
+#[must_use]
+pub fn in_line(text: &str) -> String {
+    escaped(text, acts)
+}
+
+fn escaped(text: &str, is_shown_by_number: impl Fn(char) -> bool) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_shown_by_number(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// JSON that does nothing to a terminal and means the same: characters that act are escaped as JSON escapes
+/// them. Outside of strings JSON has none but white space.
+fn harmless_json(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '\n' | '\t' => shown.push(c),
+            '\r' => shown.push(' '),
+            c if acts(c) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    // Only what can't hold more text refuses it.
+                    let _ = write!(shown, "\\u{unit:04x}");
+                }
+            }
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_does_nothing_to_a_terminal() {
+        assert_eq!(harmless("Zoë\t✔\n"), "Zoë\t✔\n");
+        assert_eq!(harmless("\u{1b}]0;x\u{7}\u{9b}\u{202e}"), "\\u{1b}]0;x\\u{7}\\u{9b}\\u{202e}");
+        assert_eq!(in_line("a\nb\r\u{2029}c"), "a\\u{a}b\\u{d}\\u{2029}c");
+    }
+
+    #[test]
+    fn json_means_the_same_for_every_character() {
+        let every: String = (0..=u32::from(char::MAX)).filter_map(char::from_u32).collect();
+        for json in [serde_json::to_string(&every), serde_json::to_string_pretty(&[&every])] {
+            let (json, shown) = json.map(|json| (json.clone(), harmless_json(&json))).unwrap();
+            assert!(!shown.chars().any(|c| acts(c) && c != '\n'));
+            let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+            assert_eq!(value(&shown), value(&json));
+        }
+        assert_eq!(harmless_json("[\r\n\"\u{7f}\u{2068}😀\"]"), "[ \n\"\\u007f\\u2068😀\"]");
+    }
+}
