@@ -9,6 +9,7 @@ use hmac::{Hmac, KeyInit as _};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
+use crate::clock::Timestamp;
 use crate::contract::{
     LIVE_KEY_PREFIX, RESTRICTED_LIVE_KEY_PREFIX, RESTRICTED_TEST_KEY_PREFIX, SIGNING_SECRET_PREFIX,
     TEST_KEY_PREFIX,
@@ -143,6 +144,27 @@ impl ApiKey {
             key.get(..8).unwrap_or_default(),
             key.get(key.len().saturating_sub(4)..).unwrap_or_default()
         )
+    }
+}
+
+/// A session of the dashboard, as it is known when it was ended before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Session {
+    /// The account of the key that somebody signed in with.
+    pub account: i64,
+    /// That key's number.
+    pub key: i64,
+    /// SHA-256 of the session's token.
+    pub hash: [u8; 32],
+    /// When it ends by itself.
+    pub until: Timestamp,
+}
+
+impl Session {
+    /// The session of that token.
+    #[must_use]
+    pub fn new((account, key): (i64, i64), token: &str, until: Timestamp) -> Self {
+        Self { account, key, hash: Sha256::digest(token.as_bytes()).into(), until }
     }
 }
 

@@ -7,6 +7,8 @@ select format('alter database %I set citus.enable_unsafe_triggers to on', curren
 -- Few rows, read everywhere, and a key is found by its hash alone.
 select create_reference_table('calmony.account');
 select create_reference_table('calmony.api_key');
+select create_reference_table('calmony.key_use');
+select create_reference_table('calmony.ended_session');
 
 select create_distributed_table('calmony.event', 'account');
 select create_distributed_table('calmony.object', 'account', colocate_with := 'calmony.event');

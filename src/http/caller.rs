@@ -29,6 +29,8 @@ const KEY_PREFIXES: [&str; 4] =
 pub(super) struct Caller {
     /// The account of the key.
     pub account: Account,
+    /// The key.
+    pub key: KnownKey,
     cause: Cause,
 }
 
@@ -58,6 +60,7 @@ pub(super) async fn authenticate(
         app.load.count(known.id)?;
         app.log.note_key_use(known.account.id, known.id);
         request.extensions_mut().insert(known.account);
+        request.extensions_mut().insert(known);
     }
     Ok(next.run(request).await)
 }
@@ -100,14 +103,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let account = *parts.extensions.get::<Account>().ok_or(KeyProblem::Missing)?;
+        let known = *parts.extensions.get::<KnownKey>().ok_or(KeyProblem::Missing)?;
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
         let key = parts.extensions.get::<Key>().cloned();
         let (idempotency_key, fingerprint) = key.map(|key| (key.key, key.fingerprint)).unzip();
         let fingerprint = fingerprint.flatten();
         let trace = parts.extensions.get::<Trace>().and_then(|trace| trace.0);
-        let cause = Cause { account: account.id, request_id, idempotency_key, fingerprint, trace };
-        Ok(Self { account, cause })
+        let cause = Cause { account: known.account.id, request_id, idempotency_key, fingerprint, trace };
+        Ok(Self { account: known.account, key: known, cause })
     }
 }
 

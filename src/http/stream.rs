@@ -26,6 +26,7 @@ use crate::domain::{ParameterError, Problem, schema};
 use crate::id::Id;
 use crate::read::events::ListedEvent;
 use crate::read::feed::{Feed, FeedFilter};
+use crate::read::watch::KeyWatch;
 use crate::shares::Place;
 
 /// How often something is sent to a client that has nothing to hear, so that neither end takes the other for dead.
@@ -52,6 +53,8 @@ struct Following {
     feed: Feed,
     queue: VecDeque<ListedEvent>,
     stop: CancellationToken,
+    /// The key that opened it: it ends with it.
+    key: KeyWatch,
     _place: Place<i64>,
 }
 
@@ -73,33 +76,47 @@ pub(super) async fn follow(
     let parsed = after.as_deref().map(|id| id.parse::<Id<Event>>().map_err(|_| missing(id))).transpose()?;
     let (account, livemode) = (caller.account.id, caller.account.livemode);
     let place = app.load.stream(account)?;
+    // From here on its end is heard of.
+    let key = app.reader.watch_key(caller.key.hash);
     let feed = app.reader.feed(account, livemode, filter, parsed).await?;
     let feed = feed.ok_or_else(|| missing(after.as_deref().unwrap_or_default()))?;
-    let following = Following { feed, queue: VecDeque::new(), stop: app.stop.clone(), _place: place };
+    let following = Following { feed, queue: VecDeque::new(), stop: app.stop.clone(), key, _place: place };
     Ok(Sse::new(messages(following)).keep_alive(KeepAlive::new().interval(HEARTBEAT)))
 }
 
 fn messages(following: Following) -> impl Stream<Item = Result<Message, Infallible>> {
     unfold(following, async |mut following| {
         loop {
+            // What was read with a key that has ended isn't told any more.
+            if following.key.is_over() {
+                return None;
+            }
             if let Some(event) = following.queue.pop_front() {
                 // An event that can't be rendered is a defect; the client would wait for ever, so its connection ends.
                 let message = message(&event)?;
                 return Some((Ok(message), following));
             }
-            let stop = following.stop.clone();
+            let Following { feed, queue, stop, key, .. } = &mut following;
             tokio::select! {
                 () = stop.cancelled() => return None,
-                next = following.feed.next() => match next {
-                    Ok(events) => following.queue.extend(events),
-                    Err(error) => {
-                        tracing::warn!(%error, "a stream waits for the database");
-                        sleep(PAUSE).await;
-                    }
-                },
+                () = key.over() => return None,
+                events = next(feed) => queue.extend(events),
             }
         }
     })
+}
+
+/// The next events, however long the database is away.
+async fn next(feed: &mut Feed) -> Vec<ListedEvent> {
+    loop {
+        match feed.next().await {
+            Ok(events) => return events,
+            Err(error) => {
+                tracing::warn!(%error, "a stream waits for the database");
+                sleep(PAUSE).await;
+            }
+        }
+    }
 }
 
 fn message(event: &ListedEvent) -> Option<Message> {

@@ -10,6 +10,7 @@ mod key_use;
 pub mod rebuild;
 mod search;
 pub mod secrets;
+mod sessions;
 mod statement;
 pub mod verify;
 mod wake;

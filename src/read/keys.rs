@@ -24,6 +24,8 @@ pub struct Account {
 pub struct Key {
     /// Its number.
     pub id: i64,
+    /// Its SHA-256.
+    pub hash: [u8; 32],
     /// What it opens.
     pub account: Account,
     /// It changes nothing.
@@ -33,7 +35,7 @@ pub struct Key {
 }
 
 /// For how long a key is believed to be what it was: so long a revoked one may go on at a process that has just used it.
-const BELIEVED: Duration = Duration::from_millis(500);
+pub(super) const BELIEVED: Duration = Duration::from_millis(500);
 
 /// A key that opened something when it was last looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +46,7 @@ pub enum Believed {
     Once(Key),
 }
 /// Keys that are remembered before all are looked up anew.
-const KNOWN_MAX: usize = 10_000;
+pub(super) const KNOWN_MAX: usize = 10_000;
 
 /// Keys that were looked up a moment ago, by their hashes.
 #[derive(Debug, Clone, Default)]
@@ -97,6 +99,7 @@ impl Reader {
         let row = client.query_opt(include_str!("sql/account_of_key.sql"), &[&hash.as_slice()]).await?;
         let key = row.map(|row| Key {
             id: row.get(2),
+            hash,
             account: Account { id: row.get(0), livemode: row.get(1) },
             readonly: row.get(3),
             expired: row.get(4),

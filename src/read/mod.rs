@@ -13,6 +13,8 @@ pub mod overview;
 pub mod page;
 pub mod replays;
 pub mod search;
+pub mod sessions;
+pub mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +28,8 @@ use crate::shares::{Place, Shares};
 use feed::Decided;
 use keys::KnownKeys;
 pub use page::{Direction, Page};
+use sessions::KnownSessions;
+use watch::WatchedKeys;
 
 /// Connections for reading.
 const CONNECTIONS: usize = 8;
@@ -51,6 +55,8 @@ pub struct Reader {
     replica: Option<Replica>,
     decided: Decided,
     known_keys: KnownKeys,
+    watched_keys: WatchedKeys,
+    known_sessions: KnownSessions,
     /// Whether the schema was found to be new enough; it never gets older.
     has_schema: Arc<AtomicBool>,
 }
@@ -72,6 +78,8 @@ impl Reader {
             replica,
             decided: Decided::new(&databases.primary),
             known_keys: KnownKeys::default(),
+            watched_keys: WatchedKeys::default(),
+            known_sessions: KnownSessions::default(),
             has_schema: Arc::default(),
         })
     }

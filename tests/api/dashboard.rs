@@ -1,11 +1,13 @@
 //! The dashboard against those who mean ill: whoever hasn't signed in, other sites, other accounts, and text that is markup.
 //! What people do there is in `tests/browser`.
 
+use std::time::{Duration, Instant, SystemTime};
+
 use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
 use calmony_pay::log::accounts::create_key;
 use calmony_pay::secret::KeyKind;
 use reqwest::{Client, Method, RequestBuilder, Response};
-use support::System;
+use support::{Database, System, eventually};
 
 /// A browser without a screen.
 pub(crate) struct Browser {
@@ -29,6 +31,11 @@ impl Browser {
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains(key));
         cookie.split(';').next().unwrap().clone_into(&mut browser.cookie);
         browser
+    }
+
+    /// Whoever has a copy of the session's cookie, at that process.
+    fn copied_to(&self, system: &System) -> Self {
+        Self { client: self.client.clone(), url: system.url.clone(), cookie: self.cookie.clone() }
     }
 
     fn request(&self, method: Method, path: &str, form: &[(&str, &str)]) -> RequestBuilder {
@@ -202,10 +209,79 @@ async fn a_session_ends_with_its_key() {
     assert_eq!(browser.get("/dashboard").await.0, 200);
     let admin = system.database.admin().await;
     admin.batch_execute("update calmony.api_key set revoked_at = now()").await.unwrap();
-    support::eventually("the session is over", async || {
-        (browser.get("/dashboard").await.0 == 303).then_some(())
+    eventually("the session is over", async || (browser.get("/dashboard").await.0 == 303).then_some(()))
+        .await;
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_session_wherever_a_copy_of_it_is() {
+    let system = System::start().await;
+    let beside = System::on(Database { url: system.database.url.clone() }).await;
+    let browser = Browser::signed_in(&system, system.client.key()).await;
+    let another = Browser::signed_in(&system, system.client.key()).await;
+    let copies = [browser.copied_to(&system), browser.copied_to(&beside)];
+    // What was just used may be believed for a moment.
+    for copy in &copies {
+        assert_eq!(copy.get("/dashboard").await.0, 200);
+    }
+    let token = browser.token().await;
+    assert_eq!(browser.post("/dashboard/sign-out", &[("token", "x")]).await.0, 400);
+    assert_eq!(browser.post("/dashboard/sign-out", &[("token", &token)]).await.0, 303);
+    let since = Instant::now();
+    assert_eq!(copies[0].get("/dashboard").await.0, 303, "at once where it was ended");
+    eventually("the end is heard of at the other process", async || {
+        (copies[1].get("/dashboard").await.0 == 303).then_some(())
     })
     .await;
+    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+    let form = [("key", "once"), ("token", token.as_str())];
+    assert_eq!(copies[1].post("/dashboard/sign-out", &form).await.0, 303);
+    for process in [&system, &beside] {
+        assert_eq!(another.copied_to(process).get("/dashboard").await.0, 200, "another one of the same key");
+    }
+    assert_eq!(system.database.number("select count(*) from calmony.ended_session").await, 1);
+}
+
+#[tokio::test]
+async fn very_many_ended_sessions_of_a_key_take_little_room_and_stay_ended() {
+    let system = System::start().await;
+    let early = Browser::signed_in(&system, system.client.key()).await;
+    assert_eq!(early.get("/dashboard").await.0, 200);
+    let (admin, api) = (system.database.admin().await, system.database.login_in("calmony_api").await);
+    let of_key = "select account, id, date_trunc('second', now()) + interval '13 hours' \
+                    from calmony.api_key order by id limit 1";
+    let row = admin.query_one(of_key, &[]).await.unwrap();
+    let (account, key, base): (i64, i64, SystemTime) = (row.get(0), row.get(1), row.get(2));
+    let over = "insert into calmony.ended_session (account, key, hash, until) \
+                values ($1, $2, sha256('over'), now() - interval '2 days')";
+    admin.execute(over, &[&account, &key]).await.unwrap();
+    // They end later than the first one, as they would if they had begun later.
+    let end = "select calmony.end_session($1, $2, sha256(n::text::bytea), $3::timestamptz + n * interval '1 second') \
+                 from generate_series(1, 300) n";
+    assert_eq!(api.query(end, &[&account, &key, &base]).await.unwrap().len(), 300);
+    let rows = async |which: &str| {
+        system.database.number(&format!("select count(*) from calmony.ended_session where {which}")).await
+    };
+    assert_eq!((rows("hash <> ''").await, rows("hash = ''").await), (100, 1));
+    assert_eq!(rows("until < now()").await, 0, "what has ended by itself goes");
+    let looked_up = include_str!("../../src/read/sql/session_ended.sql");
+    let hash = "select sha256($1::text::bytea)";
+    for n in [1, 150, 200, 201, 300] {
+        let until = base + Duration::from_secs(n);
+        let hash: Vec<u8> = admin.query_one(hash, &[&n.to_string()]).await.unwrap().get(0);
+        let row = admin.query_one(looked_up, &[&account, &key, &hash, &until]).await.unwrap();
+        assert!(row.get::<_, bool>(0), "{n}");
+    }
+    eventually("who signed in before all of them signs in again", async || {
+        (early.get("/dashboard").await.0 == 303).then_some(())
+    })
+    .await;
+    let late = Browser::signed_in(&system, &system.other_key).await;
+    assert_eq!(late.get("/dashboard").await.0, 200, "another key's sessions are nobody's business");
+    for (account, key) in [(account, key + 1_000), (account + 1_000, key)] {
+        let refused = api.query(end, &[&account, &key, &base]).await.unwrap_err();
+        assert_eq!(refused.as_db_error().unwrap().constraint(), Some("ended_session_is_of_a_key"));
+    }
 }
 
 #[tokio::test]

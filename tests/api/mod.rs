@@ -12,6 +12,7 @@ mod lists;
 mod load;
 mod races;
 mod random_bytes;
+mod rights;
 mod search;
 mod stream;
 mod webhook_endpoints;

@@ -1,5 +1,6 @@
 //! Signing in: with an API key, which from then on is in a cookie, sealed, so that the browser doesn't have it. It ends after half a
-//! day, or with the key; signing out takes it from the browser. Any process that has the sealing key opens it; none keeps it.
+//! day, with the key, or when somebody signs out, wherever a copy of it is. Any process that has the sealing key opens it; none keeps it.
+//! What was ended before its time is in the database until it would have ended by itself.
 
 use askama::Template;
 use axum::Form;
@@ -12,11 +13,12 @@ use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
-use super::Dashboard;
 use super::api::{ApiClient, Failure};
 use super::view::Node;
-use crate::clock;
+use super::{App, Dashboard};
+use crate::clock::{self, Timestamp};
 use crate::seal::Keyring;
+use crate::secret;
 
 /// What a session is sealed for.
 const PLACE: &str = "dashboard session";
@@ -42,6 +44,8 @@ pub(super) struct Session {
     pub(super) api: ApiClient,
     pub(super) token: String,
     pub(super) account: i64,
+    /// What it is ended by.
+    own: secret::Session,
     /// The key changes nothing.
     pub(super) readonly: bool,
     pub(super) livemode: bool,
@@ -86,9 +90,15 @@ pub(super) async fn required(
     let known = dashboard.app.reader.key(&content.key).await.map_err(|error| Failure::of(error.into()))?;
     let Some(known) = known.filter(|known| !known.expired) else { return Ok(to_sign_in(&wanted)) };
     dashboard.app.load.count(known.id).map_err(Failure::of)?;
+    let until = Timestamp::from_seconds(content.until);
+    let own = secret::Session::new((known.account.id, known.id), &content.token, until);
+    if dashboard.app.reader.is_ended(&own).await.map_err(|error| Failure::of(error.into()))? {
+        return Ok(to_sign_in(&wanted));
+    }
     let api = ApiClient { api: dashboard.api, key: content.key };
     request.extensions_mut().insert(Session {
         api,
+        own,
         token: content.token,
         account: known.account.id,
         readonly: known.readonly,
@@ -218,8 +228,15 @@ pub(super) async fn sign_in(
     Ok(response)
 }
 
-/// Forgets the session.
-pub(super) async fn sign_out(headers: HeaderMap, _: Posted) -> Result<Response, Failure> {
+/// Ends the session, for this browser and for whoever has a copy. Where that can't be written down, it isn't over.
+pub(super) async fn sign_out(
+    State(app): State<App>,
+    headers: HeaderMap,
+    posted: Posted,
+) -> Result<Response, Failure> {
+    let own = posted.session.own;
+    app.log.end_session(&own).await.map_err(|error| Failure::of(error.into()))?;
+    app.reader.believe_ended(&own);
     let mut response = Redirect::to(SIGN_IN).into_response();
     response.headers_mut().insert(SET_COOKIE, cookie("", 0, &headers).ok_or(Failure::Broken)?);
     Ok(response)

@@ -1,0 +1,190 @@
+//! Keys that somebody goes on with for long. One task asks for all of them together whether they still open, however many go on with them;
+//! a database that is away ends nothing, but for a key whose end was known.
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::Reader;
+use crate::database::DatabaseError;
+
+/// How often it is asked. With the time for which a key is believed (`keys.rs`) it is less than a second.
+const EVERY: Duration = Duration::from_millis(400);
+
+/// SHA-256 of a key.
+type Hash = [u8; 32];
+
+/// What is known of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Right {
+    /// It opens, until then if that is known.
+    Opens(Option<Instant>),
+    /// It opens nothing any more.
+    Over,
+}
+
+/// Keys that somebody goes on with.
+#[derive(Debug, Clone, Default)]
+pub(super) struct WatchedKeys {
+    keys: Arc<Mutex<HashMap<Hash, watch::Sender<Right>>>>,
+    asked: Arc<OnceLock<()>>,
+}
+
+impl WatchedKeys {
+    fn subscribe(&self, hash: Hash) -> KeyWatch {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let tell = keys.entry(hash).or_insert_with(|| watch::channel(Right::Opens(None)).0);
+        KeyWatch(tell.subscribe())
+    }
+
+    /// Those that somebody still goes on with; the others are forgotten.
+    fn hashes(&self) -> Vec<Hash> {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.retain(|_, tell| tell.receiver_count() > 0);
+        keys.keys().copied().collect()
+    }
+
+    /// What became of those that were asked for: which of them open, and until when.
+    fn tell(&self, asked: &[Hash], open: &HashMap<Hash, Option<Instant>>) {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        for hash in asked {
+            let right = open.get(hash).map_or(Right::Over, |until| Right::Opens(*until));
+            if let Some(tell) = keys.get(hash) {
+                tell.send_if_modified(|known| std::mem::replace(known, right) != right);
+            }
+        }
+    }
+}
+
+/// A key that somebody goes on with.
+#[derive(Debug)]
+pub struct KeyWatch(watch::Receiver<Right>);
+
+impl KeyWatch {
+    /// Whether the key opens nothing any more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        match *self.0.borrow() {
+            Right::Over => true,
+            Right::Opens(until) => until.is_some_and(|until| Instant::now() >= until),
+        }
+    }
+
+    /// Waits until the key opens nothing any more.
+    pub async fn over(&mut self) {
+        loop {
+            let known = *self.0.borrow_and_update();
+            let Right::Opens(until) = known else { return };
+            tokio::select! {
+                () = at(until) => return,
+                // Who tells lives as long as the program.
+                told = self.0.changed() => if told.is_err() { return },
+            }
+        }
+    }
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => pending().await,
+    }
+}
+
+impl Reader {
+    /// Watches a key that was looked up a moment ago. Its end is heard of within a second, whichever process ends it; an end by date also
+    /// while the database is away.
+    #[must_use]
+    pub fn watch_key(&self, hash: Hash) -> KeyWatch {
+        let watched = self.watched_keys.subscribe(hash);
+        self.watched_keys.asked.get_or_init(|| {
+            tokio::spawn(ask(self.clone()));
+        });
+        watched
+    }
+
+    /// Which of these keys open, and until when if that is known.
+    async fn open_keys(&self, hashes: &[Hash]) -> Result<HashMap<Hash, Option<Instant>>, DatabaseError> {
+        let hashes: Vec<&[u8]> = hashes.iter().map(<[u8; 32]>::as_slice).collect();
+        let client = self.keys.get().await?;
+        let asked_at = Instant::now();
+        let rows = client.query(include_str!("sql/open_keys.sql"), &[&hashes]).await?;
+        let open = rows.iter().filter_map(|row| {
+            let hash = Hash::try_from(row.get::<_, &[u8]>(0)).ok()?;
+            // A time that this clock can't count to is none.
+            let left = row.get::<_, Option<i64>>(1).and_then(|left| u64::try_from(left).ok());
+            Some((hash, left.and_then(|left| asked_at.checked_add(Duration::from_millis(left)))))
+        });
+        Ok(open.collect())
+    }
+}
+
+/// Asks for the keys that somebody goes on with, again and again.
+async fn ask(reader: Reader) {
+    loop {
+        sleep(EVERY).await;
+        let hashes = reader.watched_keys.hashes();
+        if hashes.is_empty() {
+            continue;
+        }
+        match reader.open_keys(&hashes).await {
+            Ok(open) => reader.watched_keys.tell(&hashes, &open),
+            Err(error) => tracing::debug!(%error, "whether keys still open can't be asked now"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const HASH: Hash = [1; 32];
+
+    async fn ends(watch: &mut KeyWatch, within: Duration) -> bool {
+        let ended = timeout(within, watch.over()).await.is_ok();
+        assert_eq!(watch.is_over(), ended);
+        ended
+    }
+
+    #[tokio::test]
+    async fn an_end_is_told_to_everybody_who_goes_on_with_the_key_and_to_nobody_else() {
+        let (keys, short) = (WatchedKeys::default(), Duration::from_millis(1));
+        let (mut one, mut two, mut other) =
+            (keys.subscribe(HASH), keys.subscribe(HASH), keys.subscribe([2; 32]));
+        assert!(!ends(&mut one, short).await, "nothing is known yet");
+        let open = |hashes: &[Hash]| -> HashMap<Hash, Option<Instant>> {
+            hashes.iter().map(|hash| (*hash, None)).collect()
+        };
+        keys.tell(&[HASH, [2; 32]], &open(&[HASH, [2; 32]]));
+        assert!(!ends(&mut one, short).await);
+        keys.tell(&[HASH, [2; 32]], &open(&[[2; 32]]));
+        assert!(ends(&mut one, short).await && ends(&mut two, short).await);
+        assert!(!ends(&mut other, short).await);
+    }
+
+    #[tokio::test]
+    async fn an_end_by_date_comes_by_itself_and_can_be_moved() {
+        let (keys, now) = (WatchedKeys::default(), Instant::now());
+        let mut watch = keys.subscribe(HASH);
+        let until = |left| HashMap::from([(HASH, Some(now + left))]);
+        keys.tell(&[HASH], &until(Duration::from_hours(1)));
+        assert!(!ends(&mut watch, Duration::from_millis(1)).await);
+        keys.tell(&[HASH], &until(Duration::from_millis(5)));
+        assert!(ends(&mut watch, Duration::from_secs(10)).await);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_goes_on_with_is_not_asked_for() {
+        let keys = WatchedKeys::default();
+        let watch = keys.subscribe(HASH);
+        assert_eq!(keys.hashes(), [HASH]);
+        drop(watch);
+        assert!(keys.hashes().is_empty());
+    }
+}
