@@ -1,25 +1,29 @@
 -- Rights end when they end, and no role stops another by what it may do.
 
--- Sessions of the dashboard that were ended before their time. A row is of use until the session would have ended by itself.
+-- Sessions of the dashboard that were ended before their time. A row is of use until the session would have
+-- ended by itself.
 create table calmony.ended_session (
     account bigint not null,
     key     bigint not null,      -- that somebody signed in with
     until   timestamptz not null, -- when it ends by itself
-    hash    bytea not null,       -- SHA-256 of the session's token; empty: every session of the key that ends no later
+    hash    bytea not null,       -- SHA-256 of its token; empty: all of the key's that end no later
     constraint ended_session_is_ended_once primary key (account, key, hash),
     constraint ended_session_hash_is_sha256_or_empty check (octet_length(hash) in (0, 32))
 );
 create index ended_session_until on calmony.ended_session (until);
 
--- Ends a session. Of one key a hundred rows are kept: whoever ends more ends those that would end first together, with the other sessions
--- of that key which are no younger. Rows of sessions that ended by themselves a day ago go whenever another one is ended.
-create function calmony.end_session(of_account bigint, of_key bigint, session bytea, ends_at timestamptz) returns void
+-- Ends a session. Of one key a hundred rows are kept. One more, and the session that would end first shares a
+-- row with all of the key's that end no later, which are over, too. Rows of sessions that ended by themselves a
+-- day ago go whenever another one is ended.
+create function calmony.end_session(of_account bigint, of_key bigint, session bytea, ends_at timestamptz)
+returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     old timestamptz;
 begin
-    if octet_length(session) <> 32 or not exists (select from calmony.api_key k where k.account = of_account and k.id = of_key) then
+    if octet_length(session) <> 32
+       or not exists (select from calmony.api_key k where k.account = of_account and k.id = of_key) then
         raise exception 'a session is one of a key'
             using errcode = 'integrity_constraint_violation', constraint = 'ended_session_is_of_a_key';
     end if;
@@ -53,8 +57,8 @@ revoke all on function calmony.end_session(bigint, bigint, bytea, timestamptz) f
 grant execute on function calmony.end_session(bigint, bigint, bytea, timestamptz) to calmony_api;
 grant select on calmony.ended_session to calmony_reader;
 
--- When keys were last used, in rows of their own: whoever writes that down in a transaction that it leaves open would keep a key from being
--- revoked. The column that it was in stays for the programs of before.
+-- When keys were last used, in rows of their own: whoever writes that down in a transaction that it leaves
+-- open would keep a key from being revoked. The column that it was in stays for the programs of before.
 create table calmony.key_use (
     account      bigint not null,
     id           bigint not null,
@@ -81,7 +85,8 @@ revoke update on calmony.search_document, calmony.search_progress from calmony_a
 grant update (version, name, email, phone, terms) on calmony.search_document to calmony_api;
 grant update (position) on calmony.search_progress to calmony_api;
 
--- As before, but those who make and drop partitions wait for each other by a lock that not everybody may take, and a worker makes few of them.
+-- As before, but those who make and drop partitions wait for each other by a lock that not everybody may
+-- take, and a worker makes few of them.
 create or replace function calmony.make_attempt_partitions(from_day date, days integer) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set lock_timeout = '200ms' -- a reader of the table must not make everyone's settlements wait behind this
@@ -92,13 +97,15 @@ declare
 begin
     if abs(from_day - (statement_timestamp() at time zone 'utc')::date) > 31 then
         raise exception 'partitions are made for days near this one'
-            using errcode = 'invalid_parameter_value', constraint = 'partitions_are_made_for_days_near_this_one';
+            using errcode = 'invalid_parameter_value',
+                  constraint = 'partitions_are_made_for_days_near_this_one';
     end if;
     lock table only calmony.attempt in share update exclusive mode;
     for day in select from_day + n from generate_series(0, least(days, 62) - 1) n loop
         if to_regclass(format('calmony.attempt_%s', to_char(day, 'YYYYMMDD'))) is null then
             begin
-                execute format('create table calmony.%I partition of calmony.attempt for values from (%L) to (%L)',
+                execute format(
+                    'create table calmony.%I partition of calmony.attempt for values from (%L) to (%L)',
                     'attempt_' || to_char(day, 'YYYYMMDD'),
                     (day::timestamp at time zone 'utc'), ((day + 1)::timestamp at time zone 'utc'));
                 made := made + 1;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use super::{DatabaseError, DatabaseUrl, Role};
@@ -39,6 +40,14 @@ pub enum MigrateError {
     /// The connection or the preparation failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// Somebody who may not migrate keeps others from it.
+    #[error("{who} holds the lock of migrations and may make none; `{ended_by}` ends it")]
+    Held {
+        /// The login and its process.
+        who: String,
+        /// The statement that ends it.
+        ended_by: String,
+    },
     /// A migration failed, or one that was applied is not the one this version has.
     #[error("{0}")]
     Migration(#[from] refinery::Error),
@@ -58,12 +67,28 @@ pub fn newest() -> i64 {
     runner.get_migrations().iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0)
 }
 
-/// Makes the roles and the schema where they are missing and applies the migrations that are. Returns the names of those
-/// it applied.
+/// Waits until no other migration runs. Whoever holds the lock without a right to migrate isn't waited for.
+async fn take_turn(login: &Client) -> Result<(), MigrateError> {
+    loop {
+        let taken = login.query_one("select pg_try_advisory_lock($1)", &[&MIGRATION_LOCK]).await;
+        if taken.map_err(DatabaseError::from)?.get(0) {
+            return Ok(());
+        }
+        let held = login.query_opt(include_str!("sql/migration_lock.sql"), &[]).await;
+        if let Some(held) = held.map_err(DatabaseError::from)? {
+            return Err(MigrateError::Held { who: held.get(0), ended_by: held.get(1) });
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+    }
+}
+
+/// Makes the roles and the schema where they are missing, closes what one login could stop others with, and
+/// applies the migrations that are missing. Returns the names of those it applied.
 pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, MigrateError> {
     let login = url.login_client().await?;
-    login.execute("select pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await.map_err(DatabaseError::from)?;
+    take_turn(&login).await?;
     login.batch_execute(include_str!("../../schema/roles.sql")).await.map_err(DatabaseError::from)?;
+    login.batch_execute(include_str!("../../schema/apart.sql")).await.map_err(DatabaseError::from)?;
     let mut owner = url.client(Role::Owner).await?;
     // Who waits for a lock keeps everybody else waiting behind it: rather try again.
     owner

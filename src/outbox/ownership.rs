@@ -1,7 +1,10 @@
 //! Sharing buckets out among workers, by advisory locks of their sessions and nothing else.
 //!
-//! Every worker holds a shared lock that announces it, and an exclusive one for each bucket. Counting the shared ones tells
-//! how many workers there are; each then holds its fair share and lets go of what is over it.
+//! Every worker holds a shared lock that announces it, and an exclusive one for each bucket. Counting the
+//! shared ones tells how many workers there are; each then holds its fair share and lets go of what is over
+//! it.
+
+use std::sync::atomic::Ordering;
 
 use super::Session;
 use crate::database::DatabaseError;
@@ -22,7 +25,21 @@ impl Session {
     /// How many workers there are, this one included.
     pub async fn workers(&self) -> Result<usize, DatabaseError> {
         let row = self.client.query_one(include_str!("sql/workers.sql"), &[]).await?;
+        self.note_stranger(row.get(1));
         Ok(usize::try_from(row.get::<_, i64>(0)).unwrap_or(1))
+    }
+
+    /// Says once of a session that is no worker's and holds what is theirs: it can keep buckets from being
+    /// owned, and only PostgreSQL's administrator can end it.
+    fn note_stranger(&self, process: Option<i32>) {
+        let told = self.stranger.swap(process.unwrap_or_default(), Ordering::Relaxed);
+        if let Some(process) = process.filter(|process| *process != told) {
+            tracing::warn!(
+                process,
+                "a session that is no worker's holds a worker's lock; what is in that bucket waits until \
+                 `select pg_terminate_backend({process})` ends it"
+            );
+        }
     }
 
     /// Takes up to that many buckets that nobody owns.

@@ -1,6 +1,7 @@
 //! The worker's one session: it holds the locks, listens for wake-ups, and does all reading and writing of work.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI32;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -22,6 +23,8 @@ pub struct Session {
     pub(super) secrets: SecretCache,
     /// The last position of the outbox when the session began.
     pub(super) head: i64,
+    /// The process of a session that was said to hold a worker's lock without being one; 0 for none.
+    pub(super) stranger: AtomicI32,
     wake: Arc<Notify>,
     ended: CancellationToken,
 }
@@ -77,7 +80,8 @@ impl Session {
             replays_over: client.prepare(include_str!("sql/replays_over.sql")).await?,
         };
         let head = client.query_one(include_str!("sql/head.sql"), &[]).await?.get(0);
-        Ok(Self { client, statements, secrets: SecretCache::new(keyring), head, wake, ended })
+        let (secrets, stranger) = (SecretCache::new(keyring), AtomicI32::default());
+        Ok(Self { client, statements, secrets, head, stranger, wake, ended })
     }
 
     /// Waits until somebody appended.

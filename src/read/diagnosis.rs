@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use tokio_postgres::Row;
+
 use super::Reader;
 use super::condition::Condition;
 use crate::clock;
@@ -35,10 +37,10 @@ pub struct Server {
     pub sees_all: bool,
 }
 
-/// Somebody who keeps dead rows from being cleaned up.
+/// Somebody who keeps others from something: dead rows from being cleaned up, or sessions from going on.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Holder {
-    /// A transaction, a prepared one, or a replication slot.
+    /// A transaction, a prepared one, a replication slot; or a lock.
     pub kind: String,
     /// Whose.
     pub who: String,
@@ -65,6 +67,10 @@ pub struct Diagnosis {
     pub schema_version: i64,
     /// The keys that signing secrets are sealed with.
     pub key_ids: Vec<String>,
+    /// Who stands in others' way, at most 20.
+    pub obstacles: Vec<Holder>,
+    /// What roles may do with which they could stop others, and which.
+    pub not_apart: Vec<String>,
     /// Triggers that are missing, or don't fire always.
     pub triggers_off: Vec<String>,
 }
@@ -89,24 +95,43 @@ pub async fn diagnose(url: &DatabaseUrl) -> Result<Diagnosis, DatabaseError> {
         sees_all: row.get("sees_all"),
     };
     let holders = login.query(include_str!("sql/diagnosis_activity.sql"), &[]).await?;
-    let holders = holders
-        .iter()
-        .map(|row| Holder { kind: row.get(0), who: row.get(1), seconds: row.get(2), ended_by: row.get(3) })
-        .collect();
+    let obstacles = login.query(include_str!("sql/diagnosis_obstacles.sql"), &[]).await?;
+    let not_apart = login.query(include_str!("sql/diagnosis_apart.sql"), &[]).await?;
     let client = url.client(Role::Reader).await?;
     let ending = client.query_one(include_str!("sql/diagnosis_expiring.sql"), &[]).await?;
     let reader = Reader::open(&Databases::only(url.clone()))?;
     let triggers = client.query(include_str!("sql/diagnosis_triggers.sql"), &[]).await?;
+    let condition = match reader.condition().await {
+        Ok(condition) => condition,
+        // It may be that somebody keeps everybody from it.
+        Err(error) => {
+            let obstacles = login.query(include_str!("sql/diagnosis_obstacles.sql"), &[]).await?;
+            return Err(obstructed(&obstacles).unwrap_or(error));
+        }
+    };
     Ok(Diagnosis {
         triggers_off: triggers.iter().map(|row| row.get(0)).collect(),
         server,
-        condition: reader.condition().await?,
-        holders,
+        condition,
+        holders: holders.iter().map(holder).collect(),
+        obstacles: obstacles.iter().map(holder).collect(),
+        not_apart: not_apart.iter().map(|row| row.get(0)).collect(),
         secrets_ending: ending.get("secrets"),
         keys_ending: ending.get("keys"),
         schema_version: reader.schema_version().await?,
         key_ids: reader.key_ids().await?,
     })
+}
+
+/// Why nothing can be read, if somebody is in the way.
+fn obstructed(obstacles: &[Row]) -> Option<DatabaseError> {
+    let named = |Holder { kind, who, ended_by, .. }| format!("{who} holds {kind}; `{ended_by}` ends it");
+    let named: Vec<String> = obstacles.iter().map(holder).map(named).collect();
+    (!named.is_empty()).then(|| DatabaseError::Unavailable(named.join("; ")))
+}
+
+fn holder(row: &Row) -> Holder {
+    Holder { kind: row.get(0), who: row.get(1), seconds: row.get(2), ended_by: row.get(3) }
 }
 
 /// By how many seconds a clock that said `told` between two instants is ahead of them; zero where it is between them.

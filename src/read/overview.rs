@@ -6,7 +6,9 @@ use tokio_postgres::Row;
 
 use super::Reader;
 use crate::clock::Timestamp;
+use crate::contract::Event;
 use crate::database::DatabaseError;
+use crate::id::Id;
 
 /// How much of the record of attempts is looked at, of all accounts: some 70 fit on a page.
 const ATTEMPT_PAGES: i64 = 1_000;
@@ -32,8 +34,9 @@ pub struct Overview {
     pub failing: i64,
     /// PostgreSQL's time, in seconds.
     pub now: i64,
-    /// The newest event's place in the log.
-    pub position: i64,
+    /// The newest event; what follows it can be asked for next. Its place in the log would tell how much other
+    /// accounts do.
+    pub after: Option<String>,
     /// Events by five seconds: the beginning and how many.
     pub events: Vec<(i64, i64)>,
     /// Attempts by five seconds.
@@ -56,15 +59,20 @@ pub struct AttemptSlice {
 }
 
 impl Reader {
-    /// The account now; its events after that position (the newest twenty thousand), and its attempts of so many last seconds, or of
+    /// The account now; its events after that one (the newest twenty thousand), and its attempts of so many last seconds, or of
     /// fewer where there are very many, or a day (UTC) has just begun.
     pub async fn overview(
         &self,
         account: i64,
-        position: i64,
+        after: Option<Id<Event>>,
         seconds: u32,
     ) -> Result<Overview, DatabaseError> {
         let _turn = self.heavy_turn(account).await?;
+        let after = after.map(|id| id.to_string());
+        let position = match &after {
+            Some(id) => self.position(account, id).await?.unwrap_or_default(),
+            None => 0,
+        };
         let client = self.client_behind(&self.heavy).await?;
         let now = client.query_one(include_str!("sql/overview_now.sql"), &[&account]).await?;
         let (up_to, clock): (i64, i64) = (now.get("position"), now.get("now"));
@@ -86,7 +94,8 @@ impl Reader {
             enabled: now.get("enabled"),
             failing: now.get("failing"),
             now: clock,
-            position: up_to,
+            // Of two standbys one may be behind the other.
+            after: if up_to < position { after } else { now.get("newest") },
             events: events.iter().map(|row| (row.get(0), row.get(1))).collect(),
             attempts,
         })

@@ -1,5 +1,5 @@
-//! Keys that somebody goes on with for long. One task asks for all of them together whether they still open, however many go on with them;
-//! a database that is away ends nothing, but for a key whose end was known.
+//! Keys that somebody goes on with for long. One task asks for all of them together whether they still open,
+//! however many go on with them; a database that is away ends nothing, but for a key whose end was known.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -96,8 +96,8 @@ async fn at(instant: Option<Instant>) {
 }
 
 impl Reader {
-    /// Watches a key that was looked up a moment ago. Its end is heard of within a second, whichever process ends it; an end by date also
-    /// while the database is away.
+    /// Watches a key that was looked up a moment ago. Its end is heard of within a second, whichever process
+    /// ends it; an end by date also while the database is away.
     #[must_use]
     pub fn watch_key(&self, hash: Hash) -> KeyWatch {
         let watched = self.watched_keys.subscribe(hash);

@@ -169,7 +169,8 @@ async fn a_session_can_do_what_its_key_can_and_no_more() {
         "events?delivery_success=maybe",
         "customers?q=%27%27%27",
         "find?id=%ff",
-        "overview.json?position=x",
+        "overview.json?after=%00",
+        "overview.json?after=evt_x",
     ] {
         let (status, _) = own.get(&format!("/dashboard/{query}")).await;
         assert!(status < 500, "{query}: {status}");
@@ -179,7 +180,7 @@ async fn a_session_can_do_what_its_key_can_and_no_more() {
     for (method, path, body, status) in [
         (Method::GET, "nothing/here", "", 404),
         (Method::PUT, "events", "", 405),
-        (Method::GET, "overview.json?position=x", "", 400),
+        (Method::GET, "overview.json?seconds=x", "", 400),
         (Method::POST, "sign-in", "nonsense", 422),
         (Method::POST, "sign-in", long.as_str(), 413),
     ] {
@@ -256,7 +257,8 @@ async fn very_many_ended_sessions_of_a_key_take_little_room_and_stay_ended() {
                 values ($1, $2, sha256('over'), now() - interval '2 days')";
     admin.execute(over, &[&account, &key]).await.unwrap();
     // They end later than the first one, as they would if they had begun later.
-    let end = "select calmony.end_session($1, $2, sha256(n::text::bytea), $3::timestamptz + n * interval '1 second') \
+    let end = "select calmony.end_session($1, $2, sha256(n::text::bytea), \
+                                          $3::timestamptz + n * interval '1 second') \
                  from generate_series(1, 300) n";
     assert_eq!(api.query(end, &[&account, &key, &base]).await.unwrap().len(), 300);
     let rows = async |which: &str| {

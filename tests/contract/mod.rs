@@ -24,6 +24,8 @@ const COLD: &[&str] = &[
     "diagnosis_activity",
     "diagnosis_server",
     "diagnosis_expiring",
+    "diagnosis_obstacles",
+    "diagnosis_apart",
     "rebuild_part",
     "rebuild_lock_objects",
     "rebuild_mend_objects",

@@ -29,8 +29,8 @@ pub(super) async fn page(session: Session) -> Result<Html<String>, Failure> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Since {
-    /// Events after this place in the log.
-    position: i64,
+    /// Events after this one; an id that is none stands for the beginning.
+    after: String,
     /// Attempts of so many last seconds.
     seconds: u32,
 }
@@ -39,11 +39,11 @@ pub(super) struct Since {
 pub(super) async fn figures(
     State(app): State<App>,
     session: Session,
-    Query(Since { position, seconds }): Query<Since>,
+    Query(Since { after, seconds }): Query<Since>,
 ) -> Result<Response, Failure> {
     let _place = app.load.enter(session.account).await.map_err(Failure::of)?;
     let seconds = seconds.min(PAST_MAX);
-    let overview = app.reader.overview(session.account, position, seconds).await;
+    let overview = app.reader.overview(session.account, after.parse().ok(), seconds).await;
     let overview = overview.map_err(|error| Failure::of(error.into()))?;
     let text = serde_json::to_string(&overview).map_err(|_| Failure::Broken)?;
     Ok(([(CONTENT_TYPE, "application/json")], text).into_response())

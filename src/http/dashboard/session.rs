@@ -1,6 +1,7 @@
-//! Signing in: with an API key, which from then on is in a cookie, sealed, so that the browser doesn't have it. It ends after half a
-//! day, with the key, or when somebody signs out, wherever a copy of it is. Any process that has the sealing key opens it; none keeps it.
-//! What was ended before its time is in the database until it would have ended by itself.
+//! Signing in: with an API key, which from then on is in a cookie, sealed, so that the browser doesn't have
+//! it. It ends after half a day, with the key, or when somebody signs out, wherever a copy of it is. Any
+//! process that has the sealing key opens it; none keeps it. What was ended before its time is in the
+//! database until it would have ended by itself.
 
 use askama::Template;
 use axum::Form;
@@ -228,7 +229,8 @@ pub(super) async fn sign_in(
     Ok(response)
 }
 
-/// Ends the session, for this browser and for whoever has a copy. Where that can't be written down, it isn't over.
+/// Ends the session, for this browser and for whoever has a copy. Where that can't be written down, it isn't
+/// over.
 pub(super) async fn sign_out(
     State(app): State<App>,
     headers: HeaderMap,

@@ -1,5 +1,12 @@
--- How many sessions have announced themselves in this database.
-select count(*)
-  from pg_locks l
- where l.locktype = 'advisory' and l.classid = 1129270605 and l.objid = 1000 and l.objsubid = 2 and l.granted
-   and l.database = (select oid from pg_database where datname = current_database())
+-- How many workers have announced themselves in this database; and a session that holds a lock of theirs, or
+-- waits for one, whose login is no member of their role. Such a one isn't counted: whoever does no work
+-- mustn't make workers' shares smaller.
+select count(*) filter (where is_worker and is_announced), min(pid) filter (where not is_worker)
+  from (select pid, bool_or(objid = 1000 and granted) as is_announced
+          from pg_locks
+         where locktype = 'advisory' and classid = 1129270605 and objsubid = 2
+           and database = (select oid from pg_database where datname = current_database())
+         group by pid) l
+ cross join lateral (
+       select pg_has_role(a.usesysid, 'calmony_worker', 'member') as is_worker
+         from pg_stat_get_activity(l.pid) a) m

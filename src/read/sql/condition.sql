@@ -47,10 +47,16 @@ with recursive owing as (
       from calmony.replay r
      where r.status = 'running'
 ), locks as (
-    select count(*) filter (where l.objid = 1000) as workers, count(*) filter (where l.objid < 64) as buckets
-      from pg_locks l
-     where l.locktype = 'advisory' and l.classid = 1129270605 and l.objsubid = 2 and l.granted
-       and l.database = (select oid from pg_database where datname = current_database())
+    -- Of sessions whose login may work; whoever else holds such a lock is no worker and owns nothing.
+    select coalesce(sum(announced), 0)::bigint as workers, coalesce(sum(buckets), 0)::bigint as buckets
+      from (select pid, count(*) filter (where objid = 1000) as announced,
+                   count(*) filter (where objid < 64) as buckets
+              from pg_locks
+             where locktype = 'advisory' and classid = 1129270605 and objsubid = 2 and granted
+               and database = (select oid from pg_database where datname = current_database())
+             group by pid) l
+     cross join lateral pg_stat_get_activity(l.pid) a
+     where pg_has_role(a.usesysid, 'calmony_worker', 'member')
 ), days as (
     select count(*) as ahead
       from pg_inherits i

@@ -2,4 +2,5 @@
 -- Index: api_key_hashes_are_unique.
 select k.hash, floor(extract(epoch from k.expires_at - statement_timestamp()) * 1000)::bigint
   from calmony.api_key k
- where k.hash = any ($1) and k.revoked_at is null and (k.expires_at is null or k.expires_at > statement_timestamp())
+ where k.hash = any ($1) and k.revoked_at is null
+   and (k.expires_at is null or k.expires_at > statement_timestamp())

@@ -1,7 +1,9 @@
--- An account's attempts by the five seconds that they began in, among the last that were written down of all accounts: $3 pages at the end
--- of today's partition, where each new one goes. So it costs the same, whatever happens, and needs no index. Five seconds of which some are
--- on earlier pages are estimated: those are missing that ended before the first of these pages was written, which began as much earlier as
--- one takes. $1 account, $2 not before, $3 pages.
+-- An account's attempts by the five seconds that they began in, among the last that were written down of all
+-- accounts: $3 pages at the end of today's partition, where each new one goes. So it costs the same, whatever
+-- happens, and needs no index. Five seconds of which some are on earlier pages are estimated: those are
+-- missing that ended before the first of these pages was written, which began as much earlier as one takes.
+-- How far back all this goes depends on how much everybody does, so that no more is told of it than whether
+-- it is ten minutes, two, or half a one. $1 account, $2 not before, $3 pages.
 with today as materialized (
     select greatest(0, pg_relation_size(partition) / current_setting('block_size')::bigint - $3) as page,
            date_trunc('day', statement_timestamp(), 'UTC') as since
@@ -26,7 +28,10 @@ with today as materialized (
     -- How much of what there has been of the five seconds was looked at.
     select s.*, extract(epoch from over - at) as whole,
            extract(epoch from over - greatest(at, coalesce((select ended_from from cut) - percentiles_us[1] * interval '1 microsecond', at)))
-               as part
+               as part,
+           -- None where all of today was looked at.
+           extract(epoch from statement_timestamp() - (select ended_from from cut))
+               + percentiles_us[1] / 1e6 as reach
       from slices s
      cross join lateral (
            select least(at + interval '5 seconds', greatest(statement_timestamp(), at + interval '1 millisecond')) as over) o
@@ -35,4 +40,8 @@ select extract(epoch from at)::bigint as at, (count * whole / part)::bigint as c
        percentiles_us[1]::integer as p50_us, percentiles_us[2]::integer as p95_us
   from seen
  where part >= least(1, whole)
+   and (reach is null or reach < 30
+        or at >= statement_timestamp()
+                 - case when reach >= 600 then 600 when reach >= 120 then 120 else 30 end
+                   * interval '1 second')
  order by at

@@ -33,5 +33,12 @@ select coalesce(extract(epoch from statement_timestamp() - due.since), 0)::float
        (select count(*) from calmony.endpoint p where p.account = $1 and p.status = 'enabled') as enabled,
        (select count(*) from calmony.endpoint_failing f where f.account = $1) as failing,
        floor(extract(epoch from statement_timestamp()))::bigint as now,
-       coalesce((select position from calmony.event where account = $1 order by position desc limit 1), 0) as position
-  from due, state
+       coalesce(newest.position, 0) as position, newest.id::text as newest
+  from due
+ cross join state
+  left join lateral (
+       select position, id
+         from calmony.event
+        where account = $1
+        order by position desc
+        limit 1) newest on true

@@ -12,6 +12,8 @@ const LATE: Duration = Duration::from_secs(30);
 const FAR_TOO_LATE: Duration = Duration::from_mins(5);
 /// A transaction that holds the horizon for so long is wrong.
 const HELD: f64 = 3_600.0;
+/// Others waiting behind a lock for so many seconds is wrong: no statement of the API waits longer.
+const BLOCKED: f64 = 4.0;
 /// So many dead rows are many.
 const DEAD_ROWS_MANY: i64 = 500_000;
 /// Partitions for fewer days than that mean that no worker makes them.
@@ -83,6 +85,8 @@ pub(super) fn judge(diagnosis: &Diagnosis, keyring: Option<&Keyring>) -> Vec<Fin
     let mut findings = deliveries(condition);
     findings.extend(workers(condition));
     findings.extend(housekeeping(condition, holders, server.sees_all));
+    findings.extend(obstacles(&diagnosis.obstacles));
+    findings.push(apart(&diagnosis.not_apart));
     findings.push(triggers(&diagnosis.triggers_off));
     findings.extend(endings(diagnosis, keyring));
     findings.extend(postgresql(server));
@@ -175,6 +179,37 @@ fn housekeeping(condition: &Condition, holders: &[Holder], sees_all: bool) -> Ve
         found.push(finding(Level::Warn, "partitions", said));
     }
     found
+}
+
+fn obstacles(obstacles: &[Holder]) -> Vec<Finding> {
+    let about = "locks";
+    if obstacles.is_empty() {
+        return vec![finding(Level::Ok, about, "nobody keeps others waiting, or holds what is workers'")];
+    }
+    let found = obstacles.iter().map(|Holder { kind, who, seconds, ended_by }| {
+        let (level, holds) = match seconds {
+            Some(seconds) => {
+                let since = human(Duration::try_from_secs_f64(*seconds).unwrap_or_default());
+                (Level::of(*seconds, (0.0, BLOCKED)), format!("{who} holds {kind}, for {since}"))
+            }
+            None => (Level::Bad, format!("{who} holds {kind} and is none of theirs")),
+        };
+        finding(level, about, format!("{holds}; `{ended_by}` ends it"))
+    });
+    found.collect()
+}
+
+fn apart(not_apart: &[String]) -> Finding {
+    let about = "roles apart";
+    if not_apart.is_empty() {
+        return finding(Level::Ok, about, "no role has what it could stop others with");
+    }
+    let said = format!(
+        "what a login could stop others with is open: {}; `calmony migrate` with the login of a superuser \
+         closes it, or see OPERATIONS.md, \"What one login can do to others\"",
+        not_apart.join(", ")
+    );
+    finding(Level::Warn, about, said)
 }
 
 fn triggers(off: &[String]) -> Finding {

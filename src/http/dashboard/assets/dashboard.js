@@ -73,7 +73,7 @@ const SHOWN = 600; // seconds
 function overview(charts) {
   const slices = new Map(); // beginning -> { events, count, taken, p50, p95 }
   const oldest = new Map(); // beginning -> seconds
-  let position = null;
+  let after = null; // the newest event that is known
   const slice = (at) => {
     if (!slices.has(at)) slices.set(at, { events: 0, count: 0, taken: 0, p50: null, p95: null });
     return slices.get(at);
@@ -84,15 +84,14 @@ function overview(charts) {
     let told;
     try {
       // Attempts are written down when they are over, so the last ones are asked for again.
-      const seconds = position === null ? 120 : 30;
-      told = await json(`${charts.dataset.source}?position=${position ?? 0}&seconds=${seconds}`);
+      const seconds = after === null ? 120 : 30;
+      told = await json(`${charts.dataset.source}?after=${after ?? ""}&seconds=${seconds}`);
     } catch (error) {
       stale.hidden = false;
       throw error;
     }
     stale.hidden = true;
-    // Of two standbys one may be behind the other.
-    position = Math.max(position ?? 0, told.position);
+    after = told.after ?? "";
     const current = told.now - (told.now % SLICE);
     for (const [at, count] of told.events) slice(at).events += count;
     for (const { at, count, taken, p50_us, p95_us } of told.attempts) {

@@ -1,0 +1,41 @@
+-- Who stands in others' way, and the statement that ends it: sessions that hold, or wait for, a lock of
+-- workers or of migrations, and whose login is no member of those roles; and sessions that others have been
+-- waiting for, behind a lock, for more than a second. Seconds since they wait, null where it isn't waiting
+-- that counts.
+with held as (
+    select pid, bool_or(classid = 1129270605 and objsubid = 2) as of_workers
+      from pg_locks
+     where locktype = 'advisory'
+       and database = (select oid from pg_database where datname = current_database())
+       -- The second is the lock of migrations (src/database/migrate.rs).
+       and (classid = 1129270605 and objsubid = 2
+            or classid = 4407628 and objid = 1296910663 and objsubid = 1)
+     group by pid
+), waits as (
+    select blocker, max(extract(epoch from clock_timestamp() - w.waitstart))::float8 as seconds
+      from pg_locks w
+     cross join lateral unnest(pg_blocking_pids(w.pid)) as blocker
+     where not w.granted and w.waitstart < clock_timestamp() - interval '1 second'
+     group by blocker
+)
+select case when h.of_workers then 'a lock of workers' else 'the lock of migrations' end as kind,
+       format('%s (process %s, %s)', coalesce(a.usename, 'somebody'), a.pid,
+              coalesce(nullif(a.application_name, ''), 'unnamed')) as who,
+       null::float8 as seconds, format('select pg_terminate_backend(%s)', h.pid) as ended_by
+  from held h
+  join pg_stat_activity a on a.pid = h.pid
+ where not exists (select from pg_roles r
+                    where r.rolname in ('calmony_owner', case when h.of_workers then 'calmony_worker' end)
+                      and pg_has_role(a.usesysid, r.oid, 'member'))
+union all
+select 'what others wait for',
+       format('%s (process %s, %s)', coalesce(a.usename, 'somebody'), a.pid,
+              coalesce(nullif(a.application_name, ''), 'unnamed')),
+       w.seconds, format('select pg_terminate_backend(%s)', w.blocker)
+  from waits w
+  join pg_stat_activity a on a.pid = w.blocker
+ -- Whoever waits itself isn't the one.
+ where not exists (select from pg_locks l where l.pid = w.blocker and not l.granted)
+   and a.datname = current_database()
+ order by 3 desc nulls first
+ limit 20

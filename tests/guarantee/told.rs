@@ -1,0 +1,96 @@
+//! What one account is told of, tells nothing of how much the others do.
+
+use calmony_pay::http::routes;
+use reqwest::Method;
+use serde_json::{Value, json};
+use support::System;
+
+use super::routes::scenario;
+use crate::api::dashboard::Browser;
+
+/// Positions count the events of all accounts: two of them would tell how many there were between.
+#[tokio::test]
+async fn no_answer_tells_a_place_in_the_log() {
+    let system = System::start().await;
+    let client = &system.client;
+    let customer = client.customer("Ada").await;
+    let admin = system.database.admin().await;
+    let far = "alter table calmony.event alter column position restart with 98765400000";
+    admin.batch_execute(far).await.unwrap();
+    let tells = |text: &str| text.contains("987654") || text.contains("9.87654");
+    for route in routes().iter().filter(|route| route.method != Method::GET) {
+        let (path, body) = scenario(route, client).await;
+        let answer = client.json(route.method.clone(), &path, &body).await;
+        assert!(!tells(&answer.text), "{} {path}: {}", route.method, answer.text);
+    }
+    let (endpoint, _) = client.endpoint("https://example.com/", &["*"]).await;
+    let replay = client.post(&format!("/v1/webhook_endpoints/{endpoint}/replay"), "").await.id();
+    // It has gone through everything but its own end.
+    let gone_through = "insert into calmony.replay_progress (account, replay, bucket, position, owed) \
+                        select r.account, r.id, b, \
+                               (select max(position) from calmony.event where position < r.until_position), 1 \
+                          from calmony.replay r, generate_series(0, 63) b where r.id = $1::text";
+    admin.execute(gone_through, &[&replay]).await.unwrap();
+    let event = client.get("/v1/events?limit=1").await.ok()["data"][0]["id"].as_str().unwrap().to_owned();
+    for route in routes().iter().filter(|route| route.method == Method::GET) {
+        let id = match route.path {
+            path if path.contains("customers") => &customer,
+            path if path.contains("endpoints") => &endpoint,
+            path if path.contains("replays") => &replay,
+            _ => &event,
+        };
+        let path = route.path.replace("{id}", id).replace("/search", "/search?query=name:null");
+        if !path.ends_with("/stream") {
+            let answer = client.get(&path).await;
+            assert!(answer.status == 200 && !tells(&answer.text), "{path}: {}", answer.text);
+        }
+    }
+    let browser = Browser::signed_in(&system, client.key()).await;
+    for path in ["", "/overview.json", "/events", "/endpoints", "/customers", "/replays", "/find?id=evt_"] {
+        let (status, text) = browser.get(&format!("/dashboard{path}")).await;
+        assert!(status == 200 && !tells(&text), "{path}: {text}");
+    }
+    // How far a replay is, too, is measured by what is the account's own.
+    let fraction = client.get(&format!("/v1/replays/{replay}")).await.ok()["progress"]["fraction"].as_f64();
+    let own = "select extract(epoch from last - first)::float8 / extract(epoch from started_at - first)::float8 \
+                 from (select r.started_at, min(e.created_at) as first, max(e.created_at) as last \
+                         from calmony.replay r join calmony.event e on e.position < r.until_position \
+                        where r.id = $1::text group by r.started_at) t";
+    let own: f64 = admin.query_one(own, &[&replay]).await.unwrap().get(0);
+    assert!((fraction.unwrap() - own.clamp(0.0, 1.0)).abs() < 1e-6, "{fraction:?} {own}");
+}
+
+/// Events of others between two of one's own show in no figure.
+#[tokio::test]
+async fn an_accounts_figures_are_the_same_whatever_others_do() {
+    let system = System::start().await;
+    system.client.customer("own").await;
+    let browser = Browser::signed_in(&system, system.client.key()).await;
+    let figures = async |after: &str| {
+        let (status, text) = browser.get(&format!("/dashboard/overview.json?after={after}")).await;
+        assert_eq!(status, 200, "{text}");
+        let mut figures: Value = serde_json::from_str(&text).unwrap();
+        for clock in ["now", "oldest_due"] {
+            assert!(figures.as_object_mut().unwrap().remove(clock).is_some());
+        }
+        figures
+    };
+    let before = figures("").await;
+    let other = system.client.with_key(&system.other_key);
+    for n in 0..20 {
+        other.customer(&format!("c{n}")).await;
+    }
+    assert_eq!(figures("").await, before);
+    let own = before["after"].as_str().unwrap();
+    let next = figures(own).await;
+    assert_eq!((&next["after"], &next["events"]), (&before["after"], &json!([])));
+    system.client.customer("another").await;
+    let last = figures(own).await;
+    assert_eq!(last["events"][0][1], 1);
+    assert_ne!(last["after"], before["after"]);
+    // Another account's events are nobody's.
+    let others = other.get("/v1/events?limit=1").await.ok()["data"][0]["id"].as_str().unwrap().to_owned();
+    let all = figures(&others).await;
+    let counted = all["events"].as_array().unwrap().iter().map(|slice| slice[1].as_i64().unwrap());
+    assert_eq!(counted.sum::<i64>(), 2);
+}
