@@ -71,7 +71,7 @@ pub fn newest() -> i64 {
 async fn take_turn(login: &Client) -> Result<(), MigrateError> {
     loop {
         let taken = login.query_one("select pg_try_advisory_lock($1)", &[&MIGRATION_LOCK]).await;
-        if taken.map_err(DatabaseError::from)?.get(0) {
+        if taken.map_err(DatabaseError::from)?.get::<_, bool>(0) {
             return Ok(());
         }
         let held = login.query_opt(include_str!("sql/migration_lock.sql"), &[]).await;

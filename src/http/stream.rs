@@ -78,6 +78,8 @@ pub(super) async fn follow(
     let key = app.reader.watch_key(caller.key.hash);
     let (account, livemode) = (caller.account.id, caller.account.livemode);
     let place = app.load.stream(account)?;
+    // From here on its end is heard of.
+    let key = app.reader.watch_key(caller.key.hash);
     let feed = app.reader.feed(account, livemode, filter, parsed).await?;
     let feed = feed.ok_or_else(|| missing(after.as_deref().unwrap_or_default()))?;
     let following = Following { feed, queue: VecDeque::new(), stop: app.stop.clone(), key, _place: place };

@@ -94,3 +94,35 @@ async fn an_accounts_figures_are_the_same_whatever_others_do() {
     let counted = all["events"].as_array().unwrap().iter().map(|slice| slice[1].as_i64().unwrap());
     assert_eq!(counted.sum::<i64>(), 2);
 }
+
+/// How far back attempts are looked at depends on how many all accounts make; that is told in a few steps.
+#[tokio::test]
+async fn how_far_back_attempts_are_shown_tells_little_of_how_many_others_make() {
+    let system = System::start().await;
+    let browser = Browser::signed_in(&system, system.client.key()).await;
+    let admin = system.database.admin().await;
+    // Of one account ten a second, of another a hundred times as many. None before today (UTC).
+    let attempts = async |seconds: f64| {
+        let sql = "insert into calmony.attempt \
+                          (account, position, endpoint, number, started_at, duration_us) \
+                   select case when n % 100 = 0 then 1 else 2 end, n, 'we', 1, \
+                          began + n * interval '1 millisecond', 1000 \
+                     from generate_series(1, ($1::float8 * 1000)::integer) n, \
+                          greatest(now() - $1 * interval '1 second', date_trunc('day', now(), 'UTC')) as began";
+        admin.execute(sql, &[&seconds]).await.unwrap();
+    };
+    let shown = async || {
+        let (status, text) = browser.get("/dashboard/overview.json?seconds=600").await;
+        assert_eq!(status, 200, "{text}");
+        let figures: Value = serde_json::from_str(&text).unwrap();
+        figures["attempts"].as_array().unwrap().len()
+    };
+    attempts(45.0).await;
+    assert!((9..=11).contains(&shown().await), "all of it was looked at");
+    for seconds in [110.0, 200.0] {
+        admin.batch_execute("truncate calmony.attempt").await.unwrap();
+        attempts(seconds).await;
+        let slices = shown().await;
+        assert!((4..=6).contains(&slices), "half a minute, however much was looked at: {slices}");
+    }
+}
