@@ -13,8 +13,8 @@ const INSTALL_HINT: &str = "PostgreSQL 14 or later is not on this machine: insta
     `apt-get install postgresql` (Debian, Ubuntu), `dnf install postgresql-server` (Fedora) or \
     `brew install postgresql@17` (macOS), or name the folder of initdb in CALMONY_POSTGRES_BIN";
 
-/// The folder that `initdb` and `postgres` are in: the one that the environment names, and no other then; else
-/// on the PATH, where `pg_config` says, where Debian or Homebrew put it. The newest of several.
+/// The folder that `initdb` and `postgres` are in: the one that the environment names, and no other then; or
+/// one on the PATH, where `pg_config` says, where Debian or Homebrew put it. Of several the newest.
 pub fn find() -> anyhow::Result<PathBuf> {
     find_unless(std::env::var_os("CALMONY_POSTGRES_BIN"))
 }
