@@ -5,7 +5,7 @@ DATA_DIR ?= .calmony
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: postgres ## Build, then run everything on this machine: PostgreSQL, API, worker and an inbox that shows webhooks
@@ -16,6 +16,11 @@ run: postgres ## Build, then run everything on this machine: PostgreSQL, API, wo
 test: postgres pgbouncer ## Run every test, against a private PostgreSQL
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --no-fail-fast
+
+.PHONY: test-postgres
+test-postgres: pgbouncer ## Run the black-box tests and the first minute on another PostgreSQL (VERSION=14 to 18; SHORT=1: some tests)
+	$(CARGO) build --workspace --bins
+	CARGO="$(CARGO)" ./scripts/test-postgres $(VERSION) $(if $(SHORT),--short)
 
 .PHONY: test-sdk
 test-sdk: postgres ## Run the official Stripe packages for Python and Node against the programs

@@ -2,6 +2,14 @@
 -- `calmony migrate` runs this first, and a cluster whose administrator made the roles needs no right to.
 -- A login takes its role at start-up (options=-c role=…); it must be a member of that role.
 do $$
+begin
+    if current_setting('server_version_num')::integer < 140000 then
+        raise exception 'PostgreSQL 14 or later is needed, and this is %', current_setting('server_version')
+            using errcode = 'feature_not_supported';
+    end if;
+end $$;
+
+do $$
 declare
     name text;
 begin

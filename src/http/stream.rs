@@ -74,8 +74,6 @@ pub(super) async fn follow(
         ParameterError::new("last_event_id", Problem::NoSuchObject { noun: Event::RESOURCE.noun, id })
     };
     let parsed = after.as_deref().map(|id| id.parse::<Id<Event>>().map_err(|_| missing(id))).transpose()?;
-    // From here on its end is heard of.
-    let key = app.reader.watch_key(caller.key.hash);
     let (account, livemode) = (caller.account.id, caller.account.livemode);
     let place = app.load.stream(account)?;
     // From here on its end is heard of.

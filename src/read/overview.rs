@@ -73,11 +73,6 @@ impl Reader {
             None => 0,
         };
         let _turn = self.heavy_turn(account).await?;
-        let after = after.map(|id| id.to_string());
-        let position = match &after {
-            Some(id) => self.position(account, id).await?.unwrap_or_default(),
-            None => 0,
-        };
         let client = self.client_behind(&self.heavy).await?;
         let now = client.query_one(include_str!("sql/overview_now.sql"), &[&account]).await?;
         let (up_to, clock): (i64, i64) = (now.get("position"), now.get("now"));

@@ -67,8 +67,10 @@ impl Reader {
         ];
         let _turn = self.heavy_turn(account).await?;
         let mut client = self.heavy.get().await?;
-        // It would read other accounts' documents on its way to many of this one's.
-        let moment = client.moment(Some("set local enable_seqscan = off")).await?;
+        // It would read other accounts' documents on its way to many of this one's, or sort all of an account
+        // that looks small.
+        let moment =
+            client.moment(Some("set local enable_seqscan = off; set local enable_sort = off")).await?;
         // The index is asked in the order of how rare the terms are.
         let rows = moment.query_anew(include_str!("sql/search.sql"), &parameters).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())

@@ -1,5 +1,6 @@
 //! Finding PostgreSQL's programs on this machine, and the user who may run them.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,14 +13,24 @@ const INSTALL_HINT: &str = "PostgreSQL 14 or later is not on this machine: insta
     `apt-get install postgresql` (Debian, Ubuntu), `dnf install postgresql-server` (Fedora) or \
     `brew install postgresql@17` (macOS), or name the folder of initdb in CALMONY_POSTGRES_BIN";
 
-/// The folder that `initdb` and `postgres` are in: named by the environment, on the PATH, where `pg_config` says, where
-/// Debian or Homebrew put it. The newest where there are several.
+/// The folder that `initdb` and `postgres` are in: the one that the environment names, and no other then; or
+/// one on the PATH, where `pg_config` says, where Debian or Homebrew put it. Of several the newest.
 pub fn find() -> anyhow::Result<PathBuf> {
-    let named = std::env::var_os("CALMONY_POSTGRES_BIN").map(PathBuf::from);
+    find_unless(std::env::var_os("CALMONY_POSTGRES_BIN"))
+}
+
+fn find_unless(named: Option<OsString>) -> anyhow::Result<PathBuf> {
+    if let Some(named) = named.filter(|named| !named.is_empty()).map(PathBuf::from) {
+        return complete(&named).with_context(|| {
+            format!(
+                "CALMONY_POSTGRES_BIN names {}, which has no initdb and postgres of version {VERSION_MIN} or \
+                 later that can be run",
+                named.display()
+            )
+        });
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let candidates = named
-        .into_iter()
-        .chain(std::env::split_paths(&path))
+    let candidates = std::env::split_paths(&path)
         .chain(pg_config())
         .chain(versions("/usr/lib/postgresql", "bin"))
         .chain(versions("/opt/homebrew/opt", "bin"))
@@ -27,14 +38,16 @@ pub fn find() -> anyhow::Result<PathBuf> {
     first_complete(candidates)
 }
 
-/// The first folder that has the programs; where they are links, the folder they lead to, which has the others too.
 fn first_complete(candidates: impl IntoIterator<Item = PathBuf>) -> anyhow::Result<PathBuf> {
-    let real = |folder: PathBuf| {
-        let initdb = folder.join("initdb").canonicalize().ok()?;
-        let folder = initdb.parent()?;
-        (version(folder)? >= VERSION_MIN).then(|| folder.to_owned())
-    };
-    candidates.into_iter().find_map(real).context(INSTALL_HINT)
+    candidates.into_iter().find_map(|folder| complete(&folder)).context(INSTALL_HINT)
+}
+
+/// That folder, if it has the programs; where they are links, the folder they lead to, which has the others
+/// too.
+fn complete(folder: &Path) -> Option<PathBuf> {
+    let initdb = folder.join("initdb").canonicalize().ok()?;
+    let folder = initdb.parent()?;
+    (version(folder)? >= VERSION_MIN).then(|| folder.to_owned())
 }
 
 /// The major version of the PostgreSQL in that folder.
@@ -107,6 +120,12 @@ mod tests {
     fn without_postgresql_one_line_says_what_to_install() {
         let error = first_complete([PathBuf::from("/nowhere")]).unwrap_err().to_string();
         assert!(error.contains("apt-get install postgresql") && error.lines().count() == 1, "{error}");
+    }
+
+    #[test]
+    fn a_folder_that_is_named_is_the_only_one_looked_at() {
+        let error = find_unless(Some("/nowhere".into())).unwrap_err().to_string();
+        assert!(error.contains("CALMONY_POSTGRES_BIN names /nowhere,"), "{error}");
     }
 
     #[test]
