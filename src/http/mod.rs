@@ -12,6 +12,7 @@ mod expand;
 mod idempotency;
 mod lists;
 pub mod load;
+mod lookups;
 mod metrics;
 pub mod openapi;
 mod params;
@@ -48,6 +49,7 @@ use condition::ConditionMetrics;
 use error::ApiError;
 pub use idempotency::InFlight;
 use load::Load;
+use lookups::Lookups;
 use metrics::RequestMetrics;
 use prometheus_client::registry::Registry;
 pub use routes::{Route, routes};
@@ -79,6 +81,8 @@ pub struct Parts {
     pub(crate) in_flight: InFlight,
     /// How much is taken on.
     pub(crate) load: Load,
+    /// Names that are being looked up.
+    pub(crate) lookups: Lookups,
     /// What is counted of requests.
     metrics: RequestMetrics,
     /// Places for those who follow the log.
@@ -103,6 +107,7 @@ impl App {
             keyring,
             in_flight: InFlight::default(),
             load,
+            lookups: Lookups::default(),
             metrics: RequestMetrics::default(),
             streams: Arc::new(Semaphore::new(stream::STREAMS_MAX)),
             stop,
