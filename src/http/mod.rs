@@ -25,6 +25,7 @@ mod server;
 mod stream;
 mod targets;
 mod webhook_endpoints;
+mod wire;
 
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -119,7 +120,7 @@ impl App {
 pub fn router(app: App) -> Router {
     let api = api(app.clone());
     let pages = dashboard::router(api.clone(), &app);
-    api.merge(pages.layer(from_fn_with_state(app, request::observe)))
+    api.merge(pages.layer(from_fn(wire::check)).layer(from_fn_with_state(app, request::observe)))
 }
 
 fn api(app: App) -> Router {
@@ -143,6 +144,7 @@ fn api(app: App) -> Router {
         .route("/openapi.json", get(openapi::serve))
         .route("/docs", get(openapi::serve_page))
         .merge(health)
+        .layer(from_fn(wire::check))
         .layer(from_fn_with_state(app, request::observe))
 }
 
