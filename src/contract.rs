@@ -159,7 +159,8 @@ error_codes! {
 
 macro_rules! attempt_errors {
     ($($name:ident = $wire:literal, $meaning:literal;)*) => {
-        /// The class of a failed attempt: what happened. More may come, so clients must bear one that they don't know.
+        /// The class of a failed attempt: what happened. More may come, so clients must bear one that they
+        /// don't know.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum AttemptError {
             $(#[doc = concat!("`", $wire, "`: ", $meaning)] $name,)*
@@ -174,7 +175,7 @@ macro_rules! attempt_errors {
                 match self { $(Self::$name => $wire,)* }
             }
 
-            /// What it means, for people.
+            /// Its meaning, for people.
             #[must_use]
             pub const fn meaning(self) -> &'static str {
                 match self { $(Self::$name => $meaning,)* }

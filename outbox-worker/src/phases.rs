@@ -63,12 +63,12 @@ pub(crate) fn connected() {
     mark(|marks| marks.ended = Some(Instant::now()));
 }
 
-/// Whether the newest connection came as far as its TLS handshake.
+/// The newest connection came as far as its TLS handshake, or it didn't.
 pub(crate) fn handshake_began() -> bool {
     MARKS.try_with(|cell| cell.get().handshake.is_some()).unwrap_or(false)
 }
 
-/// What was noted of an attempt.
+/// The notes of an attempt.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Measured {
     marks: Marks,
@@ -88,8 +88,8 @@ pub(crate) async fn measured<T>(started: Instant, request: impl Future<Output = 
 }
 
 impl Measured {
-    /// The phases of an attempt that was answered. A connection that isn't made yet isn't the one that brought the answer:
-    /// another became free meanwhile.
+    /// The phases of an attempt that was answered. A connection that isn't made yet isn't the one that
+    /// brought the answer: another became free meanwhile.
     pub(crate) fn answered(self) -> Phases {
         let first_byte = Some(self.ended.duration_since(self.started));
         if self.marks.ended.is_none() {
@@ -98,8 +98,8 @@ impl Measured {
         Phases { first_byte, ..self.unanswered() }
     }
 
-    /// The phases of an attempt that was not. The one that it was in when it failed, or when its time was over, lasted until
-    /// then.
+    /// The phases of an attempt that was not. The one that it was in when it failed, or when its time was
+    /// over, lasted until then.
     pub(crate) fn unanswered(self) -> Phases {
         let Marks { lookup, looked_up, connecting, handshake, ended } = self.marks;
         let until = |end: Option<Instant>| end.unwrap_or(self.ended);
@@ -169,7 +169,7 @@ mod tests {
 
     use super::*;
 
-    /// What is noted at these milliseconds, of an attempt that ends after a hundred.
+    /// The notes of these milliseconds, of an attempt that ends after a hundred.
     fn measured(noted: impl FnOnce(&dyn Fn(u64) -> Option<Instant>) -> Marks) -> Measured {
         let started = Instant::now();
         let at = |milliseconds| started.checked_add(Duration::from_millis(milliseconds));

@@ -151,7 +151,7 @@ impl WebhookEndpoint {
 }
 
 impl Changes {
-    /// Whether a URL is asked for.
+    /// True where a URL is asked for.
     #[must_use]
     pub const fn has_url(&self) -> bool {
         self.url.value().is_some()

@@ -1,8 +1,9 @@
 //! The URL of a webhook endpoint: what is stored is what is called.
 //!
-//! A URL is stored in the one spelling that is called: the scheme and the host in lower case, a host beyond ASCII in Punycode, no
-//! port that is the scheme's own, a path, no `.` and `..` in it, and what is beyond ASCII percent-encoded. A text that has to be
-//! repaired to be a URL is refused: whoever sent it meant something, and nobody knows what.
+//! A URL is stored in the one spelling that is called: the scheme and the host in lower case, a host beyond
+//! ASCII in Punycode, no port that is the scheme's own, a path, no `.` and `..` in it, and what is beyond
+//! ASCII percent-encoded. A text that has to be repaired to be a URL is refused: whoever sent it meant
+//! something, and nobody knows what.
 
 use std::cell::Cell;
 
@@ -16,7 +17,8 @@ pub const URL_MAX: usize = 2048;
 const NAME_MAX: usize = 253;
 const LABEL_MAX: usize = 63;
 
-/// The URL that is called for a text. Where it leads is not the domain's to know (`http/targets.rs`, and the worker).
+/// The URL that is called for a text. Where it leads is not the domain's to know (`http/targets.rs`, and the
+/// worker).
 pub fn check(text: &str) -> Result<String, ParameterError> {
     let refuse = |problem| ParameterError::new("url", problem);
     if text.chars().nth(URL_MAX).is_some() {
@@ -83,7 +85,7 @@ fn written(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Whether a name can be in DNS, or in a machine's own list of names.
+/// True for a name that can be in DNS, or in a machine's own list of names.
 fn is_name(host: &str) -> bool {
     let name = host.strip_suffix('.').unwrap_or(host);
     name.len() <= NAME_MAX
@@ -202,7 +204,8 @@ mod tests {
                 let note = |violation: SyntaxViolation| {
                     repaired.set(repaired.get() || violation != SyntaxViolation::NonUrlCodePoint);
                 };
-                let called = Url::options().syntax_violation_callback(Some(&note)).parse(&stored).expect("a URL");
+                let called = Url::options().syntax_violation_callback(Some(&note)).parse(&stored);
+                let called = called.expect("a URL");
                 prop_assert!(!repaired.get(), "{text:?} is stored as {stored:?}");
                 prop_assert_eq!(called.as_str(), stored.as_str());
                 let again = check(&stored);

@@ -129,8 +129,8 @@ struct ShownAttempt<'a> {
     status: Option<i16>,
 }
 
-/// How long the phases of an attempt took, in milliseconds; null for those it didn't come to or didn't need. The phase that an
-/// attempt failed in, or that its time was over in, lasts until then.
+/// The times of an attempt's phases, in milliseconds; null for those it didn't come to or didn't need.
+/// The phase that an attempt failed in, or that its time was over in, lasts until then.
 #[derive(Serialize, ToSchema)]
 struct Phases {
     /// Looking the host's name up.

@@ -1,5 +1,6 @@
-//! Name look-ups, in bounded numbers: of the process, and of each account. A look-up can't be cancelled and holds a thread until it
-//! has ended; a name server that never answers must not take the threads that the database's own name is looked up with.
+//! Name look-ups, in bounded numbers: of the process, and of each account. A look-up can't be cancelled and
+//! holds a thread until it has ended; a name server that never answers must not take the threads that the
+//! database's own name is looked up with.
 
 use std::collections::HashMap;
 use std::io;
@@ -17,7 +18,7 @@ use crate::domain::{ParameterError, Problem};
 const LOOKUPS_MAX: usize = 32;
 /// The most of one account.
 const OF_ACCOUNT_MAX: usize = 4;
-/// How long a look-up may take, and how long it may wait for its turn.
+/// The longest time of a look-up, and of its wait for a turn.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Look-ups that are under way.
@@ -35,7 +36,7 @@ impl Default for Lookups {
 }
 
 impl Lookups {
-    /// What a look-up of an account finds; none where nobody knows the name.
+    /// The addresses that a look-up of an account finds; `None` where nobody knows the name.
     pub(super) async fn run<F>(&self, account: i64, lookup: F) -> Result<Option<Vec<IpAddr>>, ApiError>
     where
         F: Future<Output = io::Result<Vec<IpAddr>>> + Send + 'static,
@@ -60,7 +61,7 @@ impl Lookups {
     }
 }
 
-/// How many look-ups each account has under way.
+/// The number of look-ups that each account has under way.
 #[derive(Debug, Clone, Default)]
 struct Shares(Arc<Mutex<HashMap<i64, usize>>>);
 

@@ -45,7 +45,7 @@ pub(super) async fn create(
     webhook_endpoint::check_count(app.reader.endpoint_count(caller.account.id).await?)?;
     let livemode = caller.account.livemode;
     let command = webhook_endpoint::Create { id: Id::generate(clock::now()), livemode, params };
-    // Whatever else is wrong with it is found before its name is looked up.
+    // Every other problem is found before its name is looked up.
     targets::check(&app, caller.account.id, command.decide(None)?.state.url()).await?;
     let secret = SigningSecret::generate();
     let sealed = app.keyring.seal(&secret, &command.id.to_string());
@@ -104,8 +104,8 @@ pub(super) async fn update(
     Ok(app.log.append(caller.cause(), &command).await?.into())
 }
 
-/// The URL that an update leads to, if it is another one. Whatever else is wrong with the update is found before its name is looked
-/// up.
+/// The URL that an update leads to, if it is another one. Every other problem of the update is found
+/// before its name is looked up.
 async fn new_url(
     app: &App,
     caller: &Caller,

@@ -1,4 +1,5 @@
-//! HTTP below the API: what RFC 9112 has a server refuse and the library lets through, and the headers that every answer has.
+//! HTTP below the API: what RFC 9112 has a server refuse and the library lets through, and the headers that
+//! every answer has.
 
 use axum::extract::Request;
 use axum::http::header::{CACHE_CONTROL, HOST, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS};
@@ -29,7 +30,7 @@ pub(super) fn protect(path: &str, response: &mut Response) {
     }
 }
 
-/// What is wrong with the `Host` of a request, if anything (RFC 9112, 3.2).
+/// The problem with the `Host` of a request, if there is one (RFC 9112, 3.2).
 fn wrong_host(request: &Request) -> Option<&'static str> {
     let mut hosts = request.headers().get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -40,7 +41,7 @@ fn wrong_host(request: &Request) -> Option<&'static str> {
     }
 }
 
-/// Whether bytes are a host and perhaps a port. A target without a host has an empty one.
+/// True for a host and perhaps a port. A target without a host has an empty one.
 fn is_host(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else { return false };
     let (host, port) = match text.rsplit_once(':') {

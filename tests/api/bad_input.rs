@@ -55,7 +55,7 @@ async fn wrong_parameters_are_named() {
     assert_eq!(system.client.post("/v1/customers", &many).await.error().3, "metadata");
 }
 
-/// What is said to be wrong is what is wrong.
+/// The reason that is named is the reason.
 #[tokio::test]
 async fn messages_name_the_reason() {
     let system = System::start().await;

@@ -1,4 +1,4 @@
-//! What narrows down an answer has a value, or isn't given: one rule for every list, search and stream.
+//! Filters have a value, or aren't given: one rule for every list, search and stream.
 
 use calmony_pay::http::openapi::document;
 use serde_json::Value;

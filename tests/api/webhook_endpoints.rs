@@ -186,7 +186,7 @@ async fn what_would_have_to_be_repaired_is_refused_and_nothing_of_it_is_stored()
     assert_eq!(system.database.number("select count(*) from calmony.event").await, 1);
 }
 
-/// Whatever else is wrong with a request is said before the name of its host is looked up.
+/// Every other problem of a request is named before the name of its host is looked up.
 #[tokio::test]
 async fn where_a_url_leads_is_asked_last() {
     let system = System::start().await;

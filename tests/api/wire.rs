@@ -1,4 +1,5 @@
-//! HTTP below the API, over raw sockets: what RFC 9112 has a server refuse, and what every answer says of itself.
+//! HTTP below the API, over raw sockets: what RFC 9112 has a server refuse, and what every answer says of
+//! itself.
 
 use support::System;
 use support::client::send;
@@ -65,7 +66,7 @@ async fn what_is_no_request_is_refused_and_never_guessed_at() {
     assert!(whole.starts_with("HTTP/1.1 200 "), "a target may be a whole URL: {whole}");
 }
 
-/// Whoever has two lengths may be two requests to somebody before us: the connection isn't used again.
+/// A body with two lengths may be two requests to a proxy before us: the connection isn't used again.
 #[tokio::test]
 async fn a_body_with_two_lengths_is_the_last_of_its_connection() {
     let system = System::start().await;

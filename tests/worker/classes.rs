@@ -10,15 +10,16 @@ use support::{Receiver, Reply, System, eventually};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-/// How long an attempt may take here.
+/// The time limit of an attempt here.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// What is to be said of an attempt.
+/// The truth about an attempt.
 struct Case {
     name: &'static str,
     url: String,
     error: &'static str,
-    /// Name look-up, connection, TLS and first byte: `-` for none, `x` for some time, `!` for all that was left.
+    /// Name look-up, connection, TLS and first byte: `-` for none, `x` for some time, `!` for all that was
+    /// left.
     phases: &'static str,
 }
 
@@ -33,7 +34,7 @@ async fn answering(bytes: impl Into<Vec<u8>>) -> RawReceiver {
         let bytes = bytes.clone();
         async move {
             read_request(&mut stream).await;
-            // Whoever has read enough may be gone.
+            // The reader may be gone when it has read enough.
             let _ = stream.write_all(&bytes).await;
             let _ = stream.shutdown().await;
         }
@@ -41,7 +42,7 @@ async fn answering(bytes: impl Into<Vec<u8>>) -> RawReceiver {
     .await
 }
 
-/// What becomes of a TLS handshake.
+/// The fate of a TLS handshake.
 #[derive(Clone, Copy)]
 enum Handshake {
     Nonsense,
@@ -81,7 +82,8 @@ async fn full() -> (String, impl Sized) {
     (address.to_string(), (listener, waiting))
 }
 
-/// Makes an endpoint, and leads it to a URL that the API may refuse: what is stored may be older than what is refused.
+/// Makes an endpoint, and leads it to a URL that the API may refuse: what is stored may be older than what is
+/// refused.
 async fn lead(system: &System, url: &str) -> String {
     let (id, _) = system.client.endpoint("https://example.com/", &["customer.created"]).await;
     let admin = system.database.admin().await;

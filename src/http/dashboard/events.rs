@@ -102,7 +102,7 @@ fn bars(attempt: &Node) -> Vec<Bar> {
     let total = phase("total").max(0.001);
     let (dns, connect, tls, first_byte) = (phase("dns"), phase("connect"), phase("tls"), phase("first_byte"));
     let before = dns + connect + tls;
-    // Whoever never got an answer waited to the end.
+    // An attempt without an answer waited to the end.
     let waited_until = if first_byte > 0.0 { first_byte } else { total };
     let waiting = (waited_until - before).max(0.0);
     let parts = [

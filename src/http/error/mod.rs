@@ -323,7 +323,7 @@ struct Body {
     param: Option<String>,
 }
 
-/// How a key may be shown.
+/// The ways to show a key.
 const CHALLENGES: [&str; 2] =
     ["Bearer realm=\"Calmony Pay\"", "Basic realm=\"Calmony Pay\", charset=\"UTF-8\""];
 

@@ -30,12 +30,12 @@ fn cut(text: &str, max: usize) -> Cow<'_, str> {
     }
 }
 
-/// What is said of a body that can't be read.
+/// The refusal of a body that can't be read.
 pub(super) fn malformed_body(said: &str) -> Sent {
     Sent::invalid(StatusCode::BAD_REQUEST, format!("Invalid request body: {}", reason(said)))
 }
 
-/// What is said of a body of a type that isn't read.
+/// The refusal of a body of a type that isn't read.
 pub(super) fn content_type(given: &str) -> Sent {
     let message = format!(
         "Invalid content type '{}': send application/x-www-form-urlencoded or application/json.",
@@ -44,7 +44,7 @@ pub(super) fn content_type(given: &str) -> Sent {
     Sent::invalid(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
 }
 
-/// What is said of requests that aren't read.
+/// The refusals of requests that aren't read.
 pub(super) fn http(problem: HttpProblem) -> Sent {
     match problem {
         HttpProblem::Malformed(said) => {
@@ -61,7 +61,7 @@ pub(super) fn http(problem: HttpProblem) -> Sent {
     }
 }
 
-/// What the domain's refusals are called.
+/// The names of the domain's refusals.
 pub(super) fn rejected(rejection: Rejection) -> Sent {
     match rejection {
         Rejection::NoSuchObject { noun, id } => {
@@ -76,7 +76,7 @@ pub(super) fn rejected(rejection: Rejection) -> Sent {
     }
 }
 
-/// What a wrong parameter is called, and the sentence that says so.
+/// The name of a wrong parameter's problem, and the sentence that says it.
 fn parameter(error: ParameterError) -> Sent {
     let ParameterError { param: named, problem } = error;
     let param = if named.is_empty() { Cow::Borrowed("parameters") } else { shown(&named) };

@@ -157,7 +157,7 @@ fn every_code_is_used() {
     }
 }
 
-/// Whatever a caller sends, and however much of it, an answer shows little of it.
+/// An answer shows little of what a caller sends, however much that is.
 #[test]
 fn what_is_shown_of_what_was_sent_is_bounded() {
     let long = || "🦀".repeat(100_000);

@@ -85,8 +85,8 @@ impl Tree {
         self.list()?.into_iter().map(entry).collect()
     }
 
-    /// The elements of a list, in order: of one in JSON, of a map whose names are numbers, or of what a form gives under one
-    /// name.
+    /// The elements of a list, in order: of one in JSON, of a map whose names are numbers, or of what a form
+    /// gives under one name.
     fn list(self) -> Result<Vec<(String, Self)>, ParameterError> {
         match self {
             Self::List(values) => {

@@ -1,6 +1,6 @@
-//! `application/x-www-form-urlencoded` with brackets, as Stripe's libraries and curl write it: `a[b]=1`, `a[0]=1`, `a[]=1`,
-//! `items[][price]=p`, the brackets literal or percent-encoded. A list may be its name once for each entry, too, as OpenAPI has
-//! it: `a=1&a=2`.
+//! `application/x-www-form-urlencoded` with brackets, as Stripe's libraries and curl write it: `a[b]=1`,
+//! `a[0]=1`, `a[]=1`, `items[][price]=p`, the brackets literal or percent-encoded. A list may be its name
+//! once for each entry, too, as OpenAPI has it: `a=1&a=2`.
 
 use percent_encoding::percent_decode_str;
 
@@ -61,13 +61,13 @@ fn path(name: &str) -> Result<Vec<&str>, ParameterError> {
 
 /// A value that can't be put where its path says, because something else is there.
 struct Conflict {
-    /// How many names of the path lead to it.
+    /// The number of names of the path that lead to it.
     depth: usize,
     reason: &'static str,
 }
 
 impl Conflict {
-    /// What is there, and what is to be there.
+    /// The conflict between what is there and what is to be there.
     fn between(known: &Tree, is_value: bool) -> Self {
         let reason = if is_value || matches!(known, Tree::Given(_)) {
             "it is given both as a value and with brackets"
@@ -110,7 +110,7 @@ fn insert(place: &mut Tree, path: &[&str], value: String) -> Result<(), Conflict
     insert(inner, rest, value).map_err(|conflict| Conflict { depth: conflict.depth + 1, ..conflict })
 }
 
-/// What a path that goes on like this leads to, before anything is in it.
+/// The place that a path leads to which goes on like this, before anything is in it.
 fn blank(rest: &[&str]) -> Tree {
     match rest.first() {
         None => Tree::Given(Vec::new()),
@@ -119,8 +119,8 @@ fn blank(rest: &[&str]) -> Tree {
     }
 }
 
-/// The entry of a list that `[]` stands for: the last one when it is a hash that still lacks the name that follows, else a new
-/// one.
+/// The entry of a list that `[]` stands for: the last one when it is a hash that still lacks the name that
+/// follows, else a new one.
 fn entry<'a>(values: &'a mut Vec<Tree>, rest: &[&str]) -> Option<&'a mut Tree> {
     if !values.last().is_some_and(|last| lacks(last, rest)) {
         values.push(blank(rest));
@@ -128,7 +128,7 @@ fn entry<'a>(values: &'a mut Vec<Tree>, rest: &[&str]) -> Option<&'a mut Tree> {
     values.last_mut()
 }
 
-/// Whether something is a hash that still lacks the name that follows.
+/// True for a hash that still lacks the name that follows.
 fn lacks(known: &Tree, rest: &[&str]) -> bool {
     match (known, rest.first()) {
         (Tree::Map(inner), Some(following)) => {

@@ -37,8 +37,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most parameters at one level of a query, a form or JSON.
 const PARAMETERS_MAX: usize = 1_000;
 
-/// Parameters before they have types. A list spelled with numbers in brackets is a map until a type asks for a list, and one
-/// spelled as a name that is given several times is several values until then.
+/// Parameters before they have types. A list spelled with numbers in brackets is a map until a type asks for
+/// a list, and one spelled as a name that is given several times is several values until then.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Tree {
     Null,
@@ -48,7 +48,7 @@ pub(super) enum Tree {
     OtherNumber,
     /// A text of JSON.
     Text(String),
-    /// What a form or a query gives under one name, once or several times.
+    /// The values that a form or a query gives under one name, once or several times.
     Given(Vec<String>),
     List(Vec<Tree>),
     Map(Vec<(String, Tree)>),
@@ -62,8 +62,8 @@ impl Tree {
         Some(entries.remove(at).1)
     }
 
-    /// Refuses a parameter that is given without a value. In a body that unsets a field; to read with, it would ask for everything
-    /// where something was meant, as a script does whose variable is empty.
+    /// Refuses a parameter that is given without a value. In a body that unsets a field; to read with, it
+    /// would ask for everything where something was meant, as a script does whose variable is empty.
     pub(super) fn refuse_empty(&self) -> Result<(), ParameterError> {
         match self {
             Self::Map(entries) => entries
@@ -81,7 +81,7 @@ impl Tree {
     }
 }
 
-/// Whether a request only narrows down what it is answered.
+/// True for a request whose parameters only narrow down what it is answered.
 pub(super) fn only_filters(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::DELETE)
 }
@@ -168,7 +168,7 @@ fn parse_body(parts: &Parts, body: &[u8]) -> Result<Tree, ApiError> {
     }
 }
 
-/// Whether the options of a content type name no other encoding of texts than UTF-8.
+/// True where the options of a content type name no other encoding of texts than UTF-8.
 fn is_utf8(options: &str) -> bool {
     options.split(';').filter_map(|option| option.split_once('=')).all(|(name, value)| {
         let value = value.trim().trim_matches('"');
