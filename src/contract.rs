@@ -157,6 +157,47 @@ error_codes! {
     UrlInvalid = "url_invalid";
 }
 
+macro_rules! attempt_errors {
+    ($($name:ident = $wire:literal, $meaning:literal;)*) => {
+        /// The class of a failed attempt: what happened. More may come, so clients must bear one that they
+        /// don't know.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum AttemptError {
+            $(#[doc = concat!("`", $wire, "`: ", $meaning)] $name,)*
+        }
+        impl AttemptError {
+            /// Every class there is.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// Its name on the wire.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $wire,)* }
+            }
+
+            /// Its meaning, for people.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning,)* }
+            }
+        }
+    };
+}
+
+attempt_errors! {
+    Connect = "connect", "no connection could be made: it was refused, or there is no way to the address";
+    ConnectionLost = "connection_lost", "the connection ended before the head of an answer was complete";
+    Dns = "dns", "the host's name has no address, or couldn't be looked up";
+    ForbiddenAddress = "forbidden_address", "it leads to a private or reserved address, and wasn't called";
+    ForbiddenPort = "forbidden_port", "its port is below 1024 and neither 80 nor 443, and wasn't called";
+    Internal = "internal", "a defect or a shortage on our side";
+    InvalidResponse = "invalid_response", "what came back is no answer of HTTP/1.1, or its head is too long";
+    Status = "status", "it was answered, and not with 2xx";
+    Timeout = "timeout", "its time was over before the head of an answer was there; the phases tell where it went";
+    Tls = "tls", "the TLS handshake failed: the certificate, the protocol, or the connection ended within it";
+    Url = "url", "the stored URL can't be called";
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,6 +20,8 @@ pub struct Shares<K: Eq + Hash + Clone>(Arc<Parts<K>>);
 struct Parts<K> {
     max: usize,
     factor: usize,
+    /// The most of one caller, however many are free.
+    each_max: usize,
     held: Mutex<Held<K>>,
     freed: Notify,
 }
@@ -57,8 +59,14 @@ impl<K: Eq + Hash + Clone> Shares<K> {
     /// So many places. A caller may hold `factor` times the free ones: alone, with 1 a half, with 3 three quarters.
     #[must_use]
     pub fn new(max: usize, factor: usize) -> Self {
+        Self::with_each(max, factor, max)
+    }
+
+    /// The same; a caller may hold so many at the most, however many are free.
+    #[must_use]
+    pub fn with_each(max: usize, factor: usize, each_max: usize) -> Self {
         let held = Mutex::new(Held { all: 0, by: HashMap::new() });
-        Self(Arc::new(Parts { max, factor, held, freed: Notify::new() }))
+        Self(Arc::new(Parts { max, factor, each_max, held, freed: Notify::new() }))
     }
 
     /// Takes so many places, if they are there now.
@@ -66,11 +74,11 @@ impl<K: Eq + Hash + Clone> Shares<K> {
     /// # Errors
     /// Says whether the caller's share or the whole is full.
     pub fn try_enter(&self, key: &K, count: usize) -> Result<Place<K>, Full> {
-        let Parts { max, factor, .. } = *self.0;
+        let Parts { max, factor, each_max, .. } = *self.0;
         let mut held = self.held();
         let own = held.by.get(key).copied().unwrap_or_default();
         let free = max.saturating_sub(held.all);
-        if own + count > free.saturating_mul(factor) || count > free {
+        if own + count > free.saturating_mul(factor).min(each_max) || count > free {
             return Err(if free < count { Full::All } else { Full::Share });
         }
         held.all += count;
@@ -191,6 +199,7 @@ mod tests {
         drop(one);
         assert_eq!(shares.held_by_all(), 0);
         assert_eq!(counts(&fill(&Shares::new(4, 1), &[1, 2])), [2, 1], "two of four, and one is left");
+        assert_eq!(counts(&fill(&Shares::with_each(32, 1, 4), &[1, 2])), [4, 4]);
         let many = counts(&fill(&Shares::new(256, 1), &[1, 2, 3]));
         assert_eq!(many, [64, 64, 64]);
     }

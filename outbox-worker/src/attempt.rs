@@ -1,13 +1,13 @@
 //! One attempt: sign, send, read the answer up to a cap, and say how it went. One deadline over all of it.
 
-use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use calmony_pay::address::{Forbidden, TargetPolicy};
+use calmony_pay::address::TargetPolicy;
 use calmony_pay::clock::{self, Timestamp};
+use calmony_pay::contract::AttemptError;
 use calmony_pay::outbox::Phases;
 use calmony_pay::secret::SigningSecret;
 use calmony_pay::signature::{self, Message};
@@ -21,7 +21,7 @@ use url::Url;
 
 use crate::config::WorkerOptions;
 use crate::lanes::Rooms;
-use crate::{phases, target};
+use crate::{failure, phases, target};
 
 /// The most bytes of an answer that are kept.
 const RESPONSE_KEPT_MAX: usize = 1024;
@@ -68,8 +68,8 @@ pub(crate) struct Report {
 
 impl Report {
     /// An attempt that brought no answer.
-    fn failed(started_at: Timestamp, class: &'static str) -> Self {
-        let (duration, error) = (Duration::ZERO, Some(class));
+    fn failed(started_at: Timestamp, class: AttemptError) -> Self {
+        let (duration, error) = (Duration::ZERO, Some(class.as_str()));
         Self {
             started_at,
             duration,
@@ -96,7 +96,7 @@ impl Sender {
         let (started_at, started) = (clock::now(), Instant::now());
         let attempt =
             AssertUnwindSafe(self.attempt(webhook, started_at, started + self.timeout)).catch_unwind();
-        let report = attempt.await.unwrap_or_else(|_| Report::failed(started_at, "internal"));
+        let report = attempt.await.unwrap_or_else(|_| Report::failed(started_at, AttemptError::Internal));
         Report { duration: started.elapsed(), ..report }
     }
 
@@ -120,20 +120,21 @@ impl Sender {
     async fn attempt(&self, webhook: &Webhook, started_at: Timestamp, deadline: Instant) -> Report {
         let request = tokio::time::timeout_at(deadline, self.request(webhook, started_at));
         let (answer, phases) = phases::measured(deadline - self.timeout, request).await;
-        let unanswered = Phases { first_byte: None, ..phases };
         match answer {
-            Err(_) => Report { phases: unanswered, ..Report::failed(started_at, "timeout") },
-            Ok(Err(class)) => Report { phases: unanswered, ..Report::failed(started_at, class) },
+            Err(_) => {
+                Report { phases: phases.unanswered(), ..Report::failed(started_at, AttemptError::Timeout) }
+            }
+            Ok(Err(class)) => Report { phases: phases.unanswered(), ..Report::failed(started_at, class) },
             Ok(Ok(response)) => {
                 let status = response.status();
-                let error = (!status.is_success()).then_some("status");
+                let error = (!status.is_success()).then_some(AttemptError::Status.as_str());
                 let retry_after = retry_after(&response, started_at);
                 let (kept, truncated) = read(response, deadline).await;
                 let response = (!kept.is_empty()).then_some(kept);
                 Report {
                     started_at,
                     duration: Duration::ZERO,
-                    phases,
+                    phases: phases.answered(),
                     status: Some(status.as_u16()),
                     error,
                     response,
@@ -145,9 +146,9 @@ impl Sender {
     }
 
     /// Sends the request and waits for the head of the answer.
-    async fn request(&self, webhook: &Webhook, now: Timestamp) -> Result<Response, &'static str> {
-        let url = Url::parse(&webhook.url).map_err(|_| "url")?;
-        self.policy.check(&url).map_err(class_of)?;
+    async fn request(&self, webhook: &Webhook, now: Timestamp) -> Result<Response, AttemptError> {
+        let url = Url::parse(&webhook.url).map_err(|_| AttemptError::Url)?;
+        self.policy.check(&url).map_err(failure::of_forbidden)?;
         let timestamp = now.seconds();
         let message = Message { id: &webhook.event, timestamp, body: &webhook.body };
         let stripe = signature::stripe(message, &webhook.secrets);
@@ -165,7 +166,7 @@ impl Sender {
             .body(webhook.body.clone())
             .send()
             .await
-            .map_err(|error| class(&error))
+            .map_err(|error| failure::class(&error, phases::handshake_began()))
     }
 }
 
@@ -206,52 +207,4 @@ async fn read(mut response: Response, deadline: Instant) -> (String, bool) {
     bytes.truncate(RESPONSE_KEPT_MAX);
     // PostgreSQL's text has no NUL.
     (String::from_utf8_lossy(&bytes).replace('\0', "\u{fffd}"), truncated)
-}
-
-/// The class of a URL that must not be called.
-const fn class_of(forbidden: Forbidden) -> &'static str {
-    match forbidden {
-        Forbidden::Address => "forbidden_address",
-        Forbidden::Port => "forbidden_port",
-    }
-}
-
-/// Whether an error is of TLS, in however many I/O errors it is wrapped: those don't tell of it as their source.
-fn is_tls(error: &(dyn Error + 'static)) -> bool {
-    let mut wrapped = Some(error);
-    while let Some(error) = wrapped {
-        if error.is::<rustls::Error>() {
-            return true;
-        }
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        // Takes `Send` and `Sync` off the type.
-        wrapped = match inner {
-            Some(inner) => Some(inner),
-            None => None,
-        };
-    }
-    false
-}
-
-/// The class of a failure that left no answer, by the types of its causes.
-fn class(error: &reqwest::Error) -> &'static str {
-    let mut cause: Option<&dyn Error> = error.source();
-    while let Some(inner) = cause {
-        if let Some(forbidden) = inner.downcast_ref::<Forbidden>() {
-            return class_of(*forbidden);
-        }
-        if is_tls(inner) {
-            return "tls";
-        }
-        cause = inner.source();
-    }
-    if error.is_timeout() {
-        "timeout"
-    } else if error.is_dns() {
-        "dns"
-    } else if error.is_connect() {
-        "connect"
-    } else {
-        "connection_lost"
-    }
 }

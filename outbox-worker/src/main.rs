@@ -7,6 +7,7 @@
 mod attempt;
 mod config;
 mod engine;
+mod failure;
 mod flight;
 mod health;
 mod lanes;

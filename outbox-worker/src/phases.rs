@@ -22,13 +22,16 @@ tokio::task_local! {
     static MARKS: Cell<Marks>;
 }
 
-/// The instants at which phases began or ended.
+/// The instants at which phases of the newest connection began or ended.
 #[derive(Debug, Clone, Copy, Default)]
 struct Marks {
-    lookup: Option<(Instant, Instant)>,
+    lookup: Option<Instant>,
+    /// With whether there is an address to connect to.
+    looked_up: Option<(Instant, bool)>,
     connecting: Option<Instant>,
     handshake: Option<Instant>,
-    connected: Option<Instant>,
+    /// It was made, or couldn't be.
+    ended: Option<Instant>,
 }
 
 fn mark(change: impl FnOnce(&mut Marks)) {
@@ -40,41 +43,76 @@ fn mark(change: impl FnOnce(&mut Marks)) {
     });
 }
 
-/// A name was looked up since then.
-pub(crate) fn looked_up(started: Instant) {
-    mark(|marks| marks.lookup = Some((started, Instant::now())));
-}
-
 /// A connection is being made.
 pub(crate) fn connecting() {
-    mark(|marks| marks.connecting = Some(Instant::now()));
+    mark(|marks| *marks = Marks { connecting: Some(Instant::now()), ..Marks::default() });
 }
 
-/// It is made, TLS included.
+/// A name is to be looked up for it.
+pub(crate) fn looking_up() {
+    mark(|marks| marks.lookup = Some(Instant::now()));
+}
+
+/// The name was looked up, and there is an address to connect to or there is none.
+pub(crate) fn looked_up(leads_somewhere: bool) {
+    mark(|marks| marks.looked_up = Some((Instant::now(), leads_somewhere)));
+}
+
+/// The connection was made, TLS included, or couldn't be made.
 pub(crate) fn connected() {
-    mark(|marks| marks.connected = Some(Instant::now()));
+    mark(|marks| marks.ended = Some(Instant::now()));
 }
 
-/// Runs an attempt's request and tells how long its phases took.
-pub(crate) async fn measured<T>(started: Instant, request: impl Future<Output = T>) -> (T, Phases) {
+/// The newest connection came as far as its TLS handshake, or it didn't.
+pub(crate) fn handshake_began() -> bool {
+    MARKS.try_with(|cell| cell.get().handshake.is_some()).unwrap_or(false)
+}
+
+/// The notes of an attempt.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Measured {
+    marks: Marks,
+    started: Instant,
+    ended: Instant,
+}
+
+/// Runs an attempt's request and tells what was noted of it.
+pub(crate) async fn measured<T>(started: Instant, request: impl Future<Output = T>) -> (T, Measured) {
     MARKS
         .scope(Cell::default(), async {
             let result = request.await;
             let marks = MARKS.with(Cell::get);
-            (result, marks.phases(started))
+            (result, Measured { marks, started, ended: Instant::now() })
         })
         .await
 }
 
-impl Marks {
-    fn phases(self, started: Instant) -> Phases {
-        let resolved = self.lookup.map(|(_, ended)| ended).or(self.connecting);
-        let tcp_ended = self.handshake.or(self.connected);
+impl Measured {
+    /// The phases of an attempt that was answered. A connection that isn't made yet isn't the one that
+    /// brought the answer: another became free meanwhile.
+    pub(crate) fn answered(self) -> Phases {
+        let first_byte = Some(self.ended.duration_since(self.started));
+        if self.marks.ended.is_none() {
+            return Phases { first_byte, ..Phases::default() };
+        }
+        Phases { first_byte, ..self.unanswered() }
+    }
+
+    /// The phases of an attempt that was not. The one that it was in when it failed, or when its time was
+    /// over, lasted until then.
+    pub(crate) fn unanswered(self) -> Phases {
+        let Marks { lookup, looked_up, connecting, handshake, ended } = self.marks;
+        let until = |end: Option<Instant>| end.unwrap_or(self.ended);
+        let after_lookup = match (lookup, looked_up) {
+            (None, _) => connecting,
+            (Some(_), Some((at, true))) => Some(at),
+            (Some(_), _) => None,
+        };
         Phases {
-            dns: self.lookup.map(|(began, ended)| ended - began),
-            connect: resolved.zip(tcp_ended).map(|(began, ended)| ended.duration_since(began)),
-            tls: self.handshake.zip(self.connected).map(|(began, ended)| ended.duration_since(began)),
-            first_byte: Some(started.elapsed()),
+            dns: lookup.map(|began| until(looked_up.map(|(at, _)| at)).duration_since(began)),
+            connect: after_lookup.map(|began| until(handshake.or(ended)).duration_since(began)),
+            tls: handshake.map(|began| until(ended).duration_since(began)),
+            first_byte: None,
         }
     }
 }
@@ -122,5 +160,59 @@ impl ClientSessionStore for NotingSessions {
 
     fn take_tls13_ticket(&self, server_name: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
         self.0.take_tls13_ticket(server_name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// The notes of these milliseconds, of an attempt that ends after a hundred.
+    fn measured(noted: impl FnOnce(&dyn Fn(u64) -> Option<Instant>) -> Marks) -> Measured {
+        let started = Instant::now();
+        let at = |milliseconds| started.checked_add(Duration::from_millis(milliseconds));
+        Measured { marks: noted(&at), started, ended: started + Duration::from_millis(100) }
+    }
+
+    fn milliseconds(phases: Phases) -> [Option<u128>; 4] {
+        [phases.dns, phases.connect, phases.tls, phases.first_byte]
+            .map(|phase| phase.map(|phase| phase.as_millis()))
+    }
+
+    #[test]
+    fn the_phase_in_which_an_attempt_ends_lasts_until_then() {
+        let found = |at: Option<Instant>, leads: bool| at.map(|at| (at, leads));
+        let lookup = measured(|at| Marks { connecting: at(0), lookup: at(10), ..Marks::default() });
+        assert_eq!(milliseconds(lookup.unanswered()), [Some(90), None, None, None]);
+        let nobody = measured(|at| Marks {
+            connecting: at(0),
+            lookup: at(10),
+            looked_up: found(at(30), false),
+            ended: at(31),
+            ..Marks::default()
+        });
+        assert_eq!(milliseconds(nobody.unanswered()), [Some(20), None, None, None]);
+        let connecting = measured(|at| Marks {
+            connecting: at(0),
+            lookup: at(10),
+            looked_up: found(at(30), true),
+            ..Marks::default()
+        });
+        assert_eq!(milliseconds(connecting.unanswered()), [Some(20), Some(70), None, None]);
+        let refused = measured(|at| Marks { connecting: at(10), ended: at(15), ..Marks::default() });
+        assert_eq!(milliseconds(refused.unanswered()), [None, Some(5), None, None]);
+        let handshake = measured(|at| Marks { connecting: at(10), handshake: at(20), ..Marks::default() });
+        assert_eq!(milliseconds(handshake.unanswered()), [None, Some(10), Some(80), None]);
+        let silent =
+            measured(|at| Marks { connecting: at(10), handshake: at(20), ended: at(50), ..Marks::default() });
+        assert_eq!(milliseconds(silent.unanswered()), [None, Some(10), Some(30), None]);
+        assert_eq!(milliseconds(silent.answered()), [None, Some(10), Some(30), Some(100)]);
+        assert_eq!(
+            milliseconds(connecting.answered()),
+            [None, None, None, Some(100)],
+            "by another connection"
+        );
     }
 }

@@ -19,7 +19,6 @@ use rustls::client::Resumption;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -40,9 +39,9 @@ impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let (policy, lookups) = (self.policy.clone(), self.lookups.clone());
         Box::pin(async move {
+            phases::looking_up();
             let turn = lookups.acquire_owned().await?;
             // A task of its own keeps the turn until the look-up has ended, even if the attempt is over before.
-            let started = Instant::now();
             let lookup = tokio::spawn(async move {
                 let found = tokio::net::lookup_host((name.as_str(), 0))
                     .await
@@ -50,9 +49,13 @@ impl Resolve for GuardedResolver {
                 drop(turn);
                 found
             });
-            let found = lookup.await??;
-            phases::looked_up(started);
-            if policy.guard.permits_all(found.iter().map(SocketAddr::ip)) {
+            let found = lookup.await?;
+            let is_permitted =
+                |found: &Vec<SocketAddr>| policy.guard.permits_all(found.iter().map(SocketAddr::ip));
+            let leads_somewhere = found.as_ref().is_ok_and(is_permitted);
+            phases::looked_up(leads_somewhere);
+            let found = found?;
+            if leads_somewhere {
                 let found: Addrs = Box::new(found.into_iter());
                 Ok(found)
             } else {

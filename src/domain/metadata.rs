@@ -40,15 +40,15 @@ pub fn merge(change: MetadataChange, mut current: Metadata) -> Result<Metadata, 
 }
 
 fn check(name: &str, value: &str) -> Result<(), ParameterError> {
+    let refuse = |reason: String| Err(ParameterError::new("metadata", Problem::Malformed(reason)));
     if name.is_empty() {
-        return Err(ParameterError::new("metadata", Problem::Empty));
+        return refuse("its names must not be empty".to_owned());
     }
     if name.contains(['[', ']']) {
-        return Err(ParameterError::new("metadata", Problem::InvalidCharacters));
+        return refuse("its names must not have brackets".to_owned());
     }
     if name.chars().count() > NAME_MAX {
-        let problem = Problem::Malformed(format!("its names must be at most {NAME_MAX} characters"));
-        return Err(ParameterError::new("metadata", problem));
+        return refuse(format!("its names must be at most {NAME_MAX} characters"));
     }
     if value.chars().count() > VALUE_MAX {
         return Err(ParameterError::new(format!("metadata[{name}]"), Problem::TooLong(VALUE_MAX)));
@@ -86,5 +86,11 @@ mod tests {
         let long = "x".repeat(501);
         let error = merge(set(&[("k", Some(&long))]), Metadata::new()).unwrap_err();
         assert_eq!(error, ParameterError::new("metadata[k]", Problem::TooLong(500)));
+        for (name, reason) in
+            [("", "empty"), ("a[b]", "brackets"), ("]", "brackets"), (long.as_str(), "characters")]
+        {
+            let error = merge(set(&[(name, Some("x"))]), Metadata::new()).unwrap_err();
+            assert!(matches!(error.problem, Problem::Malformed(said) if said.contains(reason)), "{name}");
+        }
     }
 }

@@ -16,6 +16,7 @@ pub mod schema;
 pub mod search;
 pub mod text;
 pub mod webhook_endpoint;
+pub mod webhook_url;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -10,7 +10,7 @@ use super::customer::{
 use super::metadata;
 use super::rate_limit::RATE_MAX;
 use super::text::{EMAIL_MAX, TEXT_MAX};
-use super::webhook_endpoint::URL_MAX;
+use super::webhook_url::URL_MAX;
 use crate::contract::{API_VERSION, EventType, RESOURCES};
 
 /// A text that can be unset.
@@ -103,8 +103,13 @@ pub(super) fn version_schema() -> Object {
 
 pub(super) fn url_schema() -> Object {
     let format = SchemaFormat::Custom("uri".to_owned());
-    let url = ObjectBuilder::new().schema_type(Type::String).format(Some(format));
-    url.pattern(Some("^https?://")).max_length(Some(URL_MAX)).build()
+    let url = ObjectBuilder::new().schema_type(Type::String).format(Some(format)).max_length(Some(URL_MAX));
+    url.description(Some(
+        "An absolute URL that begins with https:// or http://, without a user name, a password or a fragment. \
+         It is stored in the spelling that is called: scheme and host in lower case, a host beyond ASCII in \
+         Punycode, without the scheme's own port. What would have to be repaired is refused.",
+    ))
+    .build()
 }
 
 /// `*` or types of the contract, one at least.

@@ -2,18 +2,14 @@
 //! signing secrets are not part of them, because the log is read by people and sent to receivers.
 
 use serde::{Deserialize, Serialize};
-use url::Url;
 use utoipa::ToSchema;
 
 use super::metadata::{self, Metadata, MetadataChange};
 use super::object_tag::ObjectTag;
 use super::text::{TEXT_MAX, check_field};
-use super::{Command, Decision, Field, ParameterError, Problem, Rejection, rate_limit, schema};
+use super::{Command, Decision, Field, ParameterError, Problem, Rejection, rate_limit, schema, webhook_url};
 use crate::contract::{self, API_VERSION, EventType, Kind as _};
 use crate::id::Id;
-
-/// The longest URL, in characters.
-pub const URL_MAX: usize = 2048;
 
 /// The most endpoints of an account, each mode for itself: an event goes to all of them at once.
 pub const ENDPOINTS_MAX: i64 = 100;
@@ -146,8 +142,8 @@ pub struct Changes {
     disabled: Option<bool>,
 }
 
-impl CreateParams {
-    /// The URL that is asked for.
+impl WebhookEndpoint {
+    /// The URL that is called.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -155,10 +151,10 @@ impl CreateParams {
 }
 
 impl Changes {
-    /// The URL that is asked for, if any.
+    /// True where a URL is asked for.
     #[must_use]
-    pub fn url(&self) -> Option<&str> {
-        self.url.value().map(String::as_str)
+    pub const fn has_url(&self) -> bool {
+        self.url.value().is_some()
     }
 
     fn apply(self, to: WebhookEndpoint) -> Result<WebhookEndpoint, ParameterError> {
@@ -177,7 +173,7 @@ impl Changes {
                 Some(true) => Status::Disabled,
                 Some(false) => Status::Enabled,
             },
-            url: given("url", self.url)?.map_or(Ok(to.url), check_url)?,
+            url: given("url", self.url)?.map_or(Ok(to.url), |url| webhook_url::check(&url))?,
             ..to
         })
     }
@@ -218,26 +214,6 @@ fn check_events(names: Vec<String>) -> Result<Vec<String>, ParameterError> {
         return Err(ParameterError::new("enabled_events", Problem::Empty));
     }
     Ok(known)
-}
-
-/// A URL that a webhook can be sent to. Where it leads is not the domain's to know (`http/targets.rs`, and the worker).
-fn check_url(text: String) -> Result<String, ParameterError> {
-    let refuse = |reason| Err(ParameterError::new("url", Problem::NotAUrl(reason)));
-    if text.chars().count() > URL_MAX {
-        return Err(ParameterError::new("url", Problem::TooLong(URL_MAX)));
-    }
-    let Ok(url) = Url::parse(&text) else {
-        return refuse("it can't be read as an absolute URL");
-    };
-    match url.scheme() {
-        "http" | "https" if url.host().is_none() => refuse("it has no host"),
-        "http" | "https" if !url.username().is_empty() || url.password().is_some() => {
-            refuse("it must not carry a user name or a password")
-        }
-        "http" | "https" if url.port() == Some(0) => refuse("port 0 can't be called"),
-        "http" | "https" => Ok(text),
-        _ => refuse("it must begin with https:// or http://"),
-    }
 }
 
 /// Bring an endpoint into being, enabled. Its signing secret is given to the log beside this command.
@@ -322,7 +298,7 @@ impl Command for Create {
             rate_limit: check_rate(&params.rate_limit)?.apply(None),
             secret_version: first_secret(),
             status: Status::Enabled,
-            url: check_url(params.url)?,
+            url: webhook_url::check(&params.url)?,
         };
         Ok(Decision { event_type: EventType::WebhookEndpointCreated, state, deletes: false })
     }

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::SchemaType;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use super::App;
@@ -12,7 +13,7 @@ use super::events;
 use super::lists::{self, PathId};
 use super::params::{NoParams, Params};
 use super::render::{self, Rendered};
-use crate::contract::{Event, WebhookEndpoint};
+use crate::contract::{AttemptError, Event, WebhookEndpoint};
 use crate::domain::{ParameterError, Problem, webhook_endpoint};
 use crate::read::deliveries::{Attempt, Delivery};
 use crate::read::page::Listed;
@@ -22,6 +23,21 @@ const STATES: &[&str] = &["delivered", "dropped", "exhausted", "owed", "parked"]
 
 fn state_schema() -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(STATES.iter().copied())).build()
+}
+
+/// The classes of failures. There is no closed list of them, because more may come.
+fn error_schema() -> Object {
+    let meant = AttemptError::ALL.iter().map(|class| format!("`{}`: {}.", class.as_str(), class.meaning()));
+    let meant: Vec<_> = meant.collect();
+    let description = format!(
+        "The class of the failure; null when it was taken. More classes may come. Those of today: {}",
+        meant.join(" ")
+    );
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .description(Some(description))
+        .examples(AttemptError::ALL.iter().map(|class| class.as_str()))
+        .build()
 }
 
 /// The parameters of a list of an endpoint's deliveries.
@@ -96,12 +112,13 @@ struct Attempts<'a> {
     url: String,
 }
 
-/// An attempt as it is sent. Times of phases are milliseconds.
+/// An attempt as it is sent.
 #[derive(Serialize, ToSchema)]
 struct ShownAttempt<'a> {
     object: &'static str,
     created: u64,
     early: bool,
+    #[schema(schema_with = error_schema)]
     error: Option<&'a str>,
     number: i32,
     order_gap: bool,
@@ -112,12 +129,19 @@ struct ShownAttempt<'a> {
     status: Option<i16>,
 }
 
+/// The times of an attempt's phases, in milliseconds; null for those it didn't come to or didn't need.
+/// The phase that an attempt failed in, or that its time was over in, lasts until then.
 #[derive(Serialize, ToSchema)]
 struct Phases {
+    /// Looking the host's name up.
     dns: Option<f64>,
+    /// Making the connection.
     connect: Option<f64>,
+    /// The TLS handshake.
     tls: Option<f64>,
+    /// From the beginning until the head of the answer was there.
     first_byte: Option<f64>,
+    /// From the beginning to the end.
     total: f64,
 }
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::App;
 use super::error::{ApiError, KeyProblem};
-use super::params::Tree;
+use super::params::{Tree, only_filters};
 use super::render::{self, Rendered};
 use super::routes::{answers_of, has_pages};
 use crate::contract::{Event, RESOURCES};
@@ -71,6 +71,9 @@ pub(super) async fn answers(
 ) -> Result<Response, ApiError> {
     let wanted = request.extensions_mut().get_mut::<Tree>().and_then(|tree| tree.take("expand"));
     let Some(wanted) = wanted else { return Ok(next.run(request).await) };
+    if only_filters(request.method()) {
+        wanted.refuse_empty().map_err(|error| error.within("expand"))?;
+    }
     request.extensions_mut().insert(Asked(wanted.canonical()));
     let paths = paths(wanted)?;
     let known: Vec<String> =

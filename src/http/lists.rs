@@ -13,6 +13,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::App;
 use super::caller::Caller;
 use super::error::ApiError;
+use super::params::integer;
 use super::render::{self, Rendered};
 use crate::clock::{SECOND_MAX, Timestamp};
 use crate::contract::Kind;
@@ -172,7 +173,7 @@ impl<'de> Visitor<'de> for TimeRangeVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<TimeRange, E> {
-        self.visit_i64(text.parse().map_err(|_| E::custom("must be a time in Unix seconds"))?)
+        self.visit_i64(integer(text).ok_or_else(|| E::custom("must be a time in Unix seconds"))?)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut bounds: A) -> Result<TimeRange, A::Error> {

@@ -12,6 +12,7 @@ mod expand;
 mod idempotency;
 mod lists;
 pub mod load;
+mod lookups;
 mod metrics;
 pub mod openapi;
 mod outgoing;
@@ -25,6 +26,7 @@ mod server;
 mod stream;
 mod targets;
 mod webhook_endpoints;
+mod wire;
 
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -48,6 +50,7 @@ use condition::ConditionMetrics;
 use error::ApiError;
 pub use idempotency::InFlight;
 use load::Load;
+use lookups::Lookups;
 use metrics::RequestMetrics;
 use prometheus_client::registry::Registry;
 pub use routes::{Route, routes};
@@ -82,6 +85,8 @@ pub struct Parts {
     pub(crate) in_flight: InFlight,
     /// How much is taken on.
     pub(crate) load: Load,
+    /// Names that are being looked up.
+    pub(crate) lookups: Lookups,
     /// What is counted of requests.
     metrics: RequestMetrics,
     /// Ends those who follow the log when the server stops.
@@ -105,6 +110,7 @@ impl App {
             keyring,
             in_flight: InFlight::default(),
             load,
+            lookups: Lookups::default(),
             metrics: RequestMetrics::default(),
             stop,
         })))
@@ -115,7 +121,7 @@ impl App {
 pub fn router(app: App) -> Router {
     let api = api(app.clone());
     let pages = dashboard::router(api.clone(), &app);
-    api.merge(pages.layer(from_fn_with_state(app, request::observe)))
+    api.merge(pages.layer(from_fn(wire::check)).layer(from_fn_with_state(app, request::observe)))
 }
 
 fn api(app: App) -> Router {
@@ -140,6 +146,7 @@ fn api(app: App) -> Router {
         .route("/openapi.json", get(openapi::serve))
         .route("/docs", get(openapi::serve_page))
         .merge(health)
+        .layer(from_fn(wire::check))
         .layer(from_fn_with_state(app, request::observe))
 }
 

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::App;
 use super::error::ApiError;
 use super::metrics::asked;
+use super::wire;
 use crate::contract::API_VERSION;
 use crate::domain::{ParameterError, Problem};
 use crate::trace::{Kind, Span, TraceContext};
@@ -27,6 +28,9 @@ const TRACEPARENT: &str = "traceparent";
 /// The API version that a client was written for. There is one version of answers; the header is echoed.
 const VERSION: &str = "stripe-version";
 
+/// The longest name of a release in it.
+const TRAIN_MAX: usize = 32;
+
 /// Whether a text is of the form `2026-10-28` or `2026-10-28.endive`.
 fn is_version(version: &HeaderValue) -> bool {
     let Ok(version) = version.to_str() else { return false };
@@ -36,7 +40,8 @@ fn is_version(version: &HeaderValue) -> bool {
         |part: &str, digits| part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit());
     let [year, month, day] = parts.as_slice() else { return false };
     let is_date = is_number(year, 4) && is_number(month, 2) && is_number(day, 2);
-    is_date && !train.is_empty() && train.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    let is_train = (1..=TRAIN_MAX).contains(&train.len());
+    is_date && is_train && train.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// Refuses what can't be done for a client that asks for it in a header: another form of version, or another account.
@@ -86,6 +91,7 @@ pub(super) async fn observe(State(app): State<App>, mut request: Request, next: 
         response.headers_mut().insert("request-id", value);
     }
     response.headers_mut().insert(VERSION, version);
+    wire::protect(&path, &mut response);
     let status = response.status().as_u16();
     if let Some(mut span) = span.take() {
         span.say("http.route", asked_for.route().to_owned());

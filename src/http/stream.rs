@@ -67,7 +67,8 @@ pub(super) async fn follow(
 ) -> Result<impl IntoResponse, ApiError> {
     let types = events::wanted(params.r#type, &params.types)?;
     let filter = FeedFilter { types, object: params.object.map(events::object_id).transpose()? };
-    let header = headers.get("last-event-id").map(|value| value.to_str().unwrap_or_default().to_owned());
+    let header =
+        headers.get("last-event-id").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let after = header.or(params.last_event_id).filter(|id| !id.is_empty());
     let missing = |id: &str| {
         let id = id.chars().take(64).collect();

@@ -1,41 +1,63 @@
-//! Whether an endpoint's URL may be saved. The worker asks again at every connection, because what a name leads to changes;
-//! asking here tells the caller at once, instead of a failed delivery later.
+//! The check of an endpoint's URL before it is saved. The worker checks again at every connection, because
+//! what a name leads to changes; a check here tells the caller at once, instead of a failed delivery later. A
+//! name that nobody knows may be saved: it may be one of tomorrow.
 
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 
 use url::Url;
 
 use super::App;
 use super::error::ApiError;
-use crate::address::{Forbidden, TargetPolicy};
+use crate::address::Forbidden;
 use crate::domain::{ParameterError, Problem};
 
-/// How long a name may take to be looked up. One that takes longer, or that nobody knows yet, may be saved.
-const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Refuses a URL that leads where webhooks are not sent. A text that is no URL is left to the domain to refuse.
-pub(super) async fn check(app: &App, url: Option<&str>) -> Result<(), ApiError> {
-    let Some(url) = url.and_then(|text| Url::parse(text).ok()) else { return Ok(()) };
-    if !matches!(url.scheme(), "http" | "https") {
-        return Ok(());
-    }
-    match permits(&app.policy, &url).await {
-        Ok(()) => Ok(()),
-        Err(Forbidden::Address) => refuse("it leads to a private or reserved address"),
-        Err(Forbidden::Port) => refuse("ports below 1024 other than 80 and 443 can't be called"),
+/// Refuses a URL, which the domain has taken, that leads where webhooks are not sent.
+pub(super) async fn check(app: &App, account: i64, url: &str) -> Result<(), ApiError> {
+    let Ok(url) = Url::parse(url) else { return Err(refused("it can't be read as an absolute URL")) };
+    app.policy.check(&url).map_err(forbidden)?;
+    let Some(name) = url.domain().map(str::to_owned) else { return Ok(()) };
+    let lookup = async move {
+        let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+        Ok::<Vec<IpAddr>, io::Error>(found.map(|address: SocketAddr| address.ip()).collect())
+    };
+    let known = app.lookups.run(account, lookup).await?;
+    if known.is_none_or(|known| app.policy.guard.permits_all(known)) {
+        Ok(())
+    } else {
+        Err(forbidden(Forbidden::Address))
     }
 }
 
-fn refuse(reason: &'static str) -> Result<(), ApiError> {
-    Err(ParameterError::new("url", Problem::NotAUrl(reason)).into())
+fn forbidden(what: Forbidden) -> ApiError {
+    refused(match what {
+        Forbidden::Address => "it leads to a private or reserved address",
+        Forbidden::Port => "ports below 1024 other than 80 and 443 can't be called",
+    })
 }
 
-async fn permits(policy: &TargetPolicy, url: &Url) -> Result<(), Forbidden> {
-    policy.check(url)?;
-    let Some(name) = url.domain() else { return Ok(()) };
-    let lookup = tokio::time::timeout(LOOKUP_TIMEOUT, tokio::net::lookup_host((name, 0)));
-    let Ok(Ok(found)) = lookup.await else { return Ok(()) };
-    let known: Vec<_> = found.map(|address: SocketAddr| address.ip()).collect();
-    if policy.guard.permits_all(known) { Ok(()) } else { Err(Forbidden::Address) }
+fn refused(reason: &'static str) -> ApiError {
+    ParameterError::new("url", Problem::NotAUrl(reason)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Uri;
+    use proptest::prelude::*;
+
+    use crate::domain::webhook_url;
+
+    proptest! {
+        /// The HTTP client calls the URL as this type has it.
+        #[test]
+        fn what_is_stored_is_what_the_client_calls(
+            host in "[a-z0-9_-]{1,8}(\\.\\PC{1,3})?(:[0-9]{1,5})?",
+            rest in "[/?]?[!-~]{0,24}\\PC{0,4}",
+        ) {
+            if let Ok(stored) = webhook_url::check(&format!("https://{host}{rest}")) {
+                let called: Uri = stored.parse().expect("the client can call it");
+                prop_assert_eq!(called.to_string(), stored);
+            }
+        }
+    }
 }

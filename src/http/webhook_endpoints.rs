@@ -43,9 +43,10 @@ pub(super) async fn create(
     Params(params): Params<CreateParams>,
 ) -> Result<Rendered, ApiError> {
     webhook_endpoint::check_count(app.reader.endpoint_count(caller.account.id).await?)?;
-    targets::check(&app, Some(params.url())).await?;
     let livemode = caller.account.livemode;
     let command = webhook_endpoint::Create { id: Id::generate(clock::now()), livemode, params };
+    // Every other problem is found before its name is looked up.
+    targets::check(&app, caller.account.id, command.decide(None)?.state.url()).await?;
     let secret = SigningSecret::generate();
     let sealed = app.keyring.seal(&secret, &command.id.to_string());
     let brings = NewSecret { sealed, overlap_seconds: None };
@@ -96,8 +97,29 @@ pub(super) async fn update(
     PathId(id): PathId<WebhookEndpoint>,
     Params(changes): Params<Changes>,
 ) -> Result<Rendered, ApiError> {
-    targets::check(&app, changes.url()).await?;
-    Ok(app.log.append(caller.cause(), &webhook_endpoint::Update { id, changes }).await?.into())
+    let command = webhook_endpoint::Update { id, changes };
+    if let Some(url) = new_url(&app, &caller, &command).await? {
+        targets::check(&app, caller.account.id, &url).await?;
+    }
+    Ok(app.log.append(caller.cause(), &command).await?.into())
+}
+
+/// The URL that an update leads to, if it is another one. Every other problem of the update is found
+/// before its name is looked up.
+async fn new_url(
+    app: &App,
+    caller: &Caller,
+    command: &webhook_endpoint::Update,
+) -> Result<Option<String>, ApiError> {
+    if !command.changes.has_url() {
+        return Ok(None);
+    }
+    let stored = living(app, caller, command.id).await?;
+    let now: webhook_endpoint::WebhookEndpoint = serde_json::from_str(&stored.data)?;
+    let before = now.url().to_owned();
+    let decided = command.decide(Some(now))?;
+    let url = decided.state.url();
+    Ok((url != before).then(|| url.to_owned()))
 }
 
 /// Delete an endpoint: nothing is sent to it any more.

@@ -17,6 +17,10 @@ async fn wrong_parameters_are_named() {
         ("address=Mars".to_owned(), "parameter_invalid", "address"),
         ("name[first]=Ada".to_owned(), "parameter_invalid", "name"),
         ("name=a&name=b".to_owned(), "parameter_invalid", "name"),
+        ("balance=%2B5".to_owned(), "parameter_invalid_integer", "balance"),
+        ("balance=05".to_owned(), "parameter_invalid_integer", "balance"),
+        ("balance=+5".to_owned(), "parameter_invalid_integer", "balance"),
+        ("metadata[]=x".to_owned(), "parameter_invalid", "metadata"),
         ("balance=1.5".to_owned(), "parameter_invalid_integer", "balance"),
         ("balance=9999999999999".to_owned(), "parameter_invalid_integer", "balance"),
         ("balance=99999999999999999999".to_owned(), "parameter_invalid_integer", "balance"),
@@ -49,6 +53,42 @@ async fn wrong_parameters_are_named() {
     }
     let many: String = (0..51).map(|n| format!("metadata[k{n}]=v")).collect::<Vec<_>>().join("&");
     assert_eq!(system.client.post("/v1/customers", &many).await.error().3, "metadata");
+}
+
+/// The reason that is named is the reason.
+#[tokio::test]
+async fn messages_name_the_reason() {
+    let system = System::start().await;
+    let form = "application/x-www-form-urlencoded";
+    let post = |kind: &'static str, body: &'static str| {
+        system.client.request(Method::POST, "/v1/customers").header(CONTENT_TYPE, kind).body(body)
+    };
+    let get = |query: &str| system.client.request(Method::GET, &format!("/v1/customers?{query}"));
+    for (request, status, said) in [
+        (post(form, "name=x").header("content-encoding", "gzip"), 415, "Invalid content encoding 'gzip'"),
+        (post("application/json", r#"{"metadata":{"a[b]":"x"}}"#), 400, "must not have brackets"),
+        (post("application/json", r#"{"metadata":{"":"x"}}"#), 400, "must not be empty"),
+        (post("application/json; charset=utf-16", "{}"), 415, "charset=utf-16"),
+        (get("=1"), 400, "a value has no name before it"),
+        (get("[a]=1"), 400, "a value has no name before it"),
+        (
+            get("created=5&created[gt]=1"),
+            400,
+            "Invalid created: it is given both as a value and with brackets",
+        ),
+        (
+            get("created[gt]=1&created=5"),
+            400,
+            "Invalid created: it is given both as a value and with brackets",
+        ),
+    ] {
+        let answer = send(request).await;
+        assert_eq!(answer.error().0, status, "{said}");
+        assert!(answer.json["error"]["message"].as_str().unwrap().contains(said), "{said}: {}", answer.text);
+    }
+    let packed = send(post(form, "name=x").header("content-encoding", "gzip")).await;
+    assert_eq!(packed.headers["accept-encoding"], "identity");
+    send(post("application/json; charset=\"UTF-8\"", "{}")).await.ok();
 }
 
 #[tokio::test]

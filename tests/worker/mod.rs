@@ -1,5 +1,6 @@
 //! The worker: what it sends, when it tries again, what it must not do, and how several share the work.
 
+mod classes;
 mod delivers;
 mod endpoints;
 mod guards;

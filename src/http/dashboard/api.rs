@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use axum::http::response::Parts;
 use axum::http::{Method, Request};
 use axum::response::{Html, IntoResponse, Response};
@@ -101,6 +101,7 @@ impl ApiClient {
         let mut request = Request::builder()
             .method(method)
             .uri(place)
+            .header(HOST, "dashboard")
             .header(AUTHORIZATION, format!("Bearer {}", self.key))
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         if !once.is_empty() {

@@ -103,7 +103,9 @@ fn bars(attempt: &Node) -> Vec<Bar> {
     let total = phase("total").max(0.001);
     let (dns, connect, tls, first_byte) = (phase("dns"), phase("connect"), phase("tls"), phase("first_byte"));
     let before = dns + connect + tls;
-    let waiting = (first_byte - before).max(0.0);
+    // An attempt without an answer waited to the end.
+    let waited_until = if first_byte > 0.0 { first_byte } else { total };
+    let waiting = (waited_until - before).max(0.0);
     let parts = [
         ("name look-up", dns),
         ("connection", connect),
@@ -213,5 +215,8 @@ mod tests {
         assert_eq!(told, [("name look-up", 2.0), ("connection", 3.0), ("waiting", 10.0), ("reading", 5.0)]);
         assert!((bars.iter().map(|bar| bar.width).sum::<f64>() - 1000.0).abs() < 1e-6);
         assert!(super::bars(&Node(json!({ "phases": { "total": 0.0 } }))).len() <= 1);
+        let unanswered = Node(json!({ "phases": { "connect": 3.0, "first_byte": null, "total": 20.0 } }));
+        let told: Vec<_> = super::bars(&unanswered).iter().map(|bar| (bar.name, bar.milliseconds)).collect();
+        assert_eq!(told, [("connection", 3.0), ("waiting", 17.0)]);
     }
 }

@@ -3,8 +3,11 @@
 //! The SDKs choose their exception by the status, programs branch on `code`, people read `message`, and `param` says which
 //! parameter it is about.
 
+mod refusal;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use axum::http::header::{ACCEPT_ENCODING, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -12,8 +15,9 @@ use serde::Serialize;
 use crate::clock;
 use crate::contract::ErrorCode;
 use crate::database::DatabaseError;
-use crate::domain::{ParameterError, Problem, Rejection};
+use crate::domain::{ParameterError, Rejection};
 use crate::log::AppendError;
+use refusal::{http, rejected, shown};
 
 /// Whatever can keep a request from being answered with 200.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub(super) enum ApiError {
     MalformedBody(String),
     /// The body is of a type that is not read.
     UnsupportedContentType(String),
+    /// It is no request of HTTP/1.1 that is read here.
+    Http(HttpProblem),
     /// A request with the same idempotency key is under way.
     KeyInUse,
     /// The idempotency key was used for something else: for other parameters, or for another path.
@@ -67,6 +73,23 @@ pub(super) enum KeyProblem {
     Expired(String),
     /// It changes nothing.
     ReadsOnly(String),
+}
+
+/// Why a request of HTTP isn't read.
+#[derive(Debug)]
+pub(super) enum HttpProblem {
+    /// It isn't one of HTTP/1.1, for this reason.
+    Malformed(&'static str),
+    /// Its body is packed in this way.
+    Packed(String),
+    /// Its body is transferred in another way than in chunks.
+    TransferCoding,
+}
+
+impl From<HttpProblem> for ApiError {
+    fn from(problem: HttpProblem) -> Self {
+        Self::Http(problem)
+    }
 }
 
 impl From<KeyProblem> for ApiError {
@@ -188,6 +211,10 @@ impl Sent {
         Self { kind: OURS, ..Self::invalid(status, message) }
     }
 
+    fn too_many(message: impl Into<String>) -> Self {
+        Self::invalid(StatusCode::TOO_MANY_REQUESTS, message).with(ErrorCode::RateLimit, None)
+    }
+
     fn with(self, code: ErrorCode, param: Option<String>) -> Self {
         Self { code: Some(code), param, ..self }
     }
@@ -198,25 +225,23 @@ impl From<ApiError> for Sent {
         match error {
             ApiError::Rejected(rejection) => rejected(rejection),
             ApiError::Key(problem) => key(problem),
-            ApiError::UnknownRoute(method, path) => {
-                Self::invalid(StatusCode::NOT_FOUND, format!("Unrecognized request URL ({method}: {path})."))
-            }
-            ApiError::MethodNotAllowed(method, path) => {
-                Self::invalid(StatusCode::METHOD_NOT_ALLOWED, format!("{path} does not take {method}; see Allow."))
-            }
+            ApiError::UnknownRoute(method, path) => Self::invalid(
+                StatusCode::NOT_FOUND,
+                format!("Unrecognized request URL ({}: {}).", shown(method.as_str()), shown(&path)),
+            ),
+            ApiError::MethodNotAllowed(method, path) => Self::invalid(
+                StatusCode::METHOD_NOT_ALLOWED,
+                format!("{} does not take {}; see Allow.", shown(&path), shown(method.as_str())),
+            ),
             ApiError::BodyTooLarge => {
                 Self::invalid(StatusCode::PAYLOAD_TOO_LARGE, "The request body is larger than 1 MiB.")
             }
             ApiError::BodyTimeout => {
                 Self::invalid(StatusCode::REQUEST_TIMEOUT, "The request body took longer than 10 seconds to arrive.")
             }
-            ApiError::MalformedBody(reason) => {
-                Self::invalid(StatusCode::BAD_REQUEST, format!("Invalid request body: {reason}"))
-            }
-            ApiError::UnsupportedContentType(given) => Self::invalid(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                format!("Invalid content type '{given}': send application/x-www-form-urlencoded or application/json."),
-            ),
+            ApiError::MalformedBody(reason) => refusal::malformed_body(&reason),
+            ApiError::UnsupportedContentType(given) => refusal::content_type(&given),
+            ApiError::Http(problem) => http(problem),
             ApiError::KeyInUse => Self::idempotency(
                 StatusCode::CONFLICT,
                 "There is currently another in-progress request using this Idempotent Key. Try again in a moment.",
@@ -231,23 +256,18 @@ impl From<ApiError> for Sent {
                 "Keys for idempotent requests can only be used for the same endpoint they were first used for.",
             ),
             ApiError::TooManyRequests => {
-                Self::invalid(StatusCode::TOO_MANY_REQUESTS, "Too many requests of this key. Nothing was done; try again in a moment.")
-                    .with(ErrorCode::RateLimit, None)
+                Self::too_many("Too many requests of this key. Nothing was done; try again in a moment.")
             }
-            ApiError::StoresTooMuch => Self::invalid(
-                StatusCode::TOO_MANY_REQUESTS,
+            ApiError::StoresTooMuch => Self::too_many(
                 "This account has more stored at this moment than it may. Nothing was done; try again in a moment.",
-            )
-            .with(ErrorCode::RateLimit, None),
+            ),
             ApiError::Overloaded => Self::ours(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "More is asked at this moment than can be done. Nothing was done; try again in a moment.",
             ),
-            ApiError::TooManyAtOnce(what) => Self::invalid(
-                StatusCode::TOO_MANY_REQUESTS,
-                format!("Too many {what} of this account at once. Nothing was done; try again in a moment."),
-            )
-            .with(ErrorCode::RateLimit, None),
+            ApiError::TooManyAtOnce(what) => Self::too_many(format!(
+                "Too many {what} of this account at once. Nothing was done; try again in a moment."
+            )),
             ApiError::Conflict => Self::invalid(
                 StatusCode::CONFLICT,
                 "This object was being changed by other requests all the time. Nothing was changed; try again.",
@@ -292,65 +312,6 @@ fn key(problem: KeyProblem) -> Sent {
     }
 }
 
-/// What the domain's refusals are called.
-fn rejected(rejection: Rejection) -> Sent {
-    match rejection {
-        Rejection::NoSuchObject { noun, id } => {
-            Sent::invalid(StatusCode::NOT_FOUND, format!("No such {noun}: '{id}'"))
-                .with(ErrorCode::ResourceMissing, Some("id".to_owned()))
-        }
-        Rejection::LimitReached { noun, max } => {
-            Sent::invalid(StatusCode::BAD_REQUEST, format!("You have reached the maximum of {max} {noun}s."))
-                .with(ErrorCode::LimitReached, None)
-        }
-        Rejection::Parameter(error) => parameter(error),
-    }
-}
-
-/// What a wrong parameter is called, and the sentence that says so.
-fn parameter(error: ParameterError) -> Sent {
-    let ParameterError { param: named, problem } = error;
-    let param = if named.is_empty() { "the parameters" } else { &named };
-    let (code, message) = match problem {
-        Problem::Unknown => (ErrorCode::ParameterUnknown, format!("Received unknown parameter: {param}")),
-        Problem::Missing => (ErrorCode::ParameterMissing, format!("Missing required param: {param}.")),
-        Problem::Repeated => (ErrorCode::ParameterInvalid, format!("Parameter given twice: {param}")),
-        Problem::Empty => (ErrorCode::ParameterInvalidEmpty, format!("Parameter must not be empty: {param}")),
-        Problem::NotAString => (ErrorCode::ParameterInvalid, format!("Invalid string: {param}")),
-        Problem::NotAnInteger => (ErrorCode::ParameterInvalidInteger, format!("Invalid integer: {param}")),
-        Problem::NotABoolean => {
-            (ErrorCode::ParameterInvalid, format!("Invalid boolean: {param} must be true or false"))
-        }
-        Problem::NotAList => (ErrorCode::ParameterInvalid, format!("Invalid array: {param}")),
-        Problem::NotAHash => (ErrorCode::ParameterInvalid, format!("Invalid hash: {param}")),
-        Problem::NotOneOf(known) => {
-            (ErrorCode::ParameterInvalid, format!("Invalid {param}: must be one of {}", known.join(", ")))
-        }
-        Problem::TooLong(max) => {
-            (ErrorCode::ParameterInvalid, format!("Invalid {param}: must be at most {max} characters"))
-        }
-        Problem::TooMany(max) => {
-            (ErrorCode::ParameterInvalid, format!("Invalid {param}: must have at most {max} entries"))
-        }
-        Problem::OutOfRange(min, max) => {
-            (ErrorCode::ParameterInvalidInteger, format!("Invalid {param}: must be between {min} and {max}"))
-        }
-        Problem::InvalidCharacters => (
-            ErrorCode::InvalidCharacters,
-            format!("Invalid characters in {param}: a NUL, or what is not UTF-8"),
-        ),
-        Problem::NotAnEmail => (ErrorCode::EmailInvalid, format!("Invalid email address: {param}")),
-        Problem::NotAUrl(reason) => (ErrorCode::UrlInvalid, format!("Invalid URL: {reason}")),
-        Problem::Malformed(reason) => (ErrorCode::ParameterInvalid, format!("Invalid {param}: {reason}")),
-        Problem::ExclusiveWith(other) => (
-            ErrorCode::ParametersExclusive,
-            format!("Received both {param} and {other} parameters. Please pass in only one."),
-        ),
-        Problem::NoSuchObject { noun, id } => (ErrorCode::ResourceMissing, format!("No such {noun}: '{id}'")),
-    };
-    Sent::invalid(StatusCode::BAD_REQUEST, message).with(code, (!named.is_empty()).then_some(named.clone()))
-}
-
 #[derive(Serialize)]
 struct Envelope {
     error: Body,
@@ -366,6 +327,10 @@ struct Body {
     param: Option<String>,
 }
 
+/// The ways to show a key.
+const CHALLENGES: [&str; 2] =
+    ["Bearer realm=\"Calmony Pay\"", "Basic realm=\"Calmony Pay\", charset=\"UTF-8\""];
+
 /// Whether the SDKs should try again by themselves. After a defect of ours they do as they like.
 fn should_retry(status: StatusCode) -> Option<&'static str> {
     match status {
@@ -380,11 +345,20 @@ fn should_retry(status: StatusCode) -> Option<&'static str> {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        let is_packed = matches!(self, Self::Http(HttpProblem::Packed(_)));
         let Sent { status, kind, code, param, message } = Sent::from(self);
         let body = Body { r#type: kind, message, code: code.map(ErrorCode::as_str), param };
         let mut response = (status, axum::Json(Envelope { error: body })).into_response();
         if let Some(retry) = should_retry(status) {
             response.headers_mut().insert("stripe-should-retry", HeaderValue::from_static(retry));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            for challenge in CHALLENGES {
+                response.headers_mut().append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+            }
+        }
+        if is_packed {
+            response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         response
     }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::*;
+use crate::domain::Problem;
 
 /// One of every kind. Whoever adds a variant meets the matches below.
 fn samples() -> Vec<ApiError> {
@@ -45,6 +46,9 @@ fn samples() -> Vec<ApiError> {
         ApiError::BodyTimeout,
         ApiError::MalformedBody("expected value at line 1 column 1".to_owned()),
         ApiError::UnsupportedContentType("text/plain".to_owned()),
+        HttpProblem::Malformed("the Host header is missing").into(),
+        HttpProblem::Packed("gzip".to_owned()).into(),
+        HttpProblem::TransferCoding.into(),
         ApiError::KeyInUse,
         ApiError::KeyReused { same_path: true },
         ApiError::KeyReused { same_path: false },
@@ -100,6 +104,7 @@ fn error_is_here(error: &ApiError) {
         | ApiError::BodyTimeout
         | ApiError::MalformedBody(_)
         | ApiError::UnsupportedContentType(_)
+        | ApiError::Http(HttpProblem::Malformed(_) | HttpProblem::Packed(_) | HttpProblem::TransferCoding)
         | ApiError::KeyInUse
         | ApiError::KeyReused { .. }
         | ApiError::TooManyRequests
@@ -149,5 +154,28 @@ fn every_code_is_used() {
     let used: Vec<_> = samples().into_iter().filter_map(|error| Sent::from(error).code).collect();
     for code in ErrorCode::ALL {
         assert!(used.contains(code), "{} is in the contract and never sent", code.as_str());
+    }
+}
+
+/// An answer shows little of what a caller sends, however much that is.
+#[test]
+fn what_is_shown_of_what_was_sent_is_bounded() {
+    let long = || "🦀".repeat(100_000);
+    let method = Method::from_bytes("M".repeat(100_000).as_bytes()).expect("a method");
+    let parameter = |problem| ApiError::from(ParameterError::new(long(), problem));
+    for error in [
+        parameter(Problem::Unknown),
+        parameter(Problem::Malformed(long())),
+        parameter(Problem::NoSuchObject { noun: "customer", id: long() }),
+        Rejection::NoSuchObject { noun: "customer", id: long() }.into(),
+        ApiError::UnknownRoute(method.clone(), long()),
+        ApiError::MethodNotAllowed(method, long()),
+        ApiError::MalformedBody(long()),
+        ApiError::UnsupportedContentType(long()),
+        HttpProblem::Packed(long()).into(),
+    ] {
+        let Sent { message, param, .. } = Sent::from(error);
+        let length = message.len() + param.map_or(0, |param| param.len());
+        assert!(length < 4_000 && message.contains('…'), "{length} bytes: {message}");
     }
 }

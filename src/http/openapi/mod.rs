@@ -56,7 +56,8 @@ fn build() -> Value {
             "title": "Calmony Pay",
             "version": API_VERSION,
             "description": "A Stripe-shaped payments API. Every mutation is an event, and every event is a webhook. Forms with \
-                            brackets and JSON are both taken; amounts are integers, times are Unix seconds.",
+                            brackets and JSON are both taken; amounts are integers, times are Unix seconds. \
+                            An empty value in a body takes a field away; in a query it is refused.",
         },
         "security": [{ "bearer": [] }, { "basic": [] }],
         "x-id-prefixes": prefixes,

@@ -19,10 +19,14 @@ impl Tree {
             Self::Integer(value) => leaf(to, &value.to_string()),
             Self::OtherNumber => leaf(to, "number"),
             Self::Text(text) => leaf(to, text),
-            Self::List(values) => {
-                let entries = values.iter().enumerate();
-                map(to, entries.map(|(index, value)| (index.to_string(), value)).collect());
-            }
+            Self::Given(values) => match values.as_slice() {
+                [value] => leaf(to, value),
+                several => {
+                    let several: Vec<_> = several.iter().map(|value| Self::Text(value.clone())).collect();
+                    list(to, &several);
+                }
+            },
+            Self::List(values) => list(to, values),
             Self::Map(entries) => {
                 map(to, entries.iter().map(|(name, value)| (name.clone(), value)).collect());
             }
@@ -34,6 +38,10 @@ impl Tree {
 fn leaf(to: &mut String, text: &str) {
     // Writing to a string can't fail.
     let _ = write!(to, "{}:{text}", text.len());
+}
+
+fn list(to: &mut String, values: &[Tree]) {
+    map(to, values.iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect());
 }
 
 fn map(to: &mut String, mut entries: Vec<(String, &Tree)>) {
@@ -62,6 +70,7 @@ mod tests {
     fn spelling_and_order_make_no_difference() {
         let one = form("name=a&tags[]=x&tags[]=y&on=true&count=5&metadata[k]=");
         assert_eq!(one, form("metadata%5Bk%5D=&count=5&on=true&tags[0]=x&tags[1]=y&name=a"));
+        assert_eq!(one, form("metadata[k]=&count=5&on=true&tags=x&tags=y&name=a"));
         let other = r#"{"count":5,"name":"a","tags":["x","y"],"on":true,"metadata":{"k":null}}"#;
         assert_eq!(one, json(other));
     }

@@ -37,18 +37,33 @@ fn problem(problem: Problem) -> ParameterError {
     ParameterError::new("", problem)
 }
 
+/// The whole number of a text, in its one spelling: no `+`, no zeros before it, no blanks.
+pub(in crate::http) fn integer(text: &str) -> Option<i64> {
+    text.parse::<i64>().ok().filter(|number| number.to_string() == text)
+}
+
 impl Tree {
     /// Whether it says "nothing".
-    fn is_unset(&self) -> bool {
+    pub(super) fn is_unset(&self) -> bool {
         match self {
             Self::Null => true,
             Self::Text(text) => text.is_empty(),
+            Self::Given(values) => matches!(values.as_slice(), [value] if value.is_empty()),
             _ => false,
         }
     }
 
+    /// A text instead of what a form gives under one name, where one value is wanted.
+    fn single(self) -> Result<Self, ParameterError> {
+        let Self::Given(mut values) = self else { return Ok(self) };
+        match (values.pop(), values.is_empty()) {
+            (Some(value), true) => Ok(Self::Text(value)),
+            _ => Err(problem(Problem::Repeated)),
+        }
+    }
+
     fn text(self) -> Result<String, ParameterError> {
-        match self {
+        match self.single()? {
             Self::Text(text) if text.contains('\0') => Err(problem(Problem::InvalidCharacters)),
             Self::Text(text) => Ok(text),
             _ => Err(problem(Problem::NotAString)),
@@ -56,9 +71,9 @@ impl Tree {
     }
 
     fn integer(self) -> Result<i64, ParameterError> {
-        match self {
+        match self.single()? {
             Self::Integer(number) => Some(number),
-            Self::Text(text) => text.parse().ok(),
+            Self::Text(text) => integer(&text),
             _ => None,
         }
         .ok_or_else(|| problem(Problem::NotAnInteger))
@@ -70,15 +85,21 @@ impl Tree {
         self.list()?.into_iter().map(entry).collect()
     }
 
-    /// The elements of a list, in order: of one in JSON, or of a map whose names are numbers.
+    /// The elements of a list, in order: of one in JSON, of a map whose names are numbers, or of what a form
+    /// gives under one name.
     fn list(self) -> Result<Vec<(String, Self)>, ParameterError> {
         match self {
             Self::List(values) => {
                 Ok(values.into_iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect())
             }
+            Self::Given(values) if !(values.len() == 1 && values.iter().all(String::is_empty)) => {
+                let entries = values.into_iter().enumerate();
+                Ok(entries.map(|(index, value)| (index.to_string(), Self::Given(vec![value]))).collect())
+            }
             Self::Map(entries) => {
-                let number =
-                    |(name, value): (String, Self)| name.parse::<u32>().ok().map(|index| (index, value));
+                let number = |(name, value): (String, Self)| {
+                    integer(&name).and_then(|index| u32::try_from(index).ok()).map(|index| (index, value))
+                };
                 let mut numbered: Vec<_> = entries
                     .into_iter()
                     .map(number)
@@ -110,15 +131,15 @@ impl<'de> Deserializer<'de> for Tree {
             Self::Bool(value) => visitor.visit_bool(value),
             Self::Integer(value) => visitor.visit_i64(value),
             Self::OtherNumber => Err(problem(Problem::NotAnInteger)),
-            Self::Text(_) => visitor.visit_string(self.text()?),
+            Self::Text(_) | Self::Given(_) => visitor.visit_string(self.text()?),
             Self::List(_) => self.deserialize_seq(visitor),
             Self::Map(_) => self.deserialize_map(visitor),
         }
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ParameterError> {
-        match &self {
-            Self::Bool(value) => visitor.visit_bool(*value),
+        match self.single()? {
+            Self::Bool(value) => visitor.visit_bool(value),
             Self::Text(text) if text == "true" => visitor.visit_bool(true),
             Self::Text(text) if text == "false" => visitor.visit_bool(false),
             _ => Err(problem(Problem::NotABoolean)),
@@ -268,6 +289,38 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_given_several_times_is_a_list() {
+        let tags = |text: &str| read(&format!("name=a{text}")).expect("a sample").tags;
+        assert_eq!(tags("&tags=x&tags=y"), ["x", "y"]);
+        assert_eq!(tags("&tags=x"), ["x"]);
+        assert_eq!(tags("&tags[]=x"), ["x"]);
+        assert_eq!(tags("&tags="), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_number_has_one_spelling() {
+        for wrong in ["+5", " 5", "5 ", "05", "-0", "5.0", "0x5", "5e0", ""] {
+            assert_eq!(integer(wrong), None, "{wrong}");
+        }
+        for right in [0, 5, -5, i64::MIN, i64::MAX] {
+            assert_eq!(integer(&right.to_string()), Some(right));
+        }
+        assert_eq!(read("name=a&count=%2B5").unwrap_err().problem, Problem::NotAnInteger);
+    }
+
+    #[test]
+    fn what_is_empty_is_found_wherever_it_is() {
+        let found =
+            |text: &str| form::parse(text.as_bytes()).expect("a form").refuse_empty().unwrap_err().param;
+        assert_eq!(found("a="), "a");
+        assert_eq!(found("a=1&b"), "b");
+        assert_eq!(found("a=1&a="), "a");
+        assert_eq!(found("a[]=1&a[]="), "a[1]");
+        assert_eq!(found("created[gt]="), "created[gt]");
+        assert_eq!(form::parse(b"a=1&b[c]=2").expect("a form").refuse_empty(), Ok(()));
+    }
+
+    #[test]
     fn errors_name_the_parameter() {
         let error = |result: Result<Sample, ParameterError>| {
             let error = result.unwrap_err();
@@ -279,11 +332,17 @@ mod tests {
         assert_eq!(error(read("name=a&inner[city][x]=1")), ("inner[city]".into(), Problem::NotAString));
         assert_eq!(error(read("name=a&count=x")), ("count".into(), Problem::NotAnInteger));
         assert_eq!(error(read("name=a&on=yes")), ("on".into(), Problem::NotABoolean));
-        assert_eq!(error(read("name=a&tags=x")), ("tags".into(), Problem::NotAList));
         assert_eq!(error(read("name=a&tags[x]=y")), ("tags".into(), Problem::NotAList));
+        assert_eq!(error(read("name=a&tags[01]=y")), ("tags".into(), Problem::NotAList));
+        assert_eq!(error(read("name=a&name=b")), ("name".into(), Problem::Repeated));
+        assert_eq!(error(read("name=a&count=1&count=1")), ("count".into(), Problem::Repeated));
+        assert_eq!(error(read("name=a&on=true&on=true")), ("on".into(), Problem::Repeated));
+        assert_eq!(error(read("name=a&tags[0]=x&tags[0]=y")), ("tags[0]".into(), Problem::Repeated));
+        assert_eq!(error(read("name=a&inner[]=x")), ("inner".into(), Problem::NotAHash));
         assert_eq!(error(read("name=a&inner=x")), ("inner".into(), Problem::NotAHash));
         assert_eq!(error(read("name=%00")), ("name".into(), Problem::InvalidCharacters));
         assert_eq!(error(json(r#"{"name":5}"#)), ("name".into(), Problem::NotAString));
+        assert_eq!(error(json(r#"{"name":"a","tags":"x"}"#)), ("tags".into(), Problem::NotAList));
         assert_eq!(error(json(r#"{"name":"a","tags":["x",1]}"#)), ("tags[1]".into(), Problem::NotAString));
         assert_eq!(error(json(r#"{"name":"a","count":1.5}"#)), ("count".into(), Problem::NotAnInteger));
         assert_eq!(error(json(r#"{"name":"a","count":1e300}"#)), ("count".into(), Problem::NotAnInteger));

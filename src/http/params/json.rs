@@ -71,6 +71,7 @@ impl<'de> Visitor<'de> for TreeVisitor {
         let mut entries = Vec::new();
         while let Some((name, value)) = map.next_entry::<String, Tree>()? {
             if !names.insert(name.clone()) {
+                let name: String = name.chars().take(64).collect();
                 return Err(A::Error::custom(format_args!("the name '{name}' is given twice")));
             }
             entries.push((name, value));

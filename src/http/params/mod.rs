@@ -8,6 +8,8 @@ mod deserialize;
 mod form;
 mod json;
 
+pub(super) use deserialize::integer;
+
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -15,13 +17,14 @@ use axum::body::HttpBody as _;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use super::App;
-use super::error::ApiError;
+use super::error::{ApiError, HttpProblem};
 use super::load::Arriving;
 use crate::domain::{ParameterError, Problem};
 use crate::read::keys::Account;
@@ -37,8 +40,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most parameters at one level of a query, a form or JSON.
 const PARAMETERS_MAX: usize = 1_000;
 
-/// Parameters before they have types. A list spelled with brackets is a map with numbers for names until a type asks for a
-/// list.
+/// Parameters before they have types. A list spelled with numbers in brackets is a map until a type asks for
+/// a list, and one spelled as a name that is given several times is several values until then.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Tree {
     Null,
@@ -46,7 +49,10 @@ pub(super) enum Tree {
     Integer(i64),
     /// A number that is no 64-bit integer.
     OtherNumber,
+    /// A text of JSON.
     Text(String),
+    /// The values that a form or a query gives under one name, once or several times.
+    Given(Vec<String>),
     List(Vec<Tree>),
     Map(Vec<(String, Tree)>),
 }
@@ -58,6 +64,29 @@ impl Tree {
         let at = entries.iter().position(|(known, _)| known == name)?;
         Some(entries.remove(at).1)
     }
+
+    /// Refuses a parameter that is given without a value. In a body that unsets a field; to read with, it
+    /// would ask for everything where something was meant, as a script does whose variable is empty.
+    pub(super) fn refuse_empty(&self) -> Result<(), ParameterError> {
+        match self {
+            Self::Map(entries) => entries
+                .iter()
+                .try_for_each(|(name, value)| value.refuse_empty().map_err(|error| error.within(name))),
+            Self::List(values) => values.iter().enumerate().try_for_each(|(index, value)| {
+                value.refuse_empty().map_err(|error| error.within(&index.to_string()))
+            }),
+            Self::Given(values) if values.iter().any(String::is_empty) => {
+                Err(ParameterError::new("", Problem::Empty))
+            }
+            value if value.is_unset() => Err(ParameterError::new("", Problem::Empty)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// True for a request whose parameters only narrow down what it is answered.
+pub(super) fn only_filters(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::DELETE)
 }
 
 /// Reads the parameters of a request into a `T`.
@@ -91,18 +120,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let tree = parts.extensions.remove::<Tree>().unwrap_or_else(|| Tree::Map(Vec::new()));
-        Ok(Self(T::deserialize(tree)?))
+        let empty = if only_filters(&parts.method) { tree.refuse_empty() } else { Ok(()) };
+        // What is unknown is said to be that, empty or not.
+        let params = T::deserialize(tree)?;
+        empty?;
+        Ok(Self(params))
     }
 }
 
 /// Bodies are taken as they are: none is unpacked.
-fn check_coding(parts: &Parts) -> Result<(), ApiError> {
-    match parts.headers.get(CONTENT_ENCODING) {
-        Some(coding) if coding != "identity" => Err(ApiError::UnsupportedContentType(
-            String::from_utf8_lossy(coding.as_bytes()).chars().take(64).collect(),
-        )),
-        _ => Ok(()),
-    }
+fn check_coding(parts: &Parts) -> Result<(), HttpProblem> {
+    let codings = parts.headers.get_all(CONTENT_ENCODING).iter();
+    let packed = codings.map(HeaderValue::as_bytes).find(|coding| !coding.eq_ignore_ascii_case(b"identity"));
+    packed.map_or(Ok(()), |coding| Err(HttpProblem::Packed(String::from_utf8_lossy(coding).into_owned())))
 }
 
 /// Lets a client that is sending send on for a moment, so that it reads the refusal and doesn't meet a broken pipe.
@@ -132,7 +162,7 @@ pub(super) async fn read_body(
                 if error.is::<LengthLimitError>() {
                     return ApiError::BodyTooLarge;
                 }
-                ApiError::MalformedBody("the body ended before it was complete".to_owned())
+                ApiError::MalformedBody("it ended early, or its chunks are broken".to_owned())
             })?;
             if let Ok(data) = frame.into_data() {
                 if let Some(arriving) = &mut arriving {
@@ -152,12 +182,25 @@ fn parse_body(parts: &Parts, body: &[u8]) -> Result<Tree, ApiError> {
     }
     let content_type =
         parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match essence.as_str() {
+    let (essence, options) = content_type.split_once(';').unwrap_or((content_type, ""));
+    let refuse = || Err(ApiError::UnsupportedContentType(content_type.to_owned()));
+    if !is_utf8(options) {
+        return refuse();
+    }
+    match essence.trim().to_ascii_lowercase().as_str() {
         "application/json" => json::parse(body),
         "application/x-www-form-urlencoded" | "" => Ok(form::parse(body)?),
-        _ => Err(ApiError::UnsupportedContentType(essence)),
+        _ => refuse(),
     }
+}
+
+/// True where the options of a content type name no other encoding of texts than UTF-8.
+fn is_utf8(options: &str) -> bool {
+    options.split(';').filter_map(|option| option.split_once('=')).all(|(name, value)| {
+        let value = value.trim().trim_matches('"');
+        !name.trim().eq_ignore_ascii_case("charset")
+            || ["utf-8", "utf8", "us-ascii"].iter().any(|known| value.eq_ignore_ascii_case(known))
+    })
 }
 
 /// Adds the parameters of the body to those of the query. A body of many names must not be compared with itself.

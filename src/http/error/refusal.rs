@@ -1,0 +1,126 @@
+//! The names of what is refused because of what a caller sent, and how much of that is shown.
+
+use std::borrow::Cow;
+
+use axum::http::StatusCode;
+
+use super::{HttpProblem, Sent};
+use crate::contract::ErrorCode;
+use crate::domain::{ParameterError, Problem, Rejection};
+
+/// The most characters that an answer shows of a name, an id or a value that a caller sent.
+const SHOWN_MAX: usize = 100;
+/// The most characters of a reason, which may quote some.
+const REASON_MAX: usize = 400;
+
+/// As much of a text as an answer shows.
+pub(super) fn shown(text: &str) -> Cow<'_, str> {
+    cut(text, SHOWN_MAX)
+}
+
+/// As much of a reason.
+fn reason(text: &str) -> Cow<'_, str> {
+    cut(text, REASON_MAX)
+}
+
+fn cut(text: &str, max: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(max) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
+    }
+}
+
+/// The refusal of a body that can't be read.
+pub(super) fn malformed_body(said: &str) -> Sent {
+    Sent::invalid(StatusCode::BAD_REQUEST, format!("Invalid request body: {}", reason(said)))
+}
+
+/// The refusal of a body of a type that isn't read.
+pub(super) fn content_type(given: &str) -> Sent {
+    let message = format!(
+        "Invalid content type '{}': send application/x-www-form-urlencoded or application/json.",
+        shown(given)
+    );
+    Sent::invalid(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
+}
+
+/// The refusals of requests that aren't read.
+pub(super) fn http(problem: HttpProblem) -> Sent {
+    match problem {
+        HttpProblem::Malformed(said) => {
+            Sent::invalid(StatusCode::BAD_REQUEST, format!("Invalid request: {said}."))
+        }
+        HttpProblem::Packed(given) => Sent::invalid(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            format!("Invalid content encoding '{}': send the body as it is, not packed.", shown(&given)),
+        ),
+        HttpProblem::TransferCoding => Sent::invalid(
+            StatusCode::NOT_IMPLEMENTED,
+            "Of transfer codings only `chunked` is read. Nothing was done.",
+        ),
+    }
+}
+
+/// The names of the domain's refusals.
+pub(super) fn rejected(rejection: Rejection) -> Sent {
+    match rejection {
+        Rejection::NoSuchObject { noun, id } => {
+            Sent::invalid(StatusCode::NOT_FOUND, format!("No such {noun}: '{}'", shown(&id)))
+                .with(ErrorCode::ResourceMissing, Some("id".to_owned()))
+        }
+        Rejection::LimitReached { noun, max } => {
+            Sent::invalid(StatusCode::BAD_REQUEST, format!("You have reached the maximum of {max} {noun}s."))
+                .with(ErrorCode::LimitReached, None)
+        }
+        Rejection::Parameter(error) => parameter(error),
+    }
+}
+
+/// The name of a wrong parameter's problem, and the sentence that says it.
+fn parameter(error: ParameterError) -> Sent {
+    let ParameterError { param: named, problem } = error;
+    let param = if named.is_empty() { Cow::Borrowed("parameters") } else { shown(&named) };
+    let (code, message) = match problem {
+        Problem::Unknown => (ErrorCode::ParameterUnknown, format!("Received unknown parameter: {param}")),
+        Problem::Missing => (ErrorCode::ParameterMissing, format!("Missing required param: {param}.")),
+        Problem::Repeated => (ErrorCode::ParameterInvalid, format!("Parameter given twice: {param}")),
+        Problem::Empty => (ErrorCode::ParameterInvalidEmpty, format!("Parameter must not be empty: {param}")),
+        Problem::NotAString => (ErrorCode::ParameterInvalid, format!("Invalid string: {param}")),
+        Problem::NotAnInteger => (ErrorCode::ParameterInvalidInteger, format!("Invalid integer: {param}")),
+        Problem::NotABoolean => {
+            (ErrorCode::ParameterInvalid, format!("Invalid boolean: {param} must be true or false"))
+        }
+        Problem::NotAList => (ErrorCode::ParameterInvalid, format!("Invalid array: {param}")),
+        Problem::NotAHash => (ErrorCode::ParameterInvalid, format!("Invalid hash: {param}")),
+        Problem::NotOneOf(known) => {
+            (ErrorCode::ParameterInvalid, format!("Invalid {param}: must be one of {}", known.join(", ")))
+        }
+        Problem::TooLong(max) => {
+            (ErrorCode::ParameterInvalid, format!("Invalid {param}: must be at most {max} characters"))
+        }
+        Problem::TooMany(max) => {
+            (ErrorCode::ParameterInvalid, format!("Invalid {param}: must have at most {max} entries"))
+        }
+        Problem::OutOfRange(min, max) => {
+            (ErrorCode::ParameterInvalidInteger, format!("Invalid {param}: must be between {min} and {max}"))
+        }
+        Problem::InvalidCharacters => (
+            ErrorCode::InvalidCharacters,
+            format!("Invalid characters in {param}: a NUL, or what is not UTF-8"),
+        ),
+        Problem::NotAnEmail => (ErrorCode::EmailInvalid, format!("Invalid email address: {param}")),
+        Problem::NotAUrl(reason) => (ErrorCode::UrlInvalid, format!("Invalid URL: {reason}")),
+        Problem::Malformed(said) => {
+            (ErrorCode::ParameterInvalid, format!("Invalid {param}: {}", reason(&said)))
+        }
+        Problem::ExclusiveWith(other) => (
+            ErrorCode::ParametersExclusive,
+            format!("Received both {param} and {other} parameters. Please pass in only one."),
+        ),
+        Problem::NoSuchObject { noun, id } => {
+            (ErrorCode::ResourceMissing, format!("No such {noun}: '{}'", shown(&id)))
+        }
+    };
+    let param = (!named.is_empty()).then(|| param.into_owned());
+    Sent::invalid(StatusCode::BAD_REQUEST, message).with(code, param)
+}
