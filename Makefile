@@ -18,7 +18,7 @@ test: postgres pgbouncer ## Run every test, against a private PostgreSQL
 	$(CARGO) test --workspace --no-fail-fast
 
 .PHONY: test-sdk
-test-sdk: postgres ## Run the official Stripe packages for Python and Node against the programs
+test-sdk: postgres ## Run the official Stripe packages, and clients generated from the contract, against the programs
 	$(CARGO) build --package calmony-pay --package outbox-worker
 	./scripts/test-sdk
 
