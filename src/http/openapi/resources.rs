@@ -42,8 +42,7 @@ pub(super) fn all() -> Map<String, Value> {
 fn may_expand(schema: &mut Value, name: &str, components: &[&str]) {
     let Some(field) = schema.pointer_mut(&format!("/properties/{name}")) else { return };
     let mut id = field.take();
-    let kinds = id.get("type").and_then(Value::as_array);
-    let kind = kinds.and_then(|kinds| kinds.first()).cloned();
+    let kind = id.get("type").and_then(Value::as_array).and_then(|kinds| kinds.first().cloned());
     let null = kind.is_some().then(|| json!({ "type": "null" }));
     if let (Some(kind), Some(id)) = (kind, id.as_object_mut()) {
         id.insert("type".to_owned(), kind);
