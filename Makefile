@@ -23,7 +23,7 @@ test-postgres: pgbouncer ## Run the black-box tests and the first minute on anot
 	CARGO="$(CARGO)" ./scripts/test-postgres $(VERSION) $(if $(SHORT),--short)
 
 .PHONY: test-sdk
-test-sdk: postgres ## Run the official Stripe packages for Python and Node against the programs
+test-sdk: postgres ## Run the official Stripe packages, and clients generated from the contract, against the programs
 	$(CARGO) build --package calmony-pay --package outbox-worker
 	./scripts/test-sdk
 

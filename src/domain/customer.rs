@@ -35,10 +35,13 @@ pub struct Customer {
     address: Option<Address>,
     balance: i64,
     created: u64,
+    #[schema(schema_with = schema::later_text)]
     currency: (),
+    #[schema(schema_with = schema::later_text)]
     default_source: (),
     delinquent: bool,
     description: Option<String>,
+    #[schema(schema_with = schema::later_object)]
     discount: (),
     email: Option<String>,
     invoice_settings: InvoiceSettings,
@@ -50,6 +53,7 @@ pub struct Customer {
     preferred_locales: Vec<String>,
     shipping: Option<Shipping>,
     tax_exempt: TaxExempt,
+    #[schema(schema_with = schema::later_text)]
     test_clock: (),
 }
 
@@ -100,8 +104,10 @@ pub enum TaxExempt {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct InvoiceSettings {
     custom_fields: Option<Vec<CustomField>>,
+    #[schema(schema_with = schema::later_text)]
     default_payment_method: (),
     footer: Option<String>,
+    #[schema(schema_with = schema::later_object)]
     rendering_options: (),
 }
 

@@ -1,7 +1,7 @@
 //! What parameters look like in the contract, with the limits that the checks have.
 
 use utoipa::openapi::schema::{AdditionalProperties, SchemaFormat, SchemaType};
-use utoipa::openapi::{Array, ArrayBuilder, Object, ObjectBuilder, RefOr, Schema, Type};
+use utoipa::openapi::{Array, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, RefOr, Schema, Type};
 
 use super::customer::{
     BALANCE_MAX, CUSTOM_FIELD_NAME_MAX, CUSTOM_FIELD_VALUE_MAX, CUSTOM_FIELDS_MAX, LOCALE_MAX, LOCALES_MAX,
@@ -95,10 +95,20 @@ pub(super) fn balance_schema() -> Object {
     bounds.schema_type(kinds).build()
 }
 
-pub(super) fn version_schema() -> Object {
-    let kinds = SchemaType::from_iter([Type::String, Type::Null]);
-    let versions = [Some(API_VERSION), None];
-    ObjectBuilder::new().schema_type(kinds).enum_values(Some(versions)).build()
+/// The present version or null, which takes the present one.
+pub(super) fn version_schema() -> RefOr<Schema> {
+    let version = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([API_VERSION]));
+    OneOfBuilder::new().item(version).item(ObjectBuilder::new().schema_type(Type::Null)).into()
+}
+
+/// A field that is always null today and will hold a text one day.
+pub(super) fn later_text() -> Object {
+    ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null])).build()
+}
+
+/// A field that is always null today and will hold an object one day.
+pub(super) fn later_object() -> Object {
+    ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Object, Type::Null])).build()
 }
 
 pub(super) fn url_schema() -> Object {

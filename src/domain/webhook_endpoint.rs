@@ -26,6 +26,7 @@ pub struct WebhookEndpoint {
     id: Id<contract::WebhookEndpoint>,
     object: ObjectTag<contract::WebhookEndpoint>,
     api_version: Option<String>,
+    #[schema(schema_with = schema::later_text)]
     application: (),
     created: u64,
     description: Option<String>,

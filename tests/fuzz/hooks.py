@@ -16,7 +16,7 @@ def a_request_that_fits_is_not_refused_for_its_form(ctx, response, case):
     generation = case.meta.generation if case.meta else None
     if generation is None or generation.mode.is_negative or response.status_code != 400:
         return
-    # OpenAPI has no way to say how a form spells lists (`a[]=1`), so those that are made from it are spelled otherwise.
+    # A hash that may be null gets no brackets in the forms that schemathesis makes, whatever `encoding` says.
     if str(case.media_type).endswith("form-urlencoded"):
         return
     error = response.json()["error"]

@@ -1,4 +1,7 @@
 //! Whatever the API answers and whatever receivers are sent is held against the contract.
+//!
+//! The contract leaves answers open, for clients of tomorrow. Ours are held against a closed copy: a field or
+//! a value that isn't in the document is a mistake.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,6 +10,56 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use calmony_pay::http::openapi::document;
 use jsonschema::Validator;
 use serde_json::{Value, json};
+
+/// What holds the values that are known of an enumeration that is open.
+pub const KNOWN: &str = "x-extensible-enum";
+
+/// The component that stands for objects of kinds that aren't known.
+pub const OTHER: &str = "/OtherObject";
+
+/// Whether a component, by its name or place, is taken from clients; all others are sent to them.
+#[must_use]
+pub fn is_taken(name: &str) -> bool {
+    name.contains("Params")
+}
+
+/// The contract with nothing in answers but what it knows.
+#[must_use]
+pub fn closed(document: &Value) -> Value {
+    let mut closed = document.clone();
+    for (name, schema) in closed["components"]["schemas"].as_object_mut().unwrap() {
+        if !is_taken(name) {
+            close(schema);
+        }
+    }
+    close(&mut closed["webhooks"]);
+    closed
+}
+
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Array(several) => {
+            several.retain(|one| !one["$ref"].as_str().is_some_and(|name| name.ends_with(OTHER)));
+            several.iter_mut().for_each(close);
+        }
+        Value::Object(schema) => {
+            schema.values_mut().for_each(close);
+            if schema.contains_key("properties") && schema.get("additionalProperties") == Some(&json!(true)) {
+                schema.insert("additionalProperties".to_owned(), json!(false));
+            }
+            if let Some(Value::Array(mut values)) = schema.remove(KNOWN) {
+                if schema.get("type").is_some_and(Value::is_array) {
+                    values.push(Value::Null);
+                }
+                schema.insert("enum".to_owned(), values.into());
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The closed contract.
+static CLOSED: LazyLock<Value> = LazyLock::new(|| closed(document()));
 
 /// A validator for the schema at each place of the document.
 static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
@@ -79,8 +132,8 @@ fn validator(place: &str) -> Arc<Validator> {
     let mut known = VALIDATORS.lock().unwrap_or_else(PoisonError::into_inner);
     let make = || {
         let reference: String = place.replace('{', "%7B").replace('}', "%7D");
-        let root = json!({ "$ref": format!("#{reference}"), "components": document()["components"],
-                           "paths": document()["paths"], "webhooks": document()["webhooks"] });
+        let root = json!({ "$ref": format!("#{reference}"), "components": CLOSED["components"],
+                           "paths": CLOSED["paths"], "webhooks": CLOSED["webhooks"] });
         Arc::new(jsonschema::draft202012::new(&root).expect("a schema of the contract"))
     };
     known.entry(place.to_owned()).or_insert_with(make).clone()

@@ -88,22 +88,8 @@ fn paths() -> Value {
 fn components() -> Value {
     let mut all = resources::all();
     all.insert("Event".to_owned(), webhooks::any_event());
-    let codes: Vec<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
-    let error = json!({
-        "type": "object",
-        "required": ["type", "message"],
-        "additionalProperties": false,
-        "properties": {
-            "code": { "type": "string", "enum": codes, "description": "What a program branches on." },
-            "message": { "type": "string", "description": "What people read." },
-            "param": { "type": "string", "description": "Which parameter it is about, as a path with brackets." },
-            "type": { "type": "string", "enum": error::TYPES },
-        },
-    });
-    let envelope = json!({
-        "type": "object", "required": ["error"], "additionalProperties": false, "properties": { "error": error },
-    });
-    all.insert("Error".to_owned(), envelope);
+    all.insert("OtherObject".to_owned(), webhooks::other_object());
+    all.insert("Error".to_owned(), error_schema());
     let stream = "Server-sent events: `id` is the event's id, `event` its type, `data` the event (`Event`) in one line.";
     all.insert(STREAM.to_owned(), json!({ "type": "string", "description": stream }));
     all.extend(operations::bodies());
@@ -112,4 +98,23 @@ fn components() -> Value {
     }
     all.insert("CustomerSearchResult".to_owned(), schemas::search_result_of("Customer"));
     Value::Object(all)
+}
+
+fn error_schema() -> Value {
+    let codes: Vec<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    let mut envelope = schemas::object(&json!({
+        "error": {
+            "type": "object",
+            "properties": {
+                "code": { "type": "string", "enum": codes, "description": "What a program branches on." },
+                "message": { "type": "string", "description": "What people read." },
+                "param": { "type": "string", "description": "Which parameter it is about, as a path with brackets." },
+                "type": { "type": "string", "enum": error::TYPES },
+            },
+        },
+    }));
+    if let Some(required) = envelope.pointer_mut("/properties/error/required") {
+        *required = json!(["type", "message"]);
+    }
+    envelope
 }

@@ -36,11 +36,12 @@ pub(super) fn operation(route: &Route) -> Value {
     let mut operation = json!({
         "operationId": route.id(),
         "summary": route.summary,
+        "tags": [route.path.split('/').nth(2).unwrap_or_default()],
         "parameters": parameters,
         "responses": responses(route),
     });
     if let Some(operation) = operation.as_object_mut() {
-        if has_body(route, &takes) {
+        if let Some(takes) = in_body(route) {
             operation.insert("requestBody".to_owned(), body(&takes, &(route.takes.name)()));
         }
         if !route.emits.is_empty() {
@@ -51,27 +52,68 @@ pub(super) fn operation(route: &Route) -> Value {
     operation
 }
 
-/// Whether the parameters are in a body.
-fn has_body(route: &Route, takes: &Value) -> bool {
-    let has_properties =
-        takes.get("properties").and_then(Value::as_object).is_some_and(|all| !all.is_empty());
-    has_properties && matches!(route.method, Method::POST | Method::PATCH)
+/// The parameters of a route that has them in a body.
+fn in_body(route: &Route) -> Option<Value> {
+    let mut takes = (route.takes.schema)();
+    let properties = takes.get_mut("properties").and_then(Value::as_object_mut)?;
+    if properties.is_empty() || !matches!(route.method, Method::POST | Method::PATCH) {
+        return None;
+    }
+    let expandable = expandable_in(route);
+    if !expandable.is_empty() {
+        properties.insert("expand".to_owned(), expand_schema(&expandable));
+    }
+    Some(takes)
 }
 
-/// The schemas of parameters in bodies, by their names.
+/// The schemas of parameters in bodies, by their names: for JSON, and once more for forms, so that a client
+/// has a type for each.
 pub(super) fn bodies() -> Map<String, Value> {
-    let all = routes().into_iter().map(|route| ((route.takes.schema)(), route));
-    all.filter(|(takes, route)| has_body(route, takes))
-        .map(|(mut takes, route)| {
-            let expandable = expandable_in(&route);
-            if let Some(properties) = takes.get_mut("properties").and_then(Value::as_object_mut)
-                && !expandable.is_empty()
-            {
-                properties.insert("expand".to_owned(), expand_schema(&expandable));
-            }
-            ((route.takes.name)().into_owned(), takes)
+    let mut all = Map::new();
+    for route in routes() {
+        if let Some(takes) = in_body(&route) {
+            let name = (route.takes.name)().into_owned();
+            all.insert(form_of(&name), as_form(takes.clone()));
+            all.insert(name, takes);
+        }
+    }
+    all
+}
+
+fn form_of(name: &str) -> String {
+    format!("{name}Form")
+}
+
+fn as_form(mut takes: Value) -> Value {
+    const SPELLING: &str =
+        "As a form: a hash is spelled `a[b]=c`, a list `a=b&a=c`, and null is an empty value.";
+    if let Some(description) = takes.get_mut("description") {
+        *description = format!("{} {SPELLING}", description.as_str().unwrap_or_default()).into();
+    }
+    takes
+}
+
+/// How a form spells what is no text.
+fn encoding(takes: &Value) -> Map<String, Value> {
+    let properties = takes.get("properties").and_then(Value::as_object).into_iter().flatten();
+    let style = |schema: &Value| {
+        let styles = [("object", "deepObject"), ("array", "form")];
+        styles.into_iter().find(|(kind, _)| may_be(schema, kind)).map(|(_, style)| style)
+    };
+    properties
+        .filter_map(|(name, schema)| {
+            Some((name.clone(), json!({ "style": style(schema)?, "explode": true })))
         })
         .collect()
+}
+
+fn may_be(schema: &Value, kind: &str) -> bool {
+    match (schema.get("type"), schema.get("oneOf")) {
+        (Some(Value::Array(kinds)), _) => kinds.iter().any(|one| one == kind),
+        (Some(one), _) => one == kind,
+        (None, Some(Value::Array(several))) => several.iter().any(|one| may_be(one, kind)),
+        _ => false,
+    }
 }
 
 fn expandable_in(route: &Route) -> Vec<String> {
@@ -85,10 +127,17 @@ fn expand_schema(expandable: &[String]) -> Value {
 
 fn body(takes: &Value, name: &str) -> Value {
     let is_required = takes.get("required").and_then(Value::as_array).is_some_and(|names| !names.is_empty());
+    let mut form = json!({ "schema": reference(&form_of(name)) });
+    let encoding = encoding(takes);
+    if let Some(form) = form.as_object_mut()
+        && !encoding.is_empty()
+    {
+        form.insert("encoding".to_owned(), encoding.into());
+    }
     json!({
         "required": is_required,
         "content": {
-            "application/x-www-form-urlencoded": { "schema": reference(name) },
+            "application/x-www-form-urlencoded": form,
             "application/json": { "schema": reference(name) },
         },
     })
@@ -98,7 +147,7 @@ fn responses(route: &Route) -> Value {
     let answers: Vec<Value> = route.answers.iter().map(|name| reference(name)).collect();
     let schema = match answers.as_slice() {
         [one] => one.clone(),
-        several => json!({ "anyOf": several }),
+        several => json!({ "oneOf": several }),
     };
     let media = if route.answers == [STREAM] { "text/event-stream" } else { "application/json" };
     let mut all = Map::new();
@@ -132,9 +181,12 @@ fn query_parameters(takes: &Value) -> Vec<Value> {
         let mut rest = alternatives.into_iter().filter(|one| one.get("type") != Some(&json!("null")));
         match (schema.get("type"), rest.next(), rest.next()) {
             (Some(kind), _, _) if *kind == json!("array") => add(format!("{name}[]"), schema.clone()),
-            (_, Some(one), None) if one.get("oneOf").is_some() => {
-                for (bound, schema) in range(&one) {
-                    add(format!("{name}{bound}"), schema);
+            (_, Some(second), Some(range)) => {
+                add(name.clone(), second);
+                for (bound, schema) in
+                    range.get("properties").and_then(Value::as_object).into_iter().flatten()
+                {
+                    add(format!("{name}[{bound}]"), schema.clone());
                 }
             }
             (_, Some(one), None) => add(name.clone(), one),
@@ -142,15 +194,6 @@ fn query_parameters(takes: &Value) -> Vec<Value> {
         }
     }
     all
-}
-
-/// A second, or a hash of bounds.
-fn range(schema: &Value) -> Vec<(String, Value)> {
-    let second = schema.pointer("/oneOf/0").cloned().unwrap_or_default();
-    let bounds =
-        schema.pointer("/oneOf/1/properties").and_then(Value::as_object).cloned().unwrap_or_default();
-    let bounds = bounds.into_iter().map(|(bound, schema)| (format!("[{bound}]"), schema));
-    std::iter::once((String::new(), second)).chain(bounds).collect()
 }
 
 /// What isn't given is nothing; there is no null in a query.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::schemas::{object, reference, schema_of, sent};
+use super::schemas::{KNOWN, object, reference, schema_of, sent};
 use crate::contract::{self, Kind};
 use crate::domain::customer::Customer;
 use crate::domain::replay::Replay;
@@ -41,12 +41,14 @@ pub(super) fn all() -> Map<String, Value> {
 /// Lets a field be an object where it holds an id.
 fn may_expand(schema: &mut Value, name: &str, components: &[&str]) {
     let Some(field) = schema.pointer_mut(&format!("/properties/{name}")) else { return };
-    let id = field.take();
-    let mut alternatives = match id.get("oneOf").and_then(Value::as_array) {
-        Some(several) => several.clone(),
-        None => vec![id],
-    };
-    alternatives.extend(components.iter().map(|name| reference(name)));
+    let mut id = field.take();
+    let kind = id.get("type").and_then(Value::as_array).and_then(|kinds| kinds.first().cloned());
+    let null = kind.is_some().then(|| json!({ "type": "null" }));
+    if let (Some(kind), Some(id)) = (kind, id.as_object_mut()) {
+        id.insert("type".to_owned(), kind);
+    }
+    let objects = components.iter().map(|name| reference(name));
+    let alternatives: Vec<Value> = std::iter::once(id).chain(objects).chain(null).collect();
     *field = json!({ "oneOf": alternatives });
 }
 
@@ -64,7 +66,8 @@ fn deleted<K: Kind + ToSchema>() -> Value {
     object(&json!({
         "id": serde_json::to_value(K::schema()).unwrap_or_default(),
         "object": { "type": "string", "enum": [K::RESOURCE.object] },
-        "deleted": { "type": "boolean", "enum": [true] },
+        // An enumeration of booleans is more than some generators of clients can do.
+        "deleted": { "type": "boolean", "description": "Always true.", KNOWN: [true] },
     }))
 }
 

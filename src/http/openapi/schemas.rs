@@ -5,6 +5,12 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+/// The values that are known of an enumeration that may get more, in the contract.
+pub(super) const KNOWN: &str = "x-extensible-enum";
+
+/// Rules of how long something is. They are for what is taken; what is sent may be longer one day.
+const LENGTHS: &[&str] = &["maxItems", "maxLength", "minItems", "minLength", "propertyNames"];
+
 /// The schema of a `T`, with whatever it refers to put in its place.
 pub(in crate::http) fn schema_of<T: ToSchema>() -> Value {
     let mut known = Vec::new();
@@ -49,37 +55,112 @@ fn merged(mut schema: Map<String, Value>) -> Map<String, Value> {
     schema
 }
 
-/// Without defaults of null, which say nothing; a type that can be null and nothing else is said to be; and what may be null or an
-/// enumeration is one type.
+/// Without defaults of null, which say nothing, and with null among the types of what may be null.
 fn tidied(mut schema: Map<String, Value>) -> Value {
     if schema.get("default") == Some(&Value::Null) {
         schema.remove("default");
-        let is_bare = schema.keys().all(|name| name == "description");
-        if is_bare {
-            schema.insert("type".to_owned(), "null".into());
-        }
     }
+    nullable(schema)
+}
+
+/// One schema instead of `oneOf` it and null, wherever there is but one: generators of clients stumble over a
+/// null that stands alone. An enumeration keeps null beside it, for the same reason.
+fn nullable(mut schema: Map<String, Value>) -> Value {
+    let null = json!({ "type": "null" });
+    let Some(Value::Array(alternatives)) = schema.remove("oneOf") else { return Value::Object(schema) };
+    if !alternatives.contains(&null) {
+        schema.insert("oneOf".to_owned(), alternatives.into());
+        return Value::Object(schema);
+    }
+    let mut others: Vec<Value> =
+        alternatives.into_iter().filter(|one| *one != null).flat_map(alternatives_of).collect();
+    if let [Value::Object(one)] = others.as_mut_slice()
+        && !one.contains_key("enum")
+        && let Some(Value::String(kind)) = one.get("type")
+    {
+        let kinds = json!([kind, "null"]);
+        one.insert("type".to_owned(), kinds);
+        one.extend(schema);
+        return Value::Object(std::mem::take(one));
+    }
+    others.push(null);
+    schema.insert("oneOf".to_owned(), others.into());
     Value::Object(schema)
 }
 
-/// The same for something that is sent: every field is always there, and no other.
+/// The alternatives of a schema that is nothing else; itself otherwise.
+fn alternatives_of(schema: Value) -> Vec<Value> {
+    match schema {
+        Value::Object(mut one) if one.len() == 1 && one.contains_key("oneOf") => match one.remove("oneOf") {
+            Some(Value::Array(several)) => several,
+            _ => Vec::new(),
+        },
+        other => vec![other],
+    }
+}
+
+/// The same for something that is sent: every field is always there. It is open, so that a client that is
+/// made today understands what is sent tomorrow: more fields, more values, longer texts.
 pub(super) fn sent(schema: Value) -> Value {
     match schema {
         Value::Array(schemas) => schemas.into_iter().map(sent).collect(),
         Value::Object(schema) => {
-            let mut schema: Map<String, Value> =
-                schema.into_iter().map(|(name, schema)| (name, sent(schema))).collect();
-            schema.remove("default");
-            if let Some(Value::Object(properties)) = schema.get("properties") {
-                let mut names: Vec<_> = properties.keys().cloned().collect();
-                names.sort();
-                schema.insert("required".to_owned(), names.into());
-                schema.insert("additionalProperties".to_owned(), false.into());
-            }
-            Value::Object(schema)
+            nullable(opened(schema.into_iter().map(|(name, schema)| (name, sent(schema))).collect()))
         }
         other => other,
     }
+}
+
+fn opened(mut schema: Map<String, Value>) -> Map<String, Value> {
+    schema.retain(|name, _| name != "default" && !LENGTHS.contains(&name.as_str()));
+    let has_names = schema.get("additionalProperties").is_some_and(Value::is_object);
+    if is_object(&schema) && !has_names {
+        schema.insert("additionalProperties".to_owned(), true.into());
+    }
+    if let Some(Value::Object(properties)) = schema.get("properties") {
+        let mut names: Vec<_> = properties.keys().cloned().collect();
+        names.sort();
+        schema.insert("required".to_owned(), names.into());
+    }
+    match schema.remove("enum") {
+        // One value says what it is in, for ever.
+        Some(Value::Array(values)) if values.len() == 1 => {
+            schema.insert("enum".to_owned(), values.into());
+        }
+        Some(Value::Array(values)) => extend(&mut schema, values),
+        _ => {}
+    }
+    schema
+}
+
+fn is_object(schema: &Map<String, Value>) -> bool {
+    match schema.get("type") {
+        Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "object"),
+        Some(kind) => kind == "object",
+        None => false,
+    }
+}
+
+/// Says which values a text has, and that others may come. No generator of clients knows an enumeration that
+/// is open.
+fn extend(schema: &mut Map<String, Value>, values: Vec<Value>) {
+    let names: Vec<String> =
+        values.iter().filter_map(Value::as_str).map(|name| format!("`{name}`")).collect();
+    let known = format!("Known values: {}; others may come.", names.join(", "));
+    let description = match schema.get("description").and_then(Value::as_str) {
+        Some(before) => format!("{before} {known}"),
+        None => known,
+    };
+    schema.insert("description".to_owned(), description.into());
+    schema.insert(KNOWN.to_owned(), values.into());
+}
+
+/// A text that is sent and has that value today.
+pub(super) fn text_that_may_change(value: &str) -> Value {
+    let mut schema = Map::new();
+    schema.insert("type".to_owned(), "string".into());
+    extend(&mut schema, vec![value.into()]);
+    Value::Object(schema)
 }
 
 /// A reference to a component.
@@ -87,7 +168,7 @@ pub(super) fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-/// An object with these properties and no other, all of them there.
+/// An object that is sent with these properties, all of them there.
 pub(super) fn object(properties: &Value) -> Value {
     sent(json!({ "type": "object", "properties": properties }))
 }

@@ -3,20 +3,42 @@
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema as _;
 
-use super::schemas::{object, reference};
-use crate::contract::{self, API_VERSION, EventType};
+use super::schemas::{object, reference, text_that_may_change};
+use crate::contract::{self, API_VERSION, EventType, Kind as _, Resource};
+
+/// The components that events are about, with what they are called in `object`.
+const OBJECTS: &[(&str, Resource)] = &[
+    ("Customer", contract::Customer::RESOURCE),
+    ("Replay", contract::Replay::RESOURCE),
+    ("WebhookEndpoint", contract::WebhookEndpoint::RESOURCE),
+];
+
+/// An object of any other kind.
+const OTHER: &str = "OtherObject";
+
+/// The type in Python of something in a webhook. openapi-generator finds none by itself there, and its client
+/// doesn't compile.
+const PYTHON_TYPE: &str = "x-py-typing";
 
 /// For every type of event what a receiver is sent.
 pub(super) fn all() -> Value {
     let one = |event_type: &EventType| {
         let name = event_type.as_str();
+        let title = title_of(name);
+        let mut schema = event(&[name], &reference(component_of(name)), is_change(name));
+        if let Some(schema) = schema.as_object_mut() {
+            schema.insert("title".to_owned(), title.clone().into());
+        }
         let operation = json!({
             "post": {
+                "operationId": format!("webhook_{}", name.replace('.', "_")),
+                "tags": ["webhooks"],
                 "summary": format!("Sent when {} to endpoints that ask for it.", name),
                 "parameters": headers(),
                 "requestBody": {
                     "required": true,
-                    "content": { "application/json": { "schema": event(&[name], &reference(component_of(name)), is_change(name)) } },
+                    "content": { "application/json": { "schema": schema } },
+                    PYTHON_TYPE: title,
                 },
                 "responses": { "2XX": { "description": "Taken. Anything else is tried again; 410 disables the endpoint." } },
                 "security": [],
@@ -30,13 +52,37 @@ pub(super) fn all() -> Value {
 /// Any event, as the API shows it.
 pub(super) fn any_event() -> Value {
     let types: Vec<_> = EventType::ALL.iter().map(|known| known.as_str()).collect();
-    let objects = ["Customer", "Replay", "WebhookEndpoint"].map(reference);
+    let names = OBJECTS.iter().map(|(name, _)| *name).chain([OTHER]);
+    let objects: Vec<_> = names.map(reference).collect();
     let mut schema = event(&types, &json!({ "oneOf": objects }), true);
     let required = schema.pointer_mut("/properties/data/required");
     if let Some(required) = required {
         *required = json!(["object"]);
     }
     schema
+}
+
+/// An object that an event may be about one day, and that nothing is known of but that it is none of the
+/// others.
+pub(super) fn other_object() -> Value {
+    let known: Vec<_> = OBJECTS.iter().map(|(_, resource)| resource.object.replace('.', "\\.")).collect();
+    let pattern = format!("^(?!({})$)", known.join("|"));
+    let mut schema = object(&json!({ "object": { "type": "string", "pattern": pattern } }));
+    if let Some(schema) = schema.as_object_mut() {
+        schema
+            .insert("description".to_owned(), "An object of a kind that is newer than this document.".into());
+    }
+    schema
+}
+
+/// What an event of that type is called: `CustomerCreatedEvent`.
+fn title_of(event_type: &str) -> String {
+    let capitalised = |word: &str| {
+        let mut letters = word.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        first.into_iter().chain(letters).collect::<String>()
+    };
+    event_type.split(['.', '_']).map(capitalised).collect::<String>() + "Event"
 }
 
 /// Whether events of that type say what was before.
@@ -46,11 +92,8 @@ fn is_change(event_type: &str) -> bool {
 
 /// The component of the objects that events of that type are about.
 fn component_of(event_type: &str) -> &'static str {
-    match event_type.rsplit_once('.').map_or("", |(object, _)| object) {
-        "customer" => "Customer",
-        "replay" => "Replay",
-        _ => "WebhookEndpoint",
-    }
+    let object = event_type.rsplit_once('.').map_or("", |(object, _)| object);
+    OBJECTS.iter().find(|(_, resource)| resource.object == object).map_or(OTHER, |(name, _)| *name)
 }
 
 fn event(types: &[&str], of: &Value, with_previous: bool) -> Value {
@@ -63,22 +106,36 @@ fn event(types: &[&str], of: &Value, with_previous: bool) -> Value {
         data = json!({ "object": of, "previous_attributes": previous });
     }
     let text_or_null = json!({ "type": ["string", "null"] });
+    let request = json!({
+        "type": "object",
+        "title": "EventRequest",
+        "properties": { "id": text_or_null, "idempotency_key": text_or_null },
+    });
     object(&json!({
         "id": serde_json::to_value(contract::Event::schema()).unwrap_or_default(),
         "object": { "type": "string", "enum": ["event"] },
-        "api_version": { "type": "string", "enum": [API_VERSION] },
+        "api_version": text_that_may_change(API_VERSION),
         "created": { "type": "integer", "format": "int64" },
         "data": object(&data),
         "livemode": { "type": "boolean" },
         "pending_webhooks": { "type": "integer", "minimum": 0 },
-        "request": object(&json!({ "id": text_or_null, "idempotency_key": text_or_null })),
+        "request": request,
         "type": { "type": "string", "enum": types },
         "version": { "type": "integer", "minimum": 1, "description": "Counts the events of the object, without holes." },
     }))
 }
 
 fn headers() -> Value {
-    let header = |name: &str, description: &str| json!({ "name": name, "in": "header", "required": true, "schema": { "type": "string" }, "description": description });
+    let header = |name: &str, description: &str| {
+        json!({
+            "name": name,
+            "in": "header",
+            "required": true,
+            "schema": { "type": "string" },
+            "description": description,
+            PYTHON_TYPE: "str",
+        })
+    };
     json!([
         header("Stripe-Signature", "t=<seconds>,v1=<hex>, a v1 for each live secret."),
         header("Calmony-Signature", "The same."),

@@ -1,6 +1,12 @@
 //! What of a contract would break its clients and subscribers if it became another.
+//!
+//! Answers are open (`super::open`): they may say more than a client knows. That they became so broke nobody;
+//! that they didn't stay so would let additions break clients.
+
+mod planted;
 
 use serde_json::{Map, Value, json};
+use support::contract::{KNOWN, OTHER, is_taken};
 
 /// On which side of the API a schema is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +19,7 @@ enum Side {
 
 /// Everything that is broken, by its place.
 pub(super) fn broken(before: &Value, after: &Value) -> Vec<String> {
-    let mut found = Found(Vec::new());
+    let mut found = Found { said: Vec::new(), before, after };
     found.names("/paths", before, after, |found, place, old, new| {
         found.names(place, old, new, Found::operation);
     });
@@ -21,15 +27,24 @@ pub(super) fn broken(before: &Value, after: &Value) -> Vec<String> {
         found.names(place, old, new, Found::webhook);
     });
     found.names("/components/schemas", before, after, |found, place, old, new| {
-        let side = if place.contains("Params") { Side::Taken } else { Side::Sent };
+        // What it isn't grows with what there is.
+        if place.ends_with(OTHER) {
+            return;
+        }
+        let side = if is_taken(place) { Side::Taken } else { Side::Sent };
         found.schema(place, old, new, side);
     });
     found.names("/x-id-prefixes", before, after, Found::same);
     found.gone("/x-event-types", &before["x-event-types"], &after["x-event-types"], "no longer has");
-    found.0
+    found.said
 }
 
-struct Found(Vec<String>);
+/// What was found so far, and the documents that references lead into.
+struct Found<'a> {
+    said: Vec<String>,
+    before: &'a Value,
+    after: &'a Value,
+}
 
 /// What is at a place of a document: for `/a/b` what is in `a`'s `b`; a longer place was walked to.
 fn entries(at: &str, value: &Value) -> Map<String, Value> {
@@ -41,9 +56,9 @@ fn list(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_default()
 }
 
-impl Found {
+impl Found<'_> {
     fn say(&mut self, place: &str, what: &str) {
-        self.0.push(format!("{place} {what}"));
+        self.said.push(format!("{place} {what}"));
     }
 
     /// A map of names, each of which has to stay.
@@ -130,17 +145,38 @@ impl Found {
         {
             return self.alternatives(place, old, new, side);
         }
+        // What was always null said nothing of what it would be one day, so that to say it breaks nothing.
+        if side == Side::Taken || old["type"] != "null" {
+            self.one(place, old, new, side);
+        }
+    }
+
+    /// Compares schemas that have no alternatives.
+    fn one(&mut self, place: &str, old: &Value, new: &Value, side: Side) {
         if old["$ref"] != new["$ref"] {
-            return self.same(place, &old["$ref"], &new["$ref"]);
+            return self.references(place, old, new, side);
         }
         let (wide, narrow) = if side == Side::Taken { (new, old) } else { (old, new) };
         self.gone(place, &kinds(narrow), &kinds(wide), "is no longer as it was: type");
+        self.values(place, old, new, side);
         self.bounds(place, old, new, side);
         self.properties(place, old, new, side);
         for inner in ["items", "additionalProperties", "propertyNames"] {
             if old[inner].is_object() && new[inner].is_object() {
                 self.schema(&format!("{place}/{inner}"), &old[inner], &new[inner], side);
             }
+        }
+    }
+
+    /// A name of something else is a break where we send it: clients call it so. What is taken is compared.
+    fn references(&mut self, place: &str, old: &Value, new: &Value, side: Side) {
+        let behind = |document: &Value, schema: &Value| match schema["$ref"].as_str() {
+            Some(name) => document.pointer(name.trim_start_matches('#')).cloned(),
+            None => Some(schema.clone()),
+        };
+        match (side, behind(self.before, old), behind(self.after, new)) {
+            (Side::Taken, Some(old), Some(new)) => self.schema(place, &old, &new, side),
+            _ => self.same(place, &old["$ref"], &new["$ref"]),
         }
     }
 
@@ -156,17 +192,40 @@ impl Found {
                     self.say(place, "no longer takes what it doesn't know");
                 }
             }
-            Side::Sent => self.gone(place, &old["required"], &new["required"], "no longer promises"),
+            Side::Sent => {
+                self.gone(place, &old["required"], &new["required"], "no longer promises");
+                if old["additionalProperties"] == true && new["additionalProperties"] != true {
+                    self.say(place, "is closed, and was open");
+                }
+            }
         }
     }
 
-    /// Values, patterns and bounds: what is taken may get wider, what is sent may get narrower. A value that was sent once stays
-    /// documented.
-    fn bounds(&mut self, place: &str, old: &Value, new: &Value, side: Side) {
-        self.gone(place, &old["enum"], &new["enum"], "no longer has the value");
-        if side == Side::Taken && old["enum"].is_null() && !new["enum"].is_null() {
-            self.say(place, "takes certain values only");
+    /// What is taken may have more values. What is sent too where it is said to; a value that was sent once
+    /// stays documented.
+    fn values(&mut self, place: &str, old: &Value, new: &Value, side: Side) {
+        match side {
+            Side::Taken => {
+                self.gone(place, &old["enum"], &new["enum"], "no longer has the value");
+                if old["enum"].is_null() && !new["enum"].is_null() {
+                    self.say(place, "takes certain values only");
+                }
+            }
+            Side::Sent => {
+                self.gone(place, &known(old), &known(new), "no longer has the value");
+                if old[KNOWN].is_array() && !new[KNOWN].is_array() {
+                    self.say(place, "is closed, and was open");
+                }
+                if old["enum"].is_array() && new["enum"].is_array() {
+                    self.gone(place, &new["enum"], &old["enum"], "was closed and has the new value");
+                }
+            }
         }
+    }
+
+    /// Patterns and bounds: what is taken may get wider, what is sent may get narrower. Nothing is promised
+    /// of how long something is that is sent.
+    fn bounds(&mut self, place: &str, old: &Value, new: &Value, side: Side) {
         let (wide, narrow) = if side == Side::Taken { (new, old) } else { (old, new) };
         for rule in ["pattern", "format"] {
             if wide[rule] != narrow[rule] && !wide[rule].is_null() {
@@ -174,7 +233,9 @@ impl Found {
             }
         }
         let number = |value: &Value| value.as_f64();
-        for rule in ["maximum", "maxLength", "maxItems", "minimum", "minLength", "minItems"] {
+        let lengths: &[&str] =
+            if side == Side::Taken { &["maxLength", "maxItems", "minLength", "minItems"] } else { &[] };
+        for rule in ["maximum", "minimum"].iter().chain(lengths) {
             let is_max = rule.starts_with("max");
             let fits = match (number(&wide[rule]), number(&narrow[rule])) {
                 (None, _) => true,
@@ -193,19 +254,23 @@ impl Found {
         }
     }
 
-    /// Each alternative has to be there still, or another that is like it; and nothing else is sent.
+    /// Each alternative has to be there still, or another that is like it; and nothing else is sent, unless
+    /// that was announced.
     fn alternatives(&mut self, place: &str, old: &Value, new: &Value, side: Side) {
         let (before, after) = (several(old), several(new));
+        let (before_all, after_all) = (self.before, self.after);
         let fits = |old: &Value, new: &Value| {
-            let mut found = Self(Vec::new());
-            found.schema(place, old, new, side);
-            found.0.is_empty()
+            let mut found = Found { said: Vec::new(), before: before_all, after: after_all };
+            found.one(place, old, new, side);
+            found.said.is_empty()
         };
         for one in before.iter().filter(|old| !after.iter().any(|new| fits(old, new))) {
             self.say(place, &format!("is no longer {one}"));
         }
-        if side == Side::Sent {
-            for one in after.iter().filter(|new| !before.iter().any(|old| fits(old, new))) {
+        let is_other = |one: &Value| one["$ref"].as_str().is_some_and(|name| name.ends_with(OTHER));
+        if side == Side::Sent && !before.iter().any(is_other) {
+            let expected = |new: &Value| is_other(new) || before.iter().any(|old| fits(old, new));
+            for one in after.iter().filter(|new| !expected(new)) {
                 self.say(place, &format!("may now be {one}"));
             }
         }
@@ -219,109 +284,26 @@ fn kinds(schema: &Value) -> Value {
     }
 }
 
-/// The alternatives of a schema; itself where it has none.
-fn several(schema: &Value) -> Vec<Value> {
-    let alternatives = [&schema["oneOf"], &schema["anyOf"]].into_iter().find(|some| some.is_array());
-    alternatives.map_or_else(|| vec![schema.clone()], list)
+/// The values that are known of something that is sent, be there more or not.
+fn known(schema: &Value) -> Value {
+    let values = if schema[KNOWN].is_array() { &schema[KNOWN] } else { &schema["enum"] };
+    list(values).into_iter().filter(|value| !value.is_null()).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use calmony_pay::http::openapi::document;
-    use serde_json::{Value, json};
-
-    use super::broken;
-
-    /// What is found when that is put in that place of the contract; null takes it away.
-    fn after(place: &str, name: &str, value: Value) -> Vec<String> {
-        let mut changed = document().clone();
-        let parent = changed.pointer_mut(place).unwrap_or_else(|| panic!("{place} is there"));
-        match parent {
-            Value::Array(entries) if value.is_null() => drop(entries.remove(0)),
-            Value::Array(entries) => entries.push(value),
-            Value::Object(entries) if value.is_null() => drop(entries.remove(name).expect(name)),
-            Value::Object(entries) => drop(entries.insert(name.to_owned(), value)),
-            _ => panic!("{place} holds something"),
-        }
-        assert_ne!(changed, *document(), "there was something to change");
-        broken(document(), &changed)
+/// The alternatives of a schema, with null as one of them; itself where it has none.
+fn several(schema: &Value) -> Vec<Value> {
+    let null = json!({ "type": "null" });
+    if let Some(alternatives) = [&schema["oneOf"], &schema["anyOf"]].into_iter().find(|some| some.is_array())
+    {
+        return list(alternatives).iter().flat_map(several).collect();
     }
-
-    #[test]
-    fn whatever_is_planted_is_found() {
-        const CREATE: &str = "/paths/~1v1~1customers/post";
-        const LIST: &str = "/paths/~1v1~1customers/get/parameters";
-        const PARAMS: &str = "/components/schemas/CustomerParams";
-        const CUSTOMER: &str = "/components/schemas/Customer";
-        let text = || json!({ "type": "string" });
-        for (place, name, value) in [
-            ("/paths", "/v1/customers/{id}", Value::Null),
-            ("/paths/~1v1~1customers~1{id}", "delete", Value::Null),
-            ("/webhooks", "customer.deleted", Value::Null),
-            ("/x-id-prefixes", "we_", Value::Null),
-            ("/x-id-prefixes", "we_", json!("something else")),
-            ("/x-event-types", "", Value::Null),
-            (&format!("{CREATE}/x-emits"), "", Value::Null),
-            (&format!("{CREATE}/responses"), "409", Value::Null),
-            (&format!("{CREATE}/requestBody/content"), "application/json", Value::Null),
-            ("/paths/~1v1~1replays~1{id}~1cancel/post", "requestBody", json!({ "required": true })),
-            (LIST, "", Value::Null),
-            (LIST, "", json!({ "name": "page", "in": "query", "required": true, "schema": text() })),
-            (&format!("{LIST}/0"), "required", json!(true)),
-            (&format!("{LIST}/0/schema"), "pattern", json!("^1")),
-            (&format!("{PARAMS}/properties"), "description", Value::Null),
-            (&format!("{PARAMS}/properties/name"), "maxLength", json!(10)),
-            (&format!("{PARAMS}/properties/name"), "minLength", json!(1)),
-            (&format!("{PARAMS}/properties/name"), "enum", json!(["Ada"])),
-            (&format!("{PARAMS}/properties/name"), "type", json!("string")),
-            (&format!("{PARAMS}/properties/preferred_locales"), "minItems", json!(1)),
-            (PARAMS, "required", json!(["name"])),
-            (&format!("{CUSTOMER}/properties"), "description", Value::Null),
-            (&format!("{CUSTOMER}/properties/description"), "type", json!("object")),
-            (&format!("{CUSTOMER}/properties/balance"), "type", json!(["integer", "null"])),
-            (&format!("{CUSTOMER}/properties/tax_exempt/enum"), "", Value::Null),
-            (&format!("{CUSTOMER}/properties/id"), "pattern", json!("^c_")),
-            (&format!("{CUSTOMER}/required"), "", Value::Null),
-            (
-                &format!("{CREATE}/responses/200/content/application~1json/schema"),
-                "$ref",
-                json!("#/elsewhere"),
-            ),
-            (
-                "/paths/~1v1~1customers~1{id}/get/responses/200/content/application~1json/schema/anyOf",
-                "",
-                text(),
-            ),
-            ("/components/schemas/Error/properties/error/properties/code/enum", "", Value::Null),
-        ] {
-            let found = after(place, name, value.clone());
-            assert!(!found.is_empty(), "{place} {name} {value}: nothing was found");
-        }
+    let (kinds, mut other) = (list(&kinds(schema)), schema.clone());
+    if kinds.len() < 2 || !kinds.contains(&json!("null")) {
+        return vec![other];
     }
-
-    #[test]
-    fn what_only_adds_breaks_nothing() {
-        for (place, name, value) in [
-            ("/paths", "/v1/things", json!({ "get": {} })),
-            ("/x-event-types", "", json!("thing.created")),
-            ("/components/schemas/Customer/properties", "nickname", json!({ "type": "string" })),
-            ("/components/schemas/CustomerParams/properties", "nickname", json!({ "type": "string" })),
-            ("/components/schemas/CustomerParams/properties/name", "maxLength", json!(10_000)),
-            (
-                "/components/schemas/CustomerParams/properties/tax_exempt/oneOf",
-                "",
-                json!({ "type": "integer" }),
-            ),
-            ("/components/schemas/Error/properties/error/properties/code/enum", "", json!("another")),
-            (
-                "/paths/~1v1~1customers/get/parameters",
-                "",
-                json!({ "name": "phone", "in": "query", "required": false, "schema": { "type": "string" } }),
-            ),
-            ("/paths/~1v1~1customers/post", "summary", json!("in other words")),
-        ] {
-            assert_eq!(after(place, name, value), Vec::<String>::new(), "{place} {name}");
-        }
-        assert_eq!(broken(document(), document()), Vec::<String>::new());
+    other["type"] = kinds.into_iter().filter(|kind| kind != "null").collect();
+    if let Some(values) = other.get_mut("enum").and_then(Value::as_array_mut) {
+        values.retain(|value| !value.is_null());
     }
+    vec![other, null]
 }
