@@ -1,0 +1,100 @@
+"""A burst of events to ten endpoints of one host: the connections it takes, and when it arrives."""
+
+import asyncio
+import time
+
+import sink
+import wire
+from assault import assault
+from peer import Peer
+from seen import Row, Seen
+
+EVENTS, ENDPOINTS, CREATORS = 2_000, 10, 32
+# The rate of one key is 1,000 a second; two share the work.
+ALONE, ATTACKED = 4, 6
+HOST = "127.0.40.1"
+# Connections for each request that was in flight at once.
+SPARE = 1.2
+P50_MS = 185
+
+
+async def receive(orders):
+    """The receivers, in a process of their own: what they take is thousands a second."""
+    receiver = await sink.Sink().open([HOST])
+    orders.ready(receiver.port)
+    await orders.over.wait()
+    arrivals = {mark: at for mark, at in receiver.arrivals.items()}
+    return {"arrivals": arrivals, "opened": receiver.opened, "at_once": receiver.at_once_max}
+
+
+async def burst(orders, address, key):
+    """Creates customers as fast as one key may."""
+    sent, numbers, refused = {}, iter(range(EVENTS)), 0
+    orders.ready()
+
+    async def creator():
+        nonlocal refused
+        connection = await wire.Connection.open(address)
+        for number in numbers:
+            params = {"description": f"n-{number}"}
+            sent[number] = time.perf_counter()
+            while (await connection.ask("POST", "/v1/customers", key, params)).status != 200:
+                refused += 1
+                await asyncio.sleep(0.02)
+                sent[number] = time.perf_counter()
+
+    begun = time.perf_counter()
+    await asyncio.gather(*[creator() for _ in range(CREATORS)])
+    return {"sent": sent, "seconds": time.perf_counter() - begun, "refused": refused}
+
+
+async def fanout(stage):
+    """2,000 events to ten endpoints of one host, as fast as one key may."""
+    attacker, other = await stage.account(), await stage.account()
+    async with stage.system() as system, assault(receive) as received:
+        for number in range(ENDPOINTS):
+            url = f"http://{HOST}:{received['ready']}/{number}"
+            params = {"url": url, "enabled_events": ["customer.created"]}
+            await wire.must(system.address, "POST", "/v1/webhook_endpoints", attacker.key, params)
+        peer = Peer(system.address, other.key)
+        receiver = await peer.receiver()
+        await peer.webhooks(receiver, 1)
+        alone = await peer.webhooks(receiver, ALONE)
+        async with assault(burst, system.address, attacker.key) as bursting:
+            seen = await peer.webhooks(receiver, ATTACKED)
+        receiver.close()
+    report, sending = received["report"], bursting["report"]
+    own = Seen()
+    for number, at in sending["sent"].items():
+        arrived = report["arrivals"].get(number, [])
+        own.latencies.extend((when - at) * 1000 for when in arrived)
+        for _ in range(ENDPOINTS - len(arrived)):
+            own.fail("no webhook")
+    at_once, opened = report["at_once"], report["opened"]
+    ok = (
+        opened <= SPARE * at_once + ENDPOINTS
+        and own.failed == 0
+        and own.within(50, P50_MS)
+        and seen.failed == 0
+    )
+    return [
+        Row(
+            "fan-out",
+            f"≤ {SPARE} connections for each request in flight at once; the burst's median ≤ {P50_MS} ms;"
+            " no failure",
+            alone,
+            seen,
+            ok,
+            f"{opened:,} connections opened for {at_once} requests in flight at once;"
+            f" the burst itself: {own} ms, {EVENTS / sending['seconds']:,.0f} creates/s, {own.failed} missing",
+            {
+                "opened": opened,
+                "at_once": at_once,
+                "burst": own.as_json(),
+                "creates_a_second": int(EVENTS / sending["seconds"]),
+            },
+        )
+    ]
+
+
+ATTACKS = {"fan-out": fanout}
