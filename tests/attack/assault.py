@@ -32,10 +32,10 @@ class Orders:
         return not self.over.is_set()
 
 
-def child(function, pipe, arguments):
+def child(function, pipe, arguments, niceness):
     """The process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(NICENESS)
+    os.nice(niceness)
     asyncio.run(attend(function, pipe, arguments))
 
 
@@ -57,12 +57,12 @@ async def attend(function, pipe, arguments):
 
 
 @contextlib.asynccontextmanager
-async def assault(function, *arguments):
+async def assault(function, *arguments, niceness=NICENESS):
     """Runs `function(orders, *arguments)` in another process; it is ready when this is entered. The
     dictionary that is yielded has its first word, and after the end its report."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=child, args=(function, theirs, arguments), daemon=True)
+    process = context.Process(target=child, args=(function, theirs, arguments, niceness), daemon=True)
     process.start()
     theirs.close()
     heard = {}

@@ -24,7 +24,12 @@ async def receive(orders):
     orders.ready(receiver.port)
     await orders.over.wait()
     arrivals = {mark: at for mark, at in receiver.arrivals.items()}
-    return {"arrivals": arrivals, "opened": receiver.opened, "at_once": receiver.at_once_max}
+    return {
+        "cpu": time.process_time(),
+        "arrivals": arrivals,
+        "opened": receiver.opened,
+        "at_once": receiver.at_once_max,
+    }
 
 
 async def burst(orders, address, key):
@@ -51,7 +56,7 @@ async def burst(orders, address, key):
 async def fanout(stage):
     """2,000 events to ten endpoints of one host, as fast as one key may."""
     attacker, other = await stage.account(), await stage.account()
-    async with stage.system() as system, assault(receive) as received:
+    async with stage.system() as system, assault(receive, niceness=0) as received:
         for number in range(ENDPOINTS):
             url = f"http://{HOST}:{received['ready']}/{number}"
             params = {"url": url, "enabled_events": ["customer.created"]}
@@ -60,7 +65,7 @@ async def fanout(stage):
         receiver = await peer.receiver()
         await peer.webhooks(receiver, 1)
         alone = await peer.webhooks(receiver, ALONE)
-        async with assault(burst, system.address, attacker.key) as bursting:
+        async with assault(burst, system.address, attacker.key, niceness=0) as bursting:
             seen = await peer.webhooks(receiver, ATTACKED)
         receiver.close()
     report, sending = received["report"], bursting["report"]
@@ -88,6 +93,7 @@ async def fanout(stage):
             f"{opened:,} connections opened for {at_once} requests in flight at once;"
             f" the burst itself: {own} ms, {EVENTS / sending['seconds']:,.0f} creates/s, {own.failed} missing",
             {
+                "cpu": report["cpu"],
                 "opened": opened,
                 "at_once": at_once,
                 "burst": own.as_json(),

@@ -19,7 +19,7 @@ PEAK_KIB = 200 * 1024
 UPDATES = 200
 # What such an update may add to the disk, in bytes: a key, a fingerprint, an id, and their pages and indexes.
 UPDATE_BYTES = 2_000
-CREATORS, CREATING = 8, 4
+CREATORS, CREATING = 8, 6
 # A page of large events: copies of the one event that account {0} has.
 COPIES = """
 insert into calmony.event (account, id, stream, version, type, data, created_at)
