@@ -12,9 +12,9 @@ from seen import Row, milliseconds
 # How often the attacker creates a customer, a second.
 RATE = 20
 # How long is measured, in seconds.
-ALONE, ATTACKED, REMADE = 8, 12, 21
+ALONE, ATTACKED, REMADE = 6, 10, 16
 # How long an attacker's endpoints live before they are deleted and made anew, in seconds.
-LIFETIME = 10
+LIFETIME = 7
 # How slowly the healthy ones answer, in seconds.
 DELAY = 0.2
 # What the other's p99 may grow by: this factor, or so many milliseconds, which two busy cores do to any
@@ -102,7 +102,7 @@ async def hanging(stage):
 
 
 async def remade(stage):
-    """The same, deleted and made anew every 10 s."""
+    """The same, deleted and made anew every 7 s."""
     return [await attacked(stage, "deliveries-remade", REMADE, (1, 99, None, LIFETIME))]
 
 
@@ -112,7 +112,7 @@ async def healthy(stage):
 
 
 async def two_accounts(stage):
-    """Two accounts of 100 endpoints each that never answer, deleted and made anew every 10 s."""
+    """Two accounts of 100 endpoints each that never answer, deleted and made anew every 7 s."""
     return [await attacked(stage, "deliveries-two-accounts", REMADE, (2, 100, None, LIFETIME))]
 
 

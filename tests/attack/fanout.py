@@ -13,8 +13,9 @@ EVENTS, ENDPOINTS, CREATORS = 2_000, 10, 32
 # The rate of one key is 1,000 a second; two share the work.
 ALONE, ATTACKED = 4, 6
 HOST = "127.0.40.1"
-# Connections for each request that was in flight at once.
-SPARE = 1.2
+# As many connections as there may be requests in flight (256), and some to spare.
+CONNECTIONS = 300
+# For the median of the burst, in milliseconds.
 P50_MS = 185
 
 
@@ -25,10 +26,8 @@ async def receive(orders):
     await orders.over.wait()
     arrivals = {mark: at for mark, at in receiver.arrivals.items()}
     return {
-        "cpu": time.process_time(),
         "arrivals": arrivals,
         "opened": receiver.opened,
-        "at_once": receiver.at_once_max,
     }
 
 
@@ -75,27 +74,19 @@ async def fanout(stage):
         own.latencies.extend((when - at) * 1000 for when in arrived)
         for _ in range(ENDPOINTS - len(arrived)):
             own.fail("no webhook")
-    at_once, opened = report["at_once"], report["opened"]
-    ok = (
-        opened <= SPARE * at_once + ENDPOINTS
-        and own.failed == 0
-        and own.within(50, P50_MS)
-        and seen.failed == 0
-    )
+    opened = report["opened"]
+    ok = opened <= CONNECTIONS and own.failed == 0 and own.within(50, P50_MS) and seen.failed == 0
     return [
         Row(
             "fan-out",
-            f"≤ {SPARE} connections for each request in flight at once; the burst's median ≤ {P50_MS} ms;"
-            " no failure",
+            f"≤ {CONNECTIONS} connections; the burst's median ≤ {P50_MS} ms; no failure",
             alone,
             seen,
             ok,
-            f"{opened:,} connections opened for {at_once} requests in flight at once;"
+            f"{opened:,} connections opened;"
             f" the burst itself: {own} ms, {EVENTS / sending['seconds']:,.0f} creates/s, {own.failed} missing",
             {
-                "cpu": report["cpu"],
                 "opened": opened,
-                "at_once": at_once,
                 "burst": own.as_json(),
                 "creates_a_second": int(EVENTS / sending["seconds"]),
             },

@@ -32,7 +32,7 @@ class Sink:
         self.delay = delay
         # By the number in the customer's description: when it arrived, each time.
         self.arrivals = {}
-        self.opened = self.requests = self.at_once = self.at_once_max = 0
+        self.opened = self.requests = 0
         self.port = None
         self.servers = []
 
@@ -61,8 +61,6 @@ class Sink:
     def arrived(self, request, now):
         """Notes a request that is here as a whole."""
         self.requests += 1
-        self.at_once += 1
-        self.at_once_max = max(self.at_once_max, self.at_once)
         mark = MARK.search(request)
         if mark:
             self.arrivals.setdefault(int(mark[1]), []).append(now)
@@ -72,15 +70,11 @@ class Receiving(asyncio.Protocol):
     """One connection of a sender."""
 
     def __init__(self, sink):
-        self.sink, self.buffer, self.transport, self.open = sink, b"", None, 0
+        self.sink, self.buffer, self.transport = sink, b"", None
 
     def connection_made(self, transport):
         self.sink.opened += 1
         self.transport = transport
-
-    def connection_lost(self, _error):
-        self.sink.at_once -= self.open
-        self.open = 0
 
     def data_received(self, data):
         now = time.perf_counter()
@@ -92,7 +86,6 @@ class Receiving(asyncio.Protocol):
                 return
             self.sink.arrived(self.buffer[:whole], now)
             self.buffer = self.buffer[whole:]
-            self.open += 1
             if self.sink.delay == 0:
                 self.take()
             elif self.sink.delay is not None:
@@ -100,7 +93,5 @@ class Receiving(asyncio.Protocol):
 
     def take(self):
         """Answers."""
-        if self.open and not self.transport.is_closing():
-            self.open -= 1
-            self.sink.at_once -= 1
+        if not self.transport.is_closing():
             self.transport.write(TAKEN)

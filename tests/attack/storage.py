@@ -19,7 +19,7 @@ PEAK_KIB = 200 * 1024
 UPDATES = 200
 # What such an update may add to the disk, in bytes: a key, a fingerprint, an id, and their pages and indexes.
 UPDATE_BYTES = 2_000
-CREATORS, CREATING = 8, 6
+CHANGERS, CHANGING = 8, 8
 # A page of large events: copies of the one event that account {0} has.
 COPIES = """
 insert into calmony.event (account, id, stream, version, type, data, created_at)
@@ -111,23 +111,26 @@ async def update(orders, address, key, customer):
     return counts
 
 
-async def create(orders, address, key):
-    """Creates large customers as fast as it goes."""
-    counts, numbers = {}, iter(range(1_000_000))
-    bodies = [large(number) for number in range(4)]
+async def change(orders, address, key):
+    """Changes the names of large customers as fast as it goes: each change stores a whole customer."""
+    counts = {}
+    customers = [
+        (await wire.must(address, "POST", "/v1/customers", key, large(number)))["id"]
+        for number in range(CHANGERS)
+    ]
     orders.ready()
 
-    async def creator():
-        connection = await wire.Connection.open(address)
+    async def changer(customer):
+        connection, number = await wire.Connection.open(address), 0
         while await orders.rest(0):
-            params = {**bodies[next(numbers) % len(bodies)]}
-            keyed = [("Idempotency-Key", f"create-{next(numbers)}")]
-            status = str((await connection.ask("POST", "/v1/customers", key, params, keyed)).status)
+            number += 1
+            changed = await connection.ask("POST", f"/v1/customers/{customer}", key, {"name": f"M {number}"})
+            status = str(changed.status)
             counts[status] = counts.get(status, 0) + 1
             if status != "200":
                 await orders.rest(0.05)
 
-    await asyncio.gather(*[creator() for _ in range(CREATORS)])
+    await asyncio.gather(*[changer(customer) for customer in customers])
     return counts
 
 
@@ -137,7 +140,7 @@ async def stored(stage):
 
 
 async def growth(stage):
-    """200 updates of a large customer that change nothing; then large customers as fast as it goes."""
+    """200 updates of a large customer that change nothing; then changes of large ones as fast as it goes."""
     attacker = await stage.account()
     async with stage.system(worker=False) as system:
         made = await wire.must(system.address, "POST", "/v1/customers", attacker.key, large())
@@ -164,13 +167,13 @@ async def budget(stage, system, attacker):
     await peer.reads(0.5)
     alone = await peer.reads(ALONE)
     before, begun = await stored(stage), time.monotonic()
-    async with assault(create, system.address, attacker.key) as heard:
-        seen = await peer.reads(CREATING)
+    async with assault(change, system.address, attacker.key) as heard:
+        seen = await peer.reads(CHANGING)
     rate = (await stored(stage) - before) / (time.monotonic() - begun)
     counts = heard["report"]
     refused = counts.get("429", 0)
     return Row(
-        "growth-creates",
+        "growth-changes",
         f"some are refused (429); the peer's p99 ≤ {P99_MS} ms; no failure",
         alone,
         seen,
