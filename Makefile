@@ -88,6 +88,11 @@ bench-quick: postgres ## Compare some ratios with the committed ones, in two min
 	$(CARGO) build --release --workspace --bins
 	target/release/bench quick $(if $(KEEP),--keep)
 
+.PHONY: attack
+attack: postgres ## Attack the release programs beside a peer, on loopback, within five minutes (NAMES=… for some; JSON=FILE)
+	$(CARGO) build --release --package calmony-pay --package outbox-worker
+	./scripts/attack $(NAMES) $(if $(JSON),--json $(JSON))
+
 .PHONY: pgbouncer
 pgbouncer: # Install PgBouncer, for a test, where it is missing and can be installed
 	@PATH="$$PATH:/usr/sbin" command -v pgbouncer >/dev/null || ./scripts/install pgbouncer || \
