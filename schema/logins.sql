@@ -13,7 +13,7 @@ begin
     for login in
         select *
           from (values
-                ('migrate', 'noinherit', array['calmony_owner']),
+                ('migrate', 'inherit', array['calmony_owner']),
                 ('serve', 'noinherit', array['calmony_api', 'calmony_reader']),
                 ('deliver', 'noinherit', array['calmony_worker', 'calmony_api']),
                 ('inspect', 'inherit', array['calmony_reader', 'pg_read_all_stats'])) l (program, inherits, roles)

@@ -12,13 +12,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use calmony_pay::address::{Forbidden, TargetPolicy};
+use calmony_pay::shares::Shares;
 use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, redirect};
 use rustls::client::Resumption;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::BuilderVerifierExt as _;
-use tokio::sync::Semaphore;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -28,11 +28,23 @@ use crate::phases::{self, NotingSessions};
 /// take them all.
 const LOOKUPS_MAX: usize = 128;
 
+/// The longest wait for a turn: the longest deadline of an attempt.
+const LOOKUP_PATIENCE: Duration = Duration::from_mins(2);
+
+tokio::task_local! {
+    static ACCOUNT: i64;
+}
+
+/// Runs an attempt of that account, which has its share of the look-ups.
+pub(crate) async fn on_behalf_of<T>(account: i64, attempt: impl Future<Output = T>) -> T {
+    ACCOUNT.scope(account, attempt).await
+}
+
 /// Looks names up and refuses what the guard refuses.
 #[derive(Debug, Clone)]
 struct GuardedResolver {
     policy: Arc<TargetPolicy>,
-    lookups: Arc<Semaphore>,
+    lookups: Shares<i64>,
 }
 
 impl Resolve for GuardedResolver {
@@ -40,7 +52,10 @@ impl Resolve for GuardedResolver {
         let (policy, lookups) = (self.policy.clone(), self.lookups.clone());
         Box::pin(async move {
             phases::looking_up();
-            let turn = lookups.acquire_owned().await?;
+            let account = ACCOUNT.try_with(|account| *account).unwrap_or_default();
+            let Ok(turn) = lookups.enter(&account, 1, LOOKUP_PATIENCE, LOOKUP_PATIENCE).await else {
+                return Err("no turn to look the name up".into());
+            };
             // A task of its own keeps the turn until the look-up has ended, even if the attempt is over before.
             let lookup = tokio::spawn(async move {
                 let found = tokio::net::lookup_host((name.as_str(), 0))
@@ -122,7 +137,7 @@ fn tls() -> anyhow::Result<ClientConfig> {
 
 /// The client, shared by all deliveries so that connections are kept alive.
 pub(crate) fn client(policy: &Arc<TargetPolicy>, idle_max: usize) -> anyhow::Result<Client> {
-    let lookups = Arc::new(Semaphore::new(LOOKUPS_MAX));
+    let lookups = Shares::new(LOOKUPS_MAX, 1);
     let client = ClientBuilder::new()
         .no_proxy()
         .redirect(redirect::Policy::none())

@@ -6,42 +6,42 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 use tokio_postgres::Row;
 
 use super::Log;
 use crate::database::{DatabaseError, Parameters, Pool, PooledClient};
 use crate::domain::search::Document;
+use crate::shares::{Place, Shares};
 
 /// Events of one portion, and the bytes after which it has no more: a statement's work, however large customers are.
 const PORTION: i64 = 2_000;
 const PORTION_BYTES: i64 = 512 * 1024;
 /// Portions that are stored at the same time: searching must not take the place of writing.
 const AT_ONCE: usize = 2;
-/// Requests of one account take turns, one of so many lanes an account, so that many of one stand in nobody's way.
-const LANES: usize = 64;
+/// Accounts that bring something up to date at the same time. Each has one turn, so that many requests of one stand in nobody's way.
+const ACCOUNTS_MAX: usize = 1_024;
 
 /// Whose turn it is to store a portion.
 #[derive(Debug, Clone)]
 pub(super) struct Turns {
-    lanes: Arc<[Arc<Mutex<()>>]>,
+    accounts: Shares<i64>,
     places: Arc<Semaphore>,
 }
 
 impl Default for Turns {
     fn default() -> Self {
-        let lanes = (0..LANES).map(|_| Arc::default()).collect();
-        Self { lanes, places: Arc::new(Semaphore::new(AT_ONCE)) }
+        let accounts = Shares::with_each(ACCOUNTS_MAX, 1, 1);
+        Self { accounts, places: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 }
 
 impl Turns {
-    /// Waits for the account's turn; none when the places are gone, which they never are.
-    async fn turn(&self, account: i64) -> Option<(OwnedMutexGuard<()>, OwnedSemaphorePermit)> {
-        let lane = usize::try_from(account).unwrap_or(0) % LANES;
-        let lane = self.lanes.get(lane)?.clone().lock_owned().await;
-        Some((lane, self.places.clone().acquire_owned().await.ok()?))
+    /// Waits for the account's turn, and then for a place in the order in which accounts came.
+    async fn turn(&self, account: i64, patience: Duration) -> Option<(Place<i64>, OwnedSemaphorePermit)> {
+        let turn = self.accounts.enter(&account, 1, patience, patience).await.ok()?;
+        Some((turn, self.places.clone().acquire_owned().await.ok()?))
     }
 }
 
@@ -57,9 +57,8 @@ impl Log {
         let began = Instant::now();
         while progress(&self.client().await?, account, position).await?.behind {
             let left = patience.saturating_sub(began.elapsed());
-            let turn = match timeout(left, self.search_turns.turn(account)).await {
-                Ok(turn) if !left.is_zero() => turn,
-                _ => return Ok(false),
+            let Ok(Some(turn)) = timeout(left, self.search_turns.turn(account, left)).await else {
+                return Ok(false);
             };
             // Apart from the request, which may be given up while the statement runs.
             let pool = self.pool.clone();

@@ -144,7 +144,7 @@ async fn a_list_ends_before_what_would_be_expanded_too_much() {
     let system = System::start().await;
     let mut endpoints = Vec::new();
     for _ in 0..14 {
-        endpoints.push(system.client.endpoint("http://127.0.0.1:9/", &["customer.created"]).await.0);
+        endpoints.push(system.client.endpoint("http://127.0.0.1:65000/", &["customer.created"]).await.0);
     }
     create(&system.client, 30, "𝄞").await;
     attempted(&system, 1).await;
@@ -195,7 +195,7 @@ async fn a_list_ends_before_what_would_be_expanded_too_much() {
 #[tokio::test]
 async fn attempts_share_the_bytes_of_a_page() {
     let system = System::start().await;
-    let (endpoint, _) = system.client.endpoint("http://127.0.0.1:9/", &["customer.created"]).await;
+    let (endpoint, _) = system.client.endpoint("http://127.0.0.1:65000/", &["customer.created"]).await;
     for n in 0..100 {
         system.client.customer(&format!("c{n}")).await;
     }

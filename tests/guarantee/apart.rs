@@ -115,7 +115,7 @@ async fn no_role_may_do_what_stops_others() {
 #[tokio::test]
 async fn whole_tables_are_locked_by_who_takes_work_out_of_them_and_by_nobody_else() {
     let database = Database::fresh().await;
-    let tables = "select oid::regclass::text from pg_class where relnamespace = 'calmony'::regnamespace \
+    let tables = "select 'calmony.' || relname from pg_class where relnamespace = 'calmony'::regnamespace \
                    and relkind in ('r', 'p', 'v') order by 1";
     let tables = database.admin().await.query(tables, &[]).await.unwrap();
     for role in ROLES {

@@ -32,6 +32,7 @@ use crate::lanes::{Job, Rooms};
 use crate::metrics::{Metrics, Standing};
 use crate::ownership::Ownership;
 use crate::progress::Progress;
+use crate::target;
 use operations::{Done, Failing, Operation};
 use reads::Scan;
 
@@ -188,7 +189,8 @@ impl Engine {
             let Some(job) = self.flight.next_job(now) else { return };
             let sender = self.tools.sender.clone();
             self.attempts.spawn(async move {
-                (sender.send_traced(&job.webhook, &job.key.endpoint, job.attempts + 1).await, job)
+                let attempt = sender.send_traced(&job.webhook, &job.key.endpoint, job.attempts + 1);
+                (target::on_behalf_of(job.key.event.account, attempt).await, job)
             });
         }
     }

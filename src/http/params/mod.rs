@@ -121,10 +121,13 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let tree = parts.extensions.remove::<Tree>().unwrap_or_else(|| Tree::Map(Vec::new()));
         let empty = if only_filters(&parts.method) { tree.refuse_empty() } else { Ok(()) };
+        let params = T::deserialize(tree);
         // What is unknown is said to be that, empty or not.
-        let params = T::deserialize(tree)?;
+        if let Err(ParameterError { problem: Problem::Unknown, .. }) = params {
+            return Ok(Self(params?));
+        }
         empty?;
-        Ok(Self(params))
+        Ok(Self(params?))
     }
 }
 

@@ -123,7 +123,10 @@ fn what_only_adds_breaks_nothing() {
 fn answers_may_open_and_never_close() {
     assert_eq!(broken(&closed(document()), document()), Vec::<String>::new());
     assert_ne!(broken(document(), &closed(document())), Vec::<String>::new());
-    let with = |schema: &Value| json!({ "components": { "schemas": { "Thing": schema } } });
+    let with = |schema: &Value| {
+        let schemas = json!({ "schemas": { "Thing": schema } });
+        json!({ "paths": {}, "webhooks": {}, "x-id-prefixes": {}, "x-event-types": [], "components": schemas })
+    };
     for (before, after) in [
         (json!({ "type": "null" }), json!({ "type": ["string", "null"] })),
         (
