@@ -107,6 +107,7 @@ def main():
         "cores": len(os.sched_getaffinity(0)),
         "seconds": round(time.monotonic() - begun),
     }
+    print("Latencies: p50 / p99 / max in ms; a failure is one that never ends.\n")
     print(table(rows))
     failed = sum(row.ok is False for row in rows)
     where = f"{about['version']}, {about['cores']} cores, {about['seconds']} s"
