@@ -53,7 +53,7 @@ def options():
     if unknown:
         parser.error(f"no attack begins with {', '.join(unknown)}; there are {', '.join(ATTACKS)}")
     if not given.list and not os.access(f"{given.programs}/outbox-worker", os.X_OK):
-        parser.error(f"there are no programs in {given.programs}: cargo build --release --workspace --bins")
+        parser.error(f"there are no programs in {given.programs}; `make attack` builds them")
     return given
 
 

@@ -47,7 +47,7 @@ async def delivers(stage, stderr_of_worker, stderr_of_api, after_start=lambda: N
         return gone(api, worker).strip("; ")
     except NotReady as error:
         return f"it ended with {error.code}"
-    except (RuntimeError, OSError, asyncio.IncompleteReadError, asyncio.TimeoutError) as error:
+    except (RuntimeError, *wire.BROKEN) as error:
         return type(error).__name__ + gone(api, worker)
     finally:
         for process in (api, worker):

@@ -1,6 +1,7 @@
 """Attacks on the places for requests: bodies that don't come, streams, connections that say nothing."""
 
 import asyncio
+import contextlib
 
 import wire
 from assault import assault
@@ -12,7 +13,7 @@ ALONE, ATTACKED = 3, 3
 # Connections with a request whose body doesn't come: as many as there are places.
 REQUESTS = 256
 # Between two connections of one place, in seconds.
-PAUSE = 0.1
+PAUSE = 0.25
 # What the peer's p99 may be, in milliseconds.
 P99_MS = 100
 STREAMS = 256
@@ -120,10 +121,17 @@ async def open_stream(address, key, source=wire.ATTACKER):
 
 async def many_streams(orders, address, key, count):
     """Opens so many streams and keeps them."""
-    streams = [await open_stream(address, key) for _ in range(count)]
-    orders.ready(sum(status == 200 for _, status in streams))
+    held = []
+    for _ in range(count):
+        with contextlib.suppress(*wire.BROKEN):
+            connection, status = await open_stream(address, key)
+            if status == 200:
+                held.append(connection)
+            else:
+                connection.close()
+    orders.ready(len(held))
     await orders.over.wait()
-    for connection, _ in streams:
+    for connection in held:
         connection.close()
 
 
