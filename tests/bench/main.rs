@@ -13,6 +13,7 @@
 mod api;
 mod appends;
 mod backlog;
+mod burst;
 mod ceilings;
 mod connection;
 mod costs;
