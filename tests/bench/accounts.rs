@@ -166,11 +166,12 @@ async fn run(stage: &mut Stage, clients: &[Client], beside: &Beside) -> Sight {
     let worker = worker(stage).await;
     let plans: Vec<Plan> =
         accounts.iter().map(|account| plan(stage, account.client.key(), beside.slice)).collect();
+    let sink = &stage.sink;
     let remade = async {
         let Some(lifetime) = beside.lifetime else { return };
         let end = Instant::now() + WARM_UP + beside.slice;
         let others = accounts.iter_mut().skip(1);
-        join_all(others.map(|account| account.remake(&stage.sink, lifetime, end))).await;
+        join_all(others.map(|account| account.remake(sink, lifetime, end))).await;
     };
     let (seen, ()) = tokio::join!(join_all(plans.iter().map(Plan::run)), remade);
     let peer = seen.first().unwrap();

@@ -1,5 +1,5 @@
-//! Ten endpoints of one account, of which one hangs and one answers 500, beside the eight others alone: how long
-//! the eight wait. Then one account beside others (`accounts.rs`).
+//! Ten endpoints of one account, of which one hangs and one answers 500, beside the eight others alone: how
+//! long the eight wait. Then one account beside others (`accounts.rs`).
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! More than is taken on, in the two ways there are: four times the requests that a key may make, and four times
-//! the clients that an account has places for. What becomes of those that are accepted, and of the others.
+//! More than is taken on, in the two ways there are: four times the requests that a key may make, and four
+//! times the clients that an account has places for. What becomes of those that are accepted, and of the others.
 
 use std::time::Duration;
 
