@@ -43,7 +43,7 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report, slice: Durat
 }
 
 async fn endpoint(stage: &Stage, number: usize, event: &str) -> String {
-    stage.system.client.endpoint(&format!("{}/{number}", stage.sink.url), &[event]).await.0
+    stage.system.client.endpoint(&stage.sink.url_of(number), &[event]).await.0
 }
 
 /// Makes the rows as they would be after an outage, past the triggers, because a million appends take minutes.

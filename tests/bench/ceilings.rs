@@ -40,11 +40,8 @@ struct CourierUsed {
 /// Makes so many signed POSTs of a body of a webhook's size; from nothing, or from the bare outbox, which holds that many.
 pub(super) async fn courier(stage: &Stage, count: u32, database: Option<&str>) -> Sample {
     stage.sink.reset(false).await;
-    let route = Route {
-        url: format!("{}/0", stage.sink.url),
-        count: count.into(),
-        database: database.map(ToOwned::to_owned),
-    };
+    let route =
+        Route { url: stage.sink.url_of(0), count: count.into(), database: database.map(ToOwned::to_owned) };
     let before = stage.usage(None).await;
     let mut helper = Helper::start("courier", &route).await;
     let began: u64 = helper.says().await;

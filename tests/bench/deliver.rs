@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use support::Worker;
 
-use super::Extent;
 use super::appends::pgbench;
-use super::ceilings;
 use super::process::micros;
 use super::report::{Report, Sample, Series, add};
 use super::stage::Stage;
+use super::{Extent, burst, ceilings};
 
 const BACKLOG: u32 = 20_000;
-const FAN_OUT: usize = 10;
+/// Endpoints of one account, at one host.
+pub(super) const FAN_OUT: usize = 10;
 
 /// A worker as one would run it.
 pub(super) async fn worker(stage: &Stage) -> Worker {
@@ -79,10 +79,13 @@ pub(super) async fn end_to_end(stage: &mut Stage, report: &mut Report, extent: E
     full_load(stage, report, extent, events, 1).await;
 }
 
-/// The same to ten endpoints.
+/// The same to ten endpoints; then a burst.
 pub(super) async fn fan_out(stage: &mut Stage, report: &mut Report, extent: Extent) {
     let deliveries = Series::new("end to end, ten endpoints: deliveries");
     full_load(stage, report, extent, deliveries, FAN_OUT).await;
+    if !extent.quick {
+        burst::measure(stage, report, extent.rounds).await;
+    }
 }
 
 async fn full_load(

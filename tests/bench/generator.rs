@@ -44,6 +44,8 @@ pub(super) struct Plan {
     pub(super) slice: Duration,
     /// Requests a second, whatever becomes of them; none: as fast as they are answered.
     pub(super) pace: Option<f64>,
+    /// So many requests at the most; none: as many as there is time for.
+    pub(super) count: Option<u64>,
     /// The next one only when the customer has arrived at so many endpoints of this sink.
     pub(super) until_arrived: Option<(SocketAddr, usize)>,
     /// Tell of each request when it was sent and when it was answered.
@@ -132,7 +134,7 @@ async fn client(shared: Rc<Shared>, n: u64) {
             let at = Duration::from_secs_f64(number as f64 / pace);
             tokio::time::sleep_until((shared.started + at).into()).await;
         }
-        if shared.started.elapsed() >= end {
+        if shared.started.elapsed() >= end || plan.count.is_some_and(|count| number >= count) {
             return;
         }
         let request = request(plan, *to, number);

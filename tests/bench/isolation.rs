@@ -1,7 +1,9 @@
-//! Ten endpoints, of which one hangs and one answers 500, beside the eight others alone: how long the eight wait.
+//! Ten endpoints of one account, of which one hangs and one answers 500, beside the eight others alone: how
+//! long the eight wait. Then one account beside others (`accounts.rs`).
 
 use std::time::Duration;
 
+use super::accounts;
 use super::generator::Seen;
 use super::report::{Report, median, percentile};
 use super::sink::{Arrival, Mode, Waits, waits};
@@ -60,6 +62,7 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report, slice: Durat
             median(p99)
         ));
     }
+    accounts::measure(stage, report).await;
 }
 
 async fn run(stage: &mut Stage, load: Load, slice: Duration, with_bad: bool) -> Sight {
@@ -69,7 +72,7 @@ async fn run(stage: &mut Stage, load: Load, slice: Duration, with_bad: bool) -> 
     stage.forget().await;
     stage.sink.reset(true).await;
     // A short deadline, so that a slice has several of them in it.
-    let hasty = [("CALMONY_ATTEMPT_TIMEOUT", "5s"), ("CALMONY_RETRY_SCHEDULE", "5s,5m,30m")];
+    let hasty = [("CALMONY_ATTEMPT_TIMEOUT", "3s"), ("CALMONY_RETRY_SCHEDULE", "5s,5m,30m")];
     let worker = stage.system.worker_with(&hasty).await;
     let ask = stage.creates();
     let mut plan = stage.plan(ask, 8, slice);

@@ -10,9 +10,11 @@
     reason = "a measurement that can't go on stops, and its numbers are far from the limits"
 )]
 
+mod accounts;
 mod api;
 mod appends;
 mod backlog;
+mod burst;
 mod ceilings;
 mod connection;
 mod costs;
@@ -142,7 +144,7 @@ async fn measure(report: &mut Report, extent: Extent, wanted: impl Fn(&str) -> b
             "fanout" => deliver::fan_out(stage, report, extent).await,
             "latency" => latency::measure(report, extent).await,
             "costs" => costs::measure(report).await,
-            "isolation" => isolation::measure(stage, report, slice * 3).await,
+            "isolation" => isolation::measure(stage, report, slice * 2).await,
             "overload" => overload::measure(stage, report, slice).await,
             "scale" => scale::measure(stage, report, extent).await,
             "pinned" => pinned::measure(stage, report).await,

@@ -1,5 +1,5 @@
-//! More than is taken on, in the two ways there are: four times the requests that a key may make, and four times the clients that the
-//! process takes on. What becomes of those that are accepted, and of the others.
+//! More than is taken on, in the two ways there are: four times the requests that a key may make, and four
+//! times the clients that an account has places for. What becomes of those that are accepted, and of the others.
 
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use super::report::{Report, median, percentile};
 use super::stage::{Stage, address};
 
 const ROUNDS: usize = 5;
-/// Requests that the process takes on at once.
+/// Requests that the process takes on at once, and how many of them may be of one account: three quarters.
 const PLACES: u64 = 64;
+const SHARE: u64 = 48;
 /// Requests a second that a key may make: about a fifth of what the machine can do, so that the generator has room.
 const RATE: f64 = 2_000.0;
 
@@ -39,9 +40,9 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report, slice: Durat
         loaded: ("four times that", plan(stage, &limited, 64, Some(4.0 * calm_pace))),
     };
     let by_places = Pair {
-        name: "64 requests at once are taken on",
-        calm: ("64 clients", plan(stage, &shedding, PLACES, None)),
-        loaded: ("256 clients", plan(stage, &shedding, 4 * PLACES, None)),
+        name: "64 requests at once are taken on, 48 of them of one account",
+        calm: ("48 clients of it", plan(stage, &shedding, SHARE, None)),
+        loaded: ("192 clients of it", plan(stage, &shedding, 4 * SHARE, None)),
     };
     for pair in [by_rate, by_places] {
         run(stage, report, pair).await;

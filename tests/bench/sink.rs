@@ -1,14 +1,17 @@
 //! The receiver, a process of its own that does as little as it can: it counts, notes when numbered customers arrive if it is
-//! asked to, and answers as it is told. It is told by requests, too.
+//! asked to, and answers as it is told. It is told by requests, too, at an address of their own.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::rc::Rc;
+use std::time::Duration;
 
 use axum::body::Bytes;
+use futures_util::future::join_all;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -22,6 +25,10 @@ use tokio::sync::oneshot;
 
 use super::process::{Helper, micros, orphaned, say};
 
+/// Its hosts, from 127.0.0.1 on, and the endpoints that share one: a worker bounds what is in flight to a host.
+const HOSTS: usize = 30;
+const OF_HOST: usize = 10;
+
 /// How it answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Mode {
@@ -32,6 +39,8 @@ pub(super) enum Mode {
     Fails,
     /// Not at all.
     Hangs,
+    /// With 200, after so long.
+    Late(Duration),
 }
 
 /// What it has counted, since the last time that it was asked to begin anew.
@@ -41,6 +50,8 @@ pub(super) struct Counts {
     pub(super) requests: u64,
     /// When the last one came, in microseconds since the epoch.
     pub(super) last: u64,
+    /// Connections that were opened for webhooks.
+    pub(super) connections: u64,
 }
 
 /// An arrival: endpoint, number of the customer, microseconds since the epoch.
@@ -77,20 +88,33 @@ pub(super) fn waits(marks: &HashMap<u64, u64>, arrivals: &[Arrival]) -> Waits {
 #[derive(Debug)]
 pub(super) struct Sink {
     pub(super) helper: Helper,
+    /// Where it is told things.
     pub(super) address: SocketAddr,
+    /// Where webhooks go, on its first host.
     pub(super) url: String,
+    port: u16,
 }
 
 impl Sink {
     pub(super) async fn start() -> Self {
         let mut helper = Helper::start("sink", &()).await;
-        let address: SocketAddr = helper.says().await;
-        Self { helper, address, url: format!("http://{address}") }
+        let (address, port): (SocketAddr, u16) = helper.says().await;
+        Self { helper, address, url: format!("http://{}:{port}", host(0)), port }
+    }
+
+    /// Where webhooks of that endpoint go.
+    pub(super) fn url_of(&self, endpoint: usize) -> String {
+        format!("http://{}:{}/{endpoint}", host(endpoint / OF_HOST), self.port)
     }
 
     /// How requests to that endpoint are answered from now on.
     pub(super) async fn set(&self, endpoint: usize, mode: Mode) {
-        self.tell("mode", &(endpoint, mode)).await;
+        self.set_each(endpoint..endpoint + 1, mode).await;
+    }
+
+    /// The same of several.
+    pub(super) async fn set_each(&self, endpoints: Range<usize>, mode: Mode) {
+        self.tell("mode", &(endpoints, mode)).await;
     }
 
     /// Counts from nothing, and notes arrivals if that is wanted.
@@ -110,12 +134,13 @@ impl Sink {
     /// Waits until it has counted so many requests.
     pub(super) async fn has(&self, requests: u64) -> Counts {
         let counted = self.tell("has", &requests);
-        let counted = tokio::time::timeout(std::time::Duration::from_mins(3), counted).await;
+        let counted = tokio::time::timeout(Duration::from_mins(3), counted).await;
         serde_json::from_str(&counted.unwrap_or_else(|_| panic!("{requests} have not come"))).unwrap()
     }
 
     async fn tell(&self, what: &str, body: &impl Serialize) -> String {
-        let request = http().put(format!("{}/{what}", self.url)).body(serde_json::to_string(body).unwrap());
+        let request = http().put(format!("http://{}/{what}", self.address));
+        let request = request.body(serde_json::to_string(body).unwrap());
         request.send().await.unwrap().text().await.unwrap()
     }
 }
@@ -135,26 +160,44 @@ struct State {
 
 type Shared = Rc<RefCell<State>>;
 
+/// A host, by its number.
+fn host(number: usize) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 0, u8::try_from(number + 1).unwrap())
+}
+
 /// The role: serves until whoever has started it is gone.
 pub(super) async fn run() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    say(&listener.local_addr().unwrap());
+    let own = TcpListener::bind((host(0), 0)).await.unwrap();
+    let mut receiving = vec![TcpListener::bind((host(0), 0)).await.unwrap()];
+    let port = receiving.first().unwrap().local_addr().unwrap().port();
+    for number in 1..HOSTS {
+        receiving.push(TcpListener::bind((host(number), port)).await.unwrap());
+    }
+    say(&(own.local_addr().unwrap(), port));
     let shared = Shared::default();
-    let accept = async {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            stream.set_nodelay(true).unwrap();
-            let shared = shared.clone();
-            tokio::task::spawn_local(async move {
-                let service = service_fn(move |request| answer(shared.clone(), request));
-                // A client that goes away is its own affair.
-                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    };
+    let receiving = receiving.into_iter().map(|listener| {
+        let shared = shared.clone();
+        serve(listener, shared.clone(), move || shared.borrow_mut().counts.connections += 1)
+    });
     tokio::select! {
-        () = accept => {}
+        () = serve(own, shared.clone(), || ()) => {}
+        _ = join_all(receiving) => {}
         () = orphaned() => {}
+    }
+}
+
+/// Serves whoever connects, and says so.
+async fn serve(listener: TcpListener, shared: Shared, connected: impl Fn()) {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        connected();
+        let shared = shared.clone();
+        tokio::task::spawn_local(async move {
+            let service = service_fn(move |request| answer(shared.clone(), request));
+            // A client that goes away is its own affair.
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
     }
 }
 
@@ -169,6 +212,10 @@ async fn answer(shared: Shared, request: Request<Incoming>) -> Result<Response<F
             Mode::Takes => StatusCode::OK,
             Mode::Fails => StatusCode::INTERNAL_SERVER_ERROR,
             Mode::Hangs => std::future::pending().await,
+            Mode::Late(delay) => {
+                tokio::time::sleep(delay).await;
+                StatusCode::OK
+            }
         };
         return Ok(answer);
     }
@@ -213,8 +260,8 @@ fn number(body: &[u8]) -> Option<u64> {
 async fn told(shared: &Shared, what: &str, body: &[u8]) -> String {
     match what {
         "mode" => {
-            let (endpoint, mode) = serde_json::from_slice(body).unwrap();
-            shared.borrow_mut().modes.insert(endpoint, mode);
+            let (endpoints, mode): (Range<usize>, Mode) = serde_json::from_slice(body).unwrap();
+            shared.borrow_mut().modes.extend(endpoints.map(|endpoint| (endpoint, mode)));
         }
         "reset" => {
             let (notes, modes) =

@@ -71,6 +71,7 @@ impl Stage {
             warm_up: Duration::from_millis(500),
             slice,
             pace: None,
+            count: None,
             until_arrived: None,
             marks: false,
         }
@@ -94,8 +95,7 @@ impl Stage {
     pub(super) async fn endpoints(&self, count: usize) -> Vec<String> {
         let mut made = Vec::new();
         for n in 0..count {
-            let url = format!("{}/{n}", self.sink.url);
-            made.push(self.system.client.endpoint(&url, &["customer.created"]).await.0);
+            made.push(self.system.client.endpoint(&self.sink.url_of(n), &["customer.created"]).await.0);
         }
         made
     }
