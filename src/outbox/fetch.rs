@@ -1,9 +1,11 @@
 //! Reading what is owed: new events straight from the outbox, and deliveries whose time has come.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::StreamExt as _;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
@@ -100,6 +102,18 @@ pub enum EndpointStatus {
     Deleted,
 }
 
+/// The bytes after which a read has no more rows: what it brings is kept in memory, however large events are.
+const PORTION_BYTES: usize = 8 * 1024 * 1024;
+
+/// What a read brought.
+#[derive(Debug)]
+pub struct Portion<W> {
+    /// The work.
+    pub work: W,
+    /// There may be more behind it: it has as many rows as were asked for, or as many bytes as a read may have.
+    pub is_part: bool,
+}
+
 /// What a read of the outbox brought.
 #[derive(Debug, Default)]
 pub struct Fetched {
@@ -118,7 +132,7 @@ impl Session {
         rows: i64,
         own: &[i16],
         gaps: &Gaps,
-    ) -> Result<Fetched, DatabaseError> {
+    ) -> Result<Portion<Fetched>, DatabaseError> {
         let (first, last) = gaps.bounds();
         let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&cursor, &rows, &own, &first, &last, &true];
         let statement = if cursor < self.head {
@@ -127,15 +141,15 @@ impl Session {
         } else {
             &self.statements.new
         };
-        self.read(statement, &parameters).await
+        self.read(statement, &parameters, rows).await
     }
 
     /// Reads up to that many rows of the session's own buckets after a position, and none of the others'.
-    pub async fn scan(&self, from: i64, rows: i64, own: &[i16]) -> Result<Fetched, DatabaseError> {
+    pub async fn scan(&self, from: i64, rows: i64, own: &[i16]) -> Result<Portion<Fetched>, DatabaseError> {
         let none: [i64; 0] = [];
         let parameters: [&(dyn ToSql + Sync); 7] =
             [&from, &rows, &own, &none.as_slice(), &none.as_slice(), &false, &true];
-        self.read(&self.statements.fresh, &parameters).await
+        self.read(&self.statements.fresh, &parameters, rows).await
     }
 
     /// Reads up to that many deliveries that are due, of each endpoint at most `of_each`, the longest due first, but none of
@@ -146,8 +160,8 @@ impl Session {
         of_each: i64,
         own: &[i16],
         (endpoints, accounts): (&[String], &[i64]),
-    ) -> Result<Vec<Due>, DatabaseError> {
-        self.read(&self.statements.due, &[&own, &rows, &endpoints, &of_each, &accounts]).await
+    ) -> Result<Portion<Vec<Due>>, DatabaseError> {
+        self.read(&self.statements.due, &[&own, &rows, &endpoints, &of_each, &accounts], rows).await
     }
 
     /// Reads up to that many deliveries that wait for one endpoint, due or not, in the order of the log after a position.
@@ -157,9 +171,27 @@ impl Session {
         own: &[i16],
         of: &EndpointKey,
         after: i64,
-    ) -> Result<Vec<Due>, DatabaseError> {
+    ) -> Result<Portion<Vec<Due>>, DatabaseError> {
         let parameters: [&(dyn ToSql + Sync); 5] = [&own, &rows, &of.account, &of.endpoint, &after];
-        self.read(&self.statements.walk, &parameters).await
+        self.read(&self.statements.walk, &parameters, rows).await
+    }
+
+    /// The rows of a statement, up to [`PORTION_BYTES`] and the row that reaches them, and whether the rest was left.
+    async fn rows(
+        &self,
+        statement: &Statement,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<(Vec<Row>, bool), DatabaseError> {
+        let mut stream = pin!(self.client.query_raw(statement, parameters.iter().copied()).await?);
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = stream.next().await.transpose()? {
+            bytes += row.raw_size_bytes();
+            rows.push(row);
+            if bytes >= PORTION_BYTES {
+                return Ok((rows, true));
+            }
+        }
+        Ok((rows, false))
     }
 
     /// Reads work, and the secrets that sign for it where they aren't known. The rows are thrown away then and read again: nothing
@@ -169,13 +201,16 @@ impl Session {
         &self,
         statement: &Statement,
         parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<W, DatabaseError> {
+        most: i64,
+    ) -> Result<Portion<W>, DatabaseError> {
         let mut learnt = Learnt::new();
         loop {
-            let mut work = W::of(&self.client.query(statement, parameters).await?);
+            let (rows, ends_early) = self.rows(statement, parameters).await?;
+            let mut work = W::of(&rows);
+            let is_part = ends_early || i64::try_from(work.rows()).unwrap_or(i64::MAX) >= most;
             let unknown = self.secrets.sign(work.targets(), &learnt);
             if unknown.is_empty() || !learnt.is_empty() && work.can_do_without(&unknown) {
-                return Ok(work);
+                return Ok(Portion { work, is_part });
             }
             self.learn(unknown, &mut learnt).await?;
         }
@@ -185,6 +220,9 @@ impl Session {
 /// What a read brings.
 trait Work {
     fn of(rows: &[Row]) -> Self;
+
+    /// The rows that its limit counts.
+    fn rows(&self) -> usize;
 
     /// Whatever has to be signed for, each with its account.
     fn targets(&mut self) -> Vec<(i64, &mut Target)>;
@@ -208,6 +246,10 @@ impl Work for Fetched {
         fetched
     }
 
+    fn rows(&self) -> usize {
+        self.positions.len()
+    }
+
     fn targets(&mut self) -> Vec<(i64, &mut Target)> {
         let with_account = |fresh| {
             let Fresh { key, targets, .. }: &mut Fresh = fresh;
@@ -225,6 +267,10 @@ impl Work for Fetched {
 impl Work for Vec<Due> {
     fn of(rows: &[Row]) -> Self {
         rows.iter().map(due_row).collect()
+    }
+
+    fn rows(&self) -> usize {
+        self.len()
     }
 
     fn targets(&mut self) -> Vec<(i64, &mut Target)> {

@@ -53,7 +53,7 @@ def options():
     if unknown:
         parser.error(f"no attack begins with {', '.join(unknown)}; there are {', '.join(ATTACKS)}")
     if not given.list and not os.access(f"{given.programs}/outbox-worker", os.X_OK):
-        parser.error(f"there are no programs in {given.programs}: cargo build --release --workspace --bins")
+        parser.error(f"there are no programs in {given.programs}; `make attack` builds them")
     return given
 
 
@@ -107,6 +107,7 @@ def main():
         "cores": len(os.sched_getaffinity(0)),
         "seconds": round(time.monotonic() - begun),
     }
+    print("Latencies: p50 / p99 / max in ms; a failure is one that never ends.\n")
     print(table(rows))
     failed = sum(row.ok is False for row in rows)
     where = f"{about['version']}, {about['cores']} cores, {about['seconds']} s"

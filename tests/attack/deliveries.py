@@ -47,10 +47,10 @@ async def besiege(orders, address, keys, count, delay, lifetime):
         return await each(sink.hosts(10 + net, count), one)
 
     async def attack(key, receiver, net, made):
-        connection = await wire.Connection.open(address)
+        client = wire.Client(address)
         begun, created, remade = time.monotonic(), 0, 1
         while await orders.rest(begun + created / RATE - time.monotonic()):
-            await connection.ask("POST", "/v1/customers", key, {"name": "Mallory"})
+            await client.ask("POST", "/v1/customers", key, {"name": "Mallory"})
             created += 1
             if lifetime and time.monotonic() - begun > lifetime * remade:
                 remade += 1

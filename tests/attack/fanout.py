@@ -38,11 +38,11 @@ async def burst(orders, address, key):
 
     async def creator():
         nonlocal refused
-        connection = await wire.Connection.open(address)
+        client = wire.Client(address)
         for number in numbers:
             params = {"description": f"n-{number}"}
             sent[number] = time.perf_counter()
-            while (await connection.ask("POST", "/v1/customers", key, params)).status != 200:
+            while await client.ask("POST", "/v1/customers", key, params) != "200":
                 refused += 1
                 await asyncio.sleep(0.02)
                 sent[number] = time.perf_counter()

@@ -28,20 +28,17 @@ async def save(orders, address, key, endpoint):
     """Changes the URL of an endpoint from many connections, each time to another name."""
     counts, numbers = {}, iter(range(1_000_000))
 
-    async def client():
+    async def saver():
+        client = wire.Client(address)
         while await orders.rest(0):
             url = f"http://slow-{next(numbers)}.example/"
-            asking = wire.ask(address, "POST", f"/v1/webhook_endpoints/{endpoint}", key, {"url": url})
-            try:
-                status = str((await asking).status)
-            except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError):
-                status = "broken"
+            status = await client.ask("POST", f"/v1/webhook_endpoints/{endpoint}", key, {"url": url})
             counts[status] = counts.get(status, 0) + 1
             if status != "200":
                 await orders.rest(0.2)
 
     orders.ready()
-    await asyncio.gather(*[client() for _ in range(CLIENTS)])
+    await asyncio.gather(*[saver() for _ in range(CLIENTS)])
     return counts
 
 
@@ -112,7 +109,7 @@ async def reconnect(stage, peer):
     await stage.cluster.sql(ending)
     begun = time.monotonic()
     while time.monotonic() - begun < 20:
-        with contextlib.suppress(OSError, asyncio.TimeoutError, asyncio.IncompleteReadError):
+        with contextlib.suppress(*wire.BROKEN):
             if (await peer.ask("GET", "/v1/customers?limit=1")).status == 200:
                 return time.monotonic() - begun
         await asyncio.sleep(0.1)

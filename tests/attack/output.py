@@ -47,8 +47,8 @@ async def delivers(stage, stderr_of_worker, stderr_of_api, after_start=lambda: N
         return gone(api, worker).strip("; ")
     except NotReady as error:
         return f"it ended with {error.code}"
-    except (RuntimeError, OSError, asyncio.IncompleteReadError, asyncio.TimeoutError) as error:
-        return f"{type(error).__name__}: {str(error)[:60]}" + gone(api, worker)
+    except (RuntimeError, *wire.BROKEN) as error:
+        return type(error).__name__ + gone(api, worker)
     finally:
         for process in (api, worker):
             if process:
@@ -74,20 +74,15 @@ async def logs(stage):
         rows.append(outcome(f"output-{name}-log-full", "it works on", wrong))
         read, write = os.pipe()
         streams = (write, None) if name == "worker" else (None, write)
-        wrong = await delivers(stage, *streams, after_start=lambda read=read, write=write: cut(read, write))
+        wrong = await delivers(stage, *streams, after_start=lambda pipe=read: os.close(pipe))
+        os.close(write)
         rows.append(outcome(f"output-{name}-log-closed", "it works on", wrong))
     return rows
 
 
-def cut(read, write):
-    """Closes a pipe under whoever writes to it."""
-    os.close(read)
-    os.close(write)
-
-
 def outcome(name, wanted, wrong):
     """A row of something that works or doesn't."""
-    return Row(name, wanted, attacked=wrong or "as wanted", ok=not wrong, figures={"wrong": wrong})
+    return Row(name, wanted, attacked="otherwise" if wrong else "as wanted", ok=not wrong, note=wrong)
 
 
 async def commands(stage):

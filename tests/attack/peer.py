@@ -51,7 +51,7 @@ class Peer:
         begun = time.perf_counter()
         try:
             answer = await self.ask(*arguments, **named)
-        except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as error:
+        except wire.BROKEN as error:
             seen.fail(type(error).__name__)
             return None
         if answer.status != 200:

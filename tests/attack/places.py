@@ -1,18 +1,19 @@
 """Attacks on the places for requests: bodies that don't come, streams, connections that say nothing."""
 
 import asyncio
+import contextlib
 
 import wire
 from assault import assault
 from peer import Peer
-from seen import Row, Seen
+from seen import Row
 
 # How long is measured, in seconds.
 ALONE, ATTACKED = 3, 3
 # Connections with a request whose body doesn't come: as many as there are places.
 REQUESTS = 256
 # Between two connections of one place, in seconds.
-PAUSE = 0.1
+PAUSE = 0.25
 # What the peer's p99 may be, in milliseconds.
 P99_MS = 100
 STREAMS = 256
@@ -120,10 +121,17 @@ async def open_stream(address, key, source=wire.ATTACKER):
 
 async def many_streams(orders, address, key, count):
     """Opens so many streams and keeps them."""
-    streams = [await open_stream(address, key) for _ in range(count)]
-    orders.ready(sum(status == 200 for _, status in streams))
+    held = []
+    for _ in range(count):
+        with contextlib.suppress(*wire.BROKEN):
+            connection, status = await open_stream(address, key)
+            if status == 200:
+                held.append(connection)
+            else:
+                connection.close()
+    orders.ready(len(held))
     await orders.over.wait()
-    for connection, _ in streams:
+    for connection in held:
         connection.close()
 
 
@@ -132,22 +140,16 @@ async def streams(stage):
     attacker, other = await stage.account(), await stage.account()
     async with stage.system(worker=False) as system:
         async with assault(many_streams, system.address, attacker.key, STREAMS) as heard:
-            seen = Seen()
-            peer = Peer(system.address, other.key)
-            await peer.reads(1)
             connection, status = await open_stream(system.address, other.key, wire.PEER)
             connection.close()
-            if status != 200:
-                seen.fail(status)
     held = heard["ready"]
-    note = f"the attacker holds {held} streams; the other's was answered {status}"
     return [
         Row(
             "streams",
             f"the other's is answered 200; the attacker holds fewer than {STREAMS}",
-            attacked="200" if status == 200 else f"{status}",
+            attacked=f"answered {status}",
             ok=status == 200 and held < STREAMS,
-            note=note,
+            note=f"the attacker holds {held}",
             figures={"held": held, "status": status},
         )
     ]

@@ -30,13 +30,9 @@ async def read(orders, address, key, what):
     counts = {}
 
     async def reader():
-        connection = None
+        client = wire.Client(address)
         while await orders.rest(0):
-            try:
-                connection = connection or await wire.Connection.open(address)
-                status = str((await connection.ask(*what[:2], key=key, params=what[2])).status)
-            except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError):
-                status, connection = "broken", None
+            status = await client.ask(*what[:2], key=key, params=what[2])
             counts[status] = counts.get(status, 0) + 1
             if status != "200":
                 await orders.rest(PAUSE)

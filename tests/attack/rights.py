@@ -71,10 +71,10 @@ async def cookie(stage):
         Row(
             "rights-cookie",
             f"a copied cookie opens nothing {WITHIN} s after signing out",
-            f"{page.status}",
-            f"{after.status}",
+            f"answered {page.status}",
+            f"answered {after.status}",
             ok,
-            "the dashboard's answer to the cookie, before and after (303: sign in)",
+            "303: sign in",
             {"before": page.status, "signed_out": signed_out.status, "after": after.status},
         )
     ]

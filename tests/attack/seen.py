@@ -103,8 +103,8 @@ class Row:
 
 TITLES = [
     "attack",
-    "a peer alone: p50 / p99 / max ms",
-    "under attack",
+    "a peer alone, ms",
+    "under attack, ms",
     "failures",
     "besides",
     "wanted",
@@ -113,7 +113,7 @@ TITLES = [
 
 
 def table(rows):
-    """All of it, for people, in Markdown."""
+    """All of it, for people, in Markdown. Latencies are p50 / p99 / max."""
     lines = [TITLES, ["---"] * len(TITLES)] + [row.cells() for row in rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(TITLES))]
     lines[1] = ["-" * width for width in widths]

@@ -165,7 +165,7 @@ class Stage:
         """Waits until it does its work."""
         ends = time.monotonic() + START_MAX
         while True:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.TimeoutError):
+            with contextlib.suppress(*wire.BROKEN):
                 if (await wire.ask(address, "GET", "/readyz")).status == 200:
                     return
             if not process.alive or time.monotonic() > ends:

@@ -1,6 +1,7 @@
 """Attacks with large objects: on the memory of the API, and on the disk."""
 
 import asyncio
+import contextlib
 import random
 import socket
 import time
@@ -12,7 +13,7 @@ from places import statuses
 from seen import Row
 
 EVENTS, CLIENTS = 100, 40
-ALONE, ATTACKED = 3, 8
+ALONE, ATTACKED = 2, 5
 P99_MS = 100
 # The most memory that the API may ever have had, in KiB.
 PEAK_KIB = 200 * 1024
@@ -53,15 +54,16 @@ def large(number=0):
     }
 
 
-async def deaf(orders, address, key):
-    """Clients that ask for a page and read nothing."""
+async def deaf(orders, address, text):
+    """Clients that ask for something and read nothing."""
     sockets = []
     for _ in range(CLIENTS):
         made = socket.socket()
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         made.bind((wire.ATTACKER, 0))
-        made.connect(address)
-        made.sendall(wire.request("GET", f"/v1/events?limit={EVENTS}", key))
+        with contextlib.suppress(OSError):
+            made.connect(address)
+            made.sendall(text)
         sockets.append(made)
     orders.ready()
     await orders.over.wait()
@@ -70,43 +72,51 @@ async def deaf(orders, address, key):
 
 
 async def memory(stage):
-    """40 clients that ask for pages of large events and read nothing."""
+    """40 clients that ask for pages of large events and read nothing; then 40 that follow them as a stream."""
     attacker = await stage.account()
     async with stage.system(worker=False) as system:
         await wire.must(system.address, "POST", "/v1/customers", attacker.key, large())
     await stage.cluster.past_triggers(COPIES.format(attacker.number, EVENTS - 1))
+    first = [("Last-Event-ID", "evt_01" + "1".zfill(24))]
+    return [
+        await unread(stage, "memory-pages", wire.request("GET", f"/v1/events?limit={EVENTS}", attacker.key)),
+        await unread(
+            stage, "memory-streams", wire.request("GET", "/v1/events/stream", attacker.key, headers=first)
+        ),
+    ]
+
+
+async def unread(stage, name, text):
+    """How much memory answers take that aren't read."""
     async with stage.system(worker=False) as system:
         peer = Peer(system.address, (await stage.account()).key)
         await peer.reads(0.5)
         alone = await peer.reads(ALONE)
         before = system.api.status("VmHWM")
-        async with assault(deaf, system.address, attacker.key):
+        async with assault(deaf, system.address, text):
             seen = await peer.reads(ATTACKED)
             peak = system.api.status("VmHWM")
-    ok = peak <= PEAK_KIB and seen.failed == 0 and seen.within(99, P99_MS)
-    return [
-        Row(
-            "memory",
-            f"peak ≤ {PEAK_KIB // 1024} MiB; no failure; p99 ≤ {P99_MS} ms",
-            alone,
-            seen,
-            ok,
-            f"peak memory of the API {before // 1024} MiB before, {peak // 1024} MiB under attack",
-            {"peak_kib_before": before, "peak_kib": peak},
-        )
-    ]
+    return Row(
+        name,
+        f"peak ≤ {PEAK_KIB // 1024} MiB; no failure; p99 ≤ {P99_MS} ms",
+        alone,
+        seen,
+        peak <= PEAK_KIB and seen.failed == 0 and seen.within(99, P99_MS),
+        f"peak memory of the API {before // 1024} MiB before, {peak // 1024} MiB under attack",
+        {"peak_kib_before": before, "peak_kib": peak},
+    )
 
 
 async def update(orders, address, key, customer):
     """Updates that change nothing, each with a key of its own."""
-    connection = await wire.Connection.open(address)
+    client = wire.Client(address)
     path, params = f"/v1/customers/{customer}", {"name": "Mallory 0"}
     size = len(wire.request("POST", path, key, params, [("Idempotency-Key", "key-000")]))
     orders.ready(size)
     counts = {}
     for number in range(UPDATES):
         keyed = [("Idempotency-Key", f"key-{number:03}")]
-        status = str((await connection.ask("POST", path, key, params, keyed)).status)
+        status = await client.ask("POST", path, key, params, keyed)
         counts[status] = counts.get(status, 0) + 1
     return counts
 
@@ -121,11 +131,10 @@ async def change(orders, address, key):
     orders.ready()
 
     async def changer(customer):
-        connection, number = await wire.Connection.open(address), 0
+        client, number = wire.Client(address), 0
         while await orders.rest(0):
             number += 1
-            changed = await connection.ask("POST", f"/v1/customers/{customer}", key, {"name": f"M {number}"})
-            status = str(changed.status)
+            status = await client.ask("POST", f"/v1/customers/{customer}", key, {"name": f"M {number}"})
             counts[status] = counts.get(status, 0) + 1
             if status != "200":
                 await orders.rest(0.05)

@@ -93,7 +93,7 @@ async def urls(stage):
             "what a parser had to repair is refused; what is stored is what is called",
             attacked=f"{len(wrong)} of {total} wrong",
             ok=not wrong,
-            note=", ".join(repr(url)[1:-1] for url in wrong[:4]) + (", …" if len(wrong) > 4 else ""),
+            note=", ".join(repr(url)[1:-1] for url in wrong[:3]) + (", …" if len(wrong) > 3 else ""),
             figures={"wrong": wrong, "of": total},
         )
     ]

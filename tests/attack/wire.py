@@ -9,6 +9,8 @@ from dataclasses import dataclass
 ATTACKER, PEER = "127.0.0.1", "127.0.0.2"
 # The longest wait for one answer, in seconds.
 PATIENCE = 10
+# How a connection ends before its answer.
+BROKEN = (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError)
 
 
 @dataclass
@@ -92,6 +94,28 @@ class Connection:
     def close(self):
         """Closes it, whatever is under way."""
         self.writer.transport.abort()
+
+
+class Client:
+    """A connection of an attacker, who goes on whatever happens to it."""
+
+    def __init__(self, address):
+        self.address, self.connection = address, None
+
+    async def ask(self, *arguments, **named):
+        """Sends a request; its status as text, or `broken`."""
+        try:
+            self.connection = self.connection or await Connection.open(self.address)
+            answer = await self.connection.ask(*arguments, **named)
+        except BROKEN:
+            if self.connection:
+                self.connection.close()
+            self.connection = None
+            return "broken"
+        if answer.headers.get("connection") == "close":
+            self.connection.close()
+            self.connection = None
+        return str(answer.status)
 
 
 async def ask(address, *arguments, source=ATTACKER, **named):

@@ -3,13 +3,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use calmony_pay::outbox::{Due, EndpointKey, EndpointStatus, Fetched, Fresh};
+use calmony_pay::outbox::{Due, EndpointKey, EndpointStatus, Fetched, Fresh, Portion};
 use tokio::time::Instant;
 
 use super::operations::{Done, Operation};
 use super::{Engine, UNWRITTEN_MAX};
 use crate::flight::ReadFor;
-use crate::lanes::QUEUED_MAX;
 
 /// The first attempts that a read should leave in memory at the most, where events go to several endpoints.
 const QUEUED_WANTED: usize = 1_024;
@@ -71,12 +70,11 @@ impl Scan {
 
 /// What was read.
 pub(super) enum Read {
-    /// And the rows that were asked for.
-    Fresh(Fetched, usize),
-    Scanned(Fetched, usize),
-    Due(Vec<Due>),
-    Probed(EndpointKey, Vec<Due>),
-    Walked(EndpointKey, Vec<Due>),
+    Fresh(Portion<Fetched>),
+    Scanned(Portion<Fetched>),
+    Due(Portion<Vec<Due>>),
+    Probed(EndpointKey, Portion<Vec<Due>>),
+    Walked(EndpointKey, Portion<Vec<Due>>),
 }
 
 impl Engine {
@@ -86,11 +84,11 @@ impl Engine {
             return;
         }
         let firsts = &self.flight.firsts;
-        if firsts.runnable() < self.in_flight_max && firsts.queued() < QUEUED_MAX {
+        if firsts.runnable() < self.in_flight_max && firsts.has_room() {
             self.read(own);
         }
         let retries = &self.flight.retries;
-        if retries.runnable() < self.in_flight_max && retries.queued() < QUEUED_MAX {
+        if retries.runnable() < self.in_flight_max && retries.has_room() {
             self.walk(own);
             self.read_due(own);
         }
@@ -105,16 +103,14 @@ impl Engine {
             self.busy.insert(Operation::ReadFresh);
             let most = self.rows_wanted();
             self.perform(Operation::ReadFresh, move |session| async move {
-                let fetched = session.scan(from, rows(most), &own).await?;
-                Ok(Done::Read(Read::Scanned(fetched, most)))
+                session.scan(from, rows(most), &own).await.map(Read::Scanned).map(Done::Read)
             });
         } else if self.want_fresh {
             self.busy.insert(Operation::ReadFresh);
             self.want_fresh = false;
             let (cursor, gaps, most) = (self.cursor, self.gaps.clone(), self.rows_wanted());
             self.perform(Operation::ReadFresh, move |session| async move {
-                let fetched = session.fresh(cursor, rows(most), &own, &gaps).await?;
-                Ok(Done::Read(Read::Fresh(fetched, most)))
+                session.fresh(cursor, rows(most), &own, &gaps).await.map(Read::Fresh).map(Done::Read)
             });
         }
     }
@@ -176,32 +172,31 @@ impl Engine {
 
     pub(super) fn finish_read(&mut self, read: Read) {
         match read {
-            Read::Fresh(fetched, most) => {
+            Read::Fresh(Portion { work: fetched, is_part }) => {
                 self.busy.remove(&Operation::ReadFresh);
                 if self.failing.is_none() {
                     self.tools.progress.made();
                 }
-                self.want_fresh |= fetched.positions.len() >= most;
+                self.want_fresh |= is_part;
                 self.gaps.note(self.cursor, &fetched.positions, Instant::now());
                 self.cursor = fetched.positions.last().copied().unwrap_or(self.cursor);
                 let Fetched { mut fresh, .. } = fetched;
                 fresh.retain(|fresh| !self.scan.unscanned.contains(&fresh.bucket));
                 self.admit(fresh);
             }
-            Read::Scanned(fetched, most) => {
+            Read::Scanned(Portion { work: fetched, is_part }) => {
                 self.busy.remove(&Operation::ReadFresh);
-                let full = fetched.positions.len() >= most;
                 let last = fetched.positions.last().copied();
                 self.admit(fetched.fresh);
-                self.scan.reached(last.filter(|last| full && *last < self.cursor));
+                self.scan.reached(last.filter(|last| is_part && *last < self.cursor));
             }
-            Read::Due(due) => {
+            Read::Due(Portion { work: due, is_part }) => {
                 self.busy.remove(&Operation::ReadDue);
-                self.want_due |= due.len() >= ROWS;
+                self.want_due |= is_part;
                 self.note_more(&due);
                 self.admit_due(due, ReadFor::Schedule);
             }
-            Read::Probed(key, due) => {
+            Read::Probed(key, Portion { work: due, .. }) => {
                 self.busy.remove(&Operation::Walk);
                 match due.iter().find(|due| due.status == EndpointStatus::Enabled) {
                     Some(due) => self.flight.endpoints.probed_with(&key.endpoint, due.key.position),
@@ -209,9 +204,9 @@ impl Engine {
                 }
                 self.admit_due(due, ReadFor::Endpoint);
             }
-            Read::Walked(key, due) => {
+            Read::Walked(key, Portion { work: due, is_part }) => {
                 self.busy.remove(&Operation::Walk);
-                let last = due.last().map(|due| due.key.position).filter(|_| due.len() >= WALK_ROWS);
+                let last = due.last().map(|due| due.key.position).filter(|_| is_part);
                 self.flight.endpoints.walked(&key.endpoint, last);
                 self.want_due |= last.is_none();
                 self.admit_due(due, ReadFor::Endpoint);

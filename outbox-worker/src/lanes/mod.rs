@@ -14,7 +14,6 @@ use tokio::time::Instant;
 use crate::attempt::Webhook;
 use rooms::{Each, Host, host_of};
 pub(crate) use rooms::{Room, Rooms};
-pub(crate) use tenants::QUEUED_MAX;
 use tenants::{Tenants, Waiting};
 use turns::Turns;
 
@@ -37,6 +36,11 @@ pub(crate) struct Job {
 }
 
 impl Job {
+    /// The bytes of its body.
+    fn size(&self) -> usize {
+        self.webhook.body.len()
+    }
+
     /// The host that it goes to, with its account.
     fn host(&self) -> Host {
         (self.key.event.account, host_of(&self.webhook.url).into())
@@ -49,6 +53,8 @@ struct Lane {
     account: i64,
     /// Each with the instant since which it waits.
     queued: VecDeque<(Instant, Job)>,
+    /// The bytes of those jobs' bodies; of a body that several share, each time.
+    bytes: usize,
     sent: usize,
     /// It was its turn and it might not send: it waits until it is woken.
     waits: bool,
@@ -60,7 +66,7 @@ struct Lane {
 
 impl Lane {
     const fn new(account: i64, proven: bool) -> Self {
-        Self { account, queued: VecDeque::new(), sent: 0, waits: false, quiet: 0, proven }
+        Self { account, queued: VecDeque::new(), bytes: 0, sent: 0, waits: false, quiet: 0, proven }
     }
 
     /// Where its requests are counted. Those of who lets nothing land for a while mustn't take the room of others.
@@ -85,7 +91,7 @@ impl Lane {
     /// What it counts for its account.
     fn waiting(&self) -> Waiting {
         let queued = self.queued.len();
-        Waiting { queued, blocked: if self.waits { queued } else { 0 } }
+        Waiting { queued, blocked: if self.waits { queued } else { 0 }, bytes: self.bytes }
     }
 }
 
@@ -111,6 +117,11 @@ impl Lanes {
     /// Jobs that are queued, and wait neither for their endpoint nor behind others of an account that is slow.
     pub(crate) const fn runnable(&self) -> usize {
         self.tenants.runnable()
+    }
+
+    /// Whether more may be read.
+    pub(crate) const fn has_room(&self) -> bool {
+        self.tenants.have_room()
     }
 
     /// Whether the account has as many jobs queued here as it may while it is slow.
@@ -207,7 +218,10 @@ impl Lanes {
     pub(crate) fn push(&mut self, rooms: &mut Rooms, job: Job, proven: bool, now: Instant) {
         let (endpoint, account) = (job.key.endpoint.clone(), job.key.event.account);
         self.endpoints.entry(endpoint.clone()).or_insert_with(|| Lane::new(account, proven));
-        self.change(rooms, &endpoint, |lane| lane.queued.push_back((now, job)));
+        self.change(rooms, &endpoint, |lane| {
+            lane.bytes += job.size();
+            lane.queued.push_back((now, job));
+        });
     }
 
     /// The next job to send, of so many in a room at the most. `may_send` says whether an endpoint with so many in flight may
@@ -240,6 +254,7 @@ impl Lanes {
                 let taken = self.change(rooms, &endpoint, |lane| {
                     lane.sent += 1;
                     let (_, job) = lane.queued.pop_front()?;
+                    lane.bytes = lane.bytes.saturating_sub(job.size());
                     Some((job, lane.is_ready()))
                 });
                 let Some(Some((job, more))) = taken else { continue };
@@ -328,7 +343,12 @@ impl Lanes {
         for endpoint in endpoints {
             self.change(rooms, &endpoint, |lane| {
                 for (since, job) in std::mem::take(&mut lane.queued) {
-                    if which(&job) { taken.push(job) } else { lane.queued.push_back((since, job)) }
+                    if which(&job) {
+                        lane.bytes = lane.bytes.saturating_sub(job.size());
+                        taken.push(job);
+                    } else {
+                        lane.queued.push_back((since, job));
+                    }
                 }
             });
         }

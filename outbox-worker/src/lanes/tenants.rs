@@ -15,7 +15,11 @@ const SLOW_QUEUE: (usize, usize) = (64, 4);
 /// A slow account has this part of what is free of the queue.
 const PART: usize = 8;
 /// The most jobs in memory.
-pub(crate) const QUEUED_MAX: usize = 2_048;
+const QUEUED_MAX: usize = 2_048;
+/// The bytes of their bodies after which nothing more is read.
+const BYTES_MAX: usize = 32 * 1024 * 1024;
+/// The bytes that a slow account may have.
+const SLOW_BYTES: usize = BYTES_MAX / PART;
 
 /// Jobs that wait.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -23,6 +27,8 @@ pub(super) struct Waiting {
     pub(super) queued: usize,
     /// Those of them that wait for their endpoint.
     pub(super) blocked: usize,
+    /// The bytes of their bodies.
+    pub(super) bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +49,7 @@ pub(super) struct Tenants {
     accounts: HashMap<i64, Tenant>,
     queued: usize,
     runnable: usize,
+    bytes: usize,
 }
 
 impl Tenants {
@@ -54,6 +61,10 @@ impl Tenants {
         self.runnable
     }
 
+    pub(super) const fn have_room(&self) -> bool {
+        self.queued < QUEUED_MAX && self.bytes < BYTES_MAX
+    }
+
     /// The jobs that a slow account may have queued now.
     fn share(&self) -> usize {
         let (most, fewest) = SLOW_QUEUE;
@@ -62,7 +73,8 @@ impl Tenants {
 
     pub(super) fn is_full(&self, account: i64) -> bool {
         let share = self.share();
-        self.accounts.get(&account).is_some_and(|tenant| tenant.is_slow && tenant.waiting.queued >= share)
+        let is_full = |waiting: Waiting| waiting.queued >= share || waiting.bytes >= SLOW_BYTES;
+        self.accounts.get(&account).is_some_and(|tenant| tenant.is_slow && is_full(tenant.waiting))
     }
 
     pub(super) fn full(&self) -> Vec<i64> {
@@ -72,9 +84,10 @@ impl Tenants {
     /// Changes an account and keeps count.
     fn change(&mut self, account: i64, change: impl FnOnce(&mut Tenant)) {
         let tenant = self.accounts.entry(account).or_default();
-        let (queued, runnable) = (tenant.waiting.queued, tenant.runnable());
+        let (before, runnable) = (tenant.waiting, tenant.runnable());
         change(tenant);
-        self.queued = (self.queued + tenant.waiting.queued).saturating_sub(queued);
+        self.queued = (self.queued + tenant.waiting.queued).saturating_sub(before.queued);
+        self.bytes = (self.bytes + tenant.waiting.bytes).saturating_sub(before.bytes);
         self.runnable = (self.runnable + tenant.runnable()).saturating_sub(runnable);
         if tenant.waiting.queued == 0 && !tenant.is_slow {
             self.accounts.remove(&account);
@@ -87,7 +100,8 @@ impl Tenants {
             return;
         }
         self.change(account, |tenant| {
-            let Waiting { queued, blocked } = &mut tenant.waiting;
+            let Waiting { queued, blocked, bytes } = &mut tenant.waiting;
+            *bytes = (*bytes + after.bytes).saturating_sub(before.bytes);
             *queued = (*queued + after.queued).saturating_sub(before.queued);
             *blocked = (*blocked + after.blocked).saturating_sub(before.blocked);
         });

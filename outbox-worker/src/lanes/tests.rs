@@ -228,6 +228,29 @@ fn who_has_not_answered_is_counted_apart_until_it_has() {
 }
 
 #[test]
+fn large_bodies_fill_the_memory_before_many_jobs_do() {
+    let mut yard = Yard::new(64);
+    let large = |position| {
+        let mut job = job("large", position);
+        job.webhook.body = vec![0; 8 * 1024 * 1024].into();
+        job
+    };
+    for position in 1..=3 {
+        yard.push(large(position));
+    }
+    assert!(yard.lanes.has_room());
+    yard.push(large(4));
+    assert!(!yard.lanes.has_room());
+    yard.find_hanging(300);
+    assert!(yard.lanes.is_full(1));
+    assert_eq!(yard.positions(1), [1]);
+    assert!(yard.lanes.has_room());
+    assert_eq!(yard.unqueue(|_| true), 3);
+    yard.push(job("small", 5));
+    assert!(!yard.lanes.is_full(1));
+}
+
+#[test]
 fn a_slow_account_keeps_little_here_and_does_not_keep_others_from_being_read() {
     let mut yard = Yard::new(64);
     for n in 0..100 {
