@@ -40,7 +40,7 @@ pub(super) struct ServeOptions {
     #[arg(long, env = "CALMONY_REQUESTS_MAX", default_value = "256", value_parser = clap::value_parser!(u16).range(1..))]
     requests_max: u16,
     /// Connections at the same time. One address gets half of them at the most
-    #[arg(long, env = "CALMONY_CONNECTIONS_MAX", default_value = "4096", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    #[arg(long, env = "CALMONY_CONNECTIONS_MAX", default_value = "2048", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     connections_max: u32,
     #[command(flatten)]
     parent: ParentOptions,

@@ -30,7 +30,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The time without progress after which a write is given up.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The most bytes of a head, looked at after each read, and the most headers.
-const HEAD_MAX: usize = 64 * 1024;
+const HEAD_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 100;
 /// The pause when no connection can be taken: there are no descriptors left.
 const PAUSE: Duration = Duration::from_millis(50);

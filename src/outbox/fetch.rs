@@ -114,6 +114,15 @@ pub struct Portion<W> {
     pub is_part: bool,
 }
 
+/// What is passed over on the way through the outbox.
+#[derive(Debug, Clone, Default)]
+pub struct Passed {
+    /// Positions that were passed over and are read now.
+    pub again: Vec<i64>,
+    /// The accounts that are behind: their events after the cursor are passed over.
+    pub accounts: Vec<i64>,
+}
+
 /// What a read of the outbox brought.
 #[derive(Debug, Default)]
 pub struct Fetched {
@@ -121,21 +130,25 @@ pub struct Fetched {
     pub fresh: Vec<Fresh>,
     /// The positions that were read, in rising order: of all buckets after the cursor, of the own ones in a scan.
     pub positions: Vec<i64>,
+    /// What came without its event: of other workers' buckets, or of accounts that are behind. Each with its bucket.
+    pub passed: Vec<(EventKey, i16)>,
 }
 
 impl Session {
-    /// Reads up to that many rows of the outbox after the cursor, and those that have turned up in the gaps. Of events that were
-    /// there before this session, whoever has taken them isn't asked again.
+    /// Reads up to that many rows of the outbox after the cursor, those that have turned up in the gaps, and those that were passed
+    /// over. Of events that were there before this session, whoever has taken them isn't asked again.
     pub async fn fresh(
         &self,
         cursor: i64,
         rows: i64,
         own: &[i16],
-        gaps: &Gaps,
+        (gaps, Passed { again, accounts }): (&Gaps, &Passed),
     ) -> Result<Portion<Fetched>, DatabaseError> {
         let (first, last) = gaps.bounds();
-        let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&cursor, &rows, &own, &first, &last, &true];
-        let statement = if cursor < self.head {
+        let mut parameters: Vec<&(dyn ToSql + Sync)> =
+            vec![&cursor, &rows, &own, &first, &last, &true, accounts, again];
+        let has_old = cursor < self.head || again.iter().any(|position| *position <= self.head);
+        let statement = if has_old {
             parameters.push(&true);
             &self.statements.fresh
         } else {
@@ -144,11 +157,19 @@ impl Session {
         self.read(statement, &parameters, rows).await
     }
 
-    /// Reads up to that many rows of the session's own buckets after a position, and none of the others'.
-    pub async fn scan(&self, from: i64, rows: i64, own: &[i16]) -> Result<Portion<Fetched>, DatabaseError> {
+    /// Reads up to that many rows of the session's own buckets after a position, and none of the others'. Those of accounts that
+    /// are behind come without their events.
+    pub async fn scan(
+        &self,
+        from: i64,
+        rows: i64,
+        own: &[i16],
+        behind: &[i64],
+    ) -> Result<Portion<Fetched>, DatabaseError> {
         let none: [i64; 0] = [];
-        let parameters: [&(dyn ToSql + Sync); 7] =
-            [&from, &rows, &own, &none.as_slice(), &none.as_slice(), &false, &true];
+        let none = none.as_slice();
+        let parameters: [&(dyn ToSql + Sync); 9] =
+            [&from, &rows, &own, &none, &none, &false, &behind, &none, &true];
         self.read(&self.statements.fresh, &parameters, rows).await
     }
 
@@ -241,6 +262,9 @@ impl Work for Fetched {
             }
             if row.get::<_, Option<&str>>(4).is_some() {
                 fetched.fresh.push(fresh_row(row));
+            } else {
+                let key = EventKey { account: row.get(0), position: row.get(1) };
+                fetched.passed.push((key, row.get(2)));
             }
         }
         fetched

@@ -110,8 +110,11 @@ impl Reader {
         let (from, until) = (time(filter.created_from), time(filter.created_until));
         let may_pass_over =
             filter.types.is_some() || filter.delivered.is_some() || from.is_some() || until.is_some();
-        let _turn = if may_pass_over { Some(self.heavy_turn(account).await?) } else { None };
-        let primary = if may_pass_over { &self.heavy } else { &self.pool };
+        let (primary, _turn) = if may_pass_over {
+            (&self.heavy, self.heavy_turn(account).await?)
+        } else {
+            (&self.pool, self.list_turn(account).await?)
+        };
         // An object's history goes with the object, which is never behind.
         let client = if filter.object.is_some() {
             primary.get().await?

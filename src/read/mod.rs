@@ -24,7 +24,7 @@ use std::time::Duration;
 use prometheus_client::registry::Registry;
 
 use crate::database::migrate::newest;
-use crate::database::{DatabaseError, Databases, Pool, PooledClient, Replica, Role};
+use crate::database::{DatabaseError, Databases, POOL_WAIT, Pool, PooledClient, Replica, Role};
 use crate::shares::{Place, Shares};
 use believed::Believed;
 use feed::Decided;
@@ -50,6 +50,7 @@ pub struct Reader {
     pool: Pool,
     keys: Pool,
     heavy: Pool,
+    list_turns: Shares<i64>,
     heavy_turns: Shares<i64>,
     feed_turns: Shares<i64>,
     /// A standby, for what may be a little behind: lists, deliveries, an endpoint's health, the dashboard's figures.
@@ -75,6 +76,7 @@ impl Reader {
         Ok(Self {
             keys: counted(KEY_CONNECTIONS)?,
             heavy: counted(2 * HEAVY_MAX)?,
+            list_turns: Shares::new(CONNECTIONS, 1),
             heavy_turns: Shares::new(HEAVY_MAX, 1),
             feed_turns: Shares::new(HEAVY_MAX, 1),
             pool,
@@ -124,6 +126,12 @@ impl Reader {
             return Ok(client);
         }
         primary.get().await
+    }
+
+    /// A turn of that account to read a page, which may be large: a connection of those that all share.
+    async fn list_turn(&self, account: i64) -> Result<Place<i64>, DatabaseError> {
+        let turn = self.list_turns.enter(&account, 1, POOL_WAIT, POOL_WAIT).await;
+        turn.map_err(|_| DatabaseError::TooManyReads)
     }
 
     /// A turn of that account to read much.

@@ -79,6 +79,7 @@ impl Reader {
         account: i64,
         ids: &[String],
     ) -> Result<Vec<(String, Option<StoredObject>)>, DatabaseError> {
+        let _turn = self.list_turn(account).await?;
         let client = self.client().await?;
         let sql = include_str!("sql/objects_of_ids.sql");
         let rows = client.query(sql, &[&account, &ids, &BYTES_MAX]).await?;
@@ -101,6 +102,7 @@ impl Reader {
     ) -> Result<Listed<StoredObject>, DatabaseError> {
         let range = id_range::<K>(filter, &page.direction);
         let rows = page.rows();
+        let _turn = self.list_turn(account).await?;
         let client = self.client_for(account, page, &self.pool).await?;
         let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&account, &range.start, &range.end, &rows];
         let sql = match (&filter.email, page.reads_forwards()) {

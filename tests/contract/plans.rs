@@ -172,7 +172,11 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     ("a customer is loaded, to be changed", "log/sql/load", "1, @customer(500000)"),
     ("and changed", "log/sql/append_one", "@event(3, 500000, 2, updated, null)"),
-    ("a new event is read for delivery", "outbox/sql/fresh", "999000, 1, @all, '{}', '{}', true, false"),
+    (
+        "a new event is read for delivery",
+        "outbox/sql/fresh",
+        "999000, 1, @all, '{}', '{}', true, '{}', '{}', false",
+    ),
     ("the secrets of its endpoint are read, now and then", "outbox/sql/secrets", "'{1}', '{@A}'"),
     ("and settled: taken", "outbox/sql/settle_all_taken", "@attempt(999000, null), '{1}', '{999000}'"),
     (

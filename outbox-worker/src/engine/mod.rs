@@ -4,6 +4,7 @@
 //! at a time; requests run beside them. What was taken at the first attempt is written in portions, because a statement costs much the
 //! same for one as for ten; what others may wait for is written at once.
 
+mod behind;
 mod operations;
 mod reads;
 mod replays;
@@ -33,8 +34,9 @@ use crate::metrics::{Metrics, Standing};
 use crate::ownership::Ownership;
 use crate::progress::Progress;
 use crate::target;
+use behind::Behind;
 use operations::{Done, Failing, Operation};
-use reads::Scan;
+use reads::{STALL, Scan};
 
 /// The HTTP status of a receiver that is gone for good (RFC 9110, 15.5.11).
 const GONE: u16 = 410;
@@ -84,6 +86,9 @@ pub(crate) struct Engine {
     gaps: Gaps,
     /// The endpoints of an event, by the last read.
     targets_each: usize,
+    behind: Behind,
+    /// Since when nothing is read because there is enough to send.
+    stalled_since: Option<Instant>,
     /// The scan from the head.
     scan: Scan,
     /// Since when outcomes can't be written, and when to try again. Nothing is sent meanwhile.
@@ -119,6 +124,8 @@ impl Engine {
             cursor: 0,
             gaps: Gaps::default(),
             targets_each: 1,
+            behind: Behind::default(),
+            stalled_since: None,
             scan: Scan::default(),
             failing: None,
             want_fresh: false,
@@ -178,7 +185,8 @@ impl Engine {
     /// When something may go on that has to wait for its time.
     fn next_wake(&self, now: Instant) -> Option<Instant> {
         let write = self.has_outcomes().then_some(self.next_write);
-        [self.flight.next_wake(), write].into_iter().flatten().filter(|at| *at > now).min()
+        let stall = self.stalled_since.map(|since| since + STALL);
+        [self.flight.next_wake(), write, stall].into_iter().flatten().filter(|at| *at > now).min()
     }
 
     /// Sends as much as may be in flight.

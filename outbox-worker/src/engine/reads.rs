@@ -1,9 +1,10 @@
 //! Reading: new events after the cursor, a scan from the head now and again, what is due, and what is owed to an endpoint
 //! that is probed or back.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
 
-use calmony_pay::outbox::{Due, EndpointKey, EndpointStatus, Fetched, Fresh, Portion};
+use calmony_pay::outbox::{Due, EndpointKey, EndpointStatus, EventKey, Fetched, Fresh, Passed, Portion};
 use tokio::time::Instant;
 
 use super::operations::{Done, Operation};
@@ -12,6 +13,13 @@ use crate::flight::ReadFor;
 
 /// The first attempts that a read should leave in memory at the most, where events go to several endpoints.
 const QUEUED_WANTED: usize = 1_024;
+/// The rows of a session's first read: nothing is known of any endpoint then.
+const ROWS_FIRST: usize = 64;
+/// The longest time in which nothing is read because there is enough to send. Then whoever has most of that falls behind.
+pub(super) const STALL: Duration = Duration::from_millis(50);
+/// The jobs of an account that keep others from being read, and those below which it has room for what was passed over.
+const JOBS_MANY: usize = 64;
+const JOBS_FEW: usize = 128;
 /// The jobs in memory of an endpoint that doesn't answer for which nothing more is read.
 const DUE_ON_PROBATION: usize = 2;
 /// How many due deliveries of one endpoint are read at once; it is passed over while half as many are here.
@@ -70,7 +78,8 @@ impl Scan {
 
 /// What was read.
 pub(super) enum Read {
-    Fresh(Portion<Fetched>),
+    /// And what was to be read again.
+    Fresh(Portion<Fetched>, Vec<EventKey>),
     Scanned(Portion<Fetched>),
     Due(Portion<Vec<Due>>),
     Probed(EndpointKey, Portion<Vec<Due>>),
@@ -83,6 +92,12 @@ impl Engine {
         if self.flight.settlement.len() >= UNWRITTEN_MAX {
             return;
         }
+        self.catch_up();
+        if self.flight.firsts.runnable() >= self.in_flight_max {
+            self.fall_behind(Instant::now());
+        } else {
+            self.stalled_since = None;
+        }
         let firsts = &self.flight.firsts;
         if firsts.runnable() < self.in_flight_max && firsts.has_room() {
             self.read(own);
@@ -94,6 +109,29 @@ impl Engine {
         }
     }
 
+    /// Where nothing has been read for too long because of jobs that could go, their accounts fall behind.
+    fn fall_behind(&mut self, now: Instant) {
+        let since = *self.stalled_since.get_or_insert(now);
+        if now.duration_since(since) < STALL {
+            return;
+        }
+        self.stalled_since = None;
+        for account in self.flight.firsts.busiest(JOBS_MANY) {
+            self.behind.begin(account);
+            self.flight.firsts.set_behind(account, true);
+        }
+    }
+
+    /// Accounts that have sent what was passed over are no longer behind; those that have room are read for.
+    fn catch_up(&mut self) {
+        let firsts = &self.flight.firsts;
+        for account in self.behind.caught_up(|account| firsts.queued_by(account) < JOBS_MANY) {
+            self.flight.firsts.set_behind(account, false);
+        }
+        let firsts = &self.flight.firsts;
+        self.want_fresh |= self.behind.has_some_for(|account| firsts.queued_by(account) < JOBS_FEW);
+    }
+
     fn read(&mut self, own: &[i16]) {
         if self.busy.contains(&Operation::ReadFresh) {
             return;
@@ -101,22 +139,30 @@ impl Engine {
         let own = own.to_vec();
         if let Some(from) = self.scan.turn(&own, self.want_fresh) {
             self.busy.insert(Operation::ReadFresh);
-            let most = self.rows_wanted();
+            let (most, behind) = (self.rows_wanted(), self.behind.accounts());
             self.perform(Operation::ReadFresh, move |session| async move {
-                session.scan(from, rows(most), &own).await.map(Read::Scanned).map(Done::Read)
+                session.scan(from, rows(most), &own, &behind).await.map(Read::Scanned).map(Done::Read)
             });
         } else if self.want_fresh {
             self.busy.insert(Operation::ReadFresh);
             self.want_fresh = false;
             let (cursor, gaps, most) = (self.cursor, self.gaps.clone(), self.rows_wanted());
+            let firsts = &self.flight.firsts;
+            let again = self.behind.take(most / 2, |account| firsts.queued_by(account) < JOBS_FEW);
+            let accounts = self.behind.accounts();
+            let passed = Passed { again: again.iter().map(|event| event.position).collect(), accounts };
             self.perform(Operation::ReadFresh, move |session| async move {
-                session.fresh(cursor, rows(most), &own, &gaps).await.map(Read::Fresh).map(Done::Read)
+                let fresh = session.fresh(cursor, rows(most), &own, (&gaps, &passed)).await?;
+                Ok(Done::Read(Read::Fresh(fresh, again)))
             });
         }
     }
 
     /// The rows to read, so that not too much has to wait: by the endpoints that the last events went to.
     fn rows_wanted(&self) -> usize {
+        if self.cursor == 0 {
+            return ROWS_FIRST;
+        }
         let room = QUEUED_WANTED.saturating_sub(self.flight.firsts.queued());
         (room / self.targets_each.max(1)).clamp(ROWS_MIN, ROWS)
     }
@@ -172,7 +218,7 @@ impl Engine {
 
     pub(super) fn finish_read(&mut self, read: Read) {
         match read {
-            Read::Fresh(Portion { work: fetched, is_part }) => {
+            Read::Fresh(Portion { work: fetched, is_part }, again) => {
                 self.busy.remove(&Operation::ReadFresh);
                 if self.failing.is_none() {
                     self.tools.progress.made();
@@ -180,14 +226,25 @@ impl Engine {
                 self.want_fresh |= is_part;
                 self.gaps.note(self.cursor, &fetched.positions, Instant::now());
                 self.cursor = fetched.positions.last().copied().unwrap_or(self.cursor);
-                let Fetched { mut fresh, .. } = fetched;
+                let Fetched { mut fresh, mut passed, .. } = fetched;
                 fresh.retain(|fresh| !self.scan.unscanned.contains(&fresh.bucket));
-                self.admit(fresh);
+                passed.retain(|(_, bucket)| !self.scan.unscanned.contains(bucket));
+                let again: HashSet<EventKey> = again.into_iter().collect();
+                if is_part {
+                    // It may have ended before them.
+                    let read: HashSet<EventKey> = fresh.iter().map(|fresh| fresh.key).collect();
+                    for event in again.difference(&read) {
+                        self.behind.pass(*event);
+                    }
+                }
+                self.pass_over(&passed);
+                self.admit(fresh, &again);
             }
             Read::Scanned(Portion { work: fetched, is_part }) => {
                 self.busy.remove(&Operation::ReadFresh);
                 let last = fetched.positions.last().copied();
-                self.admit(fetched.fresh);
+                self.pass_over(&fetched.passed);
+                self.admit(fetched.fresh, &HashSet::new());
                 self.scan.reached(last.filter(|last| is_part && *last < self.cursor));
             }
             Read::Due(Portion { work: due, is_part }) => {
@@ -235,14 +292,29 @@ impl Engine {
         }
     }
 
-    fn admit(&mut self, fetched: Vec<Fresh>) {
+    /// Remembers the events of accounts that are behind.
+    fn pass_over(&mut self, passed: &[(EventKey, i16)]) {
+        for (event, bucket) in passed {
+            if self.ownership.owns(*bucket) {
+                self.behind.pass(*event);
+                self.flight.firsts.set_behind(event.account, true);
+            }
+        }
+    }
+
+    /// Takes events in; of accounts that are behind only those that were passed over before.
+    fn admit(&mut self, fetched: Vec<Fresh>, again: &HashSet<EventKey>) {
         let now = Instant::now();
         let targets: usize = fetched.iter().map(|fresh| fresh.targets.len()).sum();
         if !fetched.is_empty() {
             self.targets_each = targets.div_ceil(fetched.len());
         }
         for fresh in fetched {
-            if self.ownership.owns(fresh.bucket) {
+            if !self.ownership.owns(fresh.bucket) {
+                continue;
+            }
+            let is_early = self.behind.has(fresh.key.account) && !again.contains(&fresh.key);
+            if !is_early || self.flight.knows(&fresh.key) || !self.behind.pass(fresh.key) {
                 self.flight.admit(fresh, now);
             }
         }

@@ -115,9 +115,14 @@ impl Flight {
         }
     }
 
+    /// Whether the event is in memory, or decided and not known to be written.
+    pub(crate) fn knows(&self, event: &EventKey) -> bool {
+        self.pending.contains_key(event) || self.unsettled_events.contains(event)
+    }
+
     /// Takes in an event that was read from the outbox, unless it is here already.
     pub(crate) fn admit(&mut self, fresh: Fresh, now: Instant) {
-        if self.pending.contains_key(&fresh.key) || self.unsettled_events.contains(&fresh.key) {
+        if self.knows(&fresh.key) {
             return;
         }
         let Some(body) = Body::of_fresh(&fresh) else { return };
@@ -165,7 +170,7 @@ impl Flight {
                 return true;
             }
             _ if self.firsts.hangs(&endpoint)
-                || self.firsts.is_full(body.account())
+                || self.firsts.is_full(body.account(), self.endpoints.is_proven(&endpoint))
                 || is_paced && self.firsts.queued_of(&endpoint) >= PACED_MAX
                 || self.endpoints.route(&endpoint, now) == Route::Wait =>
             {

@@ -91,7 +91,9 @@ impl Lane {
     /// What it counts for its account.
     fn waiting(&self) -> Waiting {
         let queued = self.queued.len();
-        Waiting { queued, blocked: if self.waits { queued } else { 0 }, bytes: self.bytes }
+        let on_probation = if self.room() == Room::Probation { queued } else { 0 };
+        let blocked = if self.waits { queued } else { on_probation };
+        Waiting { queued, blocked, on_probation, bytes: self.bytes }
     }
 }
 
@@ -114,7 +116,8 @@ impl Lanes {
         self.tenants.queued()
     }
 
-    /// Jobs that are queued, and wait neither for their endpoint nor behind others of an account that is slow.
+    /// Jobs that are queued for endpoints that answer, and wait neither for their endpoint nor behind others of an account that
+    /// is slow or behind.
     pub(crate) const fn runnable(&self) -> usize {
         self.tenants.runnable()
     }
@@ -124,9 +127,24 @@ impl Lanes {
         self.tenants.have_room()
     }
 
-    /// Whether the account has as many jobs queued here as it may while it is slow.
-    pub(crate) fn is_full(&self, account: i64) -> bool {
-        self.tenants.is_full(account)
+    /// Whether the account has as many jobs queued here as it may, for an endpoint that answers or may not.
+    pub(crate) fn is_full(&self, account: i64, proven: bool) -> bool {
+        self.tenants.is_full(account) || !proven && self.tenants.is_full_on_probation(account)
+    }
+
+    /// Jobs of that account that are queued.
+    pub(crate) fn queued_by(&self, account: i64) -> usize {
+        self.tenants.queued_by(account)
+    }
+
+    /// The accounts that keep others from being read: they have so many jobs that could go.
+    pub(crate) fn busiest(&self, jobs: usize) -> Vec<i64> {
+        self.tenants.busiest(jobs)
+    }
+
+    /// Whether the account is behind: its jobs keep nobody from being read.
+    pub(crate) fn set_behind(&mut self, account: i64, is_behind: bool) {
+        self.tenants.set_behind(account, is_behind);
     }
 
     /// The accounts that have as many jobs queued here as they may.

@@ -12,7 +12,9 @@ const SLOW: Duration = Duration::from_millis(250);
 const QUICK: Duration = Duration::from_millis(50);
 /// The most jobs of a slow account, and the fewest that each may have.
 const SLOW_QUEUE: (usize, usize) = (64, 4);
-/// A slow account has this part of what is free of the queue.
+/// The most jobs on probation of an account.
+const PROBATION_MAX: usize = 256;
+/// A slow account has this part of what is free of the queue, one on probation twice that.
 const PART: usize = 8;
 /// The most jobs in memory.
 const QUEUED_MAX: usize = 2_048;
@@ -25,8 +27,9 @@ const SLOW_BYTES: usize = BYTES_MAX / PART;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Waiting {
     pub(super) queued: usize,
-    /// Those of them that wait for their endpoint.
+    /// Those of them that wait for their endpoint, or are on probation.
     pub(super) blocked: usize,
+    pub(super) on_probation: usize,
     /// The bytes of their bodies.
     pub(super) bytes: usize,
 }
@@ -35,11 +38,13 @@ pub(super) struct Waiting {
 struct Tenant {
     waiting: Waiting,
     is_slow: bool,
+    is_behind: bool,
 }
 
 impl Tenant {
     const fn runnable(&self) -> usize {
-        if self.is_slow { 0 } else { self.waiting.queued.saturating_sub(self.waiting.blocked) }
+        let is_passed = self.is_slow || self.is_behind;
+        if is_passed { 0 } else { self.waiting.queued.saturating_sub(self.waiting.blocked) }
     }
 }
 
@@ -77,6 +82,24 @@ impl Tenants {
         self.accounts.get(&account).is_some_and(|tenant| tenant.is_slow && is_full(tenant.waiting))
     }
 
+    pub(super) fn is_full_on_probation(&self, account: i64) -> bool {
+        let share = (QUEUED_MAX.saturating_sub(self.queued) * 2 / PART).clamp(SLOW_QUEUE.1, PROBATION_MAX);
+        self.accounts.get(&account).is_some_and(|tenant| tenant.waiting.on_probation >= share)
+    }
+
+    pub(super) fn queued_by(&self, account: i64) -> usize {
+        self.accounts.get(&account).map_or(0, |tenant| tenant.waiting.queued)
+    }
+
+    pub(super) fn busiest(&self, jobs: usize) -> Vec<i64> {
+        let busy = self.accounts.iter().filter(|(_, tenant)| tenant.runnable() >= jobs);
+        busy.map(|(account, _)| *account).collect()
+    }
+
+    pub(super) fn set_behind(&mut self, account: i64, is_behind: bool) {
+        self.change(account, |tenant| tenant.is_behind = is_behind);
+    }
+
     pub(super) fn full(&self) -> Vec<i64> {
         self.accounts.keys().copied().filter(|account| self.is_full(*account)).collect()
     }
@@ -89,7 +112,7 @@ impl Tenants {
         self.queued = (self.queued + tenant.waiting.queued).saturating_sub(before.queued);
         self.bytes = (self.bytes + tenant.waiting.bytes).saturating_sub(before.bytes);
         self.runnable = (self.runnable + tenant.runnable()).saturating_sub(runnable);
-        if tenant.waiting.queued == 0 && !tenant.is_slow {
+        if tenant.waiting.queued == 0 && !tenant.is_slow && !tenant.is_behind {
             self.accounts.remove(&account);
         }
     }
@@ -100,7 +123,8 @@ impl Tenants {
             return;
         }
         self.change(account, |tenant| {
-            let Waiting { queued, blocked, bytes } = &mut tenant.waiting;
+            let Waiting { queued, blocked, on_probation, bytes } = &mut tenant.waiting;
+            *on_probation = (*on_probation + after.on_probation).saturating_sub(before.on_probation);
             *bytes = (*bytes + after.bytes).saturating_sub(before.bytes);
             *queued = (*queued + after.queued).saturating_sub(before.queued);
             *blocked = (*blocked + after.blocked).saturating_sub(before.blocked);

@@ -1,7 +1,9 @@
 -- Outbox rows after a cursor and within gaps, with the event and the endpoints that ask for it, all in one snapshot.
 -- Rows of other workers' buckets come without an event: their positions are needed to see gaps.
--- $1 cursor, $2 rows, $3 own buckets, $4 and $5 first and last positions of the gaps, $6 false for own buckets only, $7 true
--- where another worker may have begun: then whoever has taken the event already isn't asked again.
+-- So do those of accounts that are behind; they are read by their positions later.
+-- $1 cursor, $2 rows, $3 own buckets, $4 and $5 first and last positions of the gaps, $6 false for own buckets only, $7 accounts
+-- that are behind, $8 positions that were passed over before, $9 true where another worker may have begun: then whoever has
+-- taken the event already isn't asked again.
 -- Indexes: outbox_position, event_positions_are_unique, endpoint_ids_are_unique,
 -- delivery_in_line, attempt_of_endpoint.
 with next as materialized (
@@ -16,10 +18,17 @@ with next as materialized (
       join calmony.outbox o on o.position between gap.first and gap.last
      where o.bucket = any ($3::smallint[])
      limit $2
+), again as materialized (
+    select o.account, o.position, o.bucket
+      from unnest($8::bigint[]) as passed (position)
+      join calmony.outbox o on o.position = passed.position
+     where o.bucket = any ($3::smallint[])
 ), claimed as (
     select *, false as is_late from next
     union all
     select *, true from late where position <= $1
+    union all
+    select *, true from again
 )
 select c.account, c.position, c.bucket, c.is_late,
        e.id::text, e.type, e.created_at, e.version, e.data::text, e.previous::text, e.request_id, e.idempotency_key,
@@ -27,6 +36,7 @@ select c.account, c.position, c.bucket, c.is_late,
        f.endpoints, f.urls, f.rate_limits, f.paused, f.ordered, f.behind, f.order_gaps, f.versions, e.trace
   from claimed c
   left join calmony.event e on e.account = c.account and e.position = c.position and c.bucket = any ($3::smallint[])
+                          and (c.is_late or c.account <> all ($7::bigint[]))
   left join calmony.account a on a.id = e.account
   left join lateral (
       select array_agg(p.id::text) as endpoints, array_agg(p.url) as urls,
@@ -50,7 +60,7 @@ select c.account, c.position, c.bucket, c.is_late,
                where d.account = e.account and d.position = e.position and d.endpoint = p.id
                limit 1) is null
          -- The bounds spare the other days' partitions; clocks may differ by an hour.
-         and not ($7 and exists (
+         and not ($9 and exists (
              select from calmony.attempt t
               where t.account = e.account and t.endpoint = p.id and t.position = e.position and t.error is null
                 and t.started_at > e.created_at - interval '1 hour'
