@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt as _;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Row, Statement};
+use tokio_postgres::{Client, Row, Statement};
 
 use super::secrets::Learnt;
 use super::{EndpointKey, EventKey, Gaps, Session};
@@ -154,7 +154,7 @@ impl Session {
         } else {
             &self.statements.new
         };
-        self.read(statement, &parameters, rows).await
+        self.read((&self.client, statement), &parameters, rows).await
     }
 
     /// Reads up to that many rows of the session's own buckets after a position, and none of the others'. Those of accounts that
@@ -170,7 +170,7 @@ impl Session {
         let none = none.as_slice();
         let parameters: [&(dyn ToSql + Sync); 9] =
             [&from, &rows, &own, &none, &none, &false, &behind, &none, &true];
-        self.read(&self.statements.fresh, &parameters, rows).await
+        self.read((&self.client, &self.statements.fresh), &parameters, rows).await
     }
 
     /// Reads up to that many deliveries that are due, of each endpoint at most `of_each`, the longest due first, but none of
@@ -182,7 +182,8 @@ impl Session {
         own: &[i16],
         (endpoints, accounts): (&[String], &[i64]),
     ) -> Result<Portion<Vec<Due>>, DatabaseError> {
-        self.read(&self.statements.due, &[&own, &rows, &endpoints, &of_each, &accounts], rows).await
+        self.read((&self.beside, &self.statements.due), &[&own, &rows, &endpoints, &of_each, &accounts], rows)
+            .await
     }
 
     /// Reads up to that many deliveries that wait for one endpoint, due or not, in the order of the log after a position.
@@ -194,25 +195,7 @@ impl Session {
         after: i64,
     ) -> Result<Portion<Vec<Due>>, DatabaseError> {
         let parameters: [&(dyn ToSql + Sync); 5] = [&own, &rows, &of.account, &of.endpoint, &after];
-        self.read(&self.statements.walk, &parameters, rows).await
-    }
-
-    /// The rows of a statement, up to [`PORTION_BYTES`] and the row that reaches them, and whether the rest was left.
-    async fn rows(
-        &self,
-        statement: &Statement,
-        parameters: &[&(dyn ToSql + Sync)],
-    ) -> Result<(Vec<Row>, bool), DatabaseError> {
-        let mut stream = pin!(self.client.query_raw(statement, parameters.iter().copied()).await?);
-        let (mut rows, mut bytes) = (Vec::new(), 0);
-        while let Some(row) = stream.next().await.transpose()? {
-            bytes += row.raw_size_bytes();
-            rows.push(row);
-            if bytes >= PORTION_BYTES {
-                return Ok((rows, true));
-            }
-        }
-        Ok((rows, false))
+        self.read((&self.beside, &self.statements.walk), &parameters, rows).await
     }
 
     /// Reads work, and the secrets that sign for it where they aren't known. The rows are thrown away then and read again: nothing
@@ -220,13 +203,13 @@ impl Session {
     /// would be begun again.
     async fn read<W: Work>(
         &self,
-        statement: &Statement,
+        statement: (&Client, &Statement),
         parameters: &[&(dyn ToSql + Sync)],
         most: i64,
     ) -> Result<Portion<W>, DatabaseError> {
         let mut learnt = Learnt::new();
         loop {
-            let (rows, ends_early) = self.rows(statement, parameters).await?;
+            let (rows, ends_early) = rows_of(statement, parameters).await?;
             let mut work = W::of(&rows);
             let is_part = ends_early || i64::try_from(work.rows()).unwrap_or(i64::MAX) >= most;
             let unknown = self.secrets.sign(work.targets(), &learnt);
@@ -236,6 +219,23 @@ impl Session {
             self.learn(unknown, &mut learnt).await?;
         }
     }
+}
+
+/// The rows of a statement, up to [`PORTION_BYTES`] and the row that reaches them, and whether the rest was left.
+async fn rows_of(
+    (client, statement): (&Client, &Statement),
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<(Vec<Row>, bool), DatabaseError> {
+    let mut stream = pin!(client.query_raw(statement, parameters.iter().copied()).await?);
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = stream.next().await.transpose()? {
+        bytes += row.raw_size_bytes();
+        rows.push(row);
+        if bytes >= PORTION_BYTES {
+            return Ok((rows, true));
+        }
+    }
+    Ok((rows, false))
 }
 
 /// What a read brings.

@@ -1,4 +1,5 @@
-//! The worker's one session: it holds the locks, listens for wake-ups, and does all reading and writing of work.
+//! The worker's session: it holds the locks, listens for wake-ups, reads what is new and writes what became of it. What is due is read on
+//! a connection beside it: that may take long where much is owed, and nobody's new event waits behind it.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
@@ -19,6 +20,8 @@ use crate::seal::Keyring;
 #[derive(Debug)]
 pub struct Session {
     pub(super) client: Client,
+    /// For reading what is due.
+    pub(super) beside: Client,
     pub(super) statements: Statements,
     pub(super) secrets: SecretCache,
     /// The last position of the outbox when the session began.
@@ -61,14 +64,17 @@ impl Session {
     pub async fn open(url: &DatabaseUrl, keyring: Keyring) -> Result<Self, DatabaseError> {
         let Listening { client, wake, ended } = url.listen(Role::Worker).await?;
         client.execute(ANNOUNCE, &[]).await?;
+        let beside = url.client(Role::Worker).await?;
+        // It holds nothing that its silence would keep from others.
+        beside.batch_execute("set idle_session_timeout = 0").await?;
         let fresh = include_str!("sql/fresh.sql");
         let statements = Statements {
             fresh: client.prepare(fresh).await?,
             new: client.prepare(&rewritten(fresh, "$9", "false")).await?,
-            due: client.prepare(include_str!("sql/due.sql")).await?,
+            due: beside.prepare(include_str!("sql/due.sql")).await?,
             settle: client.prepare(include_str!("sql/settle.sql")).await?,
             settle_all_taken: client.prepare(include_str!("sql/settle_all_taken.sql")).await?,
-            walk: client.prepare(include_str!("sql/walk.sql")).await?,
+            walk: beside.prepare(include_str!("sql/walk.sql")).await?,
             secrets: client.prepare(include_str!("sql/secrets.sql")).await?,
             unpark: client.prepare(include_str!("sql/unpark.sql")).await?,
             pull_in: client.prepare(include_str!("sql/pull_in.sql")).await?,
@@ -81,7 +87,7 @@ impl Session {
         };
         let head = client.query_one(include_str!("sql/head.sql"), &[]).await?.get(0);
         let (secrets, stranger) = (SecretCache::new(keyring), AtomicI32::default());
-        Ok(Self { client, statements, secrets, head, stranger, wake, ended })
+        Ok(Self { client, beside, statements, secrets, head, stranger, wake, ended })
     }
 
     /// Waits until somebody appended.
@@ -91,7 +97,7 @@ impl Session {
 
     /// Whether the session has ended.
     pub fn has_ended(&self) -> bool {
-        self.client.is_closed()
+        self.client.is_closed() || self.beside.is_closed()
     }
 
     /// Waits until the session has ended.

@@ -84,6 +84,7 @@ pub struct Settlement {
     delivered: BTreeSet<DeliveryKey>,
     fanned_out: BTreeSet<EventKey>,
     line_moved: bool,
+    is_urgent: bool,
 }
 
 impl Settlement {
@@ -102,7 +103,18 @@ impl Settlement {
         self.attempts.len() + self.waiting.len() + self.delivered.len() + self.fanned_out.len()
     }
 
-    /// Whether rows of deliveries come, change or go. Others may wait for that: their endpoint, or who stands in line behind.
+    /// Others wait for it: an endpoint for its next attempt, or who stands in line behind.
+    pub const fn hurry(&mut self) {
+        self.is_urgent = true;
+    }
+
+    /// Whether others wait for it.
+    #[must_use]
+    pub const fn is_urgent(&self) -> bool {
+        self.is_urgent
+    }
+
+    /// Whether rows of deliveries come, change or go.
     #[must_use]
     pub fn touches_deliveries(&self) -> bool {
         !(self.waiting.is_empty() && self.delivered.is_empty())
@@ -111,6 +123,7 @@ impl Settlement {
     /// Something in line has gone, so that others may be due once this is written.
     pub const fn moves_line(&mut self) {
         self.line_moved = true;
+        self.is_urgent = true;
     }
 
     /// Whether something in line has gone.
@@ -155,6 +168,7 @@ impl Settlement {
     pub fn append(&mut self, later: Self) {
         self.attempts.extend(later.attempts);
         self.line_moved |= later.line_moved;
+        self.is_urgent |= later.is_urgent;
         for (key, waiting) in later.waiting {
             self.waits(key, waiting);
         }
@@ -184,6 +198,7 @@ impl Settlement {
     pub fn delivered(&mut self, key: DeliveryKey) {
         self.waiting.remove(&key);
         self.delivered.insert(key);
+        self.is_urgent = true;
     }
 
     /// Every endpoint of this event has it or has its delivery waiting.

@@ -87,6 +87,8 @@ pub(crate) struct Engine {
     /// The endpoints of an event, by the last read.
     targets_each: usize,
     behind: Behind,
+    /// How often buckets have come or gone.
+    sharing: u64,
     /// Since when nothing is read because there is enough to send.
     stalled_since: Option<Instant>,
     /// The scan from the head.
@@ -125,6 +127,7 @@ impl Engine {
             gaps: Gaps::default(),
             targets_each: 1,
             behind: Behind::default(),
+            sharing: 0,
             stalled_since: None,
             scan: Scan::default(),
             failing: None,

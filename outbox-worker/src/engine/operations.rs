@@ -250,6 +250,7 @@ impl Engine {
                 self.flight.settled(&settlement);
                 self.want_due |= settlement.has_moved_line();
                 self.ownership.released(&released);
+                self.sharing += u64::from(!released.is_empty());
             }
             Done::Unsettled(settlement, error) => return self.keep(settlement, error, reconnect),
             Done::Shared(workers) => self.adapt(workers),
@@ -258,6 +259,7 @@ impl Engine {
                 if !buckets.is_empty() {
                     tracing::info!(count = buckets.len(), "took buckets");
                     self.ownership.took(&buckets);
+                    self.sharing += 1;
                     // The first read of all begins at the head anyway.
                     if self.cursor > 0 || self.busy.contains(&Operation::ReadFresh) {
                         self.scan.took(&buckets);
@@ -334,7 +336,7 @@ impl Engine {
 
 /// Whether what has gathered is written now.
 fn is_time(gathered: &Settlement, next_write: Instant, now: Instant) -> bool {
-    gathered.touches_deliveries() || gathered.len() >= MANY || !gathered.is_empty() && now >= next_write
+    gathered.is_urgent() || gathered.len() >= MANY || !gathered.is_empty() && now >= next_write
 }
 
 #[cfg(test)]

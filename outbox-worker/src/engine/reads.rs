@@ -2,9 +2,13 @@
 //! that is probed or back.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use calmony_pay::outbox::{Due, EndpointKey, EndpointStatus, EventKey, Fetched, Fresh, Passed, Portion};
+use calmony_pay::database::DatabaseError;
+use calmony_pay::outbox::{
+    Due, EndpointKey, EndpointStatus, EventKey, Fetched, Fresh, Passed, Portion, Session,
+};
 use tokio::time::Instant;
 
 use super::operations::{Done, Operation};
@@ -16,7 +20,7 @@ const QUEUED_WANTED: usize = 1_024;
 /// The rows of a session's first read: nothing is known of any endpoint then.
 const ROWS_FIRST: usize = 64;
 /// The longest time in which nothing is read because there is enough to send. Then whoever has most of that falls behind.
-pub(super) const STALL: Duration = Duration::from_millis(50);
+pub(super) const STALL: Duration = Duration::from_millis(20);
 /// The jobs of an account that keep others from being read, and those below which it has room for what was passed over.
 const JOBS_MANY: usize = 64;
 const JOBS_FEW: usize = 128;
@@ -81,9 +85,24 @@ pub(super) enum Read {
     /// And what was to be read again.
     Fresh(Portion<Fetched>, Vec<EventKey>),
     Scanned(Portion<Fetched>),
+    /// What is due, of the buckets as they were shared out then.
+    Due(u64, ReadDue),
+}
+
+/// What was read of deliveries with rows.
+pub(super) enum ReadDue {
     Due(Portion<Vec<Due>>),
     Probed(EndpointKey, Portion<Vec<Due>>),
     Walked(EndpointKey, Portion<Vec<Due>>),
+}
+
+impl ReadDue {
+    const fn operation(&self) -> Operation {
+        match self {
+            Self::Due(_) => Operation::ReadDue,
+            Self::Probed(..) | Self::Walked(..) => Operation::Walk,
+        }
+    }
 }
 
 impl Engine {
@@ -176,9 +195,9 @@ impl Engine {
         let full = self.flight.retries.with_enough(DUE_OF_EACH / 2, DUE_ON_PROBATION);
         let but: Vec<String> = full.chain(self.flight.endpoints.held()).cloned().collect();
         let (own, full_accounts) = (own.to_vec(), self.flight.retries.full_accounts());
-        self.perform(Operation::ReadDue, move |session| async move {
+        self.read_beside(Operation::ReadDue, move |session| async move {
             let but = (but.as_slice(), full_accounts.as_slice());
-            session.due(rows(ROWS), rows(DUE_OF_EACH), &own, but).await.map(Read::Due).map(Done::Read)
+            session.due(rows(ROWS), rows(DUE_OF_EACH), &own, but).await.map(ReadDue::Due)
         });
     }
 
@@ -197,8 +216,8 @@ impl Engine {
         let own = own.to_vec();
         if let Some((key, after)) = self.flight.endpoints.next_probe(Instant::now()) {
             self.busy.insert(Operation::Walk);
-            self.perform(Operation::Walk, move |session| async move {
-                session.walk(1, &own, &key, after).await.map(|due| Done::Read(Read::Probed(key, due)))
+            self.read_beside(Operation::Walk, move |session| async move {
+                session.walk(1, &own, &key, after).await.map(|due| ReadDue::Probed(key, due))
             });
             return;
         }
@@ -207,13 +226,20 @@ impl Engine {
         let next = self.flight.endpoints.walks().find(has_room);
         if let Some((key, after)) = next {
             self.busy.insert(Operation::Walk);
-            self.perform(Operation::Walk, move |session| async move {
-                session
-                    .walk(rows(WALK_ROWS), &own, &key, after)
-                    .await
-                    .map(|due| Done::Read(Read::Walked(key, due)))
+            self.read_beside(Operation::Walk, move |session| async move {
+                session.walk(rows(WALK_ROWS), &own, &key, after).await.map(|due| ReadDue::Walked(key, due))
             });
         }
+    }
+
+    /// Reads deliveries with rows, on the connection beside the session's.
+    fn read_beside<F>(&mut self, operation: Operation, read: impl FnOnce(Arc<Session>) -> F)
+    where
+        F: Future<Output = Result<ReadDue, DatabaseError>> + Send + 'static,
+    {
+        let (sharing, reading) = (self.sharing, read(self.session.clone()));
+        self.flight.begin_read();
+        self.perform(operation, |_| async move { Ok(Done::Read(Read::Due(sharing, reading.await?))) });
     }
 
     pub(super) fn finish_read(&mut self, read: Read) {
@@ -247,22 +273,42 @@ impl Engine {
                 self.admit(fetched.fresh, &HashSet::new());
                 self.scan.reached(last.filter(|last| is_part && *last < self.cursor));
             }
-            Read::Due(Portion { work: due, is_part }) => {
-                self.busy.remove(&Operation::ReadDue);
+            Read::Due(sharing, read) => {
+                self.busy.remove(&read.operation());
+                // Another worker may have had the buckets in between, and may have settled what was read.
+                if sharing == self.sharing {
+                    self.finish_due(read);
+                } else {
+                    self.read_anew(&read);
+                }
+                self.flight.end_read();
+            }
+        }
+    }
+
+    /// What was read can't be used: it is looked for again.
+    fn read_anew(&mut self, read: &ReadDue) {
+        self.want_due = true;
+        if let ReadDue::Probed(key, _) = read {
+            self.flight.endpoints.probe_again(&key.endpoint, Instant::now());
+        }
+    }
+
+    fn finish_due(&mut self, read: ReadDue) {
+        match read {
+            ReadDue::Due(Portion { work: due, is_part }) => {
                 self.want_due |= is_part;
                 self.note_more(&due);
                 self.admit_due(due, ReadFor::Schedule);
             }
-            Read::Probed(key, Portion { work: due, .. }) => {
-                self.busy.remove(&Operation::Walk);
+            ReadDue::Probed(key, Portion { work: due, .. }) => {
                 match due.iter().find(|due| due.status == EndpointStatus::Enabled) {
                     Some(due) => self.flight.endpoints.probed_with(&key.endpoint, due.key.position),
                     None => self.flight.endpoints.nothing_to_probe_with(&key.endpoint, Instant::now()),
                 }
                 self.admit_due(due, ReadFor::Endpoint);
             }
-            Read::Walked(key, Portion { work: due, is_part }) => {
-                self.busy.remove(&Operation::Walk);
+            ReadDue::Walked(key, Portion { work: due, is_part }) => {
                 let last = due.last().map(|due| due.key.position).filter(|_| is_part);
                 self.flight.endpoints.walked(&key.endpoint, last);
                 self.want_due |= last.is_none();

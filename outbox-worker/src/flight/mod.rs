@@ -66,6 +66,10 @@ pub(crate) struct Flight {
     /// What is decided but not known to be written. A read that began before the write may show it once more.
     unsettled_events: HashSet<EventKey>,
     unsettled_deliveries: HashSet<DeliveryKey>,
+    /// Reads of what is due that are under way.
+    reads: usize,
+    /// What was written while they were: they may have begun before.
+    settled_meanwhile: HashSet<DeliveryKey>,
     /// What is to be written next.
     pub(crate) settlement: Settlement,
 }
@@ -111,6 +115,8 @@ impl Flight {
             owed: HashSet::new(),
             unsettled_events: HashSet::new(),
             unsettled_deliveries: HashSet::new(),
+            reads: 0,
+            settled_meanwhile: HashSet::new(),
             settlement: Settlement::default(),
         }
     }
@@ -187,7 +193,8 @@ impl Flight {
     /// Takes in a delivery with a row, unless it is here already, or its endpoint doesn't want it now.
     pub(crate) fn admit_due(&mut self, due: Due, read_for: ReadFor, now: Instant) {
         let key = DeliveryKey { event: due.key, endpoint: due.target.endpoint.clone() };
-        if self.owed.contains(&key) || self.unsettled_deliveries.contains(&key) || self.is_first(&key) {
+        let is_decided = self.unsettled_deliveries.contains(&key) || self.settled_meanwhile.contains(&key);
+        if is_decided || self.owed.contains(&key) || self.is_first(&key) {
             return;
         }
         if self.endpoints.seen(due.key.account, &due.target, self.workers, now) {
@@ -219,6 +226,19 @@ impl Flight {
         }
     }
 
+    /// A read of what is due begins, beside those who write.
+    pub(crate) fn begin_read(&mut self) {
+        self.reads += 1;
+    }
+
+    /// It is over, and what it brought is taken in.
+    pub(crate) fn end_read(&mut self) {
+        self.reads = self.reads.saturating_sub(1);
+        if self.reads == 0 {
+            self.settled_meanwhile.clear();
+        }
+    }
+
     /// Whether its first attempt is queued or in flight.
     fn is_first(&self, key: &DeliveryKey) -> bool {
         self.pending.get(&key.event).is_some_and(|pending| pending.waiting.contains_key(&key.endpoint))
@@ -240,6 +260,7 @@ impl Flight {
                 let delay = delay.map(|delay| retry::at_least(delay, retry_after));
                 let state = delay.map_or(DeliveryState::Exhausted, DeliveryState::Owed);
                 self.give_row(Job { attempts, ..job.clone() }, state);
+                self.settlement.hurry();
             }
             self.answered(&job.key);
         }
@@ -319,6 +340,9 @@ impl Flight {
         }
         for delivery in written.deliveries().filter(|delivery| !next.has_delivery(delivery)) {
             self.unsettled_deliveries.remove(delivery);
+            if self.reads > 0 {
+                self.settled_meanwhile.insert(delivery.clone());
+            }
         }
         let unwritten: HashSet<(&str, &Arc<str>)> =
             next.lines().map(|(key, line)| (key.endpoint.as_str(), line)).collect();

@@ -286,6 +286,15 @@ impl Endpoints {
         Some((EndpointKey { account: health.account, endpoint: endpoint.clone() }, health.probed))
     }
 
+    /// What it was to be probed with can't be used.
+    pub(crate) fn probe_again(&mut self, endpoint: &str, now: Instant) {
+        if let Some(health) = self.known.get_mut(endpoint)
+            && let Breaker::Probing { since, .. } = health.breaker
+        {
+            health.breaker = Breaker::Open { since, probe_at: now };
+        }
+    }
+
     /// It is being probed with the delivery at that position.
     pub(crate) fn probed_with(&mut self, endpoint: &str, position: i64) {
         if let Some(health) = self.known.get_mut(endpoint) {
