@@ -24,7 +24,7 @@ pub(crate) struct WorkerOptions {
     /// How long one attempt may take: name look-up, connection, TLS, request and answer together
     #[arg(long, env = "CALMONY_ATTEMPT_TIMEOUT", default_value = "15s", value_parser = attempt_timeout, value_name = "TIME")]
     pub(crate) attempt_timeout: Duration,
-    /// How many requests may be in flight at once
+    /// The requests in flight at once to endpoints that answer. Half as many again may go to those that haven't yet, or let nothing land
     #[arg(long, env = "CALMONY_IN_FLIGHT_MAX", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=4096), value_name = "COUNT")]
     pub(crate) in_flight_max: u16,
     /// How many requests to one endpoint may be in flight at once

@@ -37,7 +37,7 @@ pub struct ApiDatabaseOptions {
     #[command(flatten)]
     primary: DatabaseOptions,
     /// A transaction pooler before that database (PgBouncer), as a URL without a database: <postgresql://user:password@host:6432>.
-    /// Of its 20 connections the API then keeps 4 to PostgreSQL itself
+    /// Of its 30 connections the API then keeps 4 to PostgreSQL itself
     #[arg(long, env = "CALMONY_POOLER_URL", hide_env_values = true, value_name = "URL")]
     pooler_url: Option<PoolerUrl>,
     /// A standby, for what may be a little behind: lists, deliveries of an endpoint, its health, the dashboard's figures. While it doesn't

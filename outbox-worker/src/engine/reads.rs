@@ -136,9 +136,14 @@ impl Engine {
         }
         self.stalled_since = None;
         for account in self.flight.firsts.busiest(JOBS_MANY) {
-            self.behind.begin(account);
-            self.flight.firsts.set_behind(account, true);
+            self.begin_behind(account);
         }
+    }
+
+    /// From now on events of that account are passed over until it has room.
+    fn begin_behind(&mut self, account: i64) {
+        self.behind.begin(account);
+        self.flight.firsts.set_behind(account, true);
     }
 
     /// Accounts that have sent what was passed over are no longer behind; those that have room are read for.
@@ -363,6 +368,9 @@ impl Engine {
             if !is_early || self.flight.knows(&fresh.key) || !self.behind.pass(fresh.key) {
                 self.flight.admit(fresh, now);
             }
+        }
+        for account in self.flight.take_crowded() {
+            self.begin_behind(account);
         }
     }
 }

@@ -61,6 +61,8 @@ pub(crate) struct Flight {
     /// When endpoints that have a rate limit may send again.
     paced: BTreeSet<(Instant, String)>,
     pending: HashMap<EventKey, Pending>,
+    /// Accounts that have as many jobs here that can't go as they may.
+    crowded: HashSet<i64>,
     /// Deliveries with a row of their own that are queued or in flight.
     owed: HashSet<DeliveryKey>,
     /// What is decided but not known to be written. A read that began before the write may show it once more.
@@ -112,6 +114,7 @@ impl Flight {
             lines: Lines::default(),
             paced: BTreeSet::new(),
             pending: HashMap::new(),
+            crowded: HashSet::new(),
             owed: HashSet::new(),
             unsettled_events: HashSet::new(),
             unsettled_deliveries: HashSet::new(),
@@ -119,6 +122,11 @@ impl Flight {
             settled_meanwhile: HashSet::new(),
             settlement: Settlement::default(),
         }
+    }
+
+    /// The accounts of which nothing more is to be taken in now.
+    pub(crate) fn take_crowded(&mut self) -> HashSet<i64> {
+        std::mem::take(&mut self.crowded)
     }
 
     /// Whether the event is in memory, or decided and not known to be written.
@@ -176,7 +184,7 @@ impl Flight {
                 return true;
             }
             _ if self.firsts.hangs(&endpoint)
-                || self.firsts.is_full(body.account(), self.endpoints.is_proven(&endpoint))
+                || self.firsts.is_crowded(body.account()) && self.firsts.is_quiet(&endpoint)
                 || is_paced && self.firsts.queued_of(&endpoint) >= PACED_MAX
                 || self.endpoints.route(&endpoint, now) == Route::Wait =>
             {
@@ -187,6 +195,9 @@ impl Flight {
             (_, None) => {}
         }
         self.queue_first(job, now);
+        if self.firsts.is_crowded(body.account()) {
+            self.crowded.insert(body.account());
+        }
         true
     }
 

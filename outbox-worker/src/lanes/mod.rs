@@ -91,9 +91,8 @@ impl Lane {
     /// What it counts for its account.
     fn waiting(&self) -> Waiting {
         let queued = self.queued.len();
-        let on_probation = if self.room() == Room::Probation { queued } else { 0 };
-        let blocked = if self.waits { queued } else { on_probation };
-        Waiting { queued, blocked, on_probation, bytes: self.bytes }
+        let is_blocked = self.waits || self.room() == Room::Probation;
+        Waiting { queued, blocked: if is_blocked { queued } else { 0 }, bytes: self.bytes }
     }
 }
 
@@ -127,9 +126,14 @@ impl Lanes {
         self.tenants.have_room()
     }
 
-    /// Whether the account has as many jobs queued here as it may, for an endpoint that answers or may not.
-    pub(crate) fn is_full(&self, account: i64, proven: bool) -> bool {
-        self.tenants.is_full(account) || !proven && self.tenants.is_full_on_probation(account)
+    /// Whether the account has as many jobs here that can't go as it may.
+    pub(crate) fn is_crowded(&self, account: i64) -> bool {
+        self.tenants.is_crowded(account)
+    }
+
+    /// Whether that endpoint has requests in flight of which none has landed since this was last looked at.
+    pub(crate) fn is_quiet(&self, endpoint: &str) -> bool {
+        self.endpoints.get(endpoint).is_some_and(|lane| lane.sent > 0 && lane.quiet > 0)
     }
 
     /// Jobs of that account that are queued.

@@ -12,9 +12,9 @@ const SLOW: Duration = Duration::from_millis(250);
 const QUICK: Duration = Duration::from_millis(50);
 /// The most jobs of a slow account, and the fewest that each may have.
 const SLOW_QUEUE: (usize, usize) = (64, 4);
-/// The most jobs on probation of an account.
-const PROBATION_MAX: usize = 256;
-/// A slow account has this part of what is free of the queue, one on probation twice that.
+/// The most jobs of an account that can't go, where there is room.
+const BLOCKED_MAX: usize = 256;
+/// A slow account has this part of what is free of the queue; of jobs that can't go each may have twice that.
 const PART: usize = 8;
 /// The most jobs in memory.
 const QUEUED_MAX: usize = 2_048;
@@ -29,7 +29,6 @@ pub(super) struct Waiting {
     pub(super) queued: usize,
     /// Those of them that wait for their endpoint, or are on probation.
     pub(super) blocked: usize,
-    pub(super) on_probation: usize,
     /// The bytes of their bodies.
     pub(super) bytes: usize,
 }
@@ -76,15 +75,17 @@ impl Tenants {
         (QUEUED_MAX.saturating_sub(self.queued) / PART).clamp(fewest, most)
     }
 
-    pub(super) fn is_full(&self, account: i64) -> bool {
+    fn is_full(&self, account: i64) -> bool {
         let share = self.share();
         let is_full = |waiting: Waiting| waiting.queued >= share || waiting.bytes >= SLOW_BYTES;
         self.accounts.get(&account).is_some_and(|tenant| tenant.is_slow && is_full(tenant.waiting))
     }
 
-    pub(super) fn is_full_on_probation(&self, account: i64) -> bool {
-        let share = (QUEUED_MAX.saturating_sub(self.queued) * 2 / PART).clamp(SLOW_QUEUE.1, PROBATION_MAX);
-        self.accounts.get(&account).is_some_and(|tenant| tenant.waiting.on_probation >= share)
+    pub(super) fn is_crowded(&self, account: i64) -> bool {
+        let share = (QUEUED_MAX.saturating_sub(self.queued) * 2 / PART).clamp(SLOW_QUEUE.1, BLOCKED_MAX);
+        let is_crowded =
+            |waiting: Waiting| waiting.blocked >= share || waiting.blocked > 0 && waiting.bytes >= SLOW_BYTES;
+        self.accounts.get(&account).is_some_and(|tenant| is_crowded(tenant.waiting))
     }
 
     pub(super) fn queued_by(&self, account: i64) -> usize {
@@ -123,8 +124,7 @@ impl Tenants {
             return;
         }
         self.change(account, |tenant| {
-            let Waiting { queued, blocked, on_probation, bytes } = &mut tenant.waiting;
-            *on_probation = (*on_probation + after.on_probation).saturating_sub(before.on_probation);
+            let Waiting { queued, blocked, bytes } = &mut tenant.waiting;
             *bytes = (*bytes + after.bytes).saturating_sub(before.bytes);
             *queued = (*queued + after.queued).saturating_sub(before.queued);
             *blocked = (*blocked + after.blocked).saturating_sub(before.blocked);

@@ -242,12 +242,12 @@ fn large_bodies_fill_the_memory_before_many_jobs_do() {
     yard.push(large(4));
     assert!(!yard.lanes.has_room());
     yard.find_hanging(300);
-    assert!(yard.lanes.is_full(1, true));
+    assert!(yard.lanes.full_accounts().contains(&1));
     assert_eq!(yard.positions(1), [1]);
     assert!(yard.lanes.has_room());
     assert_eq!(yard.unqueue(|_| true), 3);
     yard.push(job("small", 5));
-    assert!(!yard.lanes.is_full(1, true));
+    assert!(yard.lanes.full_accounts().is_empty());
 }
 
 #[test]
@@ -257,15 +257,31 @@ fn a_slow_account_keeps_little_here_and_does_not_keep_others_from_being_read() {
         yard.push(job("slow", n));
     }
     yard.find_hanging(100);
-    assert!(!yard.lanes.is_full(1, true) && yard.lanes.runnable() == 100);
+    assert_eq!((yard.lanes.runnable(), yard.lanes.full_accounts()), (100, vec![]));
     yard.find_hanging(300);
-    assert!(yard.lanes.is_full(1, true) && !yard.lanes.is_full(2, true));
     assert_eq!((yard.lanes.runnable(), yard.lanes.full_accounts()), (0, vec![1]));
     assert_eq!(yard.unqueue(|job| job.key.event.position < 60), 60);
-    assert!(!yard.lanes.is_full(1, true), "it may have a few");
+    assert!(yard.lanes.full_accounts().is_empty(), "it may have a few");
     assert_eq!(yard.unqueue(|_| true), 40);
     yard.find_hanging(400);
     yard.now += Duration::from_millis(400);
     yard.push(job("slow", 200));
     assert_eq!(yard.lanes.runnable(), 1, "nothing waits for long any more");
+}
+
+#[test]
+fn an_account_whose_jobs_cannot_go_is_crowded_before_it_fills_the_memory() {
+    let mut yard = Yard::new(64);
+    for n in 0..300 {
+        yard.lanes.push(&mut yard.rooms, job("new", n), false, yard.now);
+    }
+    assert!(yard.lanes.is_crowded(1) && !yard.lanes.is_crowded(2) && yard.lanes.has_room());
+    assert_eq!(yard.lanes.runnable(), 0, "it keeps nobody from being read");
+    assert!(!yard.lanes.is_quiet("new"), "nothing is known of it");
+    assert_eq!(yard.positions(1), [0]);
+    yard.find_hanging(200);
+    assert!(yard.lanes.is_quiet("new"));
+    yard.lanes.prove(&mut yard.rooms, "new", true);
+    yard.wake("new");
+    assert!(!yard.lanes.is_crowded(1) && yard.lanes.runnable() == 299);
 }

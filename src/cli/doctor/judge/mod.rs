@@ -98,7 +98,7 @@ pub(super) fn judge(diagnosis: &Diagnosis, keyring: Option<&Keyring>) -> Vec<Fin
 fn deliveries(condition: &Condition) -> Vec<Finding> {
     let Condition { oldest_due, oldest_due_of_failing, owed, parked, exhausted, .. } = condition;
     let level = Level::of(*oldest_due, (LATE, FAR_TOO_LATE));
-    let advice = if level == Level::Ok { "" } else { "; see OPERATIONS.md, \"The oldest due delivery\"" };
+    let advice = if level == Level::Ok { "" } else { "; see OPERATIONS.md, \"CalmonyDeliveriesLate\"" };
     let oldest = format!("the oldest has been due for {}{advice}", human(*oldest_due));
     let failing = condition.endpoints_failing;
     let of_failing = format!(
