@@ -49,6 +49,17 @@ pub struct Place<K: Eq + Hash + Clone> {
     count: usize,
 }
 
+impl<K: Eq + Hash + Clone> Held<K> {
+    /// A caller holds so many.
+    fn set(&mut self, key: &K, own: usize) {
+        if own == 0 {
+            self.by.remove(key);
+        } else {
+            self.by.insert(key.clone(), own);
+        }
+    }
+}
+
 impl<K: Eq + Hash + Clone> Clone for Shares<K> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
@@ -82,7 +93,9 @@ impl<K: Eq + Hash + Clone> Shares<K> {
             return Err(if free < count { Full::All } else { Full::Share });
         }
         held.all += count;
-        held.by.insert(key.clone(), own + count);
+        if count > 0 {
+            held.by.insert(key.clone(), own + count);
+        }
         Ok(Place { shares: self.clone(), key: key.clone(), count })
     }
 
@@ -140,8 +153,8 @@ impl<K: Eq + Hash + Clone> Place<K> {
     pub fn resize(&mut self, count: usize) {
         let mut held = self.shares.held();
         held.all = (held.all + count).saturating_sub(self.count);
-        let own = held.by.entry(self.key.clone()).or_default();
-        *own = (*own + count).saturating_sub(self.count);
+        let own = held.by.get(&self.key).copied().unwrap_or_default();
+        held.set(&self.key, (own + count).saturating_sub(self.count));
         drop(held);
         self.count = count;
         self.shares.0.freed.notify_waiters();
@@ -156,11 +169,7 @@ impl<K: Eq + Hash + Clone> Drop for Place<K> {
         let mut held = self.shares.held();
         held.all = held.all.saturating_sub(self.count);
         let own = held.by.get(&self.key).copied().unwrap_or_default().saturating_sub(self.count);
-        if own == 0 {
-            held.by.remove(&self.key);
-        } else {
-            held.by.insert(self.key.clone(), own);
-        }
+        held.set(&self.key, own);
         drop(held);
         self.shares.0.freed.notify_waiters();
     }

@@ -44,8 +44,24 @@ pub(super) struct CreateOptions {
     #[arg(long)]
     read_only: bool,
     /// How long the key opens, such as 90d; without it until it is revoked
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = life)]
     expires_in: Option<Duration>,
+}
+
+/// The longest life of a key.
+const LIFE_MAX: Duration = Duration::from_hours(100 * 365 * 24);
+
+/// The time for which a key opens.
+fn life(text: &str) -> Result<Duration, String> {
+    let life = overlap(text)?;
+    if life < Duration::from_secs(1) { Err("expected a second or more".to_owned()) } else { Ok(life) }
+}
+
+/// The time for which an old key opens still; none is allowed.
+fn overlap(text: &str) -> Result<Duration, String> {
+    let time =
+        humantime::parse_duration(text).map_err(|_| "expected a time such as 90d or 12h".to_owned())?;
+    if time > LIFE_MAX { Err("expected a hundred years at the most".to_owned()) } else { Ok(time) }
 }
 
 /// Which keys to show.
@@ -78,7 +94,7 @@ pub(super) struct RollOptions {
     /// Its number, as `calmony keys list` shows it
     id: i64,
     /// How long the old key opens still
-    #[arg(long, value_name = "TIME", default_value = "1day", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "1day", value_parser = overlap)]
     overlap: Duration,
 }
 
@@ -170,5 +186,20 @@ fn tell(keys: &[ListedKey]) {
             time(key.last_used_at),
             in_line(&key.account)
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_lives_for_a_second_to_a_hundred_years() {
+        assert_eq!(life("90d"), Ok(Duration::from_hours(90 * 24)));
+        assert_eq!(overlap("0s"), Ok(Duration::ZERO));
+        for wrong in ["0s", "999ms", "101y", "99999999999d", "soon", ""] {
+            assert!(life(wrong).is_err(), "{wrong}");
+        }
+        assert!(overlap("99999999999d").is_err());
     }
 }

@@ -52,10 +52,15 @@ pub(super) struct ListenOptions {
 
 fn target(text: &str) -> Result<url::Url, String> {
     let url = url::Url::parse(text).map_err(|error| error.to_string())?;
-    if matches!(url.scheme(), "http" | "https") {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("expected http:// or https://".to_owned());
+    }
+    // What is called is what was written.
+    let written = if url.path() == "/" && url.query().is_none() { text.trim_end_matches('/') } else { text };
+    if url.as_str().trim_end_matches('/') == written.trim_end_matches('/') {
         Ok(url)
     } else {
-        Err("expected http:// or https://".to_owned())
+        Err(format!("would be called as {url}; write that if it is meant"))
     }
 }
 

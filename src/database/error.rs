@@ -17,8 +17,8 @@ pub enum DatabaseError {
         /// What it said.
         said: String,
     },
-    /// It wasn't asked: the account has as many reads that go through much as it may.
-    #[error("too many reads that go through much of the log")]
+    /// It wasn't asked: the account has as many reads under way as it may.
+    #[error("the account has too many reads under way")]
     TooManyReads,
     /// It refused the statement. What is said of it holds no row: a row may hold a secret.
     #[error("the database refused: {0}")]
@@ -28,9 +28,10 @@ pub enum DatabaseError {
 impl From<tokio_postgres::Error> for DatabaseError {
     fn from(error: tokio_postgres::Error) -> Self {
         let passing = |code: &SqlState| {
-            // 08 connection, 53 resources, 57 operator's intervention, 40 rollback (deadlock), 55P03 lock timeout,
+            // 08 connection, 28 a login that is refused: its password is being changed; 53 resources, 57 operator's
+            // intervention, 40 rollback (deadlock), 55P03 lock timeout,
             // 25006 read-only: a standby that isn't promoted yet.
-            ["08", "53", "57", "40"].iter().any(|class| code.code().starts_with(class))
+            ["08", "28", "53", "57", "40"].iter().any(|class| code.code().starts_with(class))
                 || [SqlState::LOCK_NOT_AVAILABLE, SqlState::READ_ONLY_SQL_TRANSACTION].contains(code)
         };
         match error.code() {

@@ -195,8 +195,7 @@ impl<S: Send + Sync, K: Kind> FromRequestParts<S> for PathId<K> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let text =
             Path::<String>::from_request_parts(parts, state).await.map(|Path(text)| text).unwrap_or_default();
-        let missing =
-            || Rejection::NoSuchObject { noun: K::RESOURCE.noun, id: text.chars().take(64).collect() };
+        let missing = || Rejection::NoSuchObject { noun: K::RESOURCE.noun, id: text.clone() };
         Ok(Self(text.parse().map_err(|_| missing())?))
     }
 }

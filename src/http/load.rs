@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
+use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
 use governor::clock::DefaultClock;
@@ -56,9 +57,13 @@ const LOOKUP_PATIENCE: Duration = Duration::from_secs(1);
 /// Requests whose bodies are arriving, and the bytes of those bodies.
 const ARRIVING_MAX: usize = 1_024;
 const ARRIVING_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// The bytes of answers that are made or wait to be written, and what a request counts for before its answer is known.
+/// The bytes of answers that are made or wait to be written, and those that a request counts for before its answer is known: a
+/// page, or an object.
 const ANSWER_BYTES_MAX: usize = 96 * 1024 * 1024;
-const ANSWER_BYTES_EACH: usize = 128 * 1024;
+const PAGE_BYTES: usize = 1024 * 1024;
+const OBJECT_BYTES: usize = 128 * 1024;
+/// The wait for room for an answer.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
 /// Streams of events.
 const STREAMS_MAX: usize = 256;
 
@@ -153,6 +158,19 @@ impl Load {
         Ok(Arriving { _place: place(&self.arriving, 1)?, bytes: place(&self.arriving_bytes, 0)? })
     }
 
+    /// Room for an answer. Reads of one account wait for a moment for the answers before them to be read.
+    pub(super) async fn room(&self, account: i64, method: &Method) -> Result<Place<i64>, ApiError> {
+        let bytes = if *method == Method::GET { PAGE_BYTES } else { OBJECT_BYTES };
+        let room = self.answer_bytes.enter(&account, bytes, ANSWER_PATIENCE, ANSWER_PATIENCE).await;
+        room.map_err(|full| refusal(full, "answers that wait to be read"))
+    }
+
+    /// Room for a page, which takes what it needs once it is made. Refused while the account's answers fill its share.
+    pub(super) fn page_room(&self, account: i64) -> Result<Place<i64>, ApiError> {
+        let room = self.answer_bytes.try_enter(&account, 0);
+        room.map_err(|full| refusal(full, "answers that wait to be read"))
+    }
+
     /// A place among the streams, until it is dropped.
     pub(super) fn stream(&self, account: i64) -> Result<Place<i64>, ApiError> {
         self.streams.try_enter(&account, 1).map_err(|_| ApiError::TooManyAtOnce("streams"))
@@ -179,8 +197,7 @@ pub(super) async fn admit(
         return Ok(next.run(request).await);
     };
     let _place = app.load.enter(id).await?;
-    let room = app.load.answer_bytes.try_enter(&id, ANSWER_BYTES_EACH);
-    let room = room.map_err(|full| refusal(full, "answers that wait to be read"))?;
+    let room = app.load.room(id, request.method()).await?;
     Ok(outgoing::metered(next.run(request).await, room))
 }
 

@@ -10,7 +10,7 @@ use super::App;
 use super::caller::Caller;
 use super::error::ApiError;
 use super::lists::{self, PageParams, PathId, TimeRange};
-use super::params::{NoParams, Params};
+use super::params::{Filters, NoParams, Params};
 use super::render::{self, Rendered};
 use super::{events, webhook_endpoints};
 use crate::clock::{self, Timestamp};
@@ -61,7 +61,8 @@ pub(super) async fn start(
     State(app): State<App>,
     caller: Caller,
     PathId(endpoint): PathId<WebhookEndpoint>,
-    Params(params): Params<StartParams>,
+    // A script whose variable is empty must not replay everything.
+    Filters(params): Filters<StartParams>,
 ) -> Result<Rendered, ApiError> {
     webhook_endpoints::living(&app, &caller, endpoint).await?;
     let created = params.created.unwrap_or_default();
@@ -100,10 +101,7 @@ pub(super) async fn retry_event(
     let rendered = events::rendered_one(&app, &caller, event).await?;
     let given = params.webhook_endpoint;
     let missing = || {
-        let problem = Problem::NoSuchObject {
-            noun: WebhookEndpoint::RESOURCE.noun,
-            id: given.chars().take(64).collect(),
-        };
+        let problem = Problem::NoSuchObject { noun: WebhookEndpoint::RESOURCE.noun, id: given.clone() };
         ApiError::from(ParameterError::new("webhook_endpoint", problem))
     };
     let endpoint = given.parse::<Id<WebhookEndpoint>>().map_err(|_| missing())?;

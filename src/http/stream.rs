@@ -22,6 +22,7 @@ use super::error::ApiError;
 use super::events;
 use super::params::Params;
 use crate::contract::{Event, Kind as _};
+use crate::database::DatabaseError;
 use crate::domain::{ParameterError, Problem, schema};
 use crate::id::Id;
 use crate::read::events::ListedEvent;
@@ -71,7 +72,7 @@ pub(super) async fn follow(
         headers.get("last-event-id").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let after = header.or(params.last_event_id).filter(|id| !id.is_empty());
     let missing = |id: &str| {
-        let id = id.chars().take(64).collect();
+        let id = id.to_owned();
         ParameterError::new("last_event_id", Problem::NoSuchObject { noun: Event::RESOURCE.noun, id })
     };
     let parsed = after.as_deref().map(|id| id.parse::<Id<Event>>().map_err(|_| missing(id))).transpose()?;
@@ -112,8 +113,10 @@ async fn next(feed: &mut Feed) -> Vec<ListedEvent> {
     loop {
         match feed.next().await {
             Ok(events) => return events,
+            // Others of the account are read for.
+            Err(DatabaseError::TooManyReads) => {}
             Err(error) => {
-                tracing::warn!(%error, "a stream waits for the database");
+                tracing::debug!(%error, "a stream waits for the database");
                 sleep(PAUSE).await;
             }
         }

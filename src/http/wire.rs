@@ -2,17 +2,29 @@
 //! every answer has.
 
 use axum::extract::Request;
-use axum::http::header::{CACHE_CONTROL, HOST, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderName, TRANSFER_ENCODING,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderValue, Version};
 use axum::middleware::Next;
 use axum::response::Response;
 
 use super::error::{ApiError, HttpProblem};
 
+/// The headers that mean one thing: of two that differ, nobody knows which the sender means.
+const ONCE: [HeaderName; 4] = [AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, TRANSFER_ENCODING];
+
+const REPEATED: &str = "Authorization, Content-Encoding, Content-Type or Transfer-Encoding is given twice";
+
 /// Refuses what is no request of HTTP/1.1, and bodies in a transfer coding that isn't read.
 pub(super) async fn check(request: Request, next: Next) -> Result<Response, ApiError> {
     if let Some(problem) = wrong_host(&request) {
         return Err(HttpProblem::Malformed(problem).into());
+    }
+    let is_repeated = |name: &HeaderName| request.headers().get_all(name).iter().nth(1).is_some();
+    if ONCE.iter().any(is_repeated) {
+        return Err(HttpProblem::Malformed(REPEATED).into());
     }
     let mut codings = request.headers().get_all(TRANSFER_ENCODING).iter();
     if !codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {

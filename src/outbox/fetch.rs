@@ -62,6 +62,8 @@ pub struct Fresh {
     pub trace: Option<TraceContext>,
     /// The endpoints that ask for it.
     pub targets: Vec<FreshTarget>,
+    /// It was passed over before.
+    pub again: bool,
 }
 
 /// A delivery whose time has come.
@@ -103,7 +105,7 @@ pub enum EndpointStatus {
 }
 
 /// The bytes after which a read has no more rows: what it brings is kept in memory, however large events are.
-const PORTION_BYTES: usize = 8 * 1024 * 1024;
+pub const PORTION_BYTES: usize = 8 * 1024 * 1024;
 
 /// What a read brought.
 #[derive(Debug)]
@@ -112,15 +114,23 @@ pub struct Portion<W> {
     pub work: W,
     /// There may be more behind it: it has as many rows as were asked for, or as many bytes as a read may have.
     pub is_part: bool,
+    /// It has as many bytes as a read may have.
+    pub ends_early: bool,
+    /// The bytes of a row, on average.
+    pub row_bytes: usize,
 }
 
-/// What is passed over on the way through the outbox.
+/// Accounts that are behind: their events after the cursor are passed over.
 #[derive(Debug, Clone, Default)]
 pub struct Passed {
-    /// Positions that were passed over and are read now.
-    pub again: Vec<i64>,
-    /// The accounts that are behind: their events after the cursor are passed over.
+    /// All of them.
     pub accounts: Vec<i64>,
+    /// The first events of those that are read now.
+    pub again: Vec<EventKey>,
+    /// The buckets of which they are read.
+    pub buckets: Vec<i16>,
+    /// The most events of each.
+    pub rows: i64,
 }
 
 /// What a read of the outbox brought.
@@ -142,13 +152,16 @@ impl Session {
         cursor: i64,
         rows: i64,
         own: &[i16],
-        (gaps, Passed { again, accounts }): (&Gaps, &Passed),
+        (gaps, passed): (&Gaps, &Passed),
     ) -> Result<Portion<Fetched>, DatabaseError> {
         let (first, last) = gaps.bounds();
+        let Passed { accounts, again, buckets, rows: of_each } = passed;
+        let (of, from): (Vec<i64>, Vec<i64>) =
+            again.iter().map(|event| (event.account, event.position)).unzip();
         let mut parameters: Vec<&(dyn ToSql + Sync)> =
-            vec![&cursor, &rows, &own, &first, &last, &true, accounts, again];
-        let has_old = cursor < self.head || again.iter().any(|position| *position <= self.head);
-        let statement = if has_old {
+            vec![&cursor, &rows, &own, &first, &last, &true, accounts, &of, &from, buckets, of_each];
+        // What was passed over may be of a bucket that another worker has had.
+        let statement = if cursor < self.head || !again.is_empty() {
             parameters.push(&true);
             &self.statements.fresh
         } else {
@@ -168,8 +181,8 @@ impl Session {
     ) -> Result<Portion<Fetched>, DatabaseError> {
         let none: [i64; 0] = [];
         let none = none.as_slice();
-        let parameters: [&(dyn ToSql + Sync); 9] =
-            [&from, &rows, &own, &none, &none, &false, &behind, &none, &true];
+        let parameters: [&(dyn ToSql + Sync); 12] =
+            [&from, &rows, &own, &none, &none, &false, &behind, &none, &none, &own, &0_i64, &true];
         self.read((&self.client, &self.statements.fresh), &parameters, rows).await
     }
 
@@ -209,33 +222,34 @@ impl Session {
     ) -> Result<Portion<W>, DatabaseError> {
         let mut learnt = Learnt::new();
         loop {
-            let (rows, ends_early) = rows_of(statement, parameters).await?;
+            let (rows, bytes) = rows_of(statement, parameters).await?;
+            let (ends_early, row_bytes) = (bytes >= PORTION_BYTES, bytes / rows.len().max(1));
             let mut work = W::of(&rows);
             let is_part = ends_early || i64::try_from(work.rows()).unwrap_or(i64::MAX) >= most;
             let unknown = self.secrets.sign(work.targets(), &learnt);
             if unknown.is_empty() || !learnt.is_empty() && work.can_do_without(&unknown) {
-                return Ok(Portion { work, is_part });
+                return Ok(Portion { work, is_part, ends_early, row_bytes });
             }
             self.learn(unknown, &mut learnt).await?;
         }
     }
 }
 
-/// The rows of a statement, up to [`PORTION_BYTES`] and the row that reaches them, and whether the rest was left.
+/// The rows of a statement, up to the one that reaches [`PORTION_BYTES`], and their bytes.
 async fn rows_of(
     (client, statement): (&Client, &Statement),
     parameters: &[&(dyn ToSql + Sync)],
-) -> Result<(Vec<Row>, bool), DatabaseError> {
+) -> Result<(Vec<Row>, usize), DatabaseError> {
     let mut stream = pin!(client.query_raw(statement, parameters.iter().copied()).await?);
     let (mut rows, mut bytes) = (Vec::new(), 0);
     while let Some(row) = stream.next().await.transpose()? {
         bytes += row.raw_size_bytes();
         rows.push(row);
         if bytes >= PORTION_BYTES {
-            return Ok((rows, true));
+            break;
         }
     }
-    Ok((rows, false))
+    Ok((rows, bytes))
 }
 
 /// What a read brings.
@@ -332,6 +346,7 @@ fn fresh_row(row: &Row) -> Fresh {
         event: event(row),
         trace: trace(row, 22),
         targets,
+        again: row.get("is_again"),
     }
 }
 

@@ -18,7 +18,7 @@ mod secrets;
 mod session;
 mod settle;
 
-pub use fetch::{Due, EndpointStatus, Fetched, Fresh, FreshTarget, Passed, Portion, Target};
+pub use fetch::{Due, EndpointStatus, Fetched, Fresh, FreshTarget, PORTION_BYTES, Passed, Portion, Target};
 pub use gaps::Gaps;
 pub use ownership::{BUCKETS, fair_share};
 pub use replay::{ReplayOver, ReplayStep};

@@ -70,7 +70,7 @@ impl Session {
         let fresh = include_str!("sql/fresh.sql");
         let statements = Statements {
             fresh: client.prepare(fresh).await?,
-            new: client.prepare(&rewritten(fresh, "$9", "false")).await?,
+            new: client.prepare(&rewritten(fresh, "$12", "false")).await?,
             due: beside.prepare(include_str!("sql/due.sql")).await?,
             settle: client.prepare(include_str!("sql/settle.sql")).await?,
             settle_all_taken: client.prepare(include_str!("sql/settle_all_taken.sql")).await?,

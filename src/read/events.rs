@@ -142,6 +142,7 @@ impl Reader {
         livemode: bool,
         ids: &[String],
     ) -> Result<Vec<(String, Option<ListedEvent>)>, DatabaseError> {
+        let _turn = self.list_turn(account).await?;
         let client = self.client().await?;
         let sql = include_str!("sql/events_of_ids.sql");
         let rows = client.query(sql, &[&account, &ids, &BYTES_MAX]).await?;

@@ -156,6 +156,11 @@ impl Reader {
         };
         let client = self.client_behind(primary).await?;
         let is_known = client.query_one(include_str!("sql/knows_id.sql"), &[&account, cursor]).await?.get(0);
-        if is_known { Ok(client) } else { primary.get().await }
+        if is_known {
+            return Ok(client);
+        }
+        // It may be one of those that are waited for.
+        drop(client);
+        primary.get().await
     }
 }

@@ -81,3 +81,21 @@ async fn a_list_of_a_query_has_three_spellings() {
         assert!(answer.text.contains("given twice"), "{}", answer.text);
     }
 }
+
+/// What a replay is narrowed down by is a filter, too: an empty variable of a script must not send the whole log.
+#[tokio::test]
+async fn a_replay_with_an_empty_filter_is_refused() {
+    let system = System::start().await;
+    let (endpoint, _) = system.client.endpoint("http://127.0.0.1:65000/", &["customer.created"]).await;
+    let path = format!("/v1/webhook_endpoints/{endpoint}/replay");
+    for (form, named) in [("types=", "types"), ("created=", "created"), ("dry_run=true&types=", "types")] {
+        let refused = system.client.post(&path, form).await;
+        let expected = (400, "invalid_request_error", "parameter_invalid_empty", named);
+        assert_eq!(refused.error(), expected, "{form}");
+    }
+    let none = serde_json::json!({ "types": [], "dry_run": true });
+    let refused = system.client.json(reqwest::Method::POST, &path, &none).await;
+    assert_eq!(refused.error().2, "parameter_invalid_empty");
+    assert_eq!(system.database.number("select count(*) from calmony.replay").await, 0);
+    system.client.post(&path, "dry_run=true").await.ok();
+}

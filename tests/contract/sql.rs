@@ -45,7 +45,7 @@ async fn every_statement_is_valid_for_the_role_that_runs_it() {
         if path.ends_with("log/sql/append.sql") {
             texts.push(append_keyless());
         } else if path.ends_with("outbox/sql/fresh.sql") {
-            texts.push(rewritten(&sql, "$9", "false"));
+            texts.push(rewritten(&sql, "$12", "false"));
         }
         for text in texts {
             if let Err(error) = client.prepare(&text).await {
@@ -65,8 +65,10 @@ async fn a_fresh_event_is_not_compared_with_all_that_is_owed() {
     admin.batch_execute("set plan_cache_mode = force_generic_plan; set enable_seqscan = off").await.unwrap();
     admin.batch_execute("vacuum analyze calmony.delivery").await.unwrap();
     admin.batch_execute(&format!("prepare s as {sql}")).await.unwrap();
-    let rows =
-        admin.query("explain execute s(0, 1, null, null, null, true, null, null, false)", &[]).await.unwrap();
+    let rows = admin
+        .query("explain execute s(0, 1, null, null, null, true, null, null, null, null, 1, false)", &[])
+        .await
+        .unwrap();
     let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     let lookups = plan
         .windows(2)

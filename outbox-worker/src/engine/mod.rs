@@ -5,6 +5,7 @@
 //! same for one as for ten; what others may wait for is written at once.
 
 mod behind;
+mod due;
 mod operations;
 mod reads;
 mod replays;
@@ -86,6 +87,8 @@ pub(crate) struct Engine {
     gaps: Gaps,
     /// The endpoints of an event, by the last read.
     targets_each: usize,
+    /// The bytes of a row, by the last read.
+    row_bytes: usize,
     behind: Behind,
     /// How often buckets have come or gone.
     sharing: u64,
@@ -126,6 +129,7 @@ impl Engine {
             cursor: 0,
             gaps: Gaps::default(),
             targets_each: 1,
+            row_bytes: 0,
             behind: Behind::default(),
             sharing: 0,
             stalled_since: None,

@@ -60,6 +60,12 @@ impl Operation {
 /// What an operation on the session brought.
 pub(super) enum Done {
     Read(Read),
+    /// A read of what is due has failed.
+    Unread {
+        operation: Operation,
+        number: u64,
+        error: DatabaseError,
+    },
     Settled(Settlement, Vec<i16>),
     Unsettled(Settlement, DatabaseError),
     /// So many deliveries were made due.
@@ -242,6 +248,7 @@ impl Engine {
     pub(super) fn finish(&mut self, done: Done, reconnect: &mut Reconnect) -> Result<(), DatabaseError> {
         match done {
             Done::Read(read) => self.finish_read(read),
+            Done::Unread { operation, number, error } => self.unread(operation, number, &error),
             Done::Settled(settlement, released) => {
                 self.busy.remove(&Operation::Write);
                 self.failing = None;

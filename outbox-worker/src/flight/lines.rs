@@ -39,6 +39,11 @@ impl Lines {
         }
     }
 
+    /// The events that stand in line.
+    pub(super) fn waiting(&self, endpoint: &str, object: &Arc<str>) -> usize {
+        self.0.get(&(endpoint.to_owned(), object.clone())).map_or(0, |line| line.queue.len())
+    }
+
     /// An event is on its way, and those that come stand behind it.
     pub(super) fn open(&mut self, endpoint: &str, object: &Arc<str>) {
         self.0.entry((endpoint.to_owned(), object.clone())).or_default();

@@ -34,6 +34,9 @@ const UNSIGNABLE: Duration = Duration::from_secs(10);
 /// How many first attempts may queue for an endpoint that has a rate limit, so that they don't keep others from being read.
 const PACED_MAX: usize = 64;
 
+/// The most events of one object that stand in line in memory for one endpoint.
+const LINE_MAX: usize = 64;
+
 /// An event that came straight from the outbox and isn't fanned out yet.
 #[derive(Debug)]
 struct Pending {
@@ -61,17 +64,16 @@ pub(crate) struct Flight {
     /// When endpoints that have a rate limit may send again.
     paced: BTreeSet<(Instant, String)>,
     pending: HashMap<EventKey, Pending>,
-    /// Accounts that have as many jobs here that can't go as they may.
-    crowded: HashSet<i64>,
     /// Deliveries with a row of their own that are queued or in flight.
     owed: HashSet<DeliveryKey>,
     /// What is decided but not known to be written. A read that began before the write may show it once more.
     unsettled_events: HashSet<EventKey>,
     unsettled_deliveries: HashSet<DeliveryKey>,
-    /// Reads of what is due that are under way.
-    reads: usize,
-    /// What was written while they were: they may have begun before.
-    settled_meanwhile: HashSet<DeliveryKey>,
+    /// The number of the last read of what is due, and those that are under way.
+    last_read: u64,
+    reads: BTreeSet<u64>,
+    /// What was written while they were, with the last read that may have begun before.
+    settled_meanwhile: HashMap<DeliveryKey, u64>,
     /// What is to be written next.
     pub(crate) settlement: Settlement,
 }
@@ -114,19 +116,14 @@ impl Flight {
             lines: Lines::default(),
             paced: BTreeSet::new(),
             pending: HashMap::new(),
-            crowded: HashSet::new(),
             owed: HashSet::new(),
             unsettled_events: HashSet::new(),
             unsettled_deliveries: HashSet::new(),
-            reads: 0,
-            settled_meanwhile: HashSet::new(),
+            last_read: 0,
+            reads: BTreeSet::new(),
+            settled_meanwhile: HashMap::new(),
             settlement: Settlement::default(),
         }
-    }
-
-    /// The accounts of which nothing more is to be taken in now.
-    pub(crate) fn take_crowded(&mut self) -> HashSet<i64> {
-        std::mem::take(&mut self.crowded)
     }
 
     /// Whether the event is in memory, or decided and not known to be written.
@@ -179,9 +176,13 @@ impl Flight {
                 self.give_row(job, DeliveryState::Behind(BEHIND));
                 return false;
             }
-            (Found::Busy, Some(line)) => {
+            (Found::Busy, Some(line)) if self.lines.waiting(&endpoint, &line) < LINE_MAX => {
                 self.lines.join(&line, job);
                 return true;
+            }
+            (Found::Busy, Some(_)) => {
+                self.give_row(job, DeliveryState::Behind(BEHIND));
+                return false;
             }
             _ if self.firsts.hangs(&endpoint)
                 || self.firsts.is_crowded(body.account()) && self.firsts.is_quiet(&endpoint)
@@ -195,16 +196,14 @@ impl Flight {
             (_, None) => {}
         }
         self.queue_first(job, now);
-        if self.firsts.is_crowded(body.account()) {
-            self.crowded.insert(body.account());
-        }
         true
     }
 
     /// Takes in a delivery with a row, unless it is here already, or its endpoint doesn't want it now.
-    pub(crate) fn admit_due(&mut self, due: Due, read_for: ReadFor, now: Instant) {
+    pub(crate) fn admit_due(&mut self, due: Due, (read_for, number): (ReadFor, u64), now: Instant) {
         let key = DeliveryKey { event: due.key, endpoint: due.target.endpoint.clone() };
-        let is_decided = self.unsettled_deliveries.contains(&key) || self.settled_meanwhile.contains(&key);
+        let was_settled = self.settled_meanwhile.get(&key).is_some_and(|last| number <= *last);
+        let is_decided = self.unsettled_deliveries.contains(&key) || was_settled;
         if is_decided || self.owed.contains(&key) || self.is_first(&key) {
             return;
         }
@@ -237,17 +236,18 @@ impl Flight {
         }
     }
 
-    /// A read of what is due begins, beside those who write.
-    pub(crate) fn begin_read(&mut self) {
-        self.reads += 1;
+    /// A read of what is due begins, beside those who write. Returns its number.
+    pub(crate) fn begin_read(&mut self) -> u64 {
+        self.last_read += 1;
+        self.reads.insert(self.last_read);
+        self.last_read
     }
 
     /// It is over, and what it brought is taken in.
-    pub(crate) fn end_read(&mut self) {
-        self.reads = self.reads.saturating_sub(1);
-        if self.reads == 0 {
-            self.settled_meanwhile.clear();
-        }
+    pub(crate) fn end_read(&mut self, number: u64) {
+        self.reads.remove(&number);
+        let first = self.reads.first().copied().unwrap_or(u64::MAX);
+        self.settled_meanwhile.retain(|_, last| *last >= first);
     }
 
     /// Whether its first attempt is queued or in flight.
@@ -351,8 +351,8 @@ impl Flight {
         }
         for delivery in written.deliveries().filter(|delivery| !next.has_delivery(delivery)) {
             self.unsettled_deliveries.remove(delivery);
-            if self.reads > 0 {
-                self.settled_meanwhile.insert(delivery.clone());
+            if !self.reads.is_empty() {
+                self.settled_meanwhile.insert(delivery.clone(), self.last_read);
             }
         }
         let unwritten: HashSet<(&str, &Arc<str>)> =

@@ -45,7 +45,15 @@ fn fresh(position: i64, endpoints: &[&str]) -> Fresh {
         behind: false,
     };
     let targets = endpoints.iter().map(fresh).collect();
-    Fresh { key: key(position), bucket: 7, stream: "cus_1".to_owned(), event: event(), trace: None, targets }
+    Fresh {
+        key: key(position),
+        bucket: 7,
+        stream: "cus_1".to_owned(),
+        event: event(),
+        trace: None,
+        targets,
+        again: false,
+    }
 }
 
 fn due(position: i64, endpoint: &str) -> Due {
@@ -110,12 +118,12 @@ async fn a_retry_in_the_queue_outlives_the_hand_over_of_its_event() {
     assert_eq!(hangs.key.endpoint, "hangs");
     flight.attempted(&fails, answered(Some("status")), landing(true, Instant::now()));
     settle(&mut flight);
-    flight.admit_due(due(1, "fails"), ReadFor::Schedule, Instant::now());
+    flight.admit_due(due(1, "fails"), (ReadFor::Schedule, 1), Instant::now());
     flight.hand_over_late(now + Duration::from_secs(2));
     let again = retry(&mut flight).expect("it is still queued");
     flight.attempted(&again, answered(None), landing(true, Instant::now()));
     settle(&mut flight);
-    flight.admit_due(due(1, "fails"), ReadFor::Schedule, Instant::now());
+    flight.admit_due(due(1, "fails"), (ReadFor::Schedule, 1), Instant::now());
     assert!(retry(&mut flight).is_some(), "nothing remembers it for ever");
 }
 
@@ -124,7 +132,7 @@ async fn a_delivery_is_in_memory_once() {
     let (mut flight, now) = (flight(), Instant::now());
     flight.admit(fresh(1, &["a"]), now);
     flight.admit(fresh(1, &["a"]), now);
-    flight.admit_due(due(1, "a"), ReadFor::Schedule, Instant::now());
+    flight.admit_due(due(1, "a"), (ReadFor::Schedule, 1), Instant::now());
     let job = first(&mut flight).expect("one");
     assert!(first(&mut flight).is_none() && retry(&mut flight).is_none());
     flight.attempted(&job, answered(None), landing(true, Instant::now()));
@@ -219,9 +227,9 @@ async fn when_a_breaker_opens_what_is_queued_gets_rows_and_what_comes_too() {
     assert_eq!(flight.settlement.events().count(), 20, "all have rows");
     flight.admit(fresh(21, &["fails"]), now + Duration::from_millis(900));
     assert!(first(&mut flight).is_none());
-    flight.admit_due(due(30, "fails"), ReadFor::Schedule, now);
+    flight.admit_due(due(30, "fails"), (ReadFor::Schedule, 1), now);
     assert!(retry(&mut flight).is_none(), "a read that began before");
-    flight.admit_due(Due { early: true, ..due(31, "fails") }, ReadFor::Endpoint, now);
+    flight.admit_due(Due { early: true, ..due(31, "fails") }, (ReadFor::Endpoint, 1), now);
     let probe = retry(&mut flight).expect("the probe");
     settle(&mut flight);
     flight.attempted(&probe, answered(Some("timeout")), landing(true, now));
@@ -248,7 +256,7 @@ async fn nothing_is_sent_unsigned() {
     flight.admit(first, now);
     let mut second = due(2, "a");
     second.target.secrets = Arc::default();
-    flight.admit_due(second, ReadFor::Schedule, now);
+    flight.admit_due(second, (ReadFor::Schedule, 1), now);
     assert!(flight.next_job(now).is_none());
     assert_eq!(flight.settlement.deliveries().count(), 2, "both wait in rows");
 }
@@ -260,7 +268,7 @@ async fn an_old_event_that_is_resent_moves_no_line() {
         flight.admit(fresh(position, &["ordered"]), now);
     }
     assert_eq!(positions(&mut flight), [5]);
-    flight.admit_due(Due { line: Some("cus_1".into()), ..due(1, "ordered") }, ReadFor::Schedule, now);
+    flight.admit_due(Due { line: Some("cus_1".into()), ..due(1, "ordered") }, (ReadFor::Schedule, 1), now);
     let resent = retry(&mut flight).expect("the resend");
     flight.attempted(&resent, answered(None), landing(true, now));
     assert_eq!(positions(&mut flight), Vec::<i64>::new(), "the sixth stands behind the fifth");
@@ -275,9 +283,39 @@ async fn what_is_written_next_is_not_forgotten_when_the_last_is_written() {
     let first_write = std::mem::take(&mut flight.settlement);
     flight.attempted(&job, answered(None), landing(true, now));
     flight.settled(&first_write);
-    flight.admit_due(due(1, "ordered"), ReadFor::Endpoint, now);
+    flight.admit_due(due(1, "ordered"), (ReadFor::Endpoint, 1), now);
     assert!(retry(&mut flight).is_none(), "a read between the two writes shows the row once more");
     settle(&mut flight);
     flight.admit(fresh(2, &["ordered"]), now);
     assert_eq!(positions(&mut flight), [2], "and the line is open again");
+}
+
+#[tokio::test]
+async fn what_was_written_while_due_was_read_is_not_taken_for_due_and_what_is_read_later_is() {
+    let (mut flight, now) = (flight(), Instant::now());
+    let early = flight.begin_read();
+    flight.admit_due(due(1, "a"), (ReadFor::Schedule, early), now);
+    let job = retry(&mut flight).expect("one");
+    let meanwhile = flight.begin_read();
+    flight.attempted(&job, answered(Some("status")), landing(true, now));
+    settle(&mut flight);
+    let late = flight.begin_read();
+    flight.admit_due(due(1, "a"), (ReadFor::Schedule, meanwhile), now);
+    assert!(retry(&mut flight).is_none(), "it may have begun before the outcome was written");
+    flight.end_read(early);
+    flight.admit_due(due(1, "a"), (ReadFor::Schedule, late), now);
+    assert!(retry(&mut flight).is_some(), "it began afterwards");
+    flight.end_read(meanwhile);
+    assert!(flight.settled_meanwhile.is_empty());
+}
+
+#[tokio::test]
+async fn a_long_line_goes_on_in_the_database() {
+    let (mut flight, now) = (flight(), Instant::now());
+    let positions = i64::try_from(LINE_MAX).expect("few") + 2;
+    for position in 1..=positions {
+        flight.admit(fresh(position, &["ordered"]), now);
+    }
+    let rows = flight.settlement.lines().count();
+    assert_eq!(rows, LINE_MAX + 1, "the last one doesn't fit, and all before it but the head go with it");
 }

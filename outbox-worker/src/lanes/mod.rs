@@ -5,7 +5,7 @@ mod rooms;
 mod tenants;
 mod turns;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use calmony_pay::outbox::{DeliveryKey, EndpointKey};
@@ -106,7 +106,7 @@ pub(crate) struct Lanes {
     buckets: HashMap<i16, usize>,
     in_flight: Each<usize>,
     /// Endpoints that wait because their host has as many requests as it may.
-    at_full_hosts: HashMap<Host, VecDeque<String>>,
+    at_full_hosts: HashMap<Host, BTreeSet<String>>,
 }
 
 impl Lanes {
@@ -269,7 +269,7 @@ impl Lanes {
                 if at_full_host || !may_send(&endpoint, lane.sent) {
                     self.change(rooms, &endpoint, |lane| lane.waits = true);
                     if at_full_host {
-                        self.at_full_hosts.entry(host).or_default().push_back(endpoint);
+                        self.at_full_hosts.entry(host).or_default().insert(endpoint);
                     }
                     continue;
                 }
@@ -319,7 +319,7 @@ impl Lanes {
         let host = job.host();
         for _ in 0..rooms.free_at(&host) {
             let Some(waiting) = self.at_full_hosts.get_mut(&host) else { return };
-            let endpoint = waiting.pop_front();
+            let endpoint = waiting.pop_first();
             if waiting.is_empty() {
                 self.at_full_hosts.remove(&host);
             }
@@ -352,6 +352,14 @@ impl Lanes {
             if hangs == Some(true) {
                 found.insert(endpoint);
             }
+        }
+        // Whoever was to be woken may be gone, and have been woken for nobody.
+        let free: Vec<Host> =
+            self.at_full_hosts.keys().filter(|host| rooms.free_at(host) > 0).cloned().collect();
+        for endpoint in
+            free.iter().filter_map(|host| self.at_full_hosts.remove(host)).flatten().collect::<Vec<_>>()
+        {
+            self.wake(rooms, &endpoint);
         }
         let heads = self.endpoints.values().filter_map(|lane| Some((lane.account, lane.queued.front()?.0)));
         self.tenants.judge(heads, now);

@@ -205,7 +205,10 @@ impl Reader<'_> {
     fn created(&mut self) -> Result<Test, ParameterError> {
         let (operator, value) = (self.operator()?, self.value()?);
         let second = match value {
-            Value::Quoted(text) | Value::Bare(text) => text.parse::<i64>().ok(),
+            // A number has one spelling.
+            Value::Quoted(text) | Value::Bare(text) => {
+                text.parse::<i64>().ok().filter(|second| second.to_string() == text)
+            }
             Value::Null => None,
         };
         let second = second.ok_or_else(|| malformed("created must be a time in Unix seconds"))?;

@@ -18,7 +18,7 @@ mod view;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{FromRef, Request};
+use axum::extract::{FromRef, Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
@@ -29,8 +29,11 @@ use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::{any, get, post};
 
 use super::error::ApiError;
+use super::outgoing;
 use super::params::read_body;
 use super::{App, unknown_route};
+use api::Failure;
+use session::Session;
 use view::problem;
 
 /// The most bytes of a form.
@@ -50,6 +53,17 @@ impl FromRef<Dashboard> for App {
     fn from_ref(dashboard: &Dashboard) -> Self {
         dashboard.app.clone()
     }
+}
+
+/// Counts the bytes of a page with those of the account's other answers.
+async fn counted(
+    State(dashboard): State<Dashboard>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
+    let account = request.extensions().get::<Session>().map(|session| session.account);
+    let room = dashboard.app.load.page_room(account.ok_or(Failure::Broken)?).map_err(Failure::of)?;
+    Ok(outgoing::metered(next.run(request).await, room))
 }
 
 /// All pages. `api` answers `/v1`.
@@ -74,6 +88,7 @@ pub(super) fn router(api: Router, app: &App) -> Router {
         .route("/dashboard/replays/{id}/progress.json", get(replays::progress))
         .route("/dashboard/replays/{id}/cancel", post(replays::cancel))
         .route("/dashboard/sign-out", post(session::sign_out))
+        .route_layer(from_fn_with_state(dashboard.clone(), counted))
         .route_layer(from_fn_with_state(dashboard.clone(), session::required))
         .route("/dashboard/sign-in", get(session::ask).post(session::sign_in))
         .route("/dashboard/assets/{name}", get(assets::serve))

@@ -117,7 +117,7 @@ impl From<DatabaseError> for ApiError {
                 warn_sometimes(&reason);
                 Self::Unavailable
             }
-            DatabaseError::TooManyReads => Self::TooManyAtOnce("reads that go through much of the log"),
+            DatabaseError::TooManyReads => Self::TooManyAtOnce("reads"),
             DatabaseError::Refused(reason) | DatabaseError::Duplicate { said: reason, .. } => {
                 tracing::error!(reason, "the database refused a statement");
                 Self::Internal

@@ -72,6 +72,7 @@ impl Tree {
             Self::Map(entries) => entries
                 .iter()
                 .try_for_each(|(name, value)| value.refuse_empty().map_err(|error| error.within(name))),
+            Self::List(values) if values.is_empty() => Err(ParameterError::new("", Problem::Empty)),
             Self::List(values) => values.iter().enumerate().try_for_each(|(index, value)| {
                 value.refuse_empty().map_err(|error| error.within(&index.to_string()))
             }),
@@ -92,6 +93,18 @@ pub(super) fn only_filters(method: &Method) -> bool {
 /// Reads the parameters of a request into a `T`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Params<T>(pub T);
+
+/// The same for parameters that only narrow down what is meant: none of them may be empty, whatever the method.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Filters<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Filters<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        taken(parts, true).map(Self)
+    }
+}
 
 /// A request that takes no parameters.
 #[derive(Debug, Clone, Copy, serde::Deserialize, utoipa::ToSchema)]
@@ -119,16 +132,22 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let tree = parts.extensions.remove::<Tree>().unwrap_or_else(|| Tree::Map(Vec::new()));
-        let empty = if only_filters(&parts.method) { tree.refuse_empty() } else { Ok(()) };
-        let params = T::deserialize(tree);
-        // What is unknown is said to be that, empty or not.
-        if let Err(ParameterError { problem: Problem::Unknown, .. }) = params {
-            return Ok(Self(params?));
-        }
-        empty?;
-        Ok(Self(params?))
+        let only_filters = only_filters(&parts.method);
+        taken(parts, only_filters).map(Self)
     }
+}
+
+/// The parameters, taken from the request.
+fn taken<T: DeserializeOwned>(parts: &mut Parts, only_filters: bool) -> Result<T, ApiError> {
+    let tree = parts.extensions.remove::<Tree>().unwrap_or_else(|| Tree::Map(Vec::new()));
+    let empty = if only_filters { tree.refuse_empty() } else { Ok(()) };
+    let params = T::deserialize(tree);
+    // What is unknown is said to be that, empty or not.
+    if let Err(ParameterError { problem: Problem::Unknown, .. }) = params {
+        return Ok(params?);
+    }
+    empty?;
+    Ok(params?)
 }
 
 /// Bodies are taken as they are: none is unpacked.

@@ -1,10 +1,10 @@
 -- Outbox rows after a cursor and within gaps, with the event and the endpoints that ask for it, all in one snapshot.
 -- Rows of other workers' buckets come without an event: their positions are needed to see gaps.
--- So do those of accounts that are behind; they are read by their positions later.
--- $1 cursor, $2 rows, $3 own buckets, $4 and $5 first and last positions of the gaps, $6 false for own buckets only, $7 accounts
--- that are behind, $8 positions that were passed over before, $9 true where another worker may have begun: then whoever has
--- taken the event already isn't asked again.
--- Indexes: outbox_position, event_positions_are_unique, endpoint_ids_are_unique,
+-- So do those of accounts that are behind, which are read from their first event on once they have room.
+-- $1 cursor, $2 rows, $3 own buckets, $4 and $5 first and last positions of the gaps, $6 false for own buckets only,
+-- $7 accounts that are behind; $8 those of them that are read, $9 from which positions on, $10 of which buckets, $11 rows of
+-- each; $12 true where another worker may have begun: then whoever has taken the event already isn't asked again.
+-- Indexes: outbox_position, outbox_rows_are_unique, event_positions_are_unique, endpoint_ids_are_unique,
 -- delivery_in_line, attempt_of_endpoint.
 with next as materialized (
     select account, position, bucket
@@ -20,20 +20,25 @@ with next as materialized (
      limit $2
 ), again as materialized (
     select o.account, o.position, o.bucket
-      from unnest($8::bigint[]) as passed (position)
-      join calmony.outbox o on o.position = passed.position
-     where o.bucket = any ($3::smallint[])
+      from unnest($8::bigint[], $9::bigint[]) as behind (account, first)
+     cross join lateral (
+           select account, position, bucket
+             from calmony.outbox
+            where account = behind.account and position >= behind.first and position <= $1
+              and bucket = any ($10::smallint[])
+            order by position
+            limit $11) o
 ), claimed as (
-    select *, false as is_late from next
+    select *, false as is_late, false as is_again from next
     union all
-    select *, true from late where position <= $1
+    select *, true, false from late where position <= $1
     union all
-    select *, true from again
+    select *, true, true from again
 )
 select c.account, c.position, c.bucket, c.is_late,
        e.id::text, e.type, e.created_at, e.version, e.data::text, e.previous::text, e.request_id, e.idempotency_key,
        coalesce(a.livemode, false), e.stream::text,
-       f.endpoints, f.urls, f.rate_limits, f.paused, f.ordered, f.behind, f.order_gaps, f.versions, e.trace
+       f.endpoints, f.urls, f.rate_limits, f.paused, f.ordered, f.behind, f.order_gaps, f.versions, e.trace, c.is_again
   from claimed c
   left join calmony.event e on e.account = c.account and e.position = c.position and c.bucket = any ($3::smallint[])
                           and (c.is_late or c.account <> all ($7::bigint[]))
@@ -60,9 +65,9 @@ select c.account, c.position, c.bucket, c.is_late,
                where d.account = e.account and d.position = e.position and d.endpoint = p.id
                limit 1) is null
          -- The bounds spare the other days' partitions; clocks may differ by an hour.
-         and not ($9 and exists (
+         and not ($12 and exists (
              select from calmony.attempt t
               where t.account = e.account and t.endpoint = p.id and t.position = e.position and t.error is null
                 and t.started_at > e.created_at - interval '1 hour'
                 and t.started_at < statement_timestamp() + interval '1 hour'))) f on true
- order by c.position
+ order by c.is_again, c.position

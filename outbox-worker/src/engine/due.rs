@@ -1,0 +1,174 @@
+//! Reading deliveries that have rows: what is due, and what is owed to an endpoint that is probed or back. On a
+//! connection of its own, so that nobody's new event waits behind much that is owed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use calmony_pay::database::DatabaseError;
+use calmony_pay::outbox::{Due, EndpointKey, EndpointStatus, Portion, Session};
+use tokio::time::Instant;
+
+use super::Engine;
+use super::operations::{Done, Operation};
+use super::reads::{Read, rows};
+use crate::flight::ReadFor;
+
+/// The rows of one read.
+const ROWS: usize = 500;
+/// The jobs in memory of an endpoint that doesn't answer for which nothing more is read.
+const DUE_ON_PROBATION: usize = 2;
+/// The due deliveries of one endpoint that are read at once; it is passed over while half as many are here.
+const DUE_OF_EACH: usize = 128;
+/// The deliveries that a walk reads at once; it goes on when half as many are here.
+const WALK_ROWS: usize = 256;
+
+/// What was read of deliveries with rows.
+pub(super) enum ReadDue {
+    Due(Portion<Vec<Due>>),
+    Probed(EndpointKey, Portion<Vec<Due>>),
+    Walked(EndpointKey, Portion<Vec<Due>>),
+}
+
+impl ReadDue {
+    const fn operation(&self) -> Operation {
+        match self {
+            Self::Due(_) => Operation::ReadDue,
+            Self::Probed(..) | Self::Walked(..) => Operation::Walk,
+        }
+    }
+}
+
+impl Engine {
+    /// Reads what is due, but not of endpoints that have enough here, take nothing now, or are walked.
+    pub(super) fn read_due(&mut self, own: &[i16]) {
+        if !self.want_due || !self.busy.insert(Operation::ReadDue) {
+            return;
+        }
+        self.want_due = false;
+        let full = self.flight.retries.with_enough(DUE_OF_EACH / 2, DUE_ON_PROBATION);
+        let but: Vec<String> = full.chain(self.flight.endpoints.held()).cloned().collect();
+        let (own, full_accounts) = (own.to_vec(), self.flight.retries.full_accounts());
+        self.read_beside(Operation::ReadDue, move |session| async move {
+            let but = (but.as_slice(), full_accounts.as_slice());
+            session.due(rows(ROWS), rows(DUE_OF_EACH), &own, but).await.map(ReadDue::Due)
+        });
+    }
+
+    /// Looks for more of an endpoint that has more than was read, once there is room.
+    pub(super) fn refill(&mut self, endpoint: &str) {
+        if self.have_more.contains(endpoint) && self.flight.retries.of(endpoint) < DUE_OF_EACH / 2 {
+            self.want_due = true;
+        }
+    }
+
+    /// Probes an endpoint whose time has come, or reads on for one that is back.
+    pub(super) fn walk(&mut self, own: &[i16]) {
+        if self.busy.contains(&Operation::Walk) {
+            return;
+        }
+        let own = own.to_vec();
+        if let Some((key, after)) = self.flight.endpoints.next_probe(Instant::now()) {
+            self.busy.insert(Operation::Walk);
+            self.read_beside(Operation::Walk, move |session| async move {
+                session.walk(1, &own, &key, after).await.map(|due| ReadDue::Probed(key, due))
+            });
+            return;
+        }
+        let retries = &self.flight.retries;
+        let has_room = |(key, _): &(EndpointKey, i64)| retries.of(&key.endpoint) < WALK_ROWS / 2;
+        let next = self.flight.endpoints.walks().find(has_room);
+        if let Some((key, after)) = next {
+            self.busy.insert(Operation::Walk);
+            self.read_beside(Operation::Walk, move |session| async move {
+                session.walk(rows(WALK_ROWS), &own, &key, after).await.map(|due| ReadDue::Walked(key, due))
+            });
+        }
+    }
+
+    /// Reads deliveries with rows, on the connection beside the session's.
+    fn read_beside<F>(&mut self, operation: Operation, read: impl FnOnce(Arc<Session>) -> F)
+    where
+        F: Future<Output = Result<ReadDue, DatabaseError>> + Send + 'static,
+    {
+        let (sharing, reading) = (self.sharing, read(self.session.clone()));
+        let number = self.flight.begin_read();
+        self.perform(operation, move |session| async move {
+            match reading.await {
+                Ok(read) => Ok(Done::Read(Read::Due { number, sharing, read })),
+                Err(error) if session.has_ended() => Err(error),
+                Err(error) => Ok(Done::Unread { operation, number, error }),
+            }
+        });
+    }
+
+    /// Such a read has failed, and the session goes on.
+    pub(super) fn unread(&mut self, operation: Operation, number: u64, error: &DatabaseError) {
+        tracing::warn!(%error, ?operation, "what is due can't be read now");
+        self.busy.remove(&operation);
+        self.flight.end_read(number);
+    }
+
+    /// What was read is taken in.
+    pub(super) fn finish_read_due(&mut self, number: u64, sharing: u64, read: ReadDue) {
+        self.busy.remove(&read.operation());
+        // Another worker may have had the buckets in between, and may have settled what was read.
+        if sharing == self.sharing {
+            self.finish_due(number, read);
+        } else {
+            self.read_anew(&read);
+        }
+        self.flight.end_read(number);
+    }
+
+    /// What was read can't be used: it is looked for again.
+    fn read_anew(&mut self, read: &ReadDue) {
+        self.want_due = true;
+        if let ReadDue::Probed(key, _) = read {
+            self.flight.endpoints.probe_again(&key.endpoint, Instant::now());
+        }
+    }
+
+    fn finish_due(&mut self, number: u64, read: ReadDue) {
+        match read {
+            ReadDue::Due(Portion { work: due, is_part, .. }) => {
+                self.want_due |= is_part;
+                self.note_more(&due);
+                self.admit_due(number, due, ReadFor::Schedule);
+            }
+            ReadDue::Probed(key, Portion { work: due, .. }) => {
+                match due.iter().find(|due| due.status == EndpointStatus::Enabled) {
+                    Some(due) => self.flight.endpoints.probed_with(&key.endpoint, due.key.position),
+                    None => self.flight.endpoints.nothing_to_probe_with(&key.endpoint, Instant::now()),
+                }
+                self.admit_due(number, due, ReadFor::Endpoint);
+            }
+            ReadDue::Walked(key, Portion { work: due, is_part, .. }) => {
+                let last = due.last().map(|due| due.key.position).filter(|_| is_part);
+                self.flight.endpoints.walked(&key.endpoint, last);
+                self.want_due |= last.is_none();
+                self.admit_due(number, due, ReadFor::Endpoint);
+            }
+        }
+    }
+
+    /// Remembers who has more due than was read.
+    fn note_more(&mut self, due: &[Due]) {
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for due in due {
+            *counts.entry(&due.target.endpoint).or_default() += 1;
+        }
+        let retries = &self.flight.retries;
+        self.have_more.retain(|endpoint| retries.of(endpoint) >= DUE_OF_EACH / 2);
+        let full = counts.into_iter().filter(|(_, count)| *count >= DUE_OF_EACH);
+        self.have_more.extend(full.map(|(endpoint, _)| endpoint.to_owned()));
+    }
+
+    fn admit_due(&mut self, number: u64, due: Vec<Due>, read_for: ReadFor) {
+        let now = Instant::now();
+        for due in due {
+            if self.ownership.owns(due.bucket) {
+                self.flight.admit_due(due, (read_for, number), now);
+            }
+        }
+    }
+}
