@@ -28,10 +28,9 @@ pub enum DatabaseError {
 impl From<tokio_postgres::Error> for DatabaseError {
     fn from(error: tokio_postgres::Error) -> Self {
         let passing = |code: &SqlState| {
-            // 08 connection, 28 a login that is refused: its password is being changed; 53 resources, 57 operator's
-            // intervention, 40 rollback (deadlock), 55P03 lock timeout,
+            // 08 connection, 53 resources, 57 operator's intervention, 40 rollback (deadlock), 55P03 lock timeout,
             // 25006 read-only: a standby that isn't promoted yet.
-            ["08", "28", "53", "57", "40"].iter().any(|class| code.code().starts_with(class))
+            ["08", "53", "57", "40"].iter().any(|class| code.code().starts_with(class))
                 || [SqlState::LOCK_NOT_AVAILABLE, SqlState::READ_ONLY_SQL_TRANSACTION].contains(code)
         };
         match error.code() {
@@ -39,6 +38,8 @@ impl From<tokio_postgres::Error> for DatabaseError {
                 table: error.as_db_error().and_then(|refusal| refusal.table()).unwrap_or_default().to_owned(),
                 said: refusal(&error),
             },
+            // A login that is refused: its password is being changed.
+            Some(code) if code.code().starts_with("28") => Self::Unavailable(refusal(&error)),
             Some(code) if !passing(code) => Self::Refused(refusal(&error)),
             _ => Self::Unavailable(describe(&error)),
         }

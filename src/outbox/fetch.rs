@@ -125,12 +125,12 @@ pub struct Portion<W> {
 pub struct Passed {
     /// All of them.
     pub accounts: Vec<i64>,
-    /// The first events of those that are read now.
-    pub again: Vec<EventKey>,
+    /// The first events of those that are read now, and how many of each.
+    pub again: Vec<(EventKey, i64)>,
     /// The buckets of which they are read.
     pub buckets: Vec<i16>,
-    /// The most events of each.
-    pub rows: i64,
+    /// Another worker may have begun with some of them.
+    pub begun: bool,
 }
 
 /// What a read of the outbox brought.
@@ -155,13 +155,12 @@ impl Session {
         (gaps, passed): (&Gaps, &Passed),
     ) -> Result<Portion<Fetched>, DatabaseError> {
         let (first, last) = gaps.bounds();
-        let Passed { accounts, again, buckets, rows: of_each } = passed;
-        let (of, from): (Vec<i64>, Vec<i64>) =
-            again.iter().map(|event| (event.account, event.position)).unzip();
+        let Passed { accounts, again, buckets, begun } = passed;
+        let columns = again.iter().map(|(event, rows)| (event.account, (event.position, *rows)));
+        let (of, (from, of_each)): (Vec<i64>, (Vec<i64>, Vec<i64>)) = columns.unzip();
         let mut parameters: Vec<&(dyn ToSql + Sync)> =
-            vec![&cursor, &rows, &own, &first, &last, &true, accounts, &of, &from, buckets, of_each];
-        // What was passed over may be of a bucket that another worker has had.
-        let statement = if cursor < self.head || !again.is_empty() {
+            vec![&cursor, &rows, &own, &first, &last, &true, accounts, &of, &from, buckets, &of_each];
+        let statement = if cursor < self.head || *begun {
             parameters.push(&true);
             &self.statements.fresh
         } else {
@@ -182,7 +181,7 @@ impl Session {
         let none: [i64; 0] = [];
         let none = none.as_slice();
         let parameters: [&(dyn ToSql + Sync); 12] =
-            [&from, &rows, &own, &none, &none, &false, &behind, &none, &none, &own, &0_i64, &true];
+            [&from, &rows, &own, &none, &none, &false, &behind, &none, &none, &own, &none, &true];
         self.read((&self.client, &self.statements.fresh), &parameters, rows).await
     }
 

@@ -175,7 +175,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "a new event is read for delivery",
         "outbox/sql/fresh",
-        "999000, 1, @all, '{}', '{}', true, '{}', '{}', '{}', @all, 1, false",
+        "999000, 1, @all, '{}', '{}', true, '{}', '{}', '{}', @all, '{}', false",
     ),
     ("the secrets of its endpoint are read, now and then", "outbox/sql/secrets", "'{1}', '{@A}'"),
     ("and settled: taken", "outbox/sql/settle_all_taken", "@attempt(999000, null), '{1}', '{999000}'"),

@@ -66,7 +66,7 @@ async fn a_fresh_event_is_not_compared_with_all_that_is_owed() {
     admin.batch_execute("vacuum analyze calmony.delivery").await.unwrap();
     admin.batch_execute(&format!("prepare s as {sql}")).await.unwrap();
     let rows = admin
-        .query("explain execute s(0, 1, null, null, null, true, null, null, null, null, 1, false)", &[])
+        .query("explain execute s(0, 1, null, null, null, true, null, null, null, null, null, false)", &[])
         .await
         .unwrap();
     let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();

@@ -6,9 +6,18 @@ use std::collections::HashMap;
 
 use calmony_pay::outbox::EventKey;
 
-/// The accounts that are behind, each with the position of the first event that was passed over.
+/// An account that is behind.
 #[derive(Debug, Default)]
-pub(super) struct Behind(HashMap<i64, Option<i64>>);
+struct Account {
+    /// The position of the first event that was passed over.
+    first: Option<i64>,
+    /// The endpoints of an event, by the last ones that were read.
+    targets: usize,
+}
+
+/// The accounts that are behind.
+#[derive(Debug, Default)]
+pub(super) struct Behind(HashMap<i64, Account>);
 
 impl Behind {
     /// From now on events of that account are passed over.
@@ -26,8 +35,20 @@ impl Behind {
 
     /// An event is passed over; its account is behind.
     pub(super) fn pass(&mut self, event: EventKey) {
-        let first = self.0.entry(event.account).or_default();
-        *first = Some(first.map_or(event.position, |first| first.min(event.position)));
+        let account = self.0.entry(event.account).or_default();
+        account.first = Some(account.first.map_or(event.position, |first| first.min(event.position)));
+    }
+
+    /// An event of an account goes to so many endpoints.
+    pub(super) fn goes_to(&mut self, account: i64, targets: usize) {
+        if let Some(account) = self.0.get_mut(&account) {
+            account.targets = account.targets.max(targets);
+        }
+    }
+
+    /// The endpoints of an event of that account.
+    pub(super) fn targets(&self, account: i64) -> usize {
+        self.0.get(&account).map_or(1, |account| account.targets.max(1))
     }
 
     /// The accounts that have room, at most so many, with their first events; whose is the oldest comes first.
@@ -35,7 +56,9 @@ impl Behind {
         let mut ready: Vec<EventKey> = self
             .0
             .iter()
-            .filter_map(|(account, first)| Some(EventKey { account: *account, position: (*first)? }))
+            .filter_map(|(account, Account { first, .. })| {
+                Some(EventKey { account: *account, position: (*first)? })
+            })
             .filter(|event| has_room(event.account))
             .collect();
         ready.sort_unstable_by_key(|event| event.position);
@@ -45,15 +68,15 @@ impl Behind {
 
     /// The account's events were read; the next is from that position on, if there may be one.
     pub(super) fn was_read(&mut self, account: i64, next: Option<i64>) {
-        if let Some(first) = self.0.get_mut(&account) {
-            *first = next;
+        if let Some(account) = self.0.get_mut(&account) {
+            account.first = next;
         }
     }
 
     /// The accounts that have room and nothing that was passed over. They are no longer behind.
     pub(super) fn caught_up(&mut self, has_room: impl Fn(i64) -> bool) -> Vec<i64> {
-        let caught = self.0.iter().filter(|(account, first)| first.is_none() && has_room(**account));
-        let accounts: Vec<i64> = caught.map(|(account, _)| *account).collect();
+        let caught = self.0.iter().filter(|(number, account)| account.first.is_none() && has_room(**number));
+        let accounts: Vec<i64> = caught.map(|(number, _)| *number).collect();
         for account in &accounts {
             self.0.remove(account);
         }
@@ -89,5 +112,8 @@ mod tests {
         assert!(!behind.has(1) && behind.has(2));
         behind.was_read(1, Some(9));
         assert!(!behind.has(1));
+        behind.goes_to(2, 7);
+        behind.goes_to(2, 3);
+        assert_eq!((behind.targets(2), behind.targets(1)), (7, 1));
     }
 }

@@ -90,6 +90,8 @@ pub(crate) struct Engine {
     /// The bytes of a row, by the last read.
     row_bytes: usize,
     behind: Behind,
+    /// Events up to there may have been begun with by another worker.
+    begun_up_to: i64,
     /// How often buckets have come or gone.
     sharing: u64,
     /// Since when nothing is read because there is enough to send.
@@ -117,6 +119,7 @@ impl Engine {
             (usize::from(options.in_flight_max), usize::from(options.endpoint_in_flight_max));
         let rooms = Rooms::new(in_flight_max, lane_max * 2);
         Self {
+            begun_up_to: session.head(),
             session: Arc::new(session),
             tools,
             in_flight_max,

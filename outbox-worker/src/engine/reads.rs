@@ -19,6 +19,8 @@ pub(super) const STALL: Duration = Duration::from_millis(20);
 /// The jobs of an account that keep others from being read, and those below which it has room for what was passed over.
 const JOBS_MANY: usize = 64;
 const JOBS_FEW: usize = 128;
+/// The jobs of an account that is behind that one read brings.
+const JOBS_AGAIN: usize = 256;
 /// The jobs of an account from which on nothing more of it is taken in.
 const JOBS_MAX: usize = 1_024;
 /// Rows of one read, and the fewest of one for events that go to many endpoints.
@@ -166,7 +168,13 @@ impl Engine {
         let again = self.behind.ready(most / 2, |account| firsts.queued_by(account) < JOBS_FEW);
         let buckets = own.iter().copied().filter(|bucket| !self.scan.unscanned.contains(bucket)).collect();
         let each = (most / 2).checked_div(again.len()).unwrap_or_default();
-        Passed { accounts: self.behind.accounts(), again, buckets, rows: rows(each) }
+        let begun = again.iter().any(|event| event.position <= self.begun_up_to);
+        let with_rows = |event: EventKey| {
+            let by_jobs = JOBS_AGAIN.div_ceil(self.behind.targets(event.account));
+            (event, rows(each.min(by_jobs).max(1)))
+        };
+        let again = again.into_iter().map(with_rows).collect();
+        Passed { accounts: self.behind.accounts(), again, buckets, begun }
     }
 
     /// The rows to read, so that not too much has to wait: by the endpoints and the bytes of the last events.
@@ -187,7 +195,12 @@ impl Engine {
                 let last = fetched.positions.last().copied();
                 self.pass_over(&fetched.passed);
                 self.admit(fetched.fresh);
-                self.scan.reached(last.filter(|last| is_part && *last < self.cursor));
+                let goes_on = last.filter(|last| is_part && *last < self.cursor);
+                if goes_on.is_none() {
+                    // What it passed over may have been another worker's.
+                    self.begun_up_to = self.cursor;
+                }
+                self.scan.reached(goes_on);
             }
             Read::Due { number, sharing, read } => self.finish_read_due(number, sharing, read),
         }
@@ -218,10 +231,10 @@ impl Engine {
             let (rows, last) = read.entry(key.account).or_default();
             (*rows, *last) = (*rows + 1, key.position);
         }
-        for EventKey { account, position } in &asked.again {
+        for (EventKey { account, position }, most) in &asked.again {
             let (rows, last) = read.get(account).copied().unwrap_or_default();
             let next = if rows > 0 { last.saturating_add(1) } else { *position };
-            let may_have_more = ends_early || rows >= asked.rows;
+            let may_have_more = ends_early || rows >= *most;
             self.behind.was_read(*account, may_have_more.then_some(next));
         }
     }
@@ -259,11 +272,13 @@ impl Engine {
                 full.insert(account);
             }
             let is_passed = full.contains(&account) || self.behind.has(account) && !fresh.again;
+            let targets = fresh.targets.len();
             if is_passed && !self.flight.knows(&fresh.key) {
                 self.pass(fresh.key);
             } else {
                 self.flight.admit(fresh, now);
             }
+            self.behind.goes_to(account, targets);
         }
     }
 }

@@ -210,7 +210,7 @@ impl Cluster {
         loop {
             match url.login_client().await {
                 Ok(_) => return Ok(true),
-                Err(DatabaseError::Refused(said)) if said.starts_with(LOGIN_REFUSED) => bail!(
+                Err(DatabaseError::Unavailable(said)) if said.starts_with(LOGIN_REFUSED) => bail!(
                     "the PostgreSQL in {} has another password than the one that {} has for it ({said}): \
                      bring the right one back, or delete {} to begin anew",
                     self.data.display(),

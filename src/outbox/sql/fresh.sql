@@ -2,8 +2,8 @@
 -- Rows of other workers' buckets come without an event: their positions are needed to see gaps.
 -- So do those of accounts that are behind, which are read from their first event on once they have room.
 -- $1 cursor, $2 rows, $3 own buckets, $4 and $5 first and last positions of the gaps, $6 false for own buckets only,
--- $7 accounts that are behind; $8 those of them that are read, $9 from which positions on, $10 of which buckets, $11 rows of
--- each; $12 true where another worker may have begun: then whoever has taken the event already isn't asked again.
+-- $7 accounts that are behind; $8 those of them that are read, $9 from which positions on, $10 of which buckets, $11 how
+-- many rows of each; $12 true where another worker may have begun: then whoever has taken the event already isn't asked again.
 -- Indexes: outbox_position, outbox_rows_are_unique, event_positions_are_unique, endpoint_ids_are_unique,
 -- delivery_in_line, attempt_of_endpoint.
 with next as materialized (
@@ -20,14 +20,14 @@ with next as materialized (
      limit $2
 ), again as materialized (
     select o.account, o.position, o.bucket
-      from unnest($8::bigint[], $9::bigint[]) as behind (account, first)
+      from unnest($8::bigint[], $9::bigint[], $11::bigint[]) as behind (account, first, rows)
      cross join lateral (
            select account, position, bucket
              from calmony.outbox
             where account = behind.account and position >= behind.first and position <= $1
               and bucket = any ($10::smallint[])
             order by position
-            limit $11) o
+            limit behind.rows) o
 ), claimed as (
     select *, false as is_late, false as is_again from next
     union all
