@@ -13,7 +13,8 @@ const KNOWN_MAX: usize = 10_000;
 
 /// What was looked up a moment ago, by hashes.
 #[derive(Debug, Clone)]
-pub(super) struct Believed<T>(Arc<Mutex<HashMap<[u8; 32], (T, Instant)>>>);
+pub(super) struct Believed<T>(Arc<Mutex<Known<T>>>);
+type Known<T> = HashMap<[u8; 32], (T, Instant)>;
 
 impl<T> Default for Believed<T> {
     fn default() -> Self {

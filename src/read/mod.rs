@@ -42,7 +42,7 @@ const HEAVY_MAX: usize = 4;
 /// The wait for a turn to read much: so long, and only so long without a turn that ends. Where reads are short, as most are, calls of one
 /// account follow each other; where they go through much, the rest are refused at once.
 const HEAVY_PATIENCE: Duration = Duration::from_secs(2);
-const HEAVY_STILL: Duration = Duration::from_millis(250);
+const HEAVY_STILL: Duration = Duration::from_secs(1);
 
 /// The log and what is derived from it, for reading.
 #[derive(Debug, Clone)]

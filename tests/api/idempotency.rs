@@ -103,7 +103,8 @@ async fn an_answer_that_an_event_has_is_not_stored_again() {
         );
         system.database.number(&bytes).await
     };
-    let entries: String = (0..50).map(|n| format!("&metadata[k{n}]={}", "%C3%A4".repeat(500))).collect();
+    let entry = |n| format!("&metadata[k{n}]={}", "%C3%A4".repeat(500));
+    let entries = (0..50).map(entry).collect::<Vec<_>>().concat();
     let large = format!("name=Ada{entries}");
     let created = post(&system.client, "created", "/v1/customers", &large).await;
     let path = format!("/v1/customers/{}", created.clone().id());

@@ -61,7 +61,8 @@ async fn more_than_a_process_takes_on_is_refused_and_health_is_not() {
 #[tokio::test]
 async fn an_account_over_its_bytes_is_refused_before_anything_is_stored() {
     let system = System::with(Database::fresh().await, &[("CALMONY_BYTES_LIMIT", "16384")]).await;
-    let large: String = (0..50).map(|n| format!("&metadata[k{n}]={}", "x".repeat(500))).collect();
+    let entry = |n| format!("&metadata[k{n}]={}", "x".repeat(500));
+    let large = (0..50).map(entry).collect::<Vec<_>>().concat();
     let mut taken = 0;
     let refused = loop {
         let answer = system.client.post("/v1/customers", &format!("name=c{large}")).await;

@@ -87,7 +87,7 @@ async fn main() -> ExitCode {
         Some("quick") => {
             return regression::measure(arguments.iter().any(|argument| argument == "--keep")).await;
         }
-        _ => return asked_for(&arguments).await,
+        _ => return Box::pin(asked_for(&arguments)).await,
     }
     ExitCode::SUCCESS
 }
@@ -119,7 +119,8 @@ async fn asked_for(arguments: &[String]) -> ExitCode {
     }
     let began = Instant::now();
     let mut report = Report::default();
-    measure(&mut report, Extent { rounds: 5, slice: Duration::from_secs(3), quick: false }, wanted).await;
+    let extent = Extent { rounds: 5, slice: Duration::from_secs(3), quick: false };
+    Box::pin(measure(&mut report, extent, wanted)).await;
     report.line(&format!("\nMeasured in {:.0} minutes.", began.elapsed().as_secs_f64() / 60.0));
     if write {
         report.write();
@@ -141,10 +142,10 @@ async fn measure(report: &mut Report, extent: Extent, wanted: impl Fn(&str) -> b
             "list" => api::others(stage, report, extent, What::List).await,
             "drain" => deliver::drain(stage, report, extent.rounds).await,
             "e2e" => deliver::end_to_end(stage, report, extent).await,
-            "fanout" => deliver::fan_out(stage, report, extent).await,
+            "fanout" => Box::pin(deliver::fan_out(stage, report, extent)).await,
             "latency" => latency::measure(report, extent).await,
             "costs" => costs::measure(report).await,
-            "isolation" => isolation::measure(stage, report, slice * 2).await,
+            "isolation" => Box::pin(isolation::measure(stage, report, slice * 2)).await,
             "overload" => overload::measure(stage, report, slice).await,
             "scale" => scale::measure(stage, report, extent).await,
             "pinned" => pinned::measure(stage, report).await,

@@ -23,7 +23,10 @@ pub(super) async fn measure(keep: bool) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let mut report = Report::default();
-    run(&mut report, EXTENT, |name| ["create", "drain", "e2e", "fanout", "latency"].contains(&name)).await;
+    Box::pin(run(&mut report, EXTENT, |name| {
+        ["create", "drain", "e2e", "fanout", "latency"].contains(&name)
+    }))
+    .await;
     if keep {
         let text = serde_json::to_string_pretty(&report.ratios).unwrap();
         std::fs::write(RATIOS, format!("{text}\n")).unwrap();

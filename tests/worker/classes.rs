@@ -124,7 +124,7 @@ async fn what_an_attempt_says_is_what_happened() {
     let status = Receiver::behaving(|_| Reply::Status(500)).await;
     let silent = Receiver::behaving(|_| Reply::Never).await;
     let takes = Receiver::start().await;
-    let taken = takes.url.trim_start_matches("http://").to_owned();
+    let occupied = takes.url.trim_start_matches("http://").to_owned();
     let closes = answering("").await;
     let resets = RawReceiver::start(|mut stream| async move {
         read_request(&mut stream).await;
@@ -143,7 +143,7 @@ async fn what_an_attempt_says_is_what_happened() {
     let (full, _held) = full().await;
     let nobody = free_port().unwrap();
     let cases = [
-        case("taken", format!(" HTTP://{taken} "), "", "-x-x"),
+        case("occupied", format!(" HTTP://{occupied} "), "", "-x-x"),
         case("status", &status.url, "status", "-x-x"),
         case("silent", &silent.url, "timeout", "-x--"),
         case("refused", format!("http://127.0.0.1:{nobody}/"), "connect", "-x--"),

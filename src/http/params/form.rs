@@ -112,9 +112,9 @@ fn insert(place: &mut Tree, path: &[&str], value: String) -> Result<(), Conflict
 
 /// The place that a path leads to which goes on like this, before anything is in it.
 fn blank(rest: &[&str]) -> Tree {
-    match rest.first() {
+    match rest.first().copied() {
         None => Tree::Given(Vec::new()),
-        Some(name) if name.is_empty() => Tree::List(Vec::new()),
+        Some("") => Tree::List(Vec::new()),
         Some(_) => Tree::Map(Vec::new()),
     }
 }
