@@ -104,7 +104,7 @@ impl Arriving {
 }
 
 /// The refusal of an account, or of anybody.
-fn refusal(full: Full, what: &'static str) -> ApiError {
+pub(super) fn refusal(full: Full, what: &'static str) -> ApiError {
     match full {
         Full::Share => ApiError::TooManyAtOnce(what),
         Full::All => ApiError::Overloaded,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::error::ApiError;
+use super::load::refusal;
 use crate::domain::{ParameterError, Problem};
 use crate::shares::{Full, Shares};
 
@@ -42,10 +43,7 @@ impl Lookups {
             Err(Full::All) => self.turns.enter(&account, 1, self.patience, self.patience).await,
             at_once => at_once,
         };
-        let turn = turn.map_err(|full| match full {
-            Full::Share => ApiError::TooManyAtOnce("name look-ups"),
-            Full::All => ApiError::Overloaded,
-        })?;
+        let turn = turn.map_err(|full| refusal(full, "name look-ups"))?;
         // A task of its own keeps the turn until the look-up has ended, even if nobody waits for it any more.
         let lookup = tokio::spawn(async move {
             let found = lookup.await;
