@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::due::ReadDue;
 use super::operations::{Done, Operation};
 use super::{Engine, UNWRITTEN_MAX};
+use crate::lanes::Lanes;
 
 /// The first attempts that a read should leave in memory at the most, where events go to several endpoints.
 const QUEUED_WANTED: usize = 1_024;
@@ -136,7 +137,7 @@ impl Engine {
             self.flight.firsts.set_behind(account, false);
         }
         let firsts = &self.flight.firsts;
-        self.want_fresh |= !self.behind.ready(1, |account| firsts.queued_by(account) < JOBS_FEW).is_empty();
+        self.want_fresh |= !self.behind.ready(1, |account| has_room(firsts, account)).is_empty();
     }
 
     fn read(&mut self, own: &[i16]) {
@@ -165,7 +166,7 @@ impl Engine {
     /// What to read of accounts that are behind. In buckets that aren't scanned yet, what another worker has left comes first.
     fn passed(&self, own: &[i16], most: usize) -> Passed {
         let firsts = &self.flight.firsts;
-        let again = self.behind.ready(most / 2, |account| firsts.queued_by(account) < JOBS_FEW);
+        let again = self.behind.ready(most / 2, |account| has_room(firsts, account));
         let buckets = own.iter().copied().filter(|bucket| !self.scan.unscanned.contains(bucket)).collect();
         let each = (most / 2).checked_div(again.len()).unwrap_or_default();
         let begun = again.iter().any(|event| event.position <= self.begun_up_to);
@@ -281,6 +282,11 @@ impl Engine {
             self.behind.goes_to(account, targets);
         }
     }
+}
+
+/// Whether an account has room for what was passed over: it would be passed over again, and read without end, where it has none.
+fn has_room(firsts: &Lanes, account: i64) -> bool {
+    firsts.queued_by(account) < JOBS_FEW && !firsts.is_crowded(account)
 }
 
 /// A number of rows as a parameter.
