@@ -1,4 +1,4 @@
-//! A connection of one's own that hears of appends.
+//! A connection of one's own whose end is noticed at once, and which may hear of appends.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use super::{DatabaseError, DatabaseUrl, Role, WAKE_CHANNEL};
 
 /// The connection.
 #[derive(Debug)]
-pub struct Listening {
+pub struct Attended {
     /// For statements.
     pub client: Client,
-    /// Notified after appends: one for many, and none for sure.
+    /// Notified after appends if it listens: one for many, and none for sure.
     pub wake: Arc<Notify>,
     /// Canceled when the connection is gone.
     pub ended: CancellationToken,
@@ -22,7 +22,14 @@ pub struct Listening {
 
 impl DatabaseUrl {
     /// Connects, and listens.
-    pub async fn listen(&self, role: Role) -> Result<Listening, DatabaseError> {
+    pub async fn listen(&self, role: Role) -> Result<Attended, DatabaseError> {
+        let attended = self.attend(role).await?;
+        attended.client.batch_execute(&format!("listen {WAKE_CHANNEL}")).await?;
+        Ok(attended)
+    }
+
+    /// Connects.
+    pub async fn attend(&self, role: Role) -> Result<Attended, DatabaseError> {
         let (client, mut connection) = self.connect(role).await?;
         let (wake, ended) = (Arc::new(Notify::new()), CancellationToken::new());
         let (woken, guard) = (wake.clone(), ended.clone().drop_guard());
@@ -34,7 +41,6 @@ impl DatabaseUrl {
                 }
             }
         });
-        client.batch_execute(&format!("listen {WAKE_CHANNEL}")).await?;
-        Ok(Listening { client, wake, ended })
+        Ok(Attended { client, wake, ended })
     }
 }

@@ -62,8 +62,6 @@ pub struct Fresh {
     pub trace: Option<TraceContext>,
     /// The endpoints that ask for it.
     pub targets: Vec<FreshTarget>,
-    /// It was passed over before.
-    pub again: bool,
 }
 
 /// A delivery whose time has come.
@@ -120,13 +118,11 @@ pub struct Portion<W> {
     pub row_bytes: usize,
 }
 
-/// Accounts that are behind: their events after the cursor are passed over.
+/// What was passed over, of accounts that are behind.
 #[derive(Debug, Clone, Default)]
 pub struct Passed {
-    /// All of them.
-    pub accounts: Vec<i64>,
-    /// The first events of those that are read now, and how many of each.
-    pub again: Vec<(EventKey, i64)>,
+    /// The first event of each account that is read now, and how many at the most.
+    pub events: Vec<(EventKey, i64)>,
     /// The buckets of which they are read.
     pub buckets: Vec<i16>,
     /// Another worker may have begun with some of them.
@@ -140,33 +136,41 @@ pub struct Fetched {
     pub fresh: Vec<Fresh>,
     /// The positions that were read, in rising order: of all buckets after the cursor, of the own ones in a scan.
     pub positions: Vec<i64>,
+    /// The positions that have turned up in the gaps, each with its bucket.
+    pub late: Vec<(i64, i16)>,
     /// What came without its event: of other workers' buckets, or of accounts that are behind. Each with its bucket.
     pub passed: Vec<(EventKey, i16)>,
 }
 
 impl Session {
-    /// Reads up to that many rows of the outbox after the cursor, those that have turned up in the gaps, and those that were passed
-    /// over. Of events that were there before this session, whoever has taken them isn't asked again.
+    /// Reads up to that many rows of the outbox after the cursor, and those that have turned up in the
+    /// gaps. Those of accounts that are behind come without their events. Of events that were there before
+    /// this session, whoever has taken them isn't asked again.
     pub async fn fresh(
         &self,
         cursor: i64,
         rows: i64,
         own: &[i16],
-        (gaps, passed): (&Gaps, &Passed),
+        (gaps, behind): (&Gaps, &[i64]),
     ) -> Result<Portion<Fetched>, DatabaseError> {
         let (first, last) = gaps.bounds();
-        let Passed { accounts, again, buckets, begun } = passed;
-        let columns = again.iter().map(|(event, rows)| (event.account, (event.position, *rows)));
-        let (of, (from, of_each)): (Vec<i64>, (Vec<i64>, Vec<i64>)) = columns.unzip();
+        let none = [0_i64; 0].as_slice();
         let mut parameters: Vec<&(dyn ToSql + Sync)> =
-            vec![&cursor, &rows, &own, &first, &last, &true, accounts, &of, &from, buckets, &of_each];
-        let statement = if cursor < self.head || *begun {
-            parameters.push(&true);
-            &self.statements.fresh
-        } else {
-            &self.statements.new
-        };
-        self.read((&self.client, statement), &parameters, rows).await
+            vec![&cursor, &rows, &own, &first, &last, &true, &behind, &none, &none, &own, &none];
+        let statement = self.reading.choose(cursor < self.head, &mut parameters);
+        self.read((&self.reader, statement), &parameters, rows).await
+    }
+
+    /// Reads what was passed over up to the cursor.
+    pub async fn passed(&self, cursor: i64, passed: &Passed) -> Result<Portion<Fetched>, DatabaseError> {
+        let Passed { events, buckets, begun } = passed;
+        let columns = events.iter().map(|(event, rows)| (event.account, (event.position, *rows)));
+        let (of, (from, of_each)): (Vec<i64>, (Vec<i64>, Vec<i64>)) = columns.unzip();
+        let none = [0_i64; 0].as_slice();
+        let mut parameters: Vec<&(dyn ToSql + Sync)> =
+            vec![&cursor, &0_i64, buckets, &none, &none, &true, &none, &of, &from, buckets, &of_each];
+        let statement = self.statements.passed.choose(*begun, &mut parameters);
+        self.read((&self.client, statement), &parameters, 0).await
     }
 
     /// Reads up to that many rows of the session's own buckets after a position, and none of the others'. Those of accounts that
@@ -178,11 +182,11 @@ impl Session {
         own: &[i16],
         behind: &[i64],
     ) -> Result<Portion<Fetched>, DatabaseError> {
-        let none: [i64; 0] = [];
-        let none = none.as_slice();
-        let parameters: [&(dyn ToSql + Sync); 12] =
-            [&from, &rows, &own, &none, &none, &false, &behind, &none, &none, &own, &none, &true];
-        self.read((&self.client, &self.statements.fresh), &parameters, rows).await
+        let none = [0_i64; 0].as_slice();
+        let mut parameters: Vec<&(dyn ToSql + Sync)> =
+            vec![&from, &rows, &own, &none, &none, &false, &behind, &none, &none, &own, &none];
+        let statement = self.reading.choose(true, &mut parameters);
+        self.read((&self.reader, statement), &parameters, rows).await
     }
 
     /// Reads up to that many deliveries that are due, of each endpoint at most `of_each`, the longest due first, but none of
@@ -270,7 +274,9 @@ impl Work for Fetched {
     fn of(rows: &[Row]) -> Self {
         let mut fetched = Self::default();
         for row in rows {
-            if !row.get::<_, bool>(3) {
+            if row.get(3) {
+                fetched.late.push((row.get(1), row.get(2)));
+            } else {
                 fetched.positions.push(row.get(1));
             }
             if row.get::<_, Option<&str>>(4).is_some() {
@@ -345,7 +351,6 @@ fn fresh_row(row: &Row) -> Fresh {
         event: event(row),
         trace: trace(row, 22),
         targets,
-        again: row.get("is_again"),
     }
 }
 

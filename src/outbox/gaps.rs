@@ -50,6 +50,23 @@ impl Gaps {
         self.ranges.drain(..surplus);
     }
 
+    /// Forgets positions that have come late. They would be read again with every read until they leave the outbox.
+    pub fn found(&mut self, positions: impl IntoIterator<Item = i64>) {
+        for position in positions {
+            let at = self.ranges.partition_point(|gap| gap.last < position);
+            let Some(gap) = self.ranges.get_mut(at).filter(|gap| gap.first <= position) else { continue };
+            let after = Gap { first: position.saturating_add(1), ..*gap };
+            gap.last = position.saturating_sub(1);
+            let is_gone = gap.last < gap.first;
+            if after.first <= after.last {
+                self.ranges.insert(at.saturating_add(1), after);
+            }
+            if is_gone {
+                self.ranges.remove(at);
+            }
+        }
+    }
+
     /// Drops what is too old to come.
     pub fn expire(&mut self, now: Instant) {
         while self.ranges.front().is_some_and(|gap| now.duration_since(gap.seen) > patience()) {
@@ -78,6 +95,17 @@ mod tests {
         assert_eq!(gaps.bounds().0.len(), 2);
         gaps.expire(start + patience() + Duration::from_millis(1));
         assert_eq!(gaps.bounds(), (vec![], vec![]));
+    }
+
+    #[tokio::test]
+    async fn what_has_come_is_no_longer_missing() {
+        let mut gaps = Gaps::default();
+        gaps.note(10, &[12, 20, 23], Instant::now());
+        assert_eq!(gaps.bounds(), (vec![11, 13, 21], vec![11, 19, 22]));
+        gaps.found([11, 15, 19, 20, 21]);
+        assert_eq!(gaps.bounds(), (vec![13, 16, 22], vec![14, 18, 22]));
+        gaps.found([22, 13, 14, 99]);
+        assert_eq!(gaps.bounds(), (vec![16], vec![18]));
     }
 
     #[tokio::test]

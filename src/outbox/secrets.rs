@@ -135,7 +135,7 @@ impl Session {
         learnt.extend(endpoints.iter().map(none));
         let (accounts, ids): (Vec<_>, Vec<_>) =
             endpoints.into_iter().map(|key| (key.account, key.endpoint)).unzip();
-        let rows = self.client.query(&self.statements.secrets, &[&accounts, &ids]).await?;
+        let rows = self.reader.query(&self.statements.secrets, &[&accounts, &ids]).await?;
         learnt.extend(rows.iter().map(|row| self.secrets.open(row, asked_at)));
         Ok(())
     }

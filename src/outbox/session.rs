@@ -1,18 +1,20 @@
-//! The worker's session: it holds the locks, listens for wake-ups, reads what is new and writes what became of it. What is due is read on
-//! a connection beside it: that may take long where much is owed, and nobody's new event waits behind it.
+//! The worker's session: it holds the locks and writes what became of deliveries. Two connections stand
+//! beside it: one listens for wake-ups and reads what is new, one reads what is due. Nobody's new event
+//! waits behind what is written or owed.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 use tokio_util::sync::CancellationToken;
 
 use super::EndpointKey;
 use super::ownership::ANNOUNCE;
 use super::secrets::SecretCache;
-use crate::database::listen::Listening;
+use crate::database::listen::Attended;
 use crate::database::{DatabaseError, DatabaseUrl, Role, rewritten};
 use crate::seal::Keyring;
 
@@ -20,6 +22,9 @@ use crate::seal::Keyring;
 #[derive(Debug)]
 pub struct Session {
     pub(super) client: Client,
+    /// For reading what is new.
+    pub(super) reader: Client,
+    pub(super) reading: FreshStatements,
     /// For reading what is due.
     pub(super) beside: Client,
     pub(super) statements: Statements,
@@ -29,15 +34,13 @@ pub struct Session {
     /// The process of a session that was said to hold a worker's lock without being one; 0 for none.
     pub(super) stranger: AtomicI32,
     wake: Arc<Notify>,
-    ended: CancellationToken,
+    ended: [CancellationToken; 2],
 }
 
 /// The statements of the hot path, prepared once a session.
 #[derive(Debug)]
 pub(super) struct Statements {
-    pub(super) fresh: Statement,
-    /// The same for events that nobody else can have begun with.
-    pub(super) new: Statement,
+    pub(super) passed: FreshStatements,
     pub(super) due: Statement,
     pub(super) settle: Statement,
     pub(super) settle_all_taken: Statement,
@@ -53,6 +56,32 @@ pub(super) struct Statements {
     pub(super) replays_over: Statement,
 }
 
+/// The statement that reads the outbox, prepared on one connection.
+#[derive(Debug)]
+pub(super) struct FreshStatements {
+    /// For events that another worker may have begun with.
+    begun: Statement,
+    /// For all others.
+    new: Statement,
+}
+
+impl FreshStatements {
+    async fn prepare(client: &Client) -> Result<Self, DatabaseError> {
+        let fresh = include_str!("sql/fresh.sql");
+        let new = client.prepare(&rewritten(fresh, "$12", "false")).await?;
+        Ok(Self { begun: client.prepare(fresh).await?, new })
+    }
+
+    /// The statement for events that may have been begun with or not, and its last parameter.
+    pub(super) fn choose(&self, begun: bool, parameters: &mut Vec<&(dyn ToSql + Sync)>) -> &Statement {
+        if !begun {
+            return &self.new;
+        }
+        parameters.push(&true);
+        &self.begun
+    }
+}
+
 impl Session {
     /// The place in the log where its first read may begin: what is before it was there when the session began.
     #[must_use]
@@ -62,20 +91,21 @@ impl Session {
 
     /// Connects, announces this worker to the others, and listens. The keyring opens signing secrets.
     pub async fn open(url: &DatabaseUrl, keyring: Keyring) -> Result<Self, DatabaseError> {
-        let Listening { client, wake, ended } = url.listen(Role::Worker).await?;
+        let Attended { client, ended, .. } = url.attend(Role::Worker).await?;
         client.execute(ANNOUNCE, &[]).await?;
+        let reader = url.listen(Role::Worker).await?;
         let beside = url.client(Role::Worker).await?;
-        // It holds nothing that its silence would keep from others.
-        beside.batch_execute("set idle_session_timeout = 0").await?;
-        let fresh = include_str!("sql/fresh.sql");
+        for holds_nothing in [&reader.client, &beside] {
+            // Their silence keeps nothing from others.
+            holds_nothing.batch_execute("set idle_session_timeout = 0").await?;
+        }
         let statements = Statements {
-            fresh: client.prepare(fresh).await?,
-            new: client.prepare(&rewritten(fresh, "$12", "false")).await?,
+            passed: FreshStatements::prepare(&client).await?,
             due: beside.prepare(include_str!("sql/due.sql")).await?,
             settle: client.prepare(include_str!("sql/settle.sql")).await?,
             settle_all_taken: client.prepare(include_str!("sql/settle_all_taken.sql")).await?,
             walk: beside.prepare(include_str!("sql/walk.sql")).await?,
-            secrets: client.prepare(include_str!("sql/secrets.sql")).await?,
+            secrets: reader.client.prepare(include_str!("sql/secrets.sql")).await?,
             unpark: client.prepare(include_str!("sql/unpark.sql")).await?,
             pull_in: client.prepare(include_str!("sql/pull_in.sql")).await?,
             health: client.prepare(include_str!("sql/health.sql")).await?,
@@ -87,7 +117,10 @@ impl Session {
         };
         let head = client.query_one(include_str!("sql/head.sql"), &[]).await?.get(0);
         let (secrets, stranger) = (SecretCache::new(keyring), AtomicI32::default());
-        Ok(Self { client, beside, statements, secrets, head, stranger, wake, ended })
+        let reading = FreshStatements::prepare(&reader.client).await?;
+        let (wake, ended) = (reader.wake, [ended, reader.ended]);
+        let reader = reader.client;
+        Ok(Self { client, reader, reading, beside, statements, secrets, head, stranger, wake, ended })
     }
 
     /// Waits until somebody appended.
@@ -97,12 +130,16 @@ impl Session {
 
     /// Whether the session has ended.
     pub fn has_ended(&self) -> bool {
-        self.client.is_closed() || self.beside.is_closed()
+        [&self.client, &self.reader, &self.beside].iter().any(|client| client.is_closed())
     }
 
     /// Waits until the session has ended.
     pub async fn ended(&self) {
-        self.ended.cancelled().await;
+        let [session, reader] = &self.ended;
+        tokio::select! {
+            () = session.cancelled() => {}
+            () = reader.cancelled() => {}
+        }
     }
 
     /// Makes the partitions of the attempts' history for today and a week ahead, drops those of more than so many days ago,

@@ -112,8 +112,8 @@ async fn what_was_taken_while_others_secrets_are_read_is_not_sent_again() {
             "select count(*) from pg_stat_activity where application_name = 'calmony_worker' and wait_event_type = 'Lock' \
                 and query_start < clock_timestamp() - interval '{ms} ms'"
         );
-        // Its session waits with a read of what is new, the connection beside it with one of what is due.
-        eventually("the worker waits", async || (system.database.number(&waits).await == 2).then_some(()))
+        // The session waits, and the connections beside it with a read of what is new and one of what is due.
+        eventually("the worker waits", async || (system.database.number(&waits).await == 3).then_some(()))
             .await;
     };
     has_waited(600).await;

@@ -2,15 +2,13 @@
 //! connection of its own, so that nobody's new event waits behind much that is owed.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use calmony_pay::database::DatabaseError;
-use calmony_pay::outbox::{Due, EndpointKey, EndpointStatus, Portion, Session};
+use calmony_pay::outbox::{Due, EndpointKey, EndpointStatus, Portion};
 use tokio::time::Instant;
 
 use super::Engine;
-use super::operations::{Done, Operation};
-use super::reads::{Read, rows};
+use super::operations::Operation;
+use super::reads::{What, rows};
 use crate::flight::ReadFor;
 
 /// The rows of one read.
@@ -30,7 +28,7 @@ pub(super) enum ReadDue {
 }
 
 impl ReadDue {
-    const fn operation(&self) -> Operation {
+    pub(super) const fn operation(&self) -> Operation {
         match self {
             Self::Due(_) => Operation::ReadDue,
             Self::Probed(..) | Self::Walked(..) => Operation::Walk,
@@ -41,16 +39,16 @@ impl ReadDue {
 impl Engine {
     /// Reads what is due, but not of endpoints that have enough here, take nothing now, or are walked.
     pub(super) fn read_due(&mut self, own: &[i16]) {
-        if !self.want_due || !self.busy.insert(Operation::ReadDue) {
+        if !self.want_due || self.busy.contains(&Operation::ReadDue) {
             return;
         }
         self.want_due = false;
         let full = self.flight.retries.with_enough(DUE_OF_EACH / 2, DUE_ON_PROBATION);
         let but: Vec<String> = full.chain(self.flight.endpoints.held()).cloned().collect();
         let (own, full_accounts) = (own.to_vec(), self.flight.retries.full_accounts());
-        self.read_beside(Operation::ReadDue, move |session| async move {
+        self.perform_read(Operation::ReadDue, move |session| async move {
             let but = (but.as_slice(), full_accounts.as_slice());
-            session.due(rows(ROWS), rows(DUE_OF_EACH), &own, but).await.map(ReadDue::Due)
+            session.due(rows(ROWS), rows(DUE_OF_EACH), &own, but).await.map(ReadDue::Due).map(What::Due)
         });
     }
 
@@ -68,9 +66,8 @@ impl Engine {
         }
         let own = own.to_vec();
         if let Some((key, after)) = self.flight.endpoints.next_probe(Instant::now()) {
-            self.busy.insert(Operation::Walk);
-            self.read_beside(Operation::Walk, move |session| async move {
-                session.walk(1, &own, &key, after).await.map(|due| ReadDue::Probed(key, due))
+            self.perform_read(Operation::Walk, move |session| async move {
+                session.walk(1, &own, &key, after).await.map(|due| What::Due(ReadDue::Probed(key, due)))
             });
             return;
         }
@@ -78,57 +75,24 @@ impl Engine {
         let has_room = |(key, _): &(EndpointKey, i64)| retries.of(&key.endpoint) < WALK_ROWS / 2;
         let next = self.flight.endpoints.walks().find(has_room);
         if let Some((key, after)) = next {
-            self.busy.insert(Operation::Walk);
-            self.read_beside(Operation::Walk, move |session| async move {
-                session.walk(rows(WALK_ROWS), &own, &key, after).await.map(|due| ReadDue::Walked(key, due))
+            self.perform_read(Operation::Walk, move |session| async move {
+                session
+                    .walk(rows(WALK_ROWS), &own, &key, after)
+                    .await
+                    .map(|due| What::Due(ReadDue::Walked(key, due)))
             });
         }
     }
 
-    /// Reads deliveries with rows, on the connection beside the session's.
-    fn read_beside<F>(&mut self, operation: Operation, read: impl FnOnce(Arc<Session>) -> F)
-    where
-        F: Future<Output = Result<ReadDue, DatabaseError>> + Send + 'static,
-    {
-        let (sharing, reading) = (self.sharing, read(self.session.clone()));
-        let number = self.flight.begin_read();
-        self.perform(operation, move |session| async move {
-            match reading.await {
-                Ok(read) => Ok(Done::Read(Read::Due { number, sharing, read })),
-                Err(error) if session.has_ended() => Err(error),
-                Err(error) => Ok(Done::Unread { operation, number, error }),
-            }
-        });
-    }
-
-    /// Such a read has failed, and the session goes on.
-    pub(super) fn unread(&mut self, operation: Operation, number: u64, error: &DatabaseError) {
-        tracing::warn!(%error, ?operation, "what is due can't be read now");
-        self.busy.remove(&operation);
-        self.flight.end_read(number);
-    }
-
-    /// What was read is taken in.
-    pub(super) fn finish_read_due(&mut self, number: u64, sharing: u64, read: ReadDue) {
-        self.busy.remove(&read.operation());
-        // Another worker may have had the buckets in between, and may have settled what was read.
-        if sharing == self.sharing {
-            self.finish_due(number, read);
-        } else {
-            self.read_anew(&read);
-        }
-        self.flight.end_read(number);
-    }
-
     /// What was read can't be used: it is looked for again.
-    fn read_anew(&mut self, read: &ReadDue) {
+    pub(super) fn read_due_anew(&mut self, read: &ReadDue) {
         self.want_due = true;
         if let ReadDue::Probed(key, _) = read {
             self.flight.endpoints.probe_again(&key.endpoint, Instant::now());
         }
     }
 
-    fn finish_due(&mut self, number: u64, read: ReadDue) {
+    pub(super) fn finish_due(&mut self, number: u64, read: ReadDue) {
         match read {
             ReadDue::Due(Portion { work: due, is_part, .. }) => {
                 self.want_due |= is_part;

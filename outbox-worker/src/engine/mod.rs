@@ -23,7 +23,7 @@ use calmony_pay::outbox::{Gaps, Session};
 use calmony_pay::retry::{self, Reconnect};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{JoinError, JoinSet, yield_now};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -48,6 +48,8 @@ const POLL: Duration = Duration::from_millis(200);
 const WRITE_PACE: Duration = Duration::from_millis(50);
 /// So many rows to be written are many; a delivery to one endpoint has two.
 const MANY: usize = 128;
+/// So many requests are begun before it is looked what has arrived.
+const LAUNCHED_AT_ONCE: usize = 16;
 /// While so many outcomes wait to be written, nothing more is read.
 const UNWRITTEN_MAX: usize = 4_096;
 /// How often workers look how many they are. It also shows PostgreSQL that this one lives.
@@ -100,6 +102,8 @@ pub(crate) struct Engine {
     scan: Scan,
     /// Since when outcomes can't be written, and when to try again. Nothing is sent meanwhile.
     failing: Option<Failing>,
+    /// There may be more to send at once.
+    more_to_launch: bool,
     /// There may be something after the cursor.
     want_fresh: bool,
     /// When the next write may begin.
@@ -138,6 +142,7 @@ impl Engine {
             stalled_since: None,
             scan: Scan::default(),
             failing: None,
+            more_to_launch: false,
             want_fresh: false,
             next_write: Instant::now(),
             want_due: false,
@@ -171,6 +176,8 @@ impl Engine {
             let paced = self.next_wake(now);
             tokio::select! {
                 () = stop.cancelled() => return self.drain(reconnect).await,
+                // What was launched gets its turn, and so does what has arrived.
+                () = yield_now(), if self.more_to_launch => {}
                 () = session.ended() => return Err(DatabaseError::Unavailable("the session ended".to_owned())),
                 Some(done) = self.operations.next() => self.finish(done?, reconnect)?,
                 Some(landed) = self.attempts.join_next() => self.land(landed),
@@ -199,11 +206,15 @@ impl Engine {
         [self.flight.next_wake(), write, stall].into_iter().flatten().filter(|at| *at > now).min()
     }
 
-    /// Sends as much as may be in flight.
+    /// Sends as much as may be in flight, a few at a time: a new event of one waits for no burst of another.
     fn launch(&mut self, now: Instant) {
         self.flight.wake_paced(now);
         self.flight.look_again();
-        while self.failing.is_none() {
+        self.more_to_launch = false;
+        for _ in 0..LAUNCHED_AT_ONCE {
+            if self.failing.is_some() {
+                return;
+            }
             let Some(job) = self.flight.next_job(now) else { return };
             let sender = self.tools.sender.clone();
             self.attempts.spawn(async move {
@@ -211,6 +222,7 @@ impl Engine {
                 (target::on_behalf_of(job.key.event.account, attempt).await, job)
             });
         }
+        self.more_to_launch = true;
     }
 
     /// An attempt is over, and perhaps others are too.

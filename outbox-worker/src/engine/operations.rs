@@ -26,6 +26,7 @@ pub(super) struct Failing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Operation {
     ReadFresh,
+    ReadBehind,
     ReadDue,
     Write,
     Share,
@@ -39,10 +40,17 @@ pub(super) enum Operation {
 }
 
 impl Operation {
+    /// Whether it is tried again another time if it fails. Without the outbox there is nothing to do for a
+    /// session.
+    pub(super) const fn can_fail(self) -> bool {
+        matches!(self, Self::ReadDue | Self::Walk)
+    }
+
     /// Its name in the metrics.
     const fn name(self) -> &'static str {
         match self {
             Self::ReadFresh => "read_fresh",
+            Self::ReadBehind => "read_behind",
             Self::ReadDue => "read_due",
             Self::Write => "write",
             Self::Share => "share",
@@ -60,7 +68,7 @@ impl Operation {
 /// What an operation on the session brought.
 pub(super) enum Done {
     Read(Read),
-    /// A read of what is due has failed.
+    /// A read has failed.
     Unread {
         operation: Operation,
         number: u64,

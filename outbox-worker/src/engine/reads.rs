@@ -1,11 +1,14 @@
 //! Reading what is new: after the cursor, of accounts that were behind, and in a scan from the head now and again.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use calmony_pay::outbox::{EventKey, Fetched, Fresh, PORTION_BYTES, Passed, Portion};
+use calmony_pay::database::DatabaseError;
+use calmony_pay::outbox::{EventKey, Fetched, Fresh, PORTION_BYTES, Passed, Portion, Session};
 use tokio::time::Instant;
 
+use super::behind::TARGETS_MANY;
 use super::due::ReadDue;
 use super::operations::{Done, Operation};
 use super::{Engine, UNWRITTEN_MAX};
@@ -75,17 +78,30 @@ impl Scan {
     }
 }
 
-/// What was read.
-pub(super) enum Read {
-    /// With what was to be read of accounts that are behind.
-    Fresh(Portion<Fetched>, Passed),
+/// What was read, by the number of the read, and of the buckets as they were shared out then.
+pub(super) struct Read {
+    pub(super) number: u64,
+    pub(super) sharing: u64,
+    pub(super) what: What,
+}
+
+/// What there is to read.
+pub(super) enum What {
+    Fresh(Portion<Fetched>),
     Scanned(Portion<Fetched>),
-    /// What is due, by the number of the read, and of the buckets as they were shared out then.
-    Due {
-        number: u64,
-        sharing: u64,
-        read: ReadDue,
-    },
+    /// With what was asked for.
+    Behind(Portion<Fetched>, Passed),
+    Due(ReadDue),
+}
+
+impl What {
+    const fn operation(&self) -> Operation {
+        match self {
+            Self::Fresh(_) | Self::Scanned(_) => Operation::ReadFresh,
+            Self::Behind(..) => Operation::ReadBehind,
+            Self::Due(due) => due.operation(),
+        }
+    }
 }
 
 impl Engine {
@@ -130,52 +146,93 @@ impl Engine {
         self.flight.firsts.set_behind(account, true);
     }
 
-    /// Accounts that have sent what was passed over are no longer behind; those that have room are read for.
+    /// Accounts that have sent what was passed over are no longer behind.
     fn catch_up(&mut self) {
         let firsts = &self.flight.firsts;
         for account in self.behind.caught_up(|account| firsts.queued_by(account) < JOBS_MANY) {
             self.flight.firsts.set_behind(account, false);
         }
-        let firsts = &self.flight.firsts;
-        self.want_fresh |= !self.behind.ready(1, |account| has_room(firsts, account)).is_empty();
     }
 
     fn read(&mut self, own: &[i16]) {
+        self.read_behind(own);
         if self.busy.contains(&Operation::ReadFresh) {
             return;
         }
-        let own = own.to_vec();
+        let (own, most, behind) = (own.to_vec(), self.rows_wanted(), self.behind.accounts());
         if let Some(from) = self.scan.turn(&own, self.want_fresh) {
-            self.busy.insert(Operation::ReadFresh);
-            let (most, behind) = (self.rows_wanted(), self.behind.accounts());
-            self.perform(Operation::ReadFresh, move |session| async move {
-                session.scan(from, rows(most), &own, &behind).await.map(Read::Scanned).map(Done::Read)
+            self.perform_read(Operation::ReadFresh, move |session| async move {
+                session.scan(from, rows(most), &own, &behind).await.map(What::Scanned)
             });
         } else if self.want_fresh {
-            self.busy.insert(Operation::ReadFresh);
             self.want_fresh = false;
-            let (cursor, gaps, most) = (self.cursor, self.gaps.clone(), self.rows_wanted());
-            let passed = self.passed(&own, most);
-            self.perform(Operation::ReadFresh, move |session| async move {
-                let fresh = session.fresh(cursor, rows(most), &own, (&gaps, &passed)).await?;
-                Ok(Done::Read(Read::Fresh(fresh, passed)))
+            let (cursor, gaps) = (self.cursor, self.gaps.clone());
+            self.perform_read(Operation::ReadFresh, move |session| async move {
+                session.fresh(cursor, rows(most), &own, (&gaps, &behind)).await.map(What::Fresh)
             });
         }
+    }
+
+    /// Reads what was passed over of accounts that have room now. Such events may have many endpoints, so
+    /// nobody's new one waits for them: it is read on another connection.
+    fn read_behind(&mut self, own: &[i16]) {
+        if self.busy.contains(&Operation::ReadBehind) {
+            return;
+        }
+        let passed = self.passed(own, self.rows_wanted());
+        if passed.events.is_empty() {
+            return;
+        }
+        for (event, _) in &passed.events {
+            self.behind.is_read(event.account);
+        }
+        let cursor = self.cursor;
+        self.perform_read(Operation::ReadBehind, move |session| async move {
+            let behind = session.passed(cursor, &passed).await?;
+            Ok(What::Behind(behind, passed))
+        });
+    }
+
+    /// Reads beside those who write.
+    pub(super) fn perform_read<F>(
+        &mut self,
+        operation: Operation,
+        read: impl FnOnce(Arc<Session>) -> F + Send + 'static,
+    ) where
+        F: Future<Output = Result<What, DatabaseError>> + Send + 'static,
+    {
+        self.busy.insert(operation);
+        let (sharing, number) = (self.sharing, self.flight.begin_read());
+        self.perform(operation, move |session| async move {
+            match read(session.clone()).await {
+                Ok(what) => Ok(Done::Read(Read { number, sharing, what })),
+                Err(error) if operation.can_fail() && !session.has_ended() => {
+                    Ok(Done::Unread { operation, number, error })
+                }
+                Err(error) => Err(error),
+            }
+        });
+    }
+
+    /// A read has failed, and the session goes on.
+    pub(super) fn unread(&mut self, operation: Operation, number: u64, error: &DatabaseError) {
+        tracing::warn!(%error, ?operation, "this can't be read now");
+        self.busy.remove(&operation);
+        self.flight.end_read(number);
     }
 
     /// What to read of accounts that are behind. In buckets that aren't scanned yet, what another worker has left comes first.
     fn passed(&self, own: &[i16], most: usize) -> Passed {
         let firsts = &self.flight.firsts;
-        let again = self.behind.ready(most / 2, |account| has_room(firsts, account));
+        let events = self.behind.ready(most / 2, |account| has_room(firsts, account));
         let buckets = own.iter().copied().filter(|bucket| !self.scan.unscanned.contains(bucket)).collect();
-        let each = (most / 2).checked_div(again.len()).unwrap_or_default();
-        let begun = again.iter().any(|event| event.position <= self.begun_up_to);
+        let each = (most / 2).checked_div(events.len()).unwrap_or_default();
+        let begun = events.iter().any(|event| event.position <= self.begun_up_to);
         let with_rows = |event: EventKey| {
             let by_jobs = JOBS_AGAIN.div_ceil(self.behind.targets(event.account));
             (event, rows(each.min(by_jobs).max(1)))
         };
-        let again = again.into_iter().map(with_rows).collect();
-        Passed { accounts: self.behind.accounts(), again, buckets, begun }
+        Passed { events: events.into_iter().map(with_rows).collect(), buckets, begun }
     }
 
     /// The rows to read, so that not too much has to wait: by the endpoints and the bytes of the last events.
@@ -188,51 +245,82 @@ impl Engine {
         (room / self.targets_each.max(1)).min(by_bytes).clamp(ROWS_MIN, ROWS)
     }
 
-    pub(super) fn finish_read(&mut self, read: Read) {
-        match read {
-            Read::Fresh(portion, passed) => self.finish_fresh(portion, &passed),
-            Read::Scanned(Portion { work: fetched, is_part, .. }) => {
-                self.busy.remove(&Operation::ReadFresh);
-                let last = fetched.positions.last().copied();
-                self.pass_over(&fetched.passed);
-                self.admit(fetched.fresh);
-                let goes_on = last.filter(|last| is_part && *last < self.cursor);
-                if goes_on.is_none() {
-                    // What it passed over may have been another worker's.
-                    self.begun_up_to = self.cursor;
-                }
-                self.scan.reached(goes_on);
-            }
-            Read::Due { number, sharing, read } => self.finish_read_due(number, sharing, read),
+    /// What was read is taken in.
+    pub(super) fn finish_read(&mut self, Read { number, sharing, what }: Read) {
+        self.busy.remove(&what.operation());
+        // Another worker may have had the buckets in between, and may have settled what was read.
+        if sharing == self.sharing {
+            self.take_in(number, what);
+        } else {
+            self.read_anew(&what);
+        }
+        self.flight.end_read(number);
+    }
+
+    /// What was read can't be used: it is looked for again.
+    fn read_anew(&mut self, what: &What) {
+        match what {
+            What::Fresh(_) => self.want_fresh = true,
+            // The scan and the accounts that are behind stand where they did.
+            What::Scanned(_) | What::Behind(..) => {}
+            What::Due(due) => self.read_due_anew(due),
         }
     }
 
-    fn finish_fresh(&mut self, portion: Portion<Fetched>, asked: &Passed) {
-        self.busy.remove(&Operation::ReadFresh);
+    fn take_in(&mut self, number: u64, what: What) {
+        match what {
+            What::Fresh(portion) => self.finish_fresh(number, portion),
+            What::Scanned(Portion { work: fetched, is_part, .. }) => {
+                let last = fetched.positions.last().copied();
+                self.pass_over(&fetched.passed);
+                self.admit(number, fetched.fresh, false);
+                let goes_on = last.filter(|last| is_part && *last < self.cursor);
+                self.scan.reached(goes_on);
+                if goes_on.is_none() {
+                    self.behind.scanned();
+                    // What it passed over may have been another worker's.
+                    self.begun_up_to = self.cursor;
+                }
+            }
+            What::Behind(Portion { work, ends_early, .. }, asked) => {
+                self.note_read(&work.fresh, &asked, ends_early);
+                self.admit(number, work.fresh, true);
+            }
+            What::Due(due) => self.finish_due(number, due),
+        }
+    }
+
+    fn finish_fresh(&mut self, number: u64, portion: Portion<Fetched>) {
         if self.failing.is_none() {
             self.tools.progress.made();
         }
-        let Portion { work, is_part, ends_early, row_bytes } = portion;
-        let Fetched { mut fresh, mut passed, positions } = work;
+        let Portion { work, is_part, row_bytes, .. } = portion;
+        let Fetched { mut fresh, mut passed, positions, late } = work;
         self.want_fresh |= is_part;
         self.row_bytes = row_bytes;
+        let targets: usize = fresh.iter().map(|fresh| fresh.targets.len()).sum();
+        if !fresh.is_empty() {
+            self.targets_each = targets.div_ceil(fresh.len());
+        }
+        // What is late in a bucket that isn't scanned yet may be behind the scan: it is read once more.
+        let taken_in = late.iter().filter(|(_, bucket)| !self.scan.unscanned.contains(bucket));
+        self.gaps.found(taken_in.map(|(position, _)| *position));
         self.gaps.note(self.cursor, &positions, Instant::now());
         self.cursor = positions.last().copied().unwrap_or(self.cursor);
-        self.note_read(&fresh, asked, ends_early);
-        fresh.retain(|fresh| fresh.again || !self.scan.unscanned.contains(&fresh.bucket));
+        fresh.retain(|fresh| !self.scan.unscanned.contains(&fresh.bucket));
         passed.retain(|(_, bucket)| !self.scan.unscanned.contains(bucket));
         self.pass_over(&passed);
-        self.admit(fresh);
+        self.admit(number, fresh, false);
     }
 
     /// Notes how far accounts that are behind were read.
     fn note_read(&mut self, fresh: &[Fresh], asked: &Passed, ends_early: bool) {
         let mut read: HashMap<i64, (i64, i64)> = HashMap::new();
-        for key in fresh.iter().filter(|fresh| fresh.again).map(|fresh| fresh.key) {
+        for key in fresh.iter().map(|fresh| fresh.key) {
             let (rows, last) = read.entry(key.account).or_default();
             (*rows, *last) = (*rows + 1, key.position);
         }
-        for (EventKey { account, position }, most) in &asked.again {
+        for (EventKey { account, position }, most) in &asked.events {
             let (rows, last) = read.get(account).copied().unwrap_or_default();
             let next = if rows > 0 { last.saturating_add(1) } else { *position };
             let may_have_more = ends_early || rows >= *most;
@@ -244,24 +332,24 @@ impl Engine {
     fn pass_over(&mut self, passed: &[(EventKey, i16)]) {
         for (event, bucket) in passed {
             if self.ownership.owns(*bucket) {
-                self.pass(*event);
+                self.pass(*event, *bucket);
             }
         }
     }
 
-    fn pass(&mut self, event: EventKey) {
-        self.behind.pass(event);
+    fn pass(&mut self, event: EventKey, bucket: i16) {
+        if self.scan.unscanned.contains(&bucket) {
+            self.behind.pass_unscanned(event);
+        } else {
+            self.behind.pass(event);
+        }
         self.flight.firsts.set_behind(event.account, true);
     }
 
     /// Takes events in. Of accounts that are behind only those that were passed over before, and of nobody more than there is
     /// room for; what comes after an event that has no room is passed over with it.
-    fn admit(&mut self, fetched: Vec<Fresh>) {
+    fn admit(&mut self, number: u64, fetched: Vec<Fresh>, were_passed: bool) {
         let now = Instant::now();
-        let targets: usize = fetched.iter().map(|fresh| fresh.targets.len()).sum();
-        if !fetched.is_empty() {
-            self.targets_each = targets.div_ceil(fetched.len());
-        }
         let mut full = HashSet::new();
         for fresh in fetched {
             let account = fresh.key.account;
@@ -272,12 +360,15 @@ impl Engine {
             if firsts.queued_by(account) >= JOBS_MAX || firsts.is_crowded(account) {
                 full.insert(account);
             }
-            let is_passed = full.contains(&account) || self.behind.has(account) && !fresh.again;
+            let is_passed = full.contains(&account) || self.behind.has(account) && !were_passed;
             let targets = fresh.targets.len();
-            if is_passed && !self.flight.knows(&fresh.key) {
-                self.pass(fresh.key);
+            if is_passed && !self.flight.knows(&fresh.key, number) {
+                self.pass(fresh.key, fresh.bucket);
             } else {
-                self.flight.admit(fresh, now);
+                self.flight.admit(fresh, number, now);
+                if targets >= TARGETS_MANY {
+                    self.begin_behind(account);
+                }
             }
             self.behind.goes_to(account, targets);
         }

@@ -6,6 +6,7 @@
 mod body;
 mod hand_over;
 mod lines;
+mod meanwhile;
 mod sending;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -24,6 +25,7 @@ use crate::health::{Change, Endpoints, Failure, Route};
 use crate::lanes::{Job, Lanes, Rooms};
 use body::Body;
 use lines::{Found, Lines};
+use meanwhile::{Meanwhile, Written};
 
 /// How long what stands in line in the database waits before it is looked at again, unless it is called before.
 const BEHIND: Duration = Duration::from_secs(5);
@@ -69,11 +71,8 @@ pub(crate) struct Flight {
     /// What is decided but not known to be written. A read that began before the write may show it once more.
     unsettled_events: HashSet<EventKey>,
     unsettled_deliveries: HashSet<DeliveryKey>,
-    /// The number of the last read of what is due, and those that are under way.
-    last_read: u64,
-    reads: BTreeSet<u64>,
-    /// What was written while they were, with the last read that may have begun before.
-    settled_meanwhile: HashMap<DeliveryKey, u64>,
+    /// What was written while reads were under way.
+    meanwhile: Meanwhile,
     /// What is to be written next.
     pub(crate) settlement: Settlement,
 }
@@ -119,21 +118,22 @@ impl Flight {
             owed: HashSet::new(),
             unsettled_events: HashSet::new(),
             unsettled_deliveries: HashSet::new(),
-            last_read: 0,
-            reads: BTreeSet::new(),
-            settled_meanwhile: HashMap::new(),
+            meanwhile: Meanwhile::default(),
             settlement: Settlement::default(),
         }
     }
 
-    /// Whether the event is in memory, or decided and not known to be written.
-    pub(crate) fn knows(&self, event: &EventKey) -> bool {
-        self.pending.contains_key(event) || self.unsettled_events.contains(event)
+    /// Whether the event is in memory, or decided and not known to have been written before the read of
+    /// that number began.
+    pub(crate) fn knows(&self, event: &EventKey, number: u64) -> bool {
+        self.pending.contains_key(event)
+            || self.unsettled_events.contains(event)
+            || self.meanwhile.has(number, &Written::Event(*event))
     }
 
-    /// Takes in an event that was read from the outbox, unless it is here already.
-    pub(crate) fn admit(&mut self, fresh: Fresh, now: Instant) {
-        if self.knows(&fresh.key) {
+    /// Takes in an event that the read of that number has brought from the outbox, unless it is here already.
+    pub(crate) fn admit(&mut self, fresh: Fresh, number: u64, now: Instant) {
+        if self.knows(&fresh.key, number) {
             return;
         }
         let Some(body) = Body::of_fresh(&fresh) else { return };
@@ -141,7 +141,7 @@ impl Flight {
         for target in fresh.targets {
             let line = target.ordered.then(|| body.object.clone());
             let endpoint = target.target.endpoint.clone();
-            if self.place(&body, target, now) {
+            if self.place(&body, target, number, now) {
                 waiting.insert(endpoint, line);
             }
         }
@@ -153,7 +153,7 @@ impl Flight {
     }
 
     /// Queues the first attempt for one endpoint, or gives it a row where it can't go now. Returns whether it is queued.
-    fn place(&mut self, body: &Body, fresh: FreshTarget, now: Instant) -> bool {
+    fn place(&mut self, body: &Body, fresh: FreshTarget, number: u64, now: Instant) -> bool {
         let FreshTarget { target, paused, ordered, behind } = fresh;
         let endpoint = target.endpoint.clone();
         if self.endpoints.seen(body.account(), &target, self.workers, now) {
@@ -161,7 +161,7 @@ impl Flight {
         }
         let is_paced = target.rate_limit.is_some();
         let line = ordered.then(|| body.object.clone());
-        let found = line.as_ref().map_or(Found::Empty, |line| self.lines.find(&endpoint, line));
+        let found = line.as_ref().map_or(Found::Empty, |line| self.find_line(&endpoint, line, number));
         let job = Job { line: line.clone(), ..body.job(target) };
         if paused {
             self.give_row(job, DeliveryState::Parked);
@@ -202,8 +202,8 @@ impl Flight {
     /// Takes in a delivery with a row, unless it is here already, or its endpoint doesn't want it now.
     pub(crate) fn admit_due(&mut self, due: Due, (read_for, number): (ReadFor, u64), now: Instant) {
         let key = DeliveryKey { event: due.key, endpoint: due.target.endpoint.clone() };
-        let was_settled = self.settled_meanwhile.get(&key).is_some_and(|last| number <= *last);
-        let is_decided = self.unsettled_deliveries.contains(&key) || was_settled;
+        let is_decided = self.unsettled_deliveries.contains(&key)
+            || self.meanwhile.has(number, &Written::Delivery(key.clone()));
         if is_decided || self.owed.contains(&key) || self.is_first(&key) {
             return;
         }
@@ -236,18 +236,26 @@ impl Flight {
         }
     }
 
-    /// A read of what is due begins, beside those who write. Returns its number.
+    /// How the line of that object is found by a read: as closed, too, if a row of it was written meanwhile.
+    fn find_line(&self, endpoint: &str, object: &Arc<str>, number: u64) -> Found {
+        match self.lines.find(endpoint, object) {
+            Found::Empty
+                if self.meanwhile.has(number, &Written::Line(endpoint.to_owned(), object.clone())) =>
+            {
+                Found::Closed
+            }
+            found => found,
+        }
+    }
+
+    /// A read begins, beside those who write. Returns its number.
     pub(crate) fn begin_read(&mut self) -> u64 {
-        self.last_read += 1;
-        self.reads.insert(self.last_read);
-        self.last_read
+        self.meanwhile.begin_read()
     }
 
     /// It is over, and what it brought is taken in.
     pub(crate) fn end_read(&mut self, number: u64) {
-        self.reads.remove(&number);
-        let first = self.reads.first().copied().unwrap_or(u64::MAX);
-        self.settled_meanwhile.retain(|_, last| *last >= first);
+        self.meanwhile.end_read(number);
     }
 
     /// Whether its first attempt is queued or in flight.
@@ -348,12 +356,14 @@ impl Flight {
         let next = &self.settlement;
         for event in written.events().filter(|event| !next.has_event(event)) {
             self.unsettled_events.remove(event);
+            self.meanwhile.note(Written::Event(*event));
         }
         for delivery in written.deliveries().filter(|delivery| !next.has_delivery(delivery)) {
             self.unsettled_deliveries.remove(delivery);
-            if !self.reads.is_empty() {
-                self.settled_meanwhile.insert(delivery.clone(), self.last_read);
-            }
+            self.meanwhile.note(Written::Delivery(delivery.clone()));
+        }
+        for (key, line) in written.lines() {
+            self.meanwhile.note(Written::Line(key.endpoint.clone(), line.clone()));
         }
         let unwritten: HashSet<(&str, &Arc<str>)> =
             next.lines().map(|(key, line)| (key.endpoint.as_str(), line)).collect();

@@ -45,15 +45,7 @@ fn fresh(position: i64, endpoints: &[&str]) -> Fresh {
         behind: false,
     };
     let targets = endpoints.iter().map(fresh).collect();
-    Fresh {
-        key: key(position),
-        bucket: 7,
-        stream: "cus_1".to_owned(),
-        event: event(),
-        trace: None,
-        targets,
-        again: false,
-    }
+    Fresh { key: key(position), bucket: 7, stream: "cus_1".to_owned(), event: event(), trace: None, targets }
 }
 
 fn due(position: i64, endpoint: &str) -> Due {
@@ -93,6 +85,13 @@ fn landing(holds_bucket: bool, at: Instant) -> Landing {
     Landing { jitter: 0.5, holds_bucket, at }
 }
 
+/// Takes in what a read has brought that began just now.
+fn admit(flight: &mut Flight, fresh: Fresh, now: Instant) {
+    let number = flight.begin_read();
+    flight.admit(fresh, number, now);
+    flight.end_read(number);
+}
+
 /// The next first attempt to send.
 fn first(flight: &mut Flight) -> Option<Job> {
     flight.next_first(Instant::now())
@@ -112,7 +111,7 @@ fn settle(flight: &mut Flight) {
 #[tokio::test]
 async fn a_retry_in_the_queue_outlives_the_hand_over_of_its_event() {
     let (mut flight, now) = (flight(), Instant::now());
-    flight.admit(fresh(1, &["fails", "hangs"]), now);
+    admit(&mut flight, fresh(1, &["fails", "hangs"]), now);
     let fails = first(&mut flight).expect("one");
     let hangs = first(&mut flight).expect("the other");
     assert_eq!(hangs.key.endpoint, "hangs");
@@ -130,24 +129,24 @@ async fn a_retry_in_the_queue_outlives_the_hand_over_of_its_event() {
 #[tokio::test]
 async fn a_delivery_is_in_memory_once() {
     let (mut flight, now) = (flight(), Instant::now());
-    flight.admit(fresh(1, &["a"]), now);
-    flight.admit(fresh(1, &["a"]), now);
+    admit(&mut flight, fresh(1, &["a"]), now);
+    admit(&mut flight, fresh(1, &["a"]), now);
     flight.admit_due(due(1, "a"), (ReadFor::Schedule, 1), Instant::now());
     let job = first(&mut flight).expect("one");
     assert!(first(&mut flight).is_none() && retry(&mut flight).is_none());
     flight.attempted(&job, answered(None), landing(true, Instant::now()));
     // A read that began before the outcome is written shows it once more.
-    flight.admit(fresh(1, &["a"]), now);
+    admit(&mut flight, fresh(1, &["a"]), now);
     assert!(first(&mut flight).is_none());
     settle(&mut flight);
-    flight.admit(fresh(1, &["a"]), now);
+    admit(&mut flight, fresh(1, &["a"]), now);
     assert!(first(&mut flight).is_some(), "once it is written, a row that is read is a row that is owed");
 }
 
 #[tokio::test]
 async fn of_a_bucket_that_was_let_go_only_the_attempt_is_recorded() {
     let (mut flight, now) = (flight(), Instant::now());
-    flight.admit(fresh(1, &["slow"]), now);
+    admit(&mut flight, fresh(1, &["slow"]), now);
     let job = first(&mut flight).expect("one");
     flight.hand_over_bucket(7);
     assert_eq!(flight.settlement.deliveries().count(), 1, "it has a row");
@@ -166,7 +165,7 @@ fn positions(flight: &mut Flight) -> Vec<i64> {
 async fn where_order_is_asked_for_the_next_goes_when_the_last_was_taken() {
     let (mut flight, now) = (flight(), Instant::now());
     for position in 1..=3 {
-        flight.admit(fresh(position, &["ordered", "free"]), now);
+        admit(&mut flight, fresh(position, &["ordered", "free"]), now);
     }
     let mut jobs: Vec<Job> = std::iter::from_fn(|| first(&mut flight)).collect();
     jobs.retain(|job| job.key.endpoint == "ordered");
@@ -179,16 +178,16 @@ async fn where_order_is_asked_for_the_next_goes_when_the_last_was_taken() {
 async fn what_stands_behind_a_failure_gets_rows_and_so_does_what_comes_before_they_are_written() {
     let (mut flight, now) = (flight(), Instant::now());
     for position in 1..=3 {
-        flight.admit(fresh(position, &["ordered"]), now);
+        admit(&mut flight, fresh(position, &["ordered"]), now);
     }
     let head = first(&mut flight).expect("the head");
     flight.attempted(&head, answered(Some("status")), landing(true, now));
     assert_eq!(flight.settlement.lines().count(), 3);
     assert_eq!(flight.settlement.events().count(), 3, "all are fanned out");
-    flight.admit(fresh(4, &["ordered"]), now);
+    admit(&mut flight, fresh(4, &["ordered"]), now);
     assert!(first(&mut flight).is_none());
     settle(&mut flight);
-    flight.admit(fresh(5, &["ordered"]), now);
+    admit(&mut flight, fresh(5, &["ordered"]), now);
     assert_eq!(positions(&mut flight), [5], "from here on the database knows who stands before whom");
 }
 
@@ -196,7 +195,7 @@ async fn what_stands_behind_a_failure_gets_rows_and_so_does_what_comes_before_th
 async fn a_line_whose_head_is_handed_over_gets_rows() {
     let (mut flight, now) = (flight(), Instant::now());
     for position in 1..=3 {
-        flight.admit(fresh(position, &["ordered"]), now);
+        admit(&mut flight, fresh(position, &["ordered"]), now);
     }
     let head = first(&mut flight).expect("the head");
     flight.hand_over_late(now + Duration::from_secs(2));
@@ -213,7 +212,7 @@ async fn a_line_whose_head_is_handed_over_gets_rows() {
 async fn when_a_breaker_opens_what_is_queued_gets_rows_and_what_comes_too() {
     let (mut flight, now) = (flight(), Instant::now());
     for position in 1..=20 {
-        flight.admit(fresh(position, &["fails"]), now);
+        admit(&mut flight, fresh(position, &["fails"]), now);
     }
     for n in 0..6 {
         let job = first(&mut flight).expect("one");
@@ -225,7 +224,7 @@ async fn when_a_breaker_opens_what_is_queued_gets_rows_and_what_comes_too() {
     }
     assert!(flight.endpoints.is_held("fails") && first(&mut flight).is_none());
     assert_eq!(flight.settlement.events().count(), 20, "all have rows");
-    flight.admit(fresh(21, &["fails"]), now + Duration::from_millis(900));
+    admit(&mut flight, fresh(21, &["fails"]), now + Duration::from_millis(900));
     assert!(first(&mut flight).is_none());
     flight.admit_due(due(30, "fails"), (ReadFor::Schedule, 1), now);
     assert!(retry(&mut flight).is_none(), "a read that began before");
@@ -240,10 +239,10 @@ async fn when_a_breaker_opens_what_is_queued_gets_rows_and_what_comes_too() {
 #[tokio::test]
 async fn nobody_joins_a_line_past_an_event_that_has_a_row() {
     let (mut flight, now) = (flight(), Instant::now());
-    flight.admit(fresh(1, &["ordered"]), now);
+    admit(&mut flight, fresh(1, &["ordered"]), now);
     let mut third = fresh(3, &["ordered"]);
     third.targets.iter_mut().for_each(|target| target.behind = true);
-    flight.admit(third, now);
+    admit(&mut flight, third, now);
     assert_eq!(flight.settlement.lines().count(), 1, "it gets a row, behind the other");
     assert_eq!(positions(&mut flight), [1]);
 }
@@ -253,7 +252,7 @@ async fn nothing_is_sent_unsigned() {
     let (mut flight, now) = (flight(), Instant::now());
     let mut first = fresh(1, &["a"]);
     first.targets.iter_mut().for_each(|target| target.target.secrets = Arc::default());
-    flight.admit(first, now);
+    admit(&mut flight, first, now);
     let mut second = due(2, "a");
     second.target.secrets = Arc::default();
     flight.admit_due(second, (ReadFor::Schedule, 1), now);
@@ -265,7 +264,7 @@ async fn nothing_is_sent_unsigned() {
 async fn an_old_event_that_is_resent_moves_no_line() {
     let (mut flight, now) = (flight(), Instant::now());
     for position in 5..=6 {
-        flight.admit(fresh(position, &["ordered"]), now);
+        admit(&mut flight, fresh(position, &["ordered"]), now);
     }
     assert_eq!(positions(&mut flight), [5]);
     flight.admit_due(Due { line: Some("cus_1".into()), ..due(1, "ordered") }, (ReadFor::Schedule, 1), now);
@@ -277,7 +276,7 @@ async fn an_old_event_that_is_resent_moves_no_line() {
 #[tokio::test]
 async fn what_is_written_next_is_not_forgotten_when_the_last_is_written() {
     let (mut flight, now) = (flight(), Instant::now());
-    flight.admit(fresh(1, &["ordered"]), now);
+    admit(&mut flight, fresh(1, &["ordered"]), now);
     let job = first(&mut flight).expect("one");
     flight.hand_over_late(now + Duration::from_secs(2));
     let first_write = std::mem::take(&mut flight.settlement);
@@ -286,7 +285,7 @@ async fn what_is_written_next_is_not_forgotten_when_the_last_is_written() {
     flight.admit_due(due(1, "ordered"), (ReadFor::Endpoint, 1), now);
     assert!(retry(&mut flight).is_none(), "a read between the two writes shows the row once more");
     settle(&mut flight);
-    flight.admit(fresh(2, &["ordered"]), now);
+    admit(&mut flight, fresh(2, &["ordered"]), now);
     assert_eq!(positions(&mut flight), [2], "and the line is open again");
 }
 
@@ -306,7 +305,46 @@ async fn what_was_written_while_due_was_read_is_not_taken_for_due_and_what_is_re
     flight.admit_due(due(1, "a"), (ReadFor::Schedule, late), now);
     assert!(retry(&mut flight).is_some(), "it began afterwards");
     flight.end_read(meanwhile);
-    assert!(flight.settled_meanwhile.is_empty());
+    assert!(flight.meanwhile.is_empty());
+}
+
+#[tokio::test]
+async fn an_event_that_was_written_off_while_it_was_read_is_not_begun_again() {
+    let (mut flight, now) = (flight(), Instant::now());
+    admit(&mut flight, fresh(1, &["a"]), now);
+    let job = first(&mut flight).expect("one");
+    let meanwhile = flight.begin_read();
+    flight.attempted(&job, answered(None), landing(true, now));
+    settle(&mut flight);
+    assert!(flight.knows(&key(1), meanwhile), "the read may have begun before the outcome was written");
+    flight.admit(fresh(1, &["a"]), meanwhile, now);
+    assert!(first(&mut flight).is_none());
+    let late = flight.begin_read();
+    assert!(!flight.knows(&key(1), late), "it began afterwards");
+    for number in [meanwhile, late] {
+        flight.end_read(number);
+    }
+    assert!(flight.meanwhile.is_empty());
+}
+
+#[tokio::test]
+async fn a_line_stays_closed_for_reads_that_began_before_its_row_was_written() {
+    let (mut flight, now) = (flight(), Instant::now());
+    admit(&mut flight, fresh(1, &["ordered"]), now);
+    let head = first(&mut flight).expect("the head");
+    let (early, later) = (flight.begin_read(), flight.begin_read());
+    flight.attempted(&head, answered(Some("status")), landing(true, now));
+    settle(&mut flight);
+    flight.admit(fresh(2, &["ordered"]), early, now);
+    assert_eq!(positions(&mut flight), [0; 0], "what is read stands behind a row that the read doesn't show");
+    settle(&mut flight);
+    flight.end_read(early);
+    flight.admit(fresh(3, &["ordered"]), later, now);
+    assert_eq!(positions(&mut flight), [0; 0]);
+    settle(&mut flight);
+    flight.end_read(later);
+    admit(&mut flight, fresh(4, &["ordered"]), now);
+    assert_eq!(positions(&mut flight), [4], "from here on the database knows who stands before whom");
 }
 
 #[tokio::test]
@@ -314,7 +352,7 @@ async fn a_long_line_goes_on_in_the_database() {
     let (mut flight, now) = (flight(), Instant::now());
     let positions = i64::try_from(LINE_MAX).expect("few") + 2;
     for position in 1..=positions {
-        flight.admit(fresh(position, &["ordered"]), now);
+        admit(&mut flight, fresh(position, &["ordered"]), now);
     }
     let rows = flight.settlement.lines().count();
     assert_eq!(rows, LINE_MAX + 1, "the last one doesn't fit, and all before it but the head go with it");
