@@ -56,7 +56,7 @@ impl From<PoolError> for DatabaseError {
     }
 }
 
-/// What PostgreSQL said, without its DETAIL, which shows rows.
+/// PostgreSQL's message, without its DETAIL, which shows rows.
 fn refusal(error: &tokio_postgres::Error) -> String {
     let Some(refusal) = error.as_db_error() else { return error.to_string() };
     let hint = match *refusal.code() {
