@@ -1,4 +1,5 @@
-// What the tests work with: the API, receivers that take or refuse, a browser that says what is wrong with its pages.
+// The world of the tests: the API, receivers that take or refuse, a browser that reports the defects of its
+// pages.
 import { createServer } from "node:http";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-//! What holds for the code itself: its SQL, its layers, its sizes.
+//! Rules for the code itself: its SQL, its layers, its sizes.
 
 mod breaking;
 mod limits;
@@ -61,7 +61,7 @@ const COLD: &[&str] = &[
     "key_kind",
 ];
 
-/// The statements that are run for requests, events and deliveries, but those that end so.
+/// The statements that are run for requests, events and deliveries, without those with these names.
 fn hot_statements(but: &[&str]) -> Vec<(String, String)> {
     let mut statements = files(&["src/read", "src/outbox", "src/log"], "sql");
     let is = |path: &str, name: &str| path.ends_with(&format!("/{name}.sql"));
@@ -73,7 +73,7 @@ fn hot_statements(but: &[&str]) -> Vec<(String, String)> {
     statements
 }
 
-/// How PostgreSQL would run a statement, without knowing its parameters.
+/// PostgreSQL's plan for a statement, without knowing its parameters.
 async fn explained(client: &Client, sql: &str, options: &str) -> String {
     let parameters = client.prepare(sql).await.unwrap().params().len();
     let nulls = vec!["null"; parameters].join(", ");

@@ -1,4 +1,5 @@
-//! Every statement of the product is prepared against the real schema, under the role that runs it, and says what it is for.
+//! Every statement of the product is prepared against the real schema, under the role that runs it, and
+//! begins with its purpose.
 
 use calmony_pay::database::rewritten;
 use calmony_pay::log::append_keyless;
@@ -41,7 +42,7 @@ async fn every_statement_is_valid_for_the_role_that_runs_it() {
         assert!(sql.starts_with("-- "), "{path} doesn't say what it is for");
         let client = database.login_in(role(&path)).await;
         let mut texts = vec![sql.clone()];
-        // As they are prepared besides.
+        // Their other prepared forms.
         if path.ends_with("log/sql/append.sql") {
             texts.push(append_keyless());
         } else if path.ends_with("outbox/sql/fresh.sql") {
@@ -55,8 +56,9 @@ async fn every_statement_is_valid_for_the_role_that_runs_it() {
     }
 }
 
-/// Whether an event has a row for an endpoint is looked up by all three columns of a key, whatever the statistics say: an anti-join
-/// over two of them went through a dead endpoint's whole backlog for every event (measured: a third of the rate).
+/// The row of an event for an endpoint is looked up by all three columns of a key, whatever the statistics
+/// are. An anti-join over two of them went through a dead endpoint's whole backlog for every event
+/// (measured: a third of the rate).
 #[tokio::test]
 async fn a_fresh_event_is_not_compared_with_all_that_is_owed() {
     let database = Database::fresh().await;
@@ -78,7 +80,7 @@ async fn a_fresh_event_is_not_compared_with_all_that_is_owed() {
     assert!(lookups.into_iter().any(exact), "{}", plan.join("\n"));
 }
 
-/// With the planner pinned as on a worker's session, every hot statement finds an index for what it asks.
+/// With the planner pinned as on a worker's session, every hot statement finds an index for its condition.
 #[tokio::test]
 async fn no_hot_statement_scans_a_table() {
     let database = Database::fresh().await;
@@ -110,7 +112,7 @@ async fn no_hot_statement_scans_a_table() {
     }
 }
 
-/// Searches: terms that documents have, terms that they lack, and whether few are meant.
+/// Searches: terms that documents have, terms that they lack, and true if few documents match.
 const SEARCHES: [(&str, &str, bool); 9] = [
     ("n=777", "", true),
     ("n=777,p0", "", true),
@@ -123,9 +125,9 @@ const SEARCHES: [(&str, &str, bool); 9] = [
     ("n~lov,n~ove,n~vel,n~ela", "", false),
 ];
 
-/// What few have is looked up; what many have, or haven't, is met on the way down the ids. However the planner
-/// guesses: parts of one word come together, and it takes them for independent; of an account that has just come it
-/// knows nothing.
+/// Terms of few documents are looked up. Terms that many have, or lack, are met on the way down the ids.
+/// The planner's guesses don't decide: it takes the parts of one word, which come together, for
+/// independent, and it knows nothing of a new account.
 #[tokio::test]
 async fn a_search_reads_little_whether_few_are_meant_or_many() {
     let database = Database::fresh().await;
@@ -145,7 +147,7 @@ async fn a_search_reads_little_whether_few_are_meant_or_many() {
     }
 }
 
-/// Makes so many customers of an account, and what is searched.
+/// Makes `count` customers of an account, and their search documents.
 async fn documents(admin: &Client, account: i64, count: i64) {
     let sql = format!(
         "insert into calmony.search_document (account, id, version, name, terms) \
@@ -181,7 +183,7 @@ async fn reads_little(admin: &Client, account: i64, terms: [&str; 2], few: bool)
     assert!(way_down.is_some_and(|line| line.contains(expected)), "{}", said());
     let looked_up = plan.iter().any(|line| line.contains("Bitmap Index Scan on search_document_terms"));
     assert!(!few || looked_up, "{}", said());
-    // No document is looked at in vain by the thousand.
+    // Only few documents are read in vain.
     let removed = plan.iter().filter_map(|line| line.trim().strip_prefix("Rows Removed by Filter: "));
     let removed: u32 = removed.map(|count| count.parse::<u32>().unwrap()).sum();
     assert!(removed < 2_000, "{}", said());

@@ -1,5 +1,6 @@
-// Two APIs and two workers behind HAProxy, on one machine, under the load of the official Stripe package. One API and one worker are
-// killed again and again. No call may fail that the package's own retries don't cover, and nothing may be lost.
+// Two APIs and two workers behind HAProxy, on one machine, under the load of the official Stripe package. One
+// API and one worker are killed again and again. The package's own retries must cover every failed call, and
+// nothing may be lost.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { createServer } from "node:http";

@@ -37,7 +37,10 @@ def is_empty(value):
 
 @schemathesis.hook
 def filter_case(ctx, case):
-    """An empty value in a body unsets a parameter, so it is no violation; one in a query may be nothing on the wire."""
+    """An empty value in a body unsets a parameter, so it is no violation.
+
+    An empty value in a query may be nothing on the wire.
+    """
     if not (case.meta and case.meta.generation.mode.is_negative):
         return True
     body = case.body if isinstance(case.body, dict) else {}

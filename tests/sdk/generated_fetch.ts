@@ -1,6 +1,7 @@
 // The types that openapi-typescript makes of the contract, with openapi-fetch, against a running Calmony Pay.
 //
-// `make test-sdk` generates them, compiles both and runs this. CALMONY_URL and CALMONY_API_KEY say where the server is.
+// `make test-sdk` generates them, compiles both and runs this. CALMONY_URL is the server's URL, and
+// CALMONY_API_KEY is a key of it.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

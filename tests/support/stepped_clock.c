@@ -1,5 +1,5 @@
-/* Loaded before the C library's own: the wall clock is off by as many seconds as the file named by STEPPED_CLOCK says
- * (eight bytes, the machine's order). The clock that can't be stepped stays as it is. */
+/* Loaded before the C library's own: the wall clock is off by the seconds in the file named by STEPPED_CLOCK
+ * (eight bytes, the machine's order). The monotonic clock stays as it is. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
-// From one version to the next while clients go on: the old programs work on the new schema, beside the new ones, until they are stopped. No call fails
-// that the Stripe package's own retries don't cover, and nothing is lost.
+// From one version to the next while clients go on: the old programs work on the new schema, beside the new
+// ones, until they are stopped. The Stripe package's own retries cover every failed call, and nothing is lost.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { createServer } from "node:http";

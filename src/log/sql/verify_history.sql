@@ -1,4 +1,5 @@
--- Every change of every endpoint, in order: what it asked for from then on. Index: event_versions_are_unique_in_a_stream.
+-- Every change of every endpoint, in order, with the events that it asked for from then on.
+-- Index: event_versions_are_unique_in_a_stream.
 select e.account, e.stream::text, e.position, e.created_at, e.deleted, e.data ->> 'status' = 'enabled',
        array(select json_array_elements_text(e.data -> 'enabled_events'))
   from calmony.account a

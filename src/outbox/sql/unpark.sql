@@ -1,5 +1,6 @@
--- Makes parked deliveries due, the oldest events first, where the endpoint is neither disabled nor paused any more (a deleted
--- one's are dropped when they are read). Endpoint by endpoint along the index, at most 1,000 of each and 5,000 in all.
+-- Makes parked deliveries due, the oldest events first, if the endpoint is neither disabled nor paused any
+-- more. Those of a deleted one are dropped when they are read. It goes endpoint by endpoint along the
+-- index, at most 1,000 of each and 5,000 in all.
 -- $1 own buckets. Indexes: delivery_parked, endpoint_ids_are_unique, delivery_is_owed_once.
 with recursive parked as (
     (select account, endpoint
@@ -24,7 +25,8 @@ with recursive parked as (
      cross join lateral (
            select account, position, endpoint
              from calmony.delivery
-            where state = 'parked' and account = k.account and endpoint = k.endpoint and bucket = any ($1::smallint[])
+            where state = 'parked' and account = k.account and endpoint = k.endpoint
+              and bucket = any ($1::smallint[])
             order by position
             limit 1000) d
      limit 5000
