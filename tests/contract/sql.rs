@@ -1,11 +1,13 @@
-//! Every statement of the product is prepared against the real schema, under the role that runs it, and says what it is for.
+//! Every statement of the product is prepared against the real schema, under the role that runs it, and says
+//! what it is for.
 
-use calmony_pay::database::rewritten;
+use calmony_pay::database::{DIRECTION, rewritten};
 use calmony_pay::log::append_keyless;
 use support::Database;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
-use super::{explained, files, hot_statements};
+use super::{directions, explained, files, hot_statements};
 
 /// The role that runs a statement.
 fn role(path: &str) -> &'static str {
@@ -40,8 +42,8 @@ async fn every_statement_is_valid_for_the_role_that_runs_it() {
     for (path, sql) in statements {
         assert!(sql.starts_with("-- "), "{path} doesn't say what it is for");
         let client = database.login_in(role(&path)).await;
-        let mut texts = vec![sql.clone()];
-        // As they are prepared besides.
+        let mut texts = directions(&sql);
+        // Two statements have a second form.
         if path.ends_with("log/sql/append.sql") {
             texts.push(append_keyless());
         } else if path.ends_with("outbox/sql/fresh.sql") {
@@ -55,8 +57,27 @@ async fn every_statement_is_valid_for_the_role_that_runs_it() {
     }
 }
 
-/// Whether an event has a row for an endpoint is looked up by all three columns of a key, whatever the statistics say: an anti-join
-/// over two of them went through a dead endpoint's whole backlog for every event (measured: a third of the rate).
+/// A list is written once, with its direction marked, and reads both ways. PostgreSQL refuses a text that
+/// still has the mark, so that no list can be used as it is written.
+#[tokio::test]
+async fn a_list_is_written_once_and_used_in_both_directions_only() {
+    let database = Database::fresh().await;
+    let reader = database.login_in("calmony_reader").await;
+    let lists: Vec<_> =
+        files(&["src"], "sql").into_iter().filter(|(_, sql)| sql.contains(DIRECTION)).collect();
+    assert!(lists.len() >= 6, "{}", lists.len());
+    let derived = std::fs::read_to_string(super::root().join("src/read/lists.rs")).unwrap();
+    for (path, sql) in lists {
+        let name = path.strip_prefix("src/read/").unwrap_or_else(|| panic!("{path} is no list of src/read"));
+        assert!(derived.contains(&format!("BothWays::of(include_str!(\"{name}\"))")), "{path} isn't derived");
+        let error = reader.prepare(&sql).await.expect_err(&path);
+        assert_eq!(error.code(), Some(&SqlState::SYNTAX_ERROR), "{path}");
+    }
+}
+
+/// The row of an event for an endpoint is looked up by all three columns of a key, whatever the statistics
+/// say: an anti-join over two of them went through a dead endpoint's whole backlog for every event (measured:
+/// a third of the rate).
 #[tokio::test]
 async fn a_fresh_event_is_not_compared_with_all_that_is_owed() {
     let database = Database::fresh().await;
@@ -123,9 +144,9 @@ const SEARCHES: [(&str, &str, bool); 9] = [
     ("n~lov,n~ove,n~vel,n~ela", "", false),
 ];
 
-/// What few have is looked up; what many have, or haven't, is met on the way down the ids. However the planner
-/// guesses: parts of one word come together, and it takes them for independent; of an account that has just come it
-/// knows nothing.
+/// Terms that few documents have are looked up; terms that many have, or lack, are met on the way down the
+/// ids. This holds however the planner guesses: it takes the parts of one word for independent, and it knows
+/// nothing of an account that has just come.
 #[tokio::test]
 async fn a_search_reads_little_whether_few_are_meant_or_many() {
     let database = Database::fresh().await;
@@ -145,7 +166,7 @@ async fn a_search_reads_little_whether_few_are_meant_or_many() {
     }
 }
 
-/// Makes so many customers of an account, and what is searched.
+/// Makes `count` customers of an account, and the documents that are searched.
 async fn documents(admin: &Client, account: i64, count: i64) {
     let sql = format!(
         "insert into calmony.search_document (account, id, version, name, terms) \
