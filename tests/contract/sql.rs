@@ -75,6 +75,25 @@ async fn a_list_is_written_once_and_used_in_both_directions_only() {
     }
 }
 
+/// Some statements share a part, and each has a text of its own: the walk along the index, endpoint by
+/// endpoint; the columns of a delivery; the attempts that are written down.
+#[test]
+fn parts_that_statements_share_are_the_same() {
+    let part = |name: &str, from: &str, to: &str| {
+        let sql = std::fs::read_to_string(super::root().join(format!("src/outbox/sql/{name}.sql"))).unwrap();
+        let (_, rest) = sql.split_once(from).unwrap_or_else(|| panic!("{name} has no {from}"));
+        rest.split_once(to).unwrap_or_else(|| panic!("{name} has no {to}")).0.to_owned()
+    };
+    let walk = |name| part(name, "with recursive endpoints as (", "), due as materialized (");
+    assert_eq!(walk("due"), walk("pull_in"));
+    assert_eq!(walk("due"), walk("unpark").replace("'parked'", "'owed'"));
+    let columns =
+        |name, early: &str| part(name, "select d.account, d.position, d.bucket", "  from").replace(early, "");
+    assert_eq!(columns("due", "false"), columns("walk", "d.due_at > statement_timestamp()"));
+    let attempted = |name| part(name, "attempted as (", "\n)");
+    assert_eq!(attempted("settle"), attempted("settle_all_taken"));
+}
+
 /// The row of an event for an endpoint is looked up by all three columns of a key, whatever the statistics
 /// say: an anti-join over two of them went through a dead endpoint's whole backlog for every event (measured:
 /// a third of the rate).

@@ -1,9 +1,10 @@
--- Deliveries that are due in a worker's buckets, with what is needed to send them: endpoint by endpoint along the index and
--- a few of each, so that a million of one stand in nobody's way; an endpoint of each account before the second of any, in
--- random order, so that nobody is always the last. By PostgreSQL's clock, so that all workers agree.
+-- Deliveries that are due in a worker's buckets, with all that is needed to send them. It goes along the
+-- index, endpoint by endpoint, and takes a few of each, so that a million of one endpoint delay no other; an
+-- endpoint of each account comes before the second of any, in random order, so that none is always the last.
+-- Due by PostgreSQL's clock, so that all workers agree.
 -- $1 own buckets, $2 rows, $3 endpoints and $5 accounts to pass over, $4 rows of one endpoint.
 -- Indexes: delivery_due, delivery_is_owed_once, event_positions_are_unique, endpoint_ids_are_unique.
-with recursive owing as (
+with recursive endpoints as (
     (select account, endpoint
        from calmony.delivery
       where state = 'owed'
@@ -11,7 +12,7 @@ with recursive owing as (
       limit 1)
     union all
     select next.account, next.endpoint
-      from owing o
+      from endpoints o
      cross join lateral (
            select account, endpoint
              from calmony.delivery
@@ -21,7 +22,7 @@ with recursive owing as (
 ), due as materialized (
     select d.account, d.position, d.endpoint, d.due_at
       from (select account, endpoint
-              from owing
+              from endpoints
              where endpoint <> all ($3::text[]) and account <> all ($5::bigint[])
              order by row_number() over (partition by account order by random()), random()) o
      cross join lateral (
@@ -34,9 +35,11 @@ with recursive owing as (
      limit $2
 )
 select d.account, d.position, d.bucket, d.attempts,
-       d.event::text, d.type, d.created_at, d.version, d.data::text, d.previous::text, d.request_id, d.idempotency_key,
-       d.livemode, d.endpoint::text, d.url, d.status, d.pending_webhooks, d.rate_limit, d.behind_ms, d.order_gap,
+       d.event::text, d.type, d.created_at, d.version, d.data::text, d.previous::text, d.request_id,
+       d.idempotency_key, d.livemode, d.endpoint::text, d.url, d.status, d.pending_webhooks, d.rate_limit,
+       d.behind_ms, d.order_gap,
        false as early, d.stream, d.endpoint_version, d.trace
   from due
-  join calmony.owed_delivery d on d.account = due.account and d.position = due.position and d.endpoint = due.endpoint
+  join calmony.owed_delivery d on d.account = due.account and d.position = due.position
+                              and d.endpoint = due.endpoint
  order by due.due_at, d.position

@@ -1,7 +1,8 @@
--- Makes due what is due later than any delay reaches: PostgreSQL's clock was ahead when it was written and has been set back.
--- Endpoint by endpoint along the index, at most 1,000 of each and 5,000 in all.
+-- Makes deliveries due that are due later than the longest delay from now: PostgreSQL's clock was ahead when
+-- they were written and has been set back. Endpoint by endpoint along the index, at most 1,000 of each and
+-- 5,000 in all.
 -- $1 own buckets, $2 the longest delay in milliseconds. Indexes: delivery_due, delivery_is_owed_once.
-with recursive owing as (
+with recursive endpoints as (
     (select account, endpoint
        from calmony.delivery
       where state = 'owed'
@@ -9,7 +10,7 @@ with recursive owing as (
       limit 1)
     union all
     select next.account, next.endpoint
-      from owing o
+      from endpoints o
      cross join lateral (
            select account, endpoint
              from calmony.delivery
@@ -18,12 +19,13 @@ with recursive owing as (
             limit 1) next
 ), due as materialized (
     select d.account, d.position, d.endpoint
-      from owing o
+      from endpoints o
      cross join lateral (
            select account, position, endpoint
              from calmony.delivery
             where state = 'owed' and account = o.account and endpoint = o.endpoint
-              and due_at > statement_timestamp() + $2::bigint * interval '1 millisecond' and bucket = any ($1::smallint[])
+              and due_at > statement_timestamp() + $2::bigint * interval '1 millisecond'
+              and bucket = any ($1::smallint[])
             order by due_at, position
             limit 1000) d
      limit 5000

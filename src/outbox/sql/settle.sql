@@ -1,23 +1,26 @@
--- Writes down what became of many deliveries, in one statement: the attempts, what waits now, what waits no longer, who is
--- next in line behind that, and the events that are fanned out.
--- Attempts: $1 account, $2 position, $3 endpoint, $4 number, $5 started, $6 microseconds, $7 status, $8 error,
--- $9 response, $10 truncated, $11 to $14 microseconds of the phases (name look-up, connection, TLS, until the first byte),
--- $15 early, $16 after a gap. Waiting: $17 account, $18 position, $19 endpoint, $20 bucket, $21 attempts, $22 state,
--- $23 milliseconds until it is due, null unless it is owed, $24 the object it stands in line for, if any, $25 whether it waits
--- for nothing but those before it in line. Delivered: $26 account, $27 position, $28 endpoint.
+-- Writes the outcomes of many deliveries down, in one statement: the attempts, the deliveries that wait now,
+-- those that wait no longer, the next in line behind these, and the events that are fanned out.
+-- Attempts: $1 account, $2 position, $3 endpoint, $4 number, $5 started, $6 microseconds, $7 status, $8
+-- error, $9 response, $10 truncated, $11 to $14 microseconds of the phases (name look-up, connection, TLS,
+-- until the first byte), $15 early, $16 after a gap.
+-- Waiting: $17 account, $18 position, $19 endpoint, $20 bucket, $21 attempts, $22 state, $23 milliseconds
+-- until it is due, null unless it is owed, $24 the object it stands in line for, if any, $25 true if it waits
+-- for nothing but those before it in line.
+-- Delivered: $26 account, $27 position, $28 endpoint.
 -- Fanned out: $29 account, $30 position.
 -- Indexes: delivery_is_owed_once, delivery_in_line, outbox_rows_are_unique.
 with attempted as (
     insert into calmony.attempt
            (account, position, endpoint, number, started_at, duration_us, status, error, response, truncated,
             dns_us, connect_us, tls_us, first_byte_us, early, order_gap)
-    select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::integer[], $5::timestamptz[], $6::integer[],
-                         $7::smallint[], $8::text[], $9::text[], $10::boolean[], $11::integer[], $12::integer[],
-                         $13::integer[], $14::integer[], $15::boolean[], $16::boolean[])
+    select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::integer[], $5::timestamptz[],
+                         $6::integer[], $7::smallint[], $8::text[], $9::text[], $10::boolean[],
+                         $11::integer[], $12::integer[], $13::integer[], $14::integer[], $15::boolean[],
+                         $16::boolean[])
 ), waiting as (
     insert into calmony.delivery (account, position, endpoint, bucket, attempts, state, due_at, stream)
     select account, position, endpoint, bucket, attempts, state,
-           -- Whoever it was read to stand behind may have gone since, or goes now.
+           -- The delivery that it stood behind when it was read may have gone since, or goes now.
            case when behind and not exists (
                     select from calmony.delivery x
                      where x.account = w.account and x.endpoint = w.endpoint and x.stream = w.stream
@@ -26,8 +29,8 @@ with attempted as (
                                select * from unnest($26::bigint[], $27::bigint[], $28::text[])))
                 then statement_timestamp()
                 else statement_timestamp() + wait_ms * interval '1 millisecond' end, stream
-      from unnest($17::bigint[], $18::bigint[], $19::text[], $20::smallint[], $21::integer[], $22::text[], $23::bigint[],
-                  $24::text[], $25::boolean[])
+      from unnest($17::bigint[], $18::bigint[], $19::text[], $20::smallint[], $21::integer[], $22::text[],
+                  $23::bigint[], $24::text[], $25::boolean[])
            as w (account, position, endpoint, bucket, attempts, state, wait_ms, stream, behind)
         on conflict (account, position, endpoint) do update
        set attempts = excluded.attempts, state = excluded.state, due_at = excluded.due_at
@@ -48,8 +51,8 @@ with attempted as (
      cross join lateral (
            select account, position, endpoint
              from calmony.delivery
-            where account = p.account and endpoint = p.endpoint and stream = p.stream and position > p.position
-              and state = 'owed'
+            where account = p.account and endpoint = p.endpoint and stream = p.stream
+              and position > p.position and state = 'owed'
             order by position
             limit 1) next
      -- A row is touched once in a statement.

@@ -1,7 +1,8 @@
--- As settle.sql, for the usual case that no row of delivery comes, changes or goes: PostgreSQL prepares all parts of a statement each time,
--- also those that have nothing to do, and fires their triggers.
+-- As settle.sql, for the usual case that no row of delivery comes, changes or goes: PostgreSQL prepares all
+-- parts of a statement each time, also those that have nothing to do, and fires their triggers.
 -- Attempts: $1 to $16 as there. Fanned out: $17 account, $18 position.
--- The commit doesn't wait for the disk: what is lost of it with PostgreSQL is sent again, and nothing stands on it (docs/decisions/0018).
+-- The commit doesn't wait for the disk: outcomes that are lost with PostgreSQL are sent again, and nothing
+-- stands on them (docs/decisions/0018).
 -- Index: outbox_rows_are_unique.
 with unhurried as (
     select set_config('synchronous_commit', 'off', true)
@@ -9,9 +10,10 @@ with unhurried as (
     insert into calmony.attempt
            (account, position, endpoint, number, started_at, duration_us, status, error, response, truncated,
             dns_us, connect_us, tls_us, first_byte_us, early, order_gap)
-    select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::integer[], $5::timestamptz[], $6::integer[],
-                         $7::smallint[], $8::text[], $9::text[], $10::boolean[], $11::integer[], $12::integer[],
-                         $13::integer[], $14::integer[], $15::boolean[], $16::boolean[])
+    select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::integer[], $5::timestamptz[],
+                         $6::integer[], $7::smallint[], $8::text[], $9::text[], $10::boolean[],
+                         $11::integer[], $12::integer[], $13::integer[], $14::integer[], $15::boolean[],
+                         $16::boolean[])
 )
 delete from calmony.outbox o
  using unnest($17::bigint[], $18::bigint[]) as x (account, position)
