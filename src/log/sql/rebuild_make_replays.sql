@@ -1,13 +1,15 @@
--- Makes the rows of replays that are missing; the columns are those of calmony.derive_replay, but that the replay began when its
--- first event happened. $1 accounts, $2 ids.
-insert into calmony.replay (account, id, endpoint, status, started_at, after_position, until_position, created_from,
-                            created_until, rate_limit, only_failed, single, bucket, stream, types)
+-- Makes the rows of replays that are missing; the columns are those of calmony.derive_replay, except that the
+-- replay began when its first event happened. $1 accounts, $2 ids.
+insert into calmony.replay (account, id, endpoint, status, started_at, after_position, until_position,
+                            created_from, created_until, rate_limit, only_failed, single, bucket, stream,
+                            types)
 select k.account, k.id, e.data ->> 'webhook_endpoint', e.data ->> 'status', f.created_at,
        coalesce(picked.position - 1, 0), coalesce(picked.position, f.position),
        to_timestamp((e.data ->> 'created_from')::bigint), to_timestamp((e.data ->> 'created_until')::bigint),
        (e.data ->> 'rate_limit')::integer, (e.data ->> 'only_failed')::boolean, picked.position is not null,
        calmony.bucket_of(picked.stream), e.data ->> 'related_object',
-       case when json_typeof(e.data -> 'types') = 'array' then array(select json_array_elements_text(e.data -> 'types')) end
+       case when json_typeof(e.data -> 'types') = 'array'
+            then array(select json_array_elements_text(e.data -> 'types')) end
   from unnest($1::bigint[], $2::text[]) as k (account, id)
  cross join lateral (
        select data

@@ -1,5 +1,5 @@
--- Makes the rows of endpoints say what their last events do; the columns are those of calmony.derive_endpoint. $1 accounts,
--- $2 ids; they are locked.
+-- Makes the rows of endpoints say what their last events do; the columns are those of
+-- calmony.derive_endpoint. $1 accounts, $2 ids; they are locked.
 update calmony.endpoint p
    set version = e.version, url = e.data ->> 'url', enabled_events = e.asked,
        status = e.status, paused = e.paused, ordered = e.ordered, rate_limit = e.rate_limit
