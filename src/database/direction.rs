@@ -19,13 +19,13 @@ impl BothWays {
     /// Derives both texts from the marked one.
     ///
     /// # Panics
-    /// When a mark is missing or stands elsewhere; that is a mistake in this code.
+    /// If a mark is missing or stands elsewhere; that is a mistake in this code.
     #[must_use]
     pub fn of(sql: &str) -> Self {
         for line in sql.lines() {
             let (orders, marks) = (line.matches("order by").count(), line.matches(DIRECTION).count());
-            assert!(
-                orders == marks,
+            assert_eq!(
+                orders, marks,
                 "each `order by`, and nothing else, has {DIRECTION} in its line: {line}"
             );
         }
