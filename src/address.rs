@@ -1,11 +1,13 @@
-//! Which addresses and ports a webhook may be sent to: the pure half of the guard against server-side request forgery.
+//! The addresses and ports that a webhook may be sent to: the pure half of the guard against server-side
+//! request forgery.
 //!
-//! A subscriber chooses the URL, so without a guard a subscriber could make the worker call the machine's own services,
-//! the cloud's metadata address or the private network. Refused is what the IANA registries of special-purpose
-//! [IPv4](https://www.iana.org/assignments/iana-ipv4-special-registry) and
-//! [IPv6](https://www.iana.org/assignments/iana-ipv6-special-registry) addresses don't call globally reachable, and every
-//! IPv6 form that carries an IPv4 address inside (mapped, NAT64, 6to4, Teredo, SIIT), whatever that address is.
-//! Of IPv6 only the global unicast range `2000::/3` is open at all. The operator's allow-list goes before everything.
+//! A subscriber chooses the URL. Without a guard a subscriber could make the worker call the machine's own
+//! services, the cloud's metadata address or the private network. The guard refuses everything that the
+//! IANA registries of special-purpose [IPv4](https://www.iana.org/assignments/iana-ipv4-special-registry)
+//! and [IPv6](https://www.iana.org/assignments/iana-ipv6-special-registry) addresses don't call globally
+//! reachable. It also refuses every IPv6 form that carries an IPv4 address inside (mapped, NAT64, 6to4,
+//! Teredo, SIIT), whatever that address is. Of IPv6 only the global unicast range `2000::/3` is open at
+//! all. The operator's allow-list goes before everything.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -65,7 +67,7 @@ impl AddressGuard {
         Self { allowed }
     }
 
-    /// Whether a delivery may go to that address.
+    /// True if a delivery may go to that address.
     #[must_use]
     pub fn permits(&self, address: IpAddr) -> bool {
         self.allowed.iter().any(|network| network.contains(&address))
@@ -78,8 +80,8 @@ impl AddressGuard {
             }
     }
 
-    /// Whether a name that resolves to these addresses may be called: it must have one, and all must be permitted, because
-    /// a name that mixes public with private ones is an attack or a mistake.
+    /// True if a name that resolves to these addresses may be called. It must have at least one, and all
+    /// must be permitted: a name that mixes public with private addresses is an attack or a mistake.
     #[must_use]
     pub fn permits_all(&self, addresses: impl IntoIterator<Item = IpAddr>) -> bool {
         let mut addresses = addresses.into_iter().peekable();
@@ -87,7 +89,7 @@ impl AddressGuard {
     }
 }
 
-/// Why a URL must not be called.
+/// The reason that a URL must not be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Forbidden {
     /// It leads to a private or reserved address.
@@ -98,8 +100,8 @@ pub enum Forbidden {
     Port,
 }
 
-/// Where deliveries may go: which addresses and which ports. The API asks when an endpoint is saved, the worker asks again
-/// at every connection.
+/// The addresses and ports that deliveries may go to. The API asks when an endpoint is saved, the worker
+/// asks again at every connection.
 #[derive(Debug, Clone, Default)]
 pub struct TargetPolicy {
     /// The addresses.
@@ -109,8 +111,8 @@ pub struct TargetPolicy {
 }
 
 impl TargetPolicy {
-    /// Refuses a URL by what can be seen of it: its port, and its host where that is a literal address, however it is
-    /// spelled. What a name leads to is seen only when it is looked up.
+    /// Refuses a URL by its port, and by its host if that is a literal address, however it is spelled. The
+    /// addresses of a name are seen only when it is looked up.
     pub fn check(&self, url: &Url) -> Result<(), Forbidden> {
         let port = url.port_or_known_default().unwrap_or(0);
         if port < 1024 && port != 80 && port != 443 && !self.low_ports.contains(&port) {
@@ -241,12 +243,18 @@ mod tests {
             prop_assert!(!AddressGuard::default().permits(forms[form].into()));
         }
 
-        /// The standard library knows some of the ranges; where it says no, so do we.
+        /// The standard library knows some of the ranges. An address that it calls local, we refuse.
         #[test]
         fn whatever_the_standard_library_calls_local_is_refused(v4: u32) {
             let address = Ipv4Addr::from(v4);
-            if address.is_private() || address.is_loopback() || address.is_link_local() || address.is_multicast()
-                || address.is_broadcast() || address.is_documentation() || address.is_unspecified() {
+            if address.is_private()
+                || address.is_loopback()
+                || address.is_link_local()
+                || address.is_multicast()
+                || address.is_broadcast()
+                || address.is_documentation()
+                || address.is_unspecified()
+            {
                 prop_assert!(!AddressGuard::default().permits(address.into()));
             }
         }

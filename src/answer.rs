@@ -1,10 +1,10 @@
-//! Reading an answer of the API: what the commands and the dashboard, which are clients of it, show of one.
+//! Reading answers of the API, for its clients: the commands and the dashboard.
 
 use serde_json::Value;
 
 use crate::clock::Timestamp;
 
-/// A text at a place in an answer; empty where there is none.
+/// The text at a place in an answer; empty if the place has none.
 #[must_use]
 pub fn text(value: &Value, place: &str) -> String {
     match value.pointer(place) {
@@ -14,7 +14,7 @@ pub fn text(value: &Value, place: &str) -> String {
     }
 }
 
-/// A time at a place in an answer, as RFC 3339; empty where there is none.
+/// The time at a place in an answer, as RFC 3339; empty if the place has none.
 #[must_use]
 pub fn time(value: &Value, place: &str) -> String {
     let seconds = value.pointer(place).and_then(Value::as_u64);

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 /// The last second of the year 9999, the latest time that is taken from clients.
 pub const SECOND_MAX: u64 = 253_402_300_799;
 
-/// An instant, in whole milliseconds since the Unix epoch. On the wire it is whole seconds (see [`Timestamp::seconds`]).
+/// An instant, in whole milliseconds since the Unix epoch. On the wire it is whole seconds (see
+/// [`Timestamp::seconds`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(u64);
@@ -31,7 +32,7 @@ impl Timestamp {
         self.0
     }
 
-    /// Seconds since the epoch, rounded down: how every time is shown to clients.
+    /// Seconds since the epoch, rounded down. Clients are shown every time in this form.
     #[must_use]
     pub const fn seconds(self) -> u64 {
         self.0 / 1000

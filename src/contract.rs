@@ -1,21 +1,23 @@
-//! What is pinned: resources and their id prefixes, event types, the API version.
+//! The pinned names: resources and their id prefixes, event types, error codes, the API version.
 //!
-//! This is the one list of each. The database's copy of the prefixes (`calmony.object_id`) is held equal by a test.
+//! This is the one list of each. A test holds the database's copy of the prefixes (`calmony.object_id`)
+//! equal to it.
 
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-/// The API version that events and answers are made for, in Stripe's form, so that typed SDKs accept the events.
+/// The API version that events and answers are made for, in Stripe's form, so that typed SDKs accept the
+/// events.
 pub const API_VERSION: &str = "2026-10-28.endive";
 
-/// A kind of resource: what its ids, its `object` field and its error messages call it.
+/// A kind of resource, with its names in ids, in the `object` field and in error messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Resource {
-    /// What ids begin with, before the underscore: `cus`.
+    /// The beginning of its ids, before the underscore: `cus`.
     pub prefix: &'static str,
     /// The `object` field: `checkout.session`.
     pub object: &'static str,
-    /// How messages name it: `No such customer: …`.
+    /// Its name in messages: `No such customer: …`.
     pub noun: &'static str,
 }
 
@@ -58,20 +60,21 @@ resources! {
     Replay: "rpl", "replay", "replay";
 }
 
-/// What the secret API keys of an account's test mode begin with. No resource's prefix, like the three that follow.
+/// The prefix of the secret API keys of an account's test mode. No resource has it, nor the three that
+/// follow.
 pub const TEST_KEY_PREFIX: &str = "sk_test_";
-/// What the secret API keys of an account's live mode begin with.
+/// The prefix of the secret API keys of an account's live mode.
 pub const LIVE_KEY_PREFIX: &str = "sk_live_";
-/// What restricted keys of an account's test mode begin with: they read and change nothing.
+/// The prefix of the restricted keys of an account's test mode. They read and change nothing.
 pub const RESTRICTED_TEST_KEY_PREFIX: &str = "rk_test_";
-/// What restricted keys of an account's live mode begin with.
+/// The prefix of the restricted keys of an account's live mode.
 pub const RESTRICTED_LIVE_KEY_PREFIX: &str = "rk_live_";
-/// What the signing secrets of webhook endpoints begin with.
+/// The prefix of the signing secrets of webhook endpoints.
 pub const SIGNING_SECRET_PREFIX: &str = "whsec_";
-/// What request ids begin with: in the `Request-Id` header, in logs and in an event's `request`.
+/// The prefix of request ids: in the `Request-Id` header, in logs and in an event's `request`.
 pub const REQUEST_ID_PREFIX: &str = "req_";
 
-/// What an id of that prefix looks like.
+/// The schema of an id of that prefix.
 fn id_schema(prefix: &str) -> RefOr<Schema> {
     let pattern = format!("^{prefix}_[0-7][0-9A-HJKMNP-TV-Z]{{25}}$");
     ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).into()
@@ -79,13 +82,14 @@ fn id_schema(prefix: &str) -> RefOr<Schema> {
 
 macro_rules! event_types {
     ($($name:ident = $wire:literal;)*) => {
-        /// The type of an event: what happened, in the past tense. Exactly the types this version can append.
+        /// The type of an event: a fact, in the past tense. These are exactly the types that this version
+        /// can append.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum EventType {
             $(#[doc = concat!("`", $wire, "`")] $name,)*
         }
         impl EventType {
-            /// Every type there is.
+            /// Every type.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
             /// Its name on the wire and in the log.
@@ -121,13 +125,13 @@ impl EventType {
 
 macro_rules! error_codes {
     ($($name:ident = $wire:literal;)*) => {
-        /// The `code` of an error: what a program branches on. Which status and type it goes with is in `http/error/`.
+        /// The `code` of an error, for programs to branch on. `http/error/` has its status and type.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum ErrorCode {
             $(#[doc = concat!("`", $wire, "`")] $name,)*
         }
         impl ErrorCode {
-            /// Every code there is.
+            /// Every code.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
             /// Its name on the wire.
@@ -159,14 +163,13 @@ error_codes! {
 
 macro_rules! attempt_errors {
     ($($name:ident = $wire:literal, $meaning:literal;)*) => {
-        /// The class of a failed attempt: what happened. More may come, so clients must bear one that they
-        /// don't know.
+        /// The class of a failed attempt. More may come, so clients must bear a class that they don't know.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum AttemptError {
             $(#[doc = concat!("`", $wire, "`: ", $meaning)] $name,)*
         }
         impl AttemptError {
-            /// Every class there is.
+            /// Every class.
             pub const ALL: &[Self] = &[$(Self::$name),*];
 
             /// Its name on the wire.
@@ -193,7 +196,8 @@ attempt_errors! {
     Internal = "internal", "a defect or a shortage on our side";
     InvalidResponse = "invalid_response", "what came back is no answer of HTTP/1.1, or its head is too long";
     Status = "status", "it was answered, and not with 2xx";
-    Timeout = "timeout", "its time was over before the head of an answer was there; the phases tell where it went";
+    Timeout = "timeout",
+        "its time was over before the head of an answer was there; the phases tell where it went";
     Tls = "tls", "the TLS handshake failed: the certificate, the protocol, or the connection ended within it";
     Url = "url", "the stored URL can't be called";
 }

@@ -8,10 +8,10 @@ use axum::routing::get;
 
 use axum::http::StatusCode;
 
-/// How long a readiness check may take before it counts as a no.
+/// The longest time for a readiness check. After that the answer is no.
 const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The two routes. `ready` tells whether the process can do its work now.
+/// The two routes. `ready` says if the process can do its work now.
 pub fn health_router<F, R>(ready: F) -> Router
 where
     F: Fn() -> R + Clone + Send + Sync + 'static,

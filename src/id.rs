@@ -1,7 +1,7 @@
 //! Typed ids: a prefix that names the resource, an underscore, a [ULID](https://github.com/ulid/spec).
 //!
-//! An id has exactly one spelling. The ULID's time is the object's creation time, so ids sort newest last and a range of
-//! times is a range of ids.
+//! An id has exactly one spelling. The ULID's time is the object's creation time, so ids sort newest last
+//! and a range of times is a range of ids.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -22,7 +22,7 @@ use crate::contract::{Kind, REQUEST_ID_PREFIX, RESOURCES};
 /// The id of a `K`: `cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX`.
 pub struct Id<K>(Ulid, PhantomData<fn() -> K>);
 
-/// Why a text is no id of the kind that was asked for.
+/// The reason that a text is no id of the kind that was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected an id of the form '{prefix}_' followed by 26 characters of a ULID, got '{got}'")]
 pub struct IdError {
@@ -32,7 +32,7 @@ pub struct IdError {
     pub got: String,
 }
 
-// The derives of utoipa ask this of generic types.
+// utoipa's derives need this of generic types.
 impl<K: Kind + PartialSchema> ComposeSchema for Id<K> {
     fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
         K::schema()
@@ -42,8 +42,8 @@ impl<K: Kind + PartialSchema> ComposeSchema for Id<K> {
 impl<K: Kind + ToSchema> ToSchema for Id<K> {}
 
 impl<K: Kind> Id<K> {
-    /// A new id, larger than every id this process has made before. Its time is `at`, or that of the last id where the
-    /// clock was set back; whoever needs a creation time takes it from [`Id::created`].
+    /// A new id, larger than every id that this process has made before. Its time is `at`, or the last id's
+    /// time if the clock was set back. Code that needs a creation time takes it from [`Id::created`].
     #[must_use]
     pub fn generate(at: Timestamp) -> Self {
         Self(next_ulid(at), PhantomData)
@@ -55,13 +55,13 @@ impl<K: Kind> Id<K> {
         Self(ulid, PhantomData)
     }
 
-    /// The smallest id of that instant: a bound for ranges, not the id of anything.
+    /// The smallest id of that instant: a bound for ranges. No object has it.
     #[must_use]
     pub const fn first_at(at: Timestamp) -> Self {
         Self(Ulid::from_parts(at.millis(), 0), PhantomData)
     }
 
-    /// When the object was created.
+    /// The creation time of the object.
     #[must_use]
     pub const fn created(self) -> Timestamp {
         Timestamp::from_millis(self.0.timestamp_ms())
@@ -79,13 +79,13 @@ pub(crate) fn next_ulid(at: Timestamp) -> Ulid {
     }
 }
 
-/// The ULID a text spells, in its one canonical spelling (upper case, no look-alike letters).
+/// The ULID that a text spells in its one canonical spelling (upper case, no look-alike letters).
 fn canonical_ulid(text: &str) -> Option<Ulid> {
     let ulid = Ulid::from_string(text).ok()?;
     (ulid.to_string() == text).then_some(ulid)
 }
 
-/// Whether a text is an id of some resource.
+/// True if a text is an id of some resource.
 #[must_use]
 pub fn is_object_id(text: &str) -> bool {
     let known = |prefix: &str| RESOURCES.iter().any(|resource| resource.prefix == prefix);
@@ -162,7 +162,7 @@ pub fn request_id(at: Timestamp) -> String {
     format!("{REQUEST_ID_PREFIX}{}", next_ulid(at))
 }
 
-/// When the API call of that id came in; `None` when the text is no request id.
+/// The time of the API call with that id; `None` if the text is no request id.
 #[must_use]
 pub fn request_came(text: &str) -> Option<Timestamp> {
     let ulid = text.strip_prefix(REQUEST_ID_PREFIX).and_then(canonical_ulid)?;
@@ -214,7 +214,8 @@ mod tests {
         let error = "evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX".parse::<Id<Customer>>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "expected an id of the form 'cus_' followed by 26 characters of a ULID, got 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX'"
+            "expected an id of the form 'cus_' followed by 26 characters of a ULID, \
+             got 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX'"
         );
     }
 }

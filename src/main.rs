@@ -3,7 +3,7 @@
 use calmony_pay::cli;
 use mimalloc::MiMalloc;
 
-/// A quarter of what a request cost went into allocating (docs/decisions/0018).
+/// The system's allocator took a quarter of the cost of a request (docs/decisions/0018).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -1,5 +1,5 @@
-//! Metrics, in the text format of `OpenMetrics` 1.0 as Prometheus reads it. Whoever measures something has the metric and registers it
-//! here; nothing is labelled with what clients or accounts choose.
+//! Metrics, in the text format of `OpenMetrics` 1.0 as Prometheus reads it. The module that measures
+//! something owns the metric and registers it here. No label has a value that clients or accounts choose.
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -15,7 +15,7 @@ use crate::telemetry;
 /// The upper bounds of durations, in seconds: from a look-up in the cache to the longest attempt.
 const SECONDS: [f64; 16] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
-/// What the answer is, by its specification.
+/// The content type of the answer, by the specification.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// A histogram of durations in seconds.
@@ -24,14 +24,14 @@ pub fn durations() -> Histogram {
     Histogram::new(SECONDS)
 }
 
-/// A histogram of how many things were done together, up to some thousands.
+/// A histogram of batch sizes, up to some thousands.
 #[must_use]
 pub fn counts() -> Histogram {
     Histogram::new((0..=12).map(|power| f64::from(1_u32 << power)))
 }
 
-/// `/metrics`, with what every process counts besides. `refresh` brings those up to date, before each answer,
-/// that nobody notes when they change.
+/// `/metrics`, with the metrics that every process has. Before each answer `refresh` brings those up to
+/// date that no code notes as they change.
 pub fn router<F, R>(mut registry: Registry, refresh: F) -> Router
 where
     F: Fn() -> R + Clone + Send + Sync + 'static,
@@ -51,7 +51,7 @@ where
 
 fn render(registry: &Registry) -> Response {
     let mut text = String::new();
-    // Only what can't hold more text refuses it.
+    // Formatting into a `String` can't fail.
     let _ = encode(&mut text, registry);
     ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response()
 }

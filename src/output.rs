@@ -1,8 +1,8 @@
 //! Output of the programs: results on standard output, problems on standard error.
 //!
-//! A result that is lost is an error: the first one that can't be written is remembered, nothing follows it,
-//! and [`conclude`] makes it the program's exit code. A reader that has gone (`| head -1`) is nobody's error.
-//! A problem that can't be written is passed over: nothing is left to tell it to.
+//! A lost result is an error. The first result that can't be written is remembered, nothing follows it, and
+//! [`conclude`] makes it the program's exit code. A reader that has gone (`| head -1`) is nobody's error. A
+//! problem that can't be written is passed over, because no channel is left to report it.
 
 use std::fmt::{Display, Write as _};
 use std::io::{Error, ErrorKind, Write as _, stderr, stdout};
@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use anyhow::anyhow;
 
-/// The reason why output was lost, once some was.
+/// The reason that output was lost; unset while none was.
 static LOST: OnceLock<Error> = OnceLock::new();
 
 /// Prints a line for people or scripts.
@@ -19,7 +19,7 @@ pub fn say(line: impl Display) {
     said(line);
 }
 
-/// The same; tells whether anybody hears it.
+/// Prints a line. Returns false once output is lost.
 pub fn said(line: impl Display) -> bool {
     heard(|| write(&format!("{}\n", harmless(&line.to_string()))))
 }
@@ -31,7 +31,7 @@ pub fn say_json(shown: &(impl serde::Serialize + ?Sized)) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Prints a text that is JSON; tells whether anybody hears it.
+/// Prints a text that is JSON. Returns false once output is lost.
 #[must_use]
 pub fn said_json(json: &str) -> bool {
     heard(|| write(&format!("{}\n", harmless_json(json))))
@@ -46,13 +46,13 @@ fn write(text: &str) -> std::io::Result<()> {
     stdout().write_all(text.as_bytes())
 }
 
-/// Tells whether everything that was printed has gone out.
+/// True if everything that was printed has gone out.
 #[must_use]
 pub fn is_heard() -> bool {
     heard(|| stdout().flush())
 }
 
-/// Writes, unless something was lost before: what follows a hole is of no use.
+/// Writes, unless something was lost before: output after a hole is of no use.
 fn heard(write: impl FnOnce() -> std::io::Result<()>) -> bool {
     if LOST.get().is_some() {
         return false;
@@ -60,14 +60,14 @@ fn heard(write: impl FnOnce() -> std::io::Result<()>) -> bool {
     match write() {
         Ok(()) => true,
         Err(error) => {
-            // Somebody else may have met it at the same time.
+            // Another thread may have set it at the same time.
             let _ = LOST.set(error);
             false
         }
     }
 }
 
-/// The end of what is printed: an error when some of it was lost, unless its reader has gone.
+/// Ends the output. An error if some of it was lost, unless its reader has gone.
 pub fn finish() -> anyhow::Result<()> {
     if is_heard() {
         return Ok(());
@@ -81,18 +81,18 @@ pub fn finish() -> anyhow::Result<()> {
 /// Writes a line to standard error, if that can be written to.
 pub fn complain(line: impl Display) {
     let line = format!("{}\n", harmless(&line.to_string()));
-    // Nobody is left to hear of it.
+    // No channel is left to report a failure.
     let _ = stderr().write_all(line.as_bytes());
 }
 
-/// The exit code of a program, and a line on standard error for each thing that went wrong: its work, and its
-/// output.
+/// The exit code of a program. Writes a line to standard error for each failure: of the program's work, and
+/// of its output.
 #[must_use]
 pub fn conclude(program: &str, worked: anyhow::Result<()>) -> ExitCode {
     let mut problems: Vec<String> = worked.err().map(|error| format!("{error:#}")).into_iter().collect();
     if let Err(lost) = finish() {
         let lost = lost.to_string();
-        // It may be what the work failed of.
+        // The lost output may be the reason that the work failed.
         if !problems.iter().any(|problem| problem.ends_with(&lost)) {
             problems.push(lost);
         }
@@ -103,15 +103,15 @@ pub fn conclude(program: &str, worked: anyhow::Result<()>) -> ExitCode {
     if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Characters that do something to a terminal, turn the direction of text or end a line where nobody sees it.
+/// True for characters that act on a terminal, turn the direction of text or end a line unseen.
 fn acts(c: char) -> bool {
     let turns =
         matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// A text that does nothing to a terminal, whoever has written it: characters that act are shown by their
-/// numbers, but ends of lines and tabs.
+/// A text that is harmless to a terminal, whoever has written it. Characters that act are shown by their
+/// numbers, except ends of lines and tabs.
 fn harmless(text: &str) -> String {
     escaped(text, |c| acts(c) && !matches!(c, '\n' | '\t'))
 }
@@ -134,8 +134,8 @@ fn escaped(text: &str, is_shown_by_number: impl Fn(char) -> bool) -> String {
     shown
 }
 
-/// JSON that does nothing to a terminal and means the same: characters that act are escaped as JSON escapes
-/// them. Outside of strings JSON has none but white space.
+/// JSON that is harmless to a terminal and means the same. Characters that act are escaped as JSON escapes
+/// them. Outside of strings JSON has no such character but white space.
 fn harmless_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for c in json.chars() {
@@ -144,7 +144,7 @@ fn harmless_json(json: &str) -> String {
             '\r' => shown.push(' '),
             c if acts(c) => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
-                    // Only what can't hold more text refuses it.
+                    // Formatting into a `String` can't fail.
                     let _ = write!(shown, "\\u{unit:04x}");
                 }
             }

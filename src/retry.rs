@@ -1,7 +1,7 @@
-//! When to try again: deliveries by a schedule, connections by a growing delay.
+//! The times of retries: deliveries by a schedule, connections by a growing delay.
 //!
-//! The `backoff` crate is unmaintained (RUSTSEC-2025-0012); it is named here and nowhere else, so that a swap is one file
-//! (docs/decisions/0004).
+//! The `backoff` crate is unmaintained (RUSTSEC-2025-0012). Only this file names it, so that a swap is one
+//! file (docs/decisions/0004).
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use backoff::backoff::Backoff as _;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetrySchedule(Vec<Duration>);
 
-/// Why a text is no schedule.
+/// The reason that a text is no schedule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RetryScheduleError {
     /// One of its parts is no duration.
@@ -81,8 +81,9 @@ impl fmt::Display for RetrySchedule {
 }
 
 impl RetrySchedule {
-    /// How long to wait after that many attempts have failed; `None` when there are no more. `jitter` (0 to 1) places the
-    /// delay in the band of ±20 % around the schedule's, so that deliveries that failed together don't return together.
+    /// The delay after that many failed attempts; `None` after the last one. `jitter` (0 to 1) places the
+    /// delay in the band of ±20 % around the schedule's, so that deliveries that failed together don't
+    /// return together.
     #[must_use]
     pub fn delay_after(&self, attempts: u32, jitter: f64) -> Option<Duration> {
         let index = usize::try_from(attempts.checked_sub(1)?).ok()?;
@@ -93,21 +94,22 @@ impl RetrySchedule {
 /// The longest that a receiver may put an attempt off by `Retry-After`.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * HOUR);
 
-/// No attempt is put off for longer than this: the schedule's longest delay with its jitter, or what a receiver may ask for,
-/// and an hour for whatever stands in line behind it.
+/// The longest time that an attempt can be put off: the schedule's longest delay with its jitter, or the
+/// longest `Retry-After`, and an hour for the deliveries that stand in line behind it.
 #[must_use]
 pub fn longest_delay(schedule: &RetrySchedule) -> Duration {
     let scheduled = schedule.0.iter().max().map_or(Duration::ZERO, |delay| delay.mul_f64(1.2));
     scheduled.max(RETRY_AFTER_MAX) + Duration::from_hours(1)
 }
 
-/// The schedule's delay, or what the receiver asked for where that is longer.
+/// The longer of the schedule's delay and the receiver's `Retry-After`.
 #[must_use]
 pub fn at_least(delay: Duration, retry_after: Option<Duration>) -> Duration {
     delay.max(retry_after.unwrap_or_default())
 }
 
-/// What a `Retry-After` header asks for (RFC 9110, 10.2.3): seconds, or the time until a date; a day at the most.
+/// The delay that a `Retry-After` header asks for (RFC 9110, 10.2.3): seconds, or the time until a date; a
+/// day at the most.
 #[must_use]
 pub fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
@@ -141,7 +143,7 @@ impl Default for Reconnect {
 }
 
 impl Reconnect {
-    /// How long to wait before the next try.
+    /// The delay before the next try.
     pub fn next_delay(&mut self) -> Duration {
         self.0.next_backoff().unwrap_or(self.0.max_interval)
     }

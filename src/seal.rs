@@ -1,5 +1,6 @@
-//! Signing secrets at rest: sealed with XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) under a key that the database
-//! doesn't have, and bound to the endpoint they are of, so that none can be put in another's place.
+//! Signing secrets at rest. They are sealed with XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) under a
+//! key that the database doesn't have. Each is bound to its endpoint, so that none can be put in another's
+//! place.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +15,7 @@ use crate::secret::SigningSecret;
 
 /// Bytes of a key.
 const KEY_BYTES: usize = 32;
-/// Bytes of a nonce: random ones don't meet, however many secrets there are.
+/// Bytes of a nonce. Random ones of this length don't collide, however many secrets there are.
 const NONCE_BYTES: usize = 24;
 
 /// The keys that secrets are sealed with: the first one seals, all of them open.
@@ -24,17 +25,18 @@ pub struct Keyring(Vec<(String, XChaCha20Poly1305)>);
 /// A text is no list of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected 32 bytes in standard base64, or several with commas or line ends between; `calmony secrets generate-key` makes one"
+    "expected 32 bytes in standard base64, or several with commas or line ends between; \
+     `calmony secrets generate-key` makes one"
 )]
 pub struct KeyringError;
 
 /// A secret that can't be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// It is sealed with a key that isn't here.
+    /// It is sealed with a key that the keyring lacks.
     #[error("it is sealed with the key {0}, which is not among those given")]
     UnknownKey(String),
-    /// It isn't what was sealed, or not for that endpoint.
+    /// The text was altered, or was sealed for another endpoint.
     #[error("it was changed, or sealed for another place")]
     Damaged,
 }
@@ -42,7 +44,7 @@ pub enum OpenError {
 /// A sealed secret, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
-    /// Which key it is sealed with.
+    /// The id of the key that it is sealed with.
     pub key_id: String,
     /// The nonce and the sealed text, in base64.
     pub text: String,
@@ -69,31 +71,31 @@ impl FromStr for Keyring {
     }
 }
 
-/// What a key is called in a row: the first eight hexadecimal digits of its SHA-256.
+/// The id of a key in a row: the first eight hexadecimal digits of its SHA-256.
 fn key_id(key: &[u8]) -> String {
     let [a, b, c, d, ..]: [u8; 32] = Sha256::digest(key).into();
     format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
 }
 
-/// A new key, as it is configured.
+/// A new key in the form of the configuration.
 #[must_use]
 pub fn generate_key() -> String {
     STANDARD.encode(rand::random::<[u8; KEY_BYTES]>())
 }
 
 impl Keyring {
-    /// Whether the key of that id is here.
+    /// True if the keyring has the key of that id.
     #[must_use]
     pub fn has(&self, key_id: &str) -> bool {
         self.0.iter().any(|(id, _)| id == key_id)
     }
 
-    /// Those of these keys that aren't here.
+    /// Those of these keys that the keyring lacks.
     pub fn lacks<'a>(&self, key_ids: &'a [String]) -> Vec<&'a str> {
         key_ids.iter().map(String::as_str).filter(|id| !self.has(id)).collect()
     }
 
-    /// The key that seals.
+    /// The id of the key that seals.
     #[must_use]
     pub fn current(&self) -> &str {
         self.0.first().map_or("", |(id, _)| id)
@@ -108,7 +110,7 @@ impl Keyring {
     /// Seals a text that shows a secret, for that place and no other.
     ///
     /// # Panics
-    /// Never: the keyring has a key, and a text is far shorter than what the cipher takes.
+    /// Never: the keyring has a key, and a text is far shorter than the cipher's limit.
     #[must_use]
     pub fn seal_text(&self, text: &str, place: &str) -> Sealed {
         let nonce = rand::random::<[u8; NONCE_BYTES]>();
@@ -197,7 +199,8 @@ mod tests {
         let nonce: [u8; NONCE_BYTES] =
             hex("404142434445464748494a4b4c4d4e4f5051525354555657").try_into().expect("24");
         let aad = hex("50515253c0c1c2c3c4c5c6c7");
-        let text: &[u8] = b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.";
+        let text: &[u8] = b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip \
+            for the future, sunscreen would be it.";
         let cipher = XChaCha20Poly1305::new_from_slice(&key).expect("32 bytes");
         let sealed = cipher.encrypt(&XNonce::from(nonce), Payload { msg: text, aad: &aad }).expect("seals");
         assert_eq!(sealed[..8], hex("bd6d179d3e83d43b"));

@@ -17,12 +17,12 @@ use crate::contract::{
 
 /// A signing secret of a webhook endpoint: `whsec_` and 24 random bytes in standard base64 (32 characters).
 ///
-/// One text serves both signature schemes: Stripe's keys its HMAC with the whole text, Standard Webhooks with the bytes
-/// that the part after `whsec_` decodes to.
+/// One text serves both signature schemes. Stripe's scheme keys its HMAC with the whole text, Standard
+/// Webhooks with the bytes that the part after `whsec_` decodes to.
 #[derive(Clone)]
 pub struct SigningSecret(Arc<Keys>);
 
-/// The text, and what each scheme begins a signature with, so that a key is hashed once and not for each signature.
+/// The text, and the keyed MAC of each scheme, so that a key is hashed once and not for each signature.
 struct Keys {
     text: SecretString,
     stripe: Mac,
@@ -92,17 +92,17 @@ impl fmt::Debug for SigningSecret {
     }
 }
 
-/// What a key opens.
+/// The rights of an API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct KeyKind {
-    /// An account's live mode, or its test mode.
+    /// The live mode of an account, or else its test mode.
     pub livemode: bool,
     /// It reads and changes nothing.
     pub readonly: bool,
 }
 
 impl KeyKind {
-    /// What a key of that kind begins with.
+    /// The prefix of keys of that kind.
     #[must_use]
     pub const fn prefix(self) -> &'static str {
         match (self.readonly, self.livemode) {
@@ -135,7 +135,7 @@ impl ApiKey {
         self.0.expose_secret()
     }
 
-    /// What people may see of it: the mode and the last four characters.
+    /// The part of it that people may see: the mode and the last four characters.
     #[must_use]
     pub fn hint(&self) -> String {
         let key = self.reveal();
@@ -147,16 +147,16 @@ impl ApiKey {
     }
 }
 
-/// A session of the dashboard, as it is known when it was ended before its time.
+/// A session of the dashboard that was ended before its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Session {
-    /// The account of the key that somebody signed in with.
+    /// The account of the key that was used to sign in.
     pub account: i64,
     /// That key's number.
     pub key: i64,
     /// SHA-256 of the session's token.
     pub hash: [u8; 32],
-    /// When it ends by itself.
+    /// The time at which it ends by itself.
     pub until: Timestamp,
 }
 
@@ -168,7 +168,7 @@ impl Session {
     }
 }
 
-/// What is stored of a key and looked up: its SHA-256. A key is random enough that no slow hash is needed.
+/// The SHA-256 of a key, which is stored and looked up. A key is random enough that no slow hash is needed.
 #[must_use]
 pub fn hash_api_key(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()

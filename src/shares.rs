@@ -1,8 +1,8 @@
-//! Places that callers share, so that nobody's trouble is anybody else's.
+//! Places that callers share, so that the trouble of one caller doesn't become another's.
 //!
-//! A caller may hold as many places as a multiple of the free ones (the dynamic threshold of switches that share a buffer:
-//! Choudhury and Hahne, 1998). One caller alone gets a fixed part of all, several get equal parts, and whoever comes finds a
-//! place however many the others want.
+//! A caller may hold as many places as a multiple of the free ones (the dynamic threshold of switches that
+//! share a buffer: Choudhury and Hahne, 1998). One caller alone gets a fixed part of all, several get equal
+//! parts, and a newcomer finds a place however many the others want.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -20,7 +20,7 @@ pub struct Shares<K: Eq + Hash + Clone>(Arc<Parts<K>>);
 struct Parts<K> {
     max: usize,
     factor: usize,
-    /// The most of one caller, however many are free.
+    /// The most places of one caller, however many are free.
     each_max: usize,
     held: Mutex<Held<K>>,
     freed: Notify,
@@ -32,7 +32,7 @@ struct Held<K> {
     by: HashMap<K, usize>,
 }
 
-/// Why there is no place.
+/// The reason that no place was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Full {
     /// The caller holds its share.
@@ -50,7 +50,7 @@ pub struct Place<K: Eq + Hash + Clone> {
 }
 
 impl<K: Eq + Hash + Clone> Held<K> {
-    /// A caller holds so many.
+    /// Sets the places that a caller holds.
     fn set(&mut self, key: &K, own: usize) {
         if own == 0 {
             self.by.remove(key);
@@ -67,23 +67,24 @@ impl<K: Eq + Hash + Clone> Clone for Shares<K> {
 }
 
 impl<K: Eq + Hash + Clone> Shares<K> {
-    /// So many places. A caller may hold `factor` times the free ones: alone, with 1 a half, with 3 three quarters.
+    /// `max` places. A caller may hold `factor` times the free ones: alone, with 1 a half, with 3 three
+    /// quarters.
     #[must_use]
     pub fn new(max: usize, factor: usize) -> Self {
         Self::with_each(max, factor, max)
     }
 
-    /// The same; a caller may hold so many at the most, however many are free.
+    /// The same, but a caller holds `each_max` at the most, however many are free.
     #[must_use]
     pub fn with_each(max: usize, factor: usize, each_max: usize) -> Self {
         let held = Mutex::new(Held { all: 0, by: HashMap::new() });
         Self(Arc::new(Parts { max, factor, each_max, held, freed: Notify::new() }))
     }
 
-    /// Takes so many places, if they are there now.
+    /// Takes `count` places, if they are free now.
     ///
     /// # Errors
-    /// Says whether the caller's share or the whole is full.
+    /// [`Full`] names the limit: the caller's share or the whole.
     pub fn try_enter(&self, key: &K, count: usize) -> Result<Place<K>, Full> {
         let Parts { max, factor, each_max, .. } = *self.0;
         let mut held = self.held();
@@ -99,10 +100,10 @@ impl<K: Eq + Hash + Clone> Shares<K> {
         Ok(Place { shares: self.clone(), key: key.clone(), count })
     }
 
-    /// The same; waits for so long at the most, and only while others leave: for `still` without a place that is freed.
+    /// The same, with a wait of limited length. The wait also ends when no place was freed for `still`.
     ///
     /// # Errors
-    /// Says whether the caller's share or the whole was full until the end.
+    /// [`Full`] names the limit that was in the way until the end: the caller's share or the whole.
     pub async fn enter(
         &self,
         key: &K,
@@ -115,7 +116,7 @@ impl<K: Eq + Hash + Clone> Shares<K> {
             let deadline = end.min(Instant::now() + still);
             let freed = self.0.freed.notified();
             tokio::pin!(freed);
-            // From here on nothing that is freed is missed.
+            // From here on no freed place is missed.
             freed.as_mut().enable();
             let full = match self.try_enter(key, count) {
                 Ok(place) => return Ok(place),
@@ -127,7 +128,7 @@ impl<K: Eq + Hash + Clone> Shares<K> {
         }
     }
 
-    /// The places that are held by all.
+    /// The number of places that all callers hold.
     #[must_use]
     pub fn held_by_all(&self) -> usize {
         self.held().all
@@ -139,17 +140,18 @@ impl<K: Eq + Hash + Clone> Shares<K> {
 }
 
 impl<K: Eq + Hash + Clone> Place<K> {
-    /// Takes so many more, if they are there now.
+    /// Takes `count` places more, if they are free now.
     ///
     /// # Errors
-    /// Says whether the caller's share or the whole is full. The place stays as it was.
+    /// [`Full`] names the limit: the caller's share or the whole. The place stays as it was.
     pub fn grow(&mut self, count: usize) -> Result<(), Full> {
         let mut more = self.shares.try_enter(&self.key, count)?;
         self.count += std::mem::take(&mut more.count);
         Ok(())
     }
 
-    /// Holds so many from now on, whatever the others hold: what is there already can't be refused.
+    /// Holds `count` places from now on, however many the others hold: it can't be refused, because they
+    /// are in use already.
     pub fn resize(&mut self, count: usize) {
         let mut held = self.shares.held();
         held.all = (held.all + count).saturating_sub(self.count);
@@ -181,7 +183,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes single places in turn until nobody gets another.
+    /// Takes single places in turn until no key gets another.
     fn fill(shares: &Shares<u8>, keys: &[u8]) -> Vec<Vec<Place<u8>>> {
         let mut held: Vec<Vec<Place<u8>>> = keys.iter().map(|_| Vec::new()).collect();
         loop {
@@ -250,7 +252,8 @@ mod tests {
             let held = fill(&shares, &keys);
             let counts = counts(&held);
             prop_assert!(shares.try_enter(&u8::MAX, 1).is_ok());
-            prop_assert!(counts.iter().max().zip(counts.iter().min()).is_some_and(|(most, least)| most - least <= 1));
+            let (most, least) = (counts.iter().max(), counts.iter().min());
+            prop_assert!(most.zip(least).is_some_and(|(most, least)| most - least <= 1));
             drop(held);
             prop_assert_eq!(shares.held_by_all(), 0);
         }

@@ -1,10 +1,10 @@
 //! The two signature schemes of a webhook request, made from the same bytes with the same timestamp.
 //!
 //! - Stripe's: `t=<unix>,v1=<hex>`, HMAC-SHA256 over `<t>.<body>`, keyed with the whole secret text.
-//! - [Standard Webhooks](https://www.standardwebhooks.com): `v1,<base64>`, HMAC-SHA256 over `<id>.<t>.<body>`, keyed with
-//!   the decoded secret.
+//! - [Standard Webhooks](https://www.standardwebhooks.com): `v1,<base64>`, HMAC-SHA256 over
+//!   `<id>.<t>.<body>`, keyed with the decoded secret.
 //!
-//! With several live secrets each signs, in both schemes. A signature belongs to one attempt: receivers refuse timestamps
+//! Each live secret signs, in both schemes. A signature belongs to one attempt: receivers refuse timestamps
 //! older than five minutes, so every retry is signed anew.
 
 use base64::Engine as _;
@@ -13,12 +13,12 @@ use hmac::Mac as _;
 
 use crate::secret::{Mac, SigningSecret};
 
-/// What is signed: the event's id, the attempt's time in Unix seconds and the exact body.
+/// The signed parts: the event's id, the attempt's time in Unix seconds and the exact body.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
     /// The event's id, the same for every attempt; it has no dot.
     pub id: &'a str,
-    /// When this attempt was signed, in Unix seconds.
+    /// The time of this attempt's signature, in Unix seconds.
     pub timestamp: u64,
     /// The bytes that are sent.
     pub body: &'a [u8],
@@ -61,8 +61,9 @@ pub fn standard_webhooks(message: Message<'_>, secrets: &[SigningSecret]) -> Str
     secrets.iter().map(sign).collect::<Vec<_>>().join(" ")
 }
 
-/// Whether a `t=…,v1=…` value was made for `body` by the holder of `secret`, no more than `tolerance_seconds` from `now`.
-/// What a subscriber does; our own inbox and tests do it too. The comparison takes the same time wherever they differ.
+/// True if the holder of `secret` made a `t=…,v1=…` value for `body`, no more than `tolerance_seconds` from
+/// `now`. Subscribers make this check; our own inbox and tests make it too. The comparison takes the same
+/// time wherever the signatures differ.
 #[must_use]
 pub fn verify_stripe(
     value: &str,
@@ -110,7 +111,11 @@ mod tests {
     fn hmac_agrees_with_rfc_4231() {
         let vectors: &[(&[u8], &[u8], &str)] = &[
             (&[0x0b; 20], b"Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"),
-            (b"Jefe", b"what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"),
+            (
+                b"Jefe",
+                b"what do ya want for nothing?",
+                "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+            ),
             (&[0xaa; 20], &[0xdd; 50], "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"),
             (
                 &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25],
@@ -124,7 +129,8 @@ mod tests {
             ),
             (
                 &[0xaa; 131],
-                b"This is a test using a larger than block-size key and a larger than block-size data. The key needs to be hashed before being used by the HMAC algorithm.",
+                b"This is a test using a larger than block-size key and a larger than block-size data. \
+                    The key needs to be hashed before being used by the HMAC algorithm.",
                 "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2",
             ),
         ];
@@ -138,7 +144,10 @@ mod tests {
     proptest! {
         /// The `standardwebhooks` crate is the oracle: it was written by others.
         #[test]
-        fn standard_webhooks_is_what_its_own_library_makes(body in "\\PC{0,200}", time in 1_i64..4_000_000_000) {
+        fn standard_webhooks_is_what_its_own_library_makes(
+            body in "\\PC{0,200}",
+            time in 1_i64..4_000_000_000,
+        ) {
             let secret = SigningSecret::generate();
             let oracle = standardwebhooks::Webhook::new(secret.reveal()).expect("a secret it accepts");
             let expected = oracle.sign("evt_1", time, body.as_bytes()).expect("signs");
@@ -147,9 +156,14 @@ mod tests {
         }
 
         #[test]
-        fn a_signature_verifies_until_a_byte_or_the_time_changes(body: Vec<u8>, flip: usize, time in 400_u64..4_000_000_000) {
+        fn a_signature_verifies_until_a_byte_or_the_time_changes(
+            body: Vec<u8>,
+            flip: usize,
+            time in 400_u64..4_000_000_000,
+        ) {
             let (old, new) = (SigningSecret::generate(), SigningSecret::generate());
-            let value = stripe(Message { id: "evt_1", timestamp: time, body: &body }, &[old.clone(), new.clone()]);
+            let message = Message { id: "evt_1", timestamp: time, body: &body };
+            let value = stripe(message, &[old.clone(), new.clone()]);
             for secret in [&old, &new] {
                 prop_assert!(verify_stripe(&value, &body, secret, time + 300, 300));
                 prop_assert!(!verify_stripe(&value, &body, secret, time + 301, 300));

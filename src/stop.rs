@@ -1,4 +1,4 @@
-//! When a process is told to stop: Ctrl-C, SIGTERM, SIGHUP, or the end of its standard input where a
+//! The signals that stop a process: Ctrl-C, SIGTERM, SIGHUP, or the end of its standard input if a
 //! supervisor holds the other end.
 
 use std::io::Read as _;
@@ -25,7 +25,8 @@ pub fn stop_token(parent: ParentOptions) -> std::io::Result<CancellationToken> {
     });
     if parent.stop_with_stdin {
         let ended = token.clone();
-        // A thread of its own, because a read of standard input can't be cancelled and must not keep the runtime.
+        // A thread of its own, because a read of standard input can't be cancelled and must not keep the
+        // runtime.
         std::thread::spawn(move || {
             let mut byte = [0; 1];
             while matches!(std::io::stdin().read(&mut byte), Ok(1)) {}
@@ -35,7 +36,7 @@ pub fn stop_token(parent: ParentOptions) -> std::io::Result<CancellationToken> {
     Ok(token)
 }
 
-/// Waits for a signal; for ever where there is none to wait for.
+/// Waits for a signal; for ever if `signal` is `None`.
 async fn received(signal: Option<&mut Signal>) {
     match signal {
         Some(signal) => {
@@ -46,7 +47,7 @@ async fn received(signal: Option<&mut Signal>) {
 }
 
 /// True for a process that was started with SIGHUP ignored, as by `nohup`: it is meant to outlive its
-/// terminal. False where the system doesn't tell.
+/// terminal. False if the system doesn't tell.
 fn ignores_hangup() -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| is_hangup_ignored(&status))
 }

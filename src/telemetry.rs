@@ -1,8 +1,8 @@
-//! Logs: structured, on standard error, chosen by `CALMONY_LOG`. Secrets and bodies never get here.
+//! Logs: structured, on standard error, filtered by `CALMONY_LOG`. They hold no secrets and no bodies.
 //!
-//! Losing a line loses nothing else. Lines wait in memory for a thread that writes them, so that nobody who
-//! logs waits for whoever reads the log. A line that can't be written, or that comes while too many wait, is
-//! counted and forgotten.
+//! Losing a line loses nothing else. Lines wait in memory for a thread that writes them, so that logging
+//! never waits for the reader of the log. A line that can't be written, or that comes while too many wait,
+//! is counted and forgotten.
 
 use std::collections::VecDeque;
 use std::io::{IsTerminal as _, Write};
@@ -15,7 +15,7 @@ use tracing_subscriber::EnvFilter;
 
 /// The most bytes of lines that wait to be written.
 const WAITING_MAX: usize = 1024 * 1024;
-/// The longest wait at the end for lines that aren't written.
+/// The longest wait at the end for lines that aren't written yet.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Lines that were lost.
@@ -27,7 +27,7 @@ static LINES: Lines = Lines {
     gone: Condvar::new(),
 };
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// For people.
@@ -36,11 +36,17 @@ pub enum LogFormat {
     Json,
 }
 
-/// What is logged, and how.
+/// The filter and the format of logs.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LogOptions {
     /// What to log: error, warn, info, debug, trace, or a filter such as `info,calmony_pay::http=debug`
-    #[arg(long = "log", env = "CALMONY_LOG", default_value = "info", value_name = "FILTER", value_parser = filter)]
+    #[arg(
+        long = "log",
+        env = "CALMONY_LOG",
+        default_value = "info",
+        value_name = "FILTER",
+        value_parser = filter
+    )]
     filter: String,
     /// How log lines look
     #[arg(long = "log-format", env = "CALMONY_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
@@ -51,7 +57,7 @@ fn filter(text: &str) -> Result<String, String> {
     EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
-/// Logging that has begun. When it is dropped, lines that wait are written, if that doesn't take long.
+/// Logging that has begun. Dropping it writes the lines that wait, if that doesn't take long.
 #[derive(Debug)]
 #[must_use = "the last lines are written when it is dropped"]
 pub struct Logging(());
@@ -80,7 +86,7 @@ pub fn init(options: &LogOptions) -> std::io::Result<Logging> {
     Ok(Logging(()))
 }
 
-/// Registers what is counted of logging.
+/// Registers the counter of lost lines.
 pub(crate) fn register(registry: &mut Registry) {
     registry.register(
         "calmony_log_lines_lost",
@@ -89,7 +95,7 @@ pub(crate) fn register(registry: &mut Registry) {
     );
 }
 
-/// A writer of one line, which takes everything.
+/// A writer of one line. It never refuses a byte.
 struct Line;
 
 impl Write for Line {
@@ -106,9 +112,9 @@ impl Write for Line {
 /// Lines that wait to be written.
 struct Lines {
     queue: Mutex<Queue>,
-    /// Told when a line has come.
+    /// Notified when a line has come.
     came: Condvar,
-    /// Told when a line is written or lost.
+    /// Notified when a line is written or lost.
     gone: Condvar,
 }
 
@@ -164,7 +170,7 @@ impl Lines {
     /// Waits until no line waits.
     fn flush(&self) {
         let waits = |queue: &mut Queue| queue.is_writing || !queue.waiting.is_empty();
-        // Whoever reads the log may have stopped reading.
+        // The reader of the log may have stopped reading.
         drop(self.gone.wait_timeout_while(self.lock(), FLUSH_TIMEOUT, waits));
     }
 }

@@ -1,4 +1,5 @@
-//! One attempt: sign, send, read the answer up to a cap, and say how it went. One deadline over all of it.
+//! One attempt: sign, send, read the answer up to a cap, and report the outcome. One deadline covers all of
+//! it.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -25,7 +26,8 @@ use crate::{failure, phases, target};
 
 /// The most bytes of an answer that are kept.
 const RESPONSE_KEPT_MAX: usize = 1024;
-/// The most bytes of an answer that are read, so that a short one leaves its connection usable. The rest is dropped.
+/// The most bytes of an answer that are read, so that a short one leaves its connection usable. The rest is
+/// dropped.
 const RESPONSE_READ_MAX: usize = 16 * 1024;
 
 /// Sends webhooks.
@@ -36,33 +38,33 @@ pub(crate) struct Sender {
     timeout: Duration,
 }
 
-/// What is to be sent.
+/// A request to be sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Webhook {
     /// The event's id, the same for every attempt.
     pub(crate) event: Arc<str>,
     /// The event as JSON, the same bytes for every endpoint.
     pub(crate) body: Bytes,
-    /// Where to.
+    /// The receiver's URL.
     pub(crate) url: String,
     /// The endpoint's live secrets.
     pub(crate) secrets: Arc<[SigningSecret]>,
-    /// Where the event's cause stands in a distributed trace.
+    /// The place of the event's cause in a distributed trace.
     pub(crate) trace: Option<TraceContext>,
 }
 
-/// How an attempt went.
+/// The outcome of an attempt.
 #[derive(Debug, Clone)]
 pub(crate) struct Report {
     pub(crate) started_at: Timestamp,
     pub(crate) duration: Duration,
     pub(crate) phases: Phases,
     pub(crate) status: Option<u16>,
-    /// The class of the failure; none when the receiver took it.
+    /// The class of the failure; `None` if the receiver took it.
     pub(crate) error: Option<&'static str>,
     pub(crate) response: Option<String>,
     pub(crate) truncated: bool,
-    /// How long the receiver asked to be left alone.
+    /// The time for which the receiver asked to be left alone.
     pub(crate) retry_after: Option<Duration>,
 }
 
@@ -86,12 +88,14 @@ impl Report {
 impl Sender {
     pub(crate) fn new(options: &WorkerOptions) -> anyhow::Result<Self> {
         let policy = Arc::new(options.target.policy());
-        // As many idle ones as may have been in flight to one host: each is used again.
+        // The most idle connections to one host are as many as may have been in flight to it: each is used
+        // again.
         let client = target::client(&policy, Rooms::most(usize::from(options.in_flight_max)))?;
         Ok(Self { client, policy, timeout: options.attempt_timeout })
     }
 
-    /// Makes one attempt. A panic would be a defect of ours; it counts as a failure, so that nothing waits for ever.
+    /// Makes one attempt. A panic would be a defect of ours. It counts as a failure, so that nothing waits
+    /// for ever.
     pub(crate) async fn send(&self, webhook: &Webhook) -> Report {
         let (started_at, started) = (clock::now(), Instant::now());
         let attempt =
@@ -100,7 +104,7 @@ impl Sender {
         Report { duration: started.elapsed(), ..report }
     }
 
-    /// The same within a span of its own, where traces are exported; its context goes to the receiver.
+    /// The same within a span of its own, if traces are exported; its context goes to the receiver.
     pub(crate) async fn send_traced(&self, webhook: &Webhook, endpoint: &str, number: u32) -> Report {
         let Some(mut span) = Span::begin(|| "webhook attempt".to_owned(), trace::Kind::Client, webhook.trace)
         else {
@@ -171,7 +175,7 @@ impl Sender {
 }
 
 impl Report {
-    /// Whether the receiver is overloaded or away, so that sending less may help it.
+    /// True if the receiver is overloaded or away, so that sending less may help it.
     pub(crate) fn is_overload(&self) -> bool {
         match self.status {
             Some(status) => matches!(status, 429 | 502 | 503 | 504),
@@ -180,7 +184,7 @@ impl Report {
     }
 }
 
-/// What a receiver that is overloaded or away asks for.
+/// The delay that a receiver asks for while it is overloaded or away.
 fn retry_after(response: &Response, now: Timestamp) -> Option<Duration> {
     if !matches!(response.status().as_u16(), 429 | 502 | 503 | 504) {
         return None;
@@ -189,7 +193,8 @@ fn retry_after(response: &Response, now: Timestamp) -> Option<Duration> {
     retry::parse_retry_after(value, now.system_time())
 }
 
-/// Reads an answer up to the cap or the deadline. Whatever becomes of the body, the status has decided.
+/// Reads an answer up to the cap or the deadline. A failure in the body changes nothing: the status has
+/// decided.
 async fn read(mut response: Response, deadline: Instant) -> (String, bool) {
     let mut bytes = Vec::new();
     let complete = tokio::time::timeout_at(deadline, async {

@@ -17,8 +17,8 @@ pub(crate) const fn of_forbidden(forbidden: Forbidden) -> AttemptError {
     }
 }
 
-/// The class of a request's failure. A connection that can't be made once its handshake has begun fails in
-/// TLS, however the receiver ended it.
+/// The class of a request's failure. If the connection fails once its handshake has begun, it fails in TLS,
+/// however the receiver ended it.
 pub(crate) fn class(error: &reqwest::Error, handshake_began: bool) -> AttemptError {
     if let Some(class) = causes(error).find_map(of_cause) {
         return class;
@@ -41,7 +41,7 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)
     std::iter::successors(error.source(), |&cause| cause.source())
 }
 
-/// The class that the type of a cause says by itself.
+/// The class that the type of one cause tells.
 fn of_cause(cause: &(dyn Error + 'static)) -> Option<AttemptError> {
     if let Some(forbidden) = cause.downcast_ref::<Forbidden>() {
         return Some(of_forbidden(*forbidden));
@@ -61,7 +61,7 @@ fn is_shortage(error: &io::Error) -> bool {
         || error.raw_os_error().is_some_and(|code| NO_DESCRIPTORS.contains(&code))
 }
 
-/// True for an error of TLS, in however many I/O errors it is wrapped: those don't tell of it as their source.
+/// True for an error of TLS, however many I/O errors wrap it: those don't name it as their source.
 fn is_tls(error: &(dyn Error + 'static)) -> bool {
     let mut wrapped = Some(error);
     while let Some(error) = wrapped {

@@ -1,8 +1,8 @@
 //! Drains the outbox of Calmony Pay into signed webhook deliveries, at least once.
 //!
-//! One task ([`engine`]) owns all that is in memory: the buckets, the cursor, what waits and what is in flight. It reads
-//! and writes through one session, and sends through one client. No transaction, row lock or connection is held while a
-//! request is in flight.
+//! One task ([`engine`]) owns all that is in memory: the buckets, the cursor, the queue and the requests in
+//! flight. It reads and writes through one session, and sends through one client. No transaction, row lock
+//! or connection is held while a request is in flight.
 
 mod attempt;
 mod config;
@@ -39,12 +39,12 @@ use metrics::Metrics;
 use mimalloc::MiMalloc;
 use progress::Progress;
 
-/// A fifth of what a delivery cost went into allocating (docs/decisions/0018).
+/// The system's allocator took a fifth of the cost of a delivery (docs/decisions/0018).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-// One thread: what a delivery costs is mostly the handing over between threads (docs/decisions/0018). More cores are used by more
-// workers.
+// One thread: the cost of a delivery is mostly the handing over between threads (docs/decisions/0018). More
+// workers use more cores.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some("--man") {
@@ -54,7 +54,7 @@ async fn main() -> ExitCode {
     output::conclude("outbox-worker", worked)
 }
 
-/// Prints the manual page, for packages; nothing has to be configured for it.
+/// Prints the manual page, for packages. It needs no configuration.
 fn print_manual() -> anyhow::Result<()> {
     let mut page = Vec::new();
     clap_mangen::Man::new(WorkerOptions::command()).render(&mut page)?;
@@ -82,7 +82,7 @@ async fn start(options: &WorkerOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says whether the configuration works. A single value that doesn't has stopped the program before.
+/// Says if the configuration works. A single value that can't be parsed has stopped the program before.
 async fn check_config(options: &WorkerOptions) -> anyhow::Result<()> {
     let mut checked = vec![check::unknown_variables()];
     checked.extend(check::encryption(&Databases::only(options.database.database_url.clone())));
@@ -114,7 +114,8 @@ async fn serve_health(options: &WorkerOptions, progress: Progress, metrics: &Met
     Ok(())
 }
 
-/// Works until told to stop. A session that is lost is replaced; what was in flight then is still in the outbox.
+/// Works until told to stop. A lost session is replaced. Deliveries that were in flight then are still in
+/// the outbox.
 async fn run(options: &WorkerOptions, tools: &Tools, keyring: &Keyring, stop: &CancellationToken) {
     let mut reconnect = Reconnect::default();
     while !stop.is_cancelled() {

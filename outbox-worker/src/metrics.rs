@@ -1,4 +1,4 @@
-//! What the worker counts: attempts and how they went, what became of deliveries, what it owns and how far it is.
+//! The worker's metrics: attempts and their outcomes, the states of deliveries, ownership and progress.
 
 use calmony_pay::metrics::{counts, durations};
 use calmony_pay::outbox::{DeliveryState, Settlement};
@@ -15,7 +15,7 @@ use crate::health::BreakerCounts;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
     outcome: &'static str,
-    /// Why it failed: the class of the failure, or of the status.
+    /// The reason of the failure: the class of the failure, or of the status.
     reason: &'static str,
 }
 
@@ -41,7 +41,7 @@ struct State {
 
 type Timings<L> = Family<L, Histogram, fn() -> Histogram>;
 
-/// The metrics of a worker, whatever its session. Clones share them.
+/// The metrics of a worker, across its sessions. Clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     attempts: Family<Outcome, Counter>,
@@ -60,7 +60,7 @@ pub(crate) struct Metrics {
     endpoints: Family<State, Gauge>,
 }
 
-/// What can become of a delivery.
+/// The outcomes of a delivery.
 const OUTCOMES: [&str; 5] = ["delivered", "owed", "in_line", "parked", "exhausted"];
 
 impl Default for Metrics {
@@ -89,7 +89,7 @@ impl Default for Metrics {
     }
 }
 
-/// How the engine is at this moment.
+/// The state of the engine at this moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Standing {
     pub(crate) buckets: usize,
@@ -164,12 +164,13 @@ impl Metrics {
         gauge("calmony_worker_unwritten", "Outcomes that wait to be written", &self.unwritten);
         registry.register(
             "calmony_worker_endpoints",
-            "Endpoints that this worker has sent to lately, by their breaker: closed, open, probing, or walking (back, and being caught up)",
+            "Endpoints that this worker has sent to lately, by their breaker: closed, open, probing, \
+             or walking (back, and being caught up)",
             self.endpoints.clone(),
         );
     }
 
-    /// An attempt is over.
+    /// Counts an attempt.
     pub(crate) fn attempted(&self, report: &Report) {
         let outcome = Outcome {
             outcome: if report.error.is_none() { "delivered" } else { "failed" },
@@ -190,7 +191,7 @@ impl Metrics {
         }
     }
 
-    /// Outcomes are written.
+    /// Counts outcomes that are written.
     pub(crate) fn settled(&self, settlement: &Settlement) {
         if settlement.is_empty() {
             return;
@@ -212,19 +213,19 @@ impl Metrics {
         }
     }
 
-    /// Something was done on the session.
+    /// Counts an operation on the session.
     pub(crate) fn operated(&self, operation: &'static str, took: std::time::Duration) {
         self.operations.get_or_create(&Named { operation }).observe(took.as_secs_f64());
     }
 
-    /// The session is gone, and what it owned with it.
+    /// Notes that the session is gone, and its buckets with it.
     pub(crate) fn session_lost(&self) {
         self.sessions_lost.inc();
         self.buckets_lost.inc_by(u64::try_from(self.buckets.get()).unwrap_or_default());
         self.buckets.set(0);
     }
 
-    /// How the engine is now.
+    /// Shows the state of the engine.
     pub(crate) fn stands(&self, standing: &Standing) {
         let Standing { buckets, cursor, in_flight, on_probation, unwritten, breakers } = standing;
         let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
@@ -241,7 +242,7 @@ impl Metrics {
     }
 }
 
-/// Why an attempt failed, as one of a few words; empty where it didn't.
+/// The reason that an attempt failed, as one of a few words; empty after a success.
 fn reason(report: &Report) -> &'static str {
     match (report.error, report.status) {
         (None, _) => "",

@@ -1,4 +1,4 @@
-//! Which buckets this worker owns, and which it is letting go because other workers have come.
+//! The buckets that this worker owns, and those that it is releasing because other workers have come.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use calmony_pay::outbox::fair_share;
 use tokio::time::Instant;
 
-/// How long a bucket that is to go waits for its requests in flight. After that its new owner needn't wait for a receiver
-/// that hangs: whatever is still in flight has a row that says when to try again.
+/// The longest wait of a bucket that is to go for its requests in flight. After that its new owner needn't
+/// wait for a receiver that hangs: each request still in flight has a row that says when to try again.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The buckets of this worker.
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct Ownership {
     held: BTreeSet<i16>,
     leaving: BTreeMap<i16, Instant>,
-    /// Those that PostgreSQL is being told to let go, behind the settlement that is under way.
+    /// Those that PostgreSQL is being told to release, behind the settlement that is under way.
     going: BTreeSet<i16>,
 }
 
@@ -25,18 +25,18 @@ impl Ownership {
         self.held.iter().copied().filter(|bucket| !self.leaving.contains_key(bucket)).collect()
     }
 
-    /// Whether that bucket is read from.
+    /// True if that bucket is read from.
     pub(crate) fn owns(&self, bucket: i16) -> bool {
         self.holds(bucket) && !self.leaving.contains_key(&bucket)
     }
 
-    /// Whether outcomes of that bucket may be written.
+    /// True if outcomes of that bucket may be written.
     pub(crate) fn holds(&self, bucket: i16) -> bool {
         self.held.contains(&bucket) && !self.going.contains(&bucket)
     }
 
-    /// The buckets to let go now: nothing of theirs is in flight, or they have waited long enough. From here on their
-    /// outcomes are their next owner's, until they are released or kept after all.
+    /// The buckets to release now: none of their requests is in flight, or they have waited long enough.
+    /// From here on their outcomes are their next owner's, until they are released or kept after all.
     pub(crate) fn let_go(&mut self, now: Instant, flies: impl Fn(i16) -> bool) -> Vec<i16> {
         let ready = |(bucket, since): (&i16, &Instant)| {
             (!flies(*bucket) || now.duration_since(*since) >= PATIENCE).then_some(*bucket)
@@ -46,7 +46,8 @@ impl Ownership {
         going
     }
 
-    /// Adapts to so many workers: says which buckets are to go from now on, and how many more to take.
+    /// Adapts to that number of workers. Returns the buckets that are to go from now on, and the number of
+    /// buckets to take.
     pub(crate) fn adapt(&mut self, workers: usize, now: Instant) -> (Vec<i16>, usize) {
         let share = fair_share(workers);
         let own = self.own();
@@ -55,17 +56,17 @@ impl Ownership {
         (surplus, share.saturating_sub(own.len()))
     }
 
-    /// These were taken.
+    /// Notes that these buckets were taken.
     pub(crate) fn took(&mut self, buckets: &[i16]) {
         self.held.extend(buckets);
     }
 
-    /// They could not be let go: the settlement before them failed.
+    /// Notes that they could not be released: the settlement before them failed.
     pub(crate) fn kept(&mut self) {
         self.going.clear();
     }
 
-    /// These have been let go.
+    /// Notes that these buckets have been released.
     pub(crate) fn released(&mut self, buckets: &[i16]) {
         for bucket in buckets {
             self.held.remove(bucket);
@@ -106,7 +107,8 @@ mod tests {
         assert_eq!(ownership.let_go(now + PATIENCE, flies), leaving);
     }
 
-    /// An answer that comes while the bucket is being let go is too late: its new owner may be writing already.
+    /// An answer that comes while the bucket is being released is too late: its new owner may be writing
+    /// already.
     #[tokio::test]
     async fn a_bucket_on_its_way_out_takes_no_more_outcomes() {
         let now = Instant::now();

@@ -1,7 +1,8 @@
-//! How long the phases of an attempt take: looking the name up, connecting, TLS, waiting for the answer.
+//! The durations of an attempt's phases: name look-up, connection, TLS, wait for the answer.
 //!
-//! The HTTP client makes connections within the attempt's own task, so each phase is noted in a variable of that task by
-//! whatever goes through it: the resolver, and the TLS session store, which is asked at the beginning of each handshake.
+//! The HTTP client makes connections within the attempt's own task. So the parts that it goes through note
+//! each phase in a variable of that task: the resolver, and the TLS session store, which is asked at the
+//! beginning of each handshake.
 
 use std::cell::Cell;
 use std::fmt;
@@ -26,16 +27,17 @@ tokio::task_local! {
 #[derive(Debug, Clone, Copy, Default)]
 struct Marks {
     lookup: Option<Instant>,
-    /// With whether there is an address to connect to.
+    /// The end of the look-up; true if there is an address to connect to.
     looked_up: Option<(Instant, bool)>,
     connecting: Option<Instant>,
     handshake: Option<Instant>,
-    /// It was made, or couldn't be.
+    /// The connection was made, or couldn't be.
     ended: Option<Instant>,
 }
 
 fn mark(change: impl FnOnce(&mut Marks)) {
-    // A connection that is made in the background, for another attempt than the one that asked for it, isn't noted.
+    // A connection that is made in the background, for another attempt than the one that asked for it,
+    // isn't noted.
     let _ = MARKS.try_with(|cell| {
         let mut marks = cell.get();
         change(&mut marks);
@@ -43,27 +45,27 @@ fn mark(change: impl FnOnce(&mut Marks)) {
     });
 }
 
-/// A connection is being made.
+/// Notes that a connection is being made.
 pub(crate) fn connecting() {
     mark(|marks| *marks = Marks { connecting: Some(Instant::now()), ..Marks::default() });
 }
 
-/// A name is to be looked up for it.
+/// Notes that a name is being looked up for it.
 pub(crate) fn looking_up() {
     mark(|marks| marks.lookup = Some(Instant::now()));
 }
 
-/// The name was looked up, and there is an address to connect to or there is none.
+/// Notes that the name was looked up. True if there is an address to connect to.
 pub(crate) fn looked_up(leads_somewhere: bool) {
     mark(|marks| marks.looked_up = Some((Instant::now(), leads_somewhere)));
 }
 
-/// The connection was made, TLS included, or couldn't be made.
+/// Notes that the connection was made, TLS included, or couldn't be made.
 pub(crate) fn connected() {
     mark(|marks| marks.ended = Some(Instant::now()));
 }
 
-/// The newest connection came as far as its TLS handshake, or it didn't.
+/// True if the newest connection came as far as its TLS handshake.
 pub(crate) fn handshake_began() -> bool {
     MARKS.try_with(|cell| cell.get().handshake.is_some()).unwrap_or(false)
 }
@@ -76,7 +78,7 @@ pub(crate) struct Measured {
     ended: Instant,
 }
 
-/// Runs an attempt's request and tells what was noted of it.
+/// Runs an attempt's request and returns its notes, too.
 pub(crate) async fn measured<T>(started: Instant, request: impl Future<Output = T>) -> (T, Measured) {
     MARKS
         .scope(Cell::default(), async {
@@ -98,8 +100,8 @@ impl Measured {
         Phases { first_byte, ..self.unanswered() }
     }
 
-    /// The phases of an attempt that was not. The one that it was in when it failed, or when its time was
-    /// over, lasted until then.
+    /// The phases of an attempt that was not answered. The phase in which it failed, or in which its time
+    /// was over, lasted until then.
     pub(crate) fn unanswered(self) -> Phases {
         let Marks { lookup, looked_up, connecting, handshake, ended } = self.marks;
         let until = |end: Option<Instant>| end.unwrap_or(self.ended);
@@ -169,7 +171,7 @@ mod tests {
 
     use super::*;
 
-    /// The notes of these milliseconds, of an attempt that ends after a hundred.
+    /// The notes at these milliseconds, of an attempt that ends after a hundred.
     fn measured(noted: impl FnOnce(&dyn Fn(u64) -> Option<Instant>) -> Marks) -> Measured {
         let started = Instant::now();
         let at = |milliseconds| started.checked_add(Duration::from_millis(milliseconds));

@@ -1,9 +1,9 @@
 //! The one HTTP client, which can't be made to call where it must not.
 //!
-//! A URL is a subscriber's choice, and what its name resolves to can change between a check and a call. So the check is in
-//! the resolver of the client itself, at the moment of connecting: there is no window for rebinding, and connections can
-//! be kept alive. Literal addresses, which no resolver sees, are checked before the request. Redirects are not followed,
-//! and no proxy is taken from the environment.
+//! A subscriber chooses the URL, and the addresses of its name can change between a check and a call. So
+//! the check is in the resolver of the client itself, at the moment of connecting: there is no window for
+//! rebinding, and connections can be kept alive. Literal addresses, which no resolver sees, are checked
+//! before the request. Redirects are not followed, and no proxy is taken from the environment.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,8 +24,8 @@ use tower_service::Service;
 
 use crate::phases::{self, NotingSessions};
 
-/// The most name look-ups at once. One can't be cancelled and holds a thread; a name server that never answers must not
-/// take them all.
+/// The most name look-ups at once. One can't be cancelled and holds a thread; a name server that never
+/// answers must not take them all.
 const LOOKUPS_MAX: usize = 128;
 
 /// The longest wait for a turn: the longest deadline of an attempt.
@@ -40,7 +40,7 @@ pub(crate) async fn on_behalf_of<T>(account: i64, attempt: impl Future<Output = 
     ACCOUNT.scope(account, attempt).await
 }
 
-/// Looks names up and refuses what the guard refuses.
+/// Looks names up and refuses the addresses that the guard refuses.
 #[derive(Debug, Clone)]
 struct GuardedResolver {
     policy: Arc<TargetPolicy>,
@@ -56,7 +56,8 @@ impl Resolve for GuardedResolver {
             let Ok(turn) = lookups.enter(&account, 1, LOOKUP_PATIENCE, LOOKUP_PATIENCE).await else {
                 return Err("no turn to look the name up".into());
             };
-            // A task of its own keeps the turn until the look-up has ended, even if the attempt is over before.
+            // A task of its own keeps the turn until the look-up has ended, even if the attempt is over
+            // before.
             let lookup = tokio::spawn(async move {
                 let found = tokio::net::lookup_host((name.as_str(), 0))
                     .await
@@ -80,7 +81,7 @@ impl Resolve for GuardedResolver {
     }
 }
 
-/// Notes how long connecting takes.
+/// Notes the duration of connecting.
 #[derive(Debug, Clone, Copy)]
 struct Noting;
 
@@ -126,7 +127,10 @@ fn tls() -> anyhow::Result<ClientConfig> {
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
     };
     let verified = builder()?.with_platform_verifier().or_else(|error| {
-        tracing::warn!(%error, "no certificate authorities on this machine: https receivers can't be reached");
+        tracing::warn!(
+            %error,
+            "no certificate authorities on this machine: https receivers can't be reached"
+        );
         builder().map(|builder| builder.with_root_certificates(RootCertStore::empty()))
     })?;
     let mut config = verified.with_no_client_auth();

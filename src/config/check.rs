@@ -1,4 +1,4 @@
-//! Whether a configuration works: for `calmony check-config` and `outbox-worker --check-config`.
+//! Checks of a configuration, for `calmony check-config` and `outbox-worker --check-config`.
 
 use std::time::Duration;
 
@@ -39,7 +39,8 @@ pub const VARIABLES: &[&str] = &[
     "CALMONY_URL",
     "CALMONY_WORKER_LISTEN",
 ];
-/// Those that are no option of a program: where PostgreSQL's programs are, and what `calmony dev` tells scripts.
+/// Variables that are no option of a program: the place of PostgreSQL's programs, and those that `calmony
+/// dev` sets for scripts.
 const BESIDES: &[&str] = &[
     "CALMONY_API_KEY_2",
     "CALMONY_API_PID",
@@ -49,26 +50,26 @@ const BESIDES: &[&str] = &[
     "CALMONY_WORKER_PID",
 ];
 
-/// In what time a pooler has a session back whose client has gone.
+/// The time that a pooler needs to get a session back after its client has gone.
 const GIVEN_BACK: Duration = Duration::from_millis(200);
 
-/// The state of something that was checked.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// As it should be.
     Good,
-    /// The program works, and not as it should.
+    /// The program works, but not as it should.
     Doubtful,
     /// The program wouldn't start or work.
     Wrong,
 }
 
-/// Something that was checked.
+/// One check and its result.
 #[derive(Debug, Clone)]
 pub struct Checked {
-    /// What.
+    /// The name of the check.
     pub about: &'static str,
-    /// What was found, and what to do where it isn't good.
+    /// The finding, and the remedy if it isn't good.
     pub said: String,
     /// Its state.
     pub state: State,
@@ -89,7 +90,7 @@ impl Checked {
         Self { about, said: said.into(), state: State::Wrong }
     }
 
-    /// Tells whether the program wouldn't start or work.
+    /// True if the program wouldn't start or work.
     #[must_use]
     pub fn is_wrong(&self) -> bool {
         self.state == State::Wrong
@@ -106,7 +107,8 @@ impl Checked {
     }
 }
 
-/// Whether there are variables that look like ours and that nobody reads: a misspelt one is silently without effect.
+/// Variables that look like ours and that no program reads. A misspelt one has no effect, and nothing else
+/// tells.
 #[must_use]
 pub fn unknown_variables() -> Checked {
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
@@ -120,7 +122,8 @@ pub fn unknown_variables() -> Checked {
     }
 }
 
-/// Each way to the database that leads over a network in plain text, although nobody has asked for that.
+/// Each connection to the database that crosses a network in plain text, although the URL doesn't ask for
+/// that.
 fn plain_text(databases: &Databases) -> Vec<String> {
     let ways = [
         ("CALMONY_DATABASE_URL", databases.primary.plain_text_hosts()),
@@ -144,14 +147,14 @@ fn plain_text(databases: &Databases) -> Vec<String> {
     .collect()
 }
 
-/// Says at the start that what goes to the database and comes from it can be read on the way.
+/// Warns at the start that traffic with the database can be read on the way.
 pub fn warn_of_plain_text(databases: &Databases) {
     for said in plain_text(databases) {
         tracing::warn!("{said}");
     }
 }
 
-/// The encryption of each way to the database. Nothing is asked for it.
+/// The encryption of each connection to the database. The database isn't asked.
 #[must_use]
 pub fn encryption(databases: &Databases) -> Vec<Checked> {
     let doubts: Vec<Checked> =
@@ -180,7 +183,8 @@ async fn login(url: &DatabaseUrl, roles: &[Role]) -> Checked {
     }
 }
 
-/// The database: whether it answers, whether the login may take these roles, the schema, and the keys that secrets are sealed with.
+/// The checks of the database: that it answers, that the login may take these roles, the schema, and the
+/// keys that secrets are sealed with.
 pub async fn database(url: &DatabaseUrl, secret_key: &SecretKeyOptions, roles: &[Role]) -> Vec<Checked> {
     let mut checked = Vec::new();
     for role in roles {
@@ -198,12 +202,12 @@ pub async fn database(url: &DatabaseUrl, secret_key: &SecretKeyOptions, roles: &
             schema(url, *role).await.unwrap_or_else(|error| Checked::wrong("schema", error.to_string())),
         );
     }
-    // Only who reads sees which keys secrets are sealed with.
+    // Only the reader's role sees the keys that secrets are sealed with.
     checked.push(keys(url, secret_key, roles.contains(&Role::Reader)).await);
     checked
 }
 
-/// The ways to it that an API has besides: whether they lead to the same database, under its roles.
+/// The checks of an API's other connections: that each leads to the same database, under its roles.
 pub async fn other_ways(databases: &Databases) -> Vec<Checked> {
     let mut checked = Vec::new();
     let mut tried = |about, role: Role, result: Result<(), DatabaseError>| {
@@ -225,8 +229,8 @@ pub async fn other_ways(databases: &Databases) -> Vec<Checked> {
     checked
 }
 
-/// Three times: the later connections may meet a session as the first one left it, once the pooler has it back. With a transaction,
-/// because requests need one.
+/// Three times: once the pooler has a session back, the next connections may meet it as the first one left
+/// it. With a transaction, because requests need one.
 async fn through_pooler(databases: &Databases, role: Role) -> Result<(), DatabaseError> {
     for attempt in 0..3 {
         if attempt > 0 {

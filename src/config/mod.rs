@@ -1,7 +1,7 @@
 //! Configuration: flags, each with an environment variable `CALMONY_…`; `--help` is the reference.
 //!
-//! Values are parsed into types here, so that nothing is validated later, and a bad value stops the start with a message
-//! that names the flag and the variable.
+//! Values are parsed into types here, so that nothing is validated later, and a bad value stops the start
+//! with a message that names the flag and the variable.
 
 pub mod check;
 
@@ -20,7 +20,7 @@ use crate::database::{DatabaseUrl, Databases, PoolerUrl};
 use crate::output::{complain, finish, print};
 use crate::seal::Keyring;
 
-/// Where the database is.
+/// The address of the database.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DatabaseOptions {
     /// PostgreSQL, as a URL: <postgresql://user:password@host:5432/database?sslmode=verify-full>, and
@@ -31,23 +31,24 @@ pub struct DatabaseOptions {
     pub database_url: DatabaseUrl,
 }
 
-/// By which ways the API goes to the database.
+/// The connections from the API to the database.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ApiDatabaseOptions {
     #[command(flatten)]
     primary: DatabaseOptions,
-    /// A transaction pooler before that database (PgBouncer), as a URL without a database: <postgresql://user:password@host:6432>.
-    /// Of its 30 connections the API then keeps 4 to PostgreSQL itself
+    /// A transaction pooler before that database (PgBouncer), as a URL without a database:
+    /// <postgresql://user:password@host:6432>. Of its 30 connections the API then keeps 4 to PostgreSQL
+    /// itself
     #[arg(long, env = "CALMONY_POOLER_URL", hide_env_values = true, value_name = "URL")]
     pooler_url: Option<PoolerUrl>,
-    /// A standby, for what may be a little behind: lists, deliveries of an endpoint, its health, the dashboard's figures. While it doesn't
-    /// answer the primary is asked
+    /// A standby, for what may be a little behind: lists, deliveries of an endpoint, its health, the
+    /// dashboard's figures. While it doesn't answer the primary is asked
     #[arg(long, env = "CALMONY_REPLICA_URL", hide_env_values = true, value_name = "URL")]
     replica_url: Option<DatabaseUrl>,
 }
 
 impl ApiDatabaseOptions {
-    /// These ways.
+    /// The URLs of these connections.
     #[must_use]
     pub fn databases(&self) -> Databases {
         Databases {
@@ -58,7 +59,7 @@ impl ApiDatabaseOptions {
     }
 }
 
-/// Values with commas between; none in an empty text, as a file of variables may have it.
+/// Values with commas between. An empty text, as a file of variables may have it, gives no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Listed<T>(Vec<T>);
 
@@ -68,15 +69,29 @@ fn listed<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<Listed<T>, S
     values.collect::<Result<_, _>>().map(Listed)
 }
 
-/// Where webhooks may be sent to.
+/// The places that webhooks may be sent to.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TargetOptions {
-    /// Private networks that webhooks may be sent to all the same, as CIDR, with commas between: `10.1.0.0/16,fd00::/8`.
-    /// The API and the worker have to be told the same
-    #[arg(long, env = "CALMONY_ALLOW_NETWORKS", default_value = "", hide_default_value = true, value_name = "NETWORKS", value_parser = listed::<IpNet>)]
+    /// Private networks that webhooks may be sent to all the same, as CIDR, with commas between:
+    /// `10.1.0.0/16,fd00::/8`. The API and the worker have to be told the same
+    #[arg(
+        long,
+        env = "CALMONY_ALLOW_NETWORKS",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "NETWORKS",
+        value_parser = listed::<IpNet>
+    )]
     allow_networks: Listed<IpNet>,
     /// Ports below 1024 that webhooks may be sent to besides 80 and 443, with commas between
-    #[arg(long, env = "CALMONY_ALLOW_PORTS", default_value = "", hide_default_value = true, value_name = "PORTS", value_parser = listed::<u16>)]
+    #[arg(
+        long,
+        env = "CALMONY_ALLOW_PORTS",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "PORTS",
+        value_parser = listed::<u16>
+    )]
     allow_ports: Listed<u16>,
 }
 
@@ -94,8 +109,8 @@ impl TargetOptions {
 /// The keys that signing secrets are sealed with in the database.
 #[derive(Debug, Clone, clap::Args)]
 pub struct SecretKeyOptions {
-    /// The key that signing secrets are sealed with: 32 bytes in base64 (`calmony secrets generate-key`). Several with
-    /// commas between: the first one seals, all of them open
+    /// The key that signing secrets are sealed with: 32 bytes in base64 (`calmony secrets generate-key`).
+    /// Several with commas between: the first one seals, all of them open
     #[arg(long, env = "CALMONY_SECRET_KEY", hide_env_values = true, value_name = "KEYS")]
     secret_key: Option<Keyring>,
     /// A file that holds what --secret-key would
@@ -104,13 +119,13 @@ pub struct SecretKeyOptions {
 }
 
 impl SecretKeyOptions {
-    /// Whether any is given.
+    /// True if one of the options is given.
     #[must_use]
     pub const fn is_given(&self) -> bool {
         self.secret_key.is_some() || self.secret_key_file.is_some()
     }
 
-    /// The keys. There is no start without one.
+    /// The keys. Without one the program doesn't start.
     pub fn keyring(&self) -> anyhow::Result<Keyring> {
         match (&self.secret_key, &self.secret_key_file) {
             (Some(keyring), _) => Ok(keyring.clone()),
@@ -130,19 +145,21 @@ impl SecretKeyOptions {
 /// Stopping together with a parent process.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct ParentOptions {
-    /// Stop when standard input ends: a supervisor that holds the other end takes this process with it, however it dies
+    /// Stop when standard input ends: a supervisor that holds the other end takes this process with it,
+    /// however it dies
     #[arg(long, env = "CALMONY_STOP_WITH_STDIN")]
     pub stop_with_stdin: bool,
 }
 
-/// Parses the command line and the environment. On a bad value it prints what is wrong, with the name of the flag and of
-/// the variable, and exits with code 2. Help that was asked for is printed, and the code is 0.
+/// Parses the command line and the environment. On a bad value it prints the problem, with the name of the
+/// flag and of the variable, and exits with code 2. On a request for help it prints help and exits with
+/// code 0.
 #[must_use]
 pub fn parse<T: Parser>() -> T {
     T::try_parse().unwrap_or_else(|error| std::process::exit(explain::<T>(error)))
 }
 
-/// Says why there is nothing to run; returns the exit code.
+/// Prints the reason that the program doesn't run; returns the exit code.
 fn explain<T: CommandFactory>(mut error: clap::Error) -> i32 {
     hide_secret(&mut error);
     let text = error.render().to_string();

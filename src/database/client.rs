@@ -1,4 +1,5 @@
-//! How statements go through a connection of a pool: prepared where that is possible, and for a time where it is a standby's.
+//! Statements on a connection of a pool: prepared if the connection allows that, and with a time limit on a
+//! standby.
 
 use std::sync::Arc;
 
@@ -10,16 +11,17 @@ use super::DatabaseError;
 use super::parameters::ParameterTypes;
 use super::replica::Away;
 
-/// A connection of a pool. Statements are texts of this program, prepared once a connection where that is possible.
+/// A connection of a pool. Statements are texts of this program, prepared once a connection if the
+/// connection allows that.
 #[derive(Debug)]
 pub struct PooledClient {
     client: Client,
     types: Option<Arc<ParameterTypes>>,
-    /// Of a standby.
+    /// Set on a connection to a standby.
     away: Option<Away>,
 }
 
-/// What goes in the place of `$1`, `$2`, …
+/// The values of `$1`, `$2`, …
 pub type Parameters<'a> = [&'a (dyn ToSql + Sync)];
 
 impl PooledClient {
@@ -27,12 +29,12 @@ impl PooledClient {
         Self { client, types, away: None }
     }
 
-    /// The same of a standby, which isn't waited for.
+    /// The same connection, to a standby: the wait for an answer is limited.
     pub(super) fn while_there(self, away: Away) -> Self {
         Self { away: Some(away), ..self }
     }
 
-    /// The rows.
+    /// The rows of the answer.
     pub async fn query(
         &self,
         sql: &'static str,
@@ -49,7 +51,7 @@ impl PooledClient {
         .await
     }
 
-    /// How many rows it touched.
+    /// The number of rows that the statement touched.
     pub async fn execute(
         &self,
         sql: &'static str,
@@ -72,7 +74,7 @@ impl PooledClient {
         Ok(self.query(sql, parameters).await?.into_iter().next())
     }
 
-    /// The row that there always is.
+    /// The one row of a statement that always has one.
     pub async fn query_one(
         &self,
         sql: &'static str,
@@ -81,7 +83,8 @@ impl PooledClient {
         the_row(self.query_opt(sql, parameters).await?)
     }
 
-    /// One moment of the database, for several statements that only read; under settings of their own (`set local …`), if any.
+    /// A transaction that only reads, for several statements that must see one state. `settings` are its
+    /// own (`set local …`).
     pub async fn moment(&mut self, settings: Option<&str>) -> Result<Moment<'_>, DatabaseError> {
         let (types, away) = (self.types.as_deref(), self.away.as_ref());
         let begin =
@@ -106,7 +109,7 @@ pub struct Moment<'a> {
 }
 
 impl Moment<'_> {
-    /// The rows.
+    /// The rows of the answer.
     pub async fn query(
         &self,
         sql: &'static str,
@@ -122,7 +125,7 @@ impl Moment<'_> {
         .await
     }
 
-    /// The rows, by a plan for these very parameters.
+    /// The rows of the answer, by a plan for these very parameters.
     pub async fn query_anew(
         &self,
         sql: &'static str,
@@ -138,7 +141,7 @@ impl Moment<'_> {
         .await
     }
 
-    /// The row that there always is.
+    /// The one row of a statement that always has one.
     pub async fn query_one(
         &self,
         sql: &'static str,
@@ -148,7 +151,7 @@ impl Moment<'_> {
     }
 }
 
-/// A standby isn't waited for.
+/// Limits the wait on a standby.
 async fn bounded<T>(
     away: Option<&Away>,
     answer: impl Future<Output = Result<T, DatabaseError>>,

@@ -1,26 +1,26 @@
-//! Why the database didn't do what it was asked, in words that show no row.
+//! The failures of the database, in words that show no row.
 
 use deadpool_postgres::{HookError, PoolError};
 use tokio_postgres::error::SqlState;
 
-/// Why the database didn't do what it was asked.
+/// The reason that the database didn't do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// It can't be reached, is starting or stopping, or has no connection free: it may work in a moment.
     #[error("the database is not available: {0}")]
     Unavailable(String),
-    /// A row that must be the only one of its kind is there already; in that table.
+    /// A row that must be the only one of its kind is there already.
     #[error("the database refused: {said}")]
     Duplicate {
-        /// The table's name; of a partition its own.
+        /// The name of its table, or of the partition.
         table: String,
-        /// What it said.
+        /// The database's message.
         said: String,
     },
-    /// It wasn't asked: the account has as many reads under way as it may.
+    /// The database wasn't asked: the account has as many reads under way as it may.
     #[error("the account has too many reads under way")]
     TooManyReads,
-    /// It refused the statement. What is said of it holds no row: a row may hold a secret.
+    /// The database refused the statement. The text shows no row, because a row may hold a secret.
     #[error("the database refused: {0}")]
     Refused(String),
 }
@@ -28,8 +28,8 @@ pub enum DatabaseError {
 impl From<tokio_postgres::Error> for DatabaseError {
     fn from(error: tokio_postgres::Error) -> Self {
         let passing = |code: &SqlState| {
-            // 08 connection, 53 resources, 57 operator's intervention, 40 rollback (deadlock), 55P03 lock timeout,
-            // 25006 read-only: a standby that isn't promoted yet.
+            // 08 connection, 53 resources, 57 operator's intervention, 40 rollback (deadlock), 55P03 lock
+            // timeout, 25006 read-only: a standby that isn't promoted yet.
             ["08", "53", "57", "40"].iter().any(|class| code.code().starts_with(class))
                 || [SqlState::LOCK_NOT_AVAILABLE, SqlState::READ_ONLY_SQL_TRANSACTION].contains(code)
         };
@@ -38,7 +38,7 @@ impl From<tokio_postgres::Error> for DatabaseError {
                 table: error.as_db_error().and_then(|refusal| refusal.table()).unwrap_or_default().to_owned(),
                 said: refusal(&error),
             },
-            // A login that is refused: its password is being changed.
+            // A login is refused while its password is being changed.
             Some(code) if code.code().starts_with("28") => Self::Unavailable(refusal(&error)),
             Some(code) if !passing(code) => Self::Refused(refusal(&error)),
             _ => Self::Unavailable(describe(&error)),

@@ -1,4 +1,4 @@
-//! Several hosts in a URL: one that says nothing isn't the end of it.
+//! Several hosts in a URL: a silent host is skipped for the next one.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -13,10 +13,11 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::Connection;
 
-/// How long a host may say nothing before the next one is asked. Less than who asks whether an API is ready waits for an answer.
+/// The longest silence of a host before the next one is asked. It is shorter than the wait of a client that
+/// asks whether an API is ready.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// Connects to the first host that takes it. Whoever calls bounds the whole.
+/// Connects to the first host that accepts. The caller limits the time of the whole.
 pub(super) async fn connect(config: &Config, tls: &MakeRustlsConnect) -> Result<(Client, Connection), Error> {
     let hosts = each(config);
     let Some((last, before)) = hosts.split_last() else { return config.connect(tls.clone()).await };
@@ -31,7 +32,7 @@ pub(super) async fn connect(config: &Config, tls: &MakeRustlsConnect) -> Result<
 /// The same configuration for each of its hosts.
 fn each(config: &Config) -> Vec<Config> {
     let (hosts, ports) = (config.get_hosts(), config.get_ports());
-    // With addresses besides the names, tokio-postgres pairs them.
+    // If the URL has addresses besides the names, tokio-postgres pairs them itself.
     if hosts.len() < 2 || !config.get_hostaddrs().is_empty() {
         return vec![config.clone()];
     }
@@ -63,12 +64,12 @@ fn each(config: &Config) -> Vec<Config> {
     hosts.iter().enumerate().map(one).collect()
 }
 
-/// The hosts that a network lies before: neither a socket of this machine nor loopback.
+/// The hosts that are reached over a network: neither by a socket of this machine nor by loopback.
 pub(super) fn distant(config: &Config) -> Vec<String> {
     let is_loopback = |address: &IpAddr| address.to_canonical().is_loopback();
     let addresses = config.get_hostaddrs();
     if !addresses.is_empty() {
-        // They are what is connected to, whatever the names say.
+        // If there are addresses, connections go to them, whatever the names say.
         return addresses.iter().filter(|address| !is_loopback(address)).map(ToString::to_string).collect();
     }
     let name_of = |host: &Host| match host {
@@ -82,7 +83,7 @@ pub(super) fn distant(config: &Config) -> Vec<String> {
     config.get_hosts().iter().filter_map(name_of).collect()
 }
 
-/// How a pool makes its connections.
+/// The way that a pool makes its connections.
 pub(super) struct ToAnyHost(pub(super) MakeRustlsConnect);
 
 impl deadpool_postgres::Connect for ToAnyHost {

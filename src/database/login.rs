@@ -1,18 +1,18 @@
-//! Logins: what they may do besides working under their group roles, and how they are made.
+//! Logins: their rights besides the group roles, and their creation.
 
 use tokio_postgres::{Client, Row};
 
 use super::{DatabaseError, DatabaseUrl, Role};
 
-/// The programs that have a login of their own, `calmony_` and this (`schema/logins.sql`).
+/// The programs that have a login of their own, named `calmony_` and this (`schema/logins.sql`).
 const PROGRAMS: [&str; 4] = ["migrate", "serve", "deliver", "inspect"];
 
-/// A login, and what it may do that its program has no need of.
+/// A login, and those of its rights that its program has no need of.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Login {
     /// Its name.
     pub name: String,
-    /// Each in words that follow "it is"; empty for a login as `schema/logins.sql` makes it.
+    /// Each right in words that follow "it is". Empty for a login as `schema/logins.sql` makes it.
     pub excess: Vec<String>,
 }
 
@@ -22,12 +22,12 @@ impl From<&Row> for Login {
     }
 }
 
-/// Those logins, whose programs work under these roles.
+/// The logins of these names, whose programs work under these roles.
 pub async fn logins(client: &Client, names: &[String], roles: &[Role]) -> Result<Vec<Login>, DatabaseError> {
     ask(client, Some(names), roles).await
 }
 
-/// Asks PostgreSQL. Without names it is about the session's own login.
+/// Asks PostgreSQL. Without names it asks about the session's own login.
 async fn ask(client: &Client, names: Option<&[String]>, roles: &[Role]) -> Result<Vec<Login>, DatabaseError> {
     let roles: Vec<&str> = roles.iter().map(|role| role.name()).collect();
     let rows = client.query(include_str!("sql/logins.sql"), &[&names, &roles]).await?;
@@ -35,13 +35,13 @@ async fn ask(client: &Client, names: Option<&[String]>, roles: &[Role]) -> Resul
 }
 
 impl DatabaseUrl {
-    /// What the login may do that a program which works under these roles has no need of.
+    /// The rights of this login that a program under these roles has no need of.
     pub async fn excess(&self, roles: &[Role]) -> Result<Vec<String>, DatabaseError> {
         let own = ask(&self.login_client().await?, None, roles).await?;
         Ok(own.into_iter().flat_map(|login| login.excess).collect())
     }
 
-    /// Makes a login for each program, all with that password. This one has to be an administrator's.
+    /// Makes a login for each program, all with that password. This login has to be an administrator's.
     pub async fn make_logins(&self, password: &str) -> Result<(), DatabaseError> {
         let client = self.login_client().await?;
         for program in PROGRAMS {

@@ -1,4 +1,5 @@
-//! Bringing a database up to the schema this version wants. Forward only, safe to run from several places at once.
+//! Bringing a database up to the schema of this version. Forward only, and safe to run from several places
+//! at once.
 
 use std::time::Duration;
 
@@ -14,12 +15,14 @@ mod embedded {
 /// The advisory lock under which migrations run; refinery itself takes none.
 const MIGRATION_LOCK: i64 = 0x0043_414C_4D4D_4947;
 
-/// How long a migration waits for a lock, how often it is tried again, and after which pause: a minute in all, in which others get their turn.
+/// The longest wait of a migration for a lock, the number of tries, and the pause between them: a minute in
+/// all, in which others get their turn.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 const LOCK_TRIES: usize = 30;
 const LOCK_PAUSE: Duration = Duration::from_secs(1);
 
-/// Whether a migration had to wait too long for somebody's lock, or met somebody who waited for its.
+/// True if a migration waited too long for another session's lock, or met a session that waited for its
+/// own.
 fn is_lock_timeout(error: &refinery::Error) -> bool {
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(inner) = cause {
@@ -34,13 +37,14 @@ fn is_lock_timeout(error: &refinery::Error) -> bool {
     false
 }
 
-/// Why a database could not be brought up to date. What had been applied before stays applied.
+/// The reason that a database could not be brought up to date. Migrations that were applied before stay
+/// applied.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// The connection or the preparation failed.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// Somebody who may not migrate keeps others from it.
+    /// A session without the right to migrate holds the lock.
     #[error("{who} holds the lock of migrations and may make none; `{ended_by}` ends it")]
     Held {
         /// The login and its process.
@@ -53,7 +57,7 @@ pub enum MigrateError {
     Migration(#[from] refinery::Error),
 }
 
-/// The version of the last migration that was applied, as that role sees it; zero where there is none.
+/// The version of the last migration that was applied, as that role sees it; zero if there is none.
 pub async fn applied(url: &DatabaseUrl, role: Role) -> Result<i64, DatabaseError> {
     let client = url.client(role).await?;
     let row = client.query_one(include_str!("../read/sql/schema_version.sql"), &[]).await?;
@@ -67,7 +71,8 @@ pub fn newest() -> i64 {
     runner.get_migrations().iter().map(|migration| i64::from(migration.version())).max().unwrap_or(0)
 }
 
-/// Waits until no other migration runs. Whoever holds the lock without a right to migrate isn't waited for.
+/// Waits until no other migration runs. A session that holds the lock without a right to migrate isn't
+/// waited for.
 async fn take_turn(login: &Client) -> Result<(), MigrateError> {
     loop {
         let taken = login.query_one("select pg_try_advisory_lock($1)", &[&MIGRATION_LOCK]).await;
@@ -82,15 +87,16 @@ async fn take_turn(login: &Client) -> Result<(), MigrateError> {
     }
 }
 
-/// Makes the roles and the schema where they are missing, closes what one login could stop others with, and
-/// applies the migrations that are missing. Returns the names of those it applied.
+/// Makes the roles and the schema if they are missing, takes away the rights by which one login could stop
+/// others, and applies the migrations that are missing. Returns the names of those it applied.
 pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, MigrateError> {
     let login = url.login_client().await?;
     take_turn(&login).await?;
     login.batch_execute(include_str!("../../schema/roles.sql")).await.map_err(DatabaseError::from)?;
     login.batch_execute(include_str!("../../schema/apart.sql")).await.map_err(DatabaseError::from)?;
     let mut owner = url.client(Role::Owner).await?;
-    // Who waits for a lock keeps everybody else waiting behind it: rather try again.
+    // A session that waits for a lock makes all others wait behind it. So the wait is short, and is tried
+    // again.
     owner
         .batch_execute(&format!("set lock_timeout = '{}ms'", LOCK_TIMEOUT.as_millis()))
         .await
@@ -106,7 +112,7 @@ pub async fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, MigrateError> {
             }
             Err(error) if tries < LOCK_TRIES && is_lock_timeout(&error) => {
                 tries += 1;
-                // What was applied before it stays applied.
+                // Migrations that were applied before stay applied.
                 applied.extend(
                     error
                         .report()

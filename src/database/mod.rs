@@ -1,4 +1,4 @@
-//! Connections: which role they work under, and how long they wait. Nothing else knows how a connection is made.
+//! Connections: their role, and their timeouts. No other module knows how a connection is made.
 
 mod client;
 mod direction;
@@ -33,31 +33,32 @@ pub use pool::{Pool, PoolerUrl};
 pub use replica::Replica;
 pub use role::Role;
 
-/// How long one statement may take, in milliseconds. The outbox's reader counts on it: a position that has been missing
-/// for longer was rolled back.
+/// The timeout of one statement, in milliseconds. The outbox's reader counts on it: a position that has
+/// been missing for longer was rolled back.
 pub const STATEMENT_TIMEOUT_MS: u32 = 5_000;
-/// How long a connection may take to be made.
+/// The timeout of making a connection.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a request waits for a connection of a pool.
+/// The longest wait of a request for a connection of a pool.
 pub const POOL_WAIT: Duration = Duration::from_secs(5);
-/// How long a worker's session may be silent before PostgreSQL ends it, and with it its claim to its buckets.
+/// The longest silence of a worker's session before PostgreSQL ends it, and with it its claim to its
+/// buckets.
 pub const WORKER_SILENCE_MS: u32 = 10_000;
 
 /// The channel that workers listen on for appends.
 pub const WAKE_CHANNEL: &str = "calmony_outbox";
 
-/// A statement in which something is replaced. Where a parameter, the last one, becomes a constant, PostgreSQL plans away what that
-/// makes needless.
+/// A statement with one part replaced. If the last parameter becomes a constant, PostgreSQL plans away
+/// everything that the constant makes needless.
 ///
 /// # Panics
-/// When the statement has nothing like that; that is a mistake in this code.
+/// If the statement has no such part; that is a mistake in this code.
 #[must_use]
 pub fn rewritten(sql: &str, replaced: &str, by: &str) -> String {
     assert!(sql.contains(replaced), "the statement has no {replaced}");
     sql.replace(replaced, by)
 }
 
-/// Where PostgreSQL is, and the login. Debug output hides the password.
+/// The address of PostgreSQL, and the login. Debug output hides the password.
 #[derive(Clone)]
 pub struct DatabaseUrl {
     config: Config,
@@ -65,7 +66,7 @@ pub struct DatabaseUrl {
     encryption: Encryption,
 }
 
-/// What has to be polled for a connection to work.
+/// The connection that a client works through. It has to be polled.
 pub type Connection =
     tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
@@ -80,7 +81,7 @@ impl FromStr for DatabaseUrl {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let expected = "expected postgresql://user:password@host:5432/database";
-        // libpq's other form, `host=… sslmode=prefer`, would pass by what is said of TLS.
+        // libpq's other form, `host=… sslmode=prefer`, would evade our reading of the TLS options.
         if !["postgresql://", "postgres://"].iter().any(|scheme| text.starts_with(scheme)) {
             return Err(expected.to_owned());
         }
@@ -107,7 +108,7 @@ impl DatabaseUrl {
         config
     }
 
-    /// The same without what makes a session work under the role.
+    /// The same without the settings of the role.
     fn bare_config(&self, role: Role) -> Config {
         let mut config = self.config.clone();
         config
@@ -135,7 +136,7 @@ impl DatabaseUrl {
         Ok(client)
     }
 
-    /// A connection under the login itself, for what comes before there are roles.
+    /// A connection under the login itself, for work before the roles exist.
     pub(crate) async fn login_client(&self) -> Result<tokio_postgres::Client, DatabaseError> {
         let mut config = self.config.clone();
         let config = config.connect_timeout(CONNECT_TIMEOUT);
@@ -146,12 +147,12 @@ impl DatabaseUrl {
         Ok(client)
     }
 
-    /// Whether the server takes connections now.
+    /// True if the server takes connections now.
     pub async fn answers(&self) -> bool {
         self.login_client().await.is_ok()
     }
 
-    /// Makes that database on the server, where it is missing.
+    /// Makes that database on the server, if it is missing.
     pub async fn create_database(&self, name: &str) -> Result<(), DatabaseError> {
         let client = self.login_client().await?;
         match client.batch_execute(&format!("create database \"{}\"", name.replace('"', "\"\""))).await {
@@ -160,7 +161,7 @@ impl DatabaseUrl {
         }
     }
 
-    /// The hosts that are spoken to in plain text over a network, although the URL doesn't ask for that.
+    /// The hosts that are reached in plain text over a network, although the URL doesn't ask for that.
     #[must_use]
     pub fn plain_text_hosts(&self) -> Vec<String> {
         match self.encryption {
@@ -175,14 +176,14 @@ impl DatabaseUrl {
     }
 }
 
-/// The ways of an API to one database.
+/// The ways from an API to one database.
 #[derive(Debug, Clone)]
 pub struct Databases {
     /// To the primary itself.
     pub primary: DatabaseUrl,
-    /// To the primary through a pooler: for what needs no session of its own.
+    /// To the primary through a pooler: for statements that need no session of their own.
     pub pooler: Option<PoolerUrl>,
-    /// To a standby: for what may be a little behind.
+    /// To a standby: for answers that may be a little behind.
     pub replica: Option<DatabaseUrl>,
 }
 
@@ -209,7 +210,7 @@ impl Databases {
     }
 }
 
-/// A connection, unless whoever listens there says nothing.
+/// A connection, unless the server is silent for too long.
 async fn in_time<T>(
     connecting: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T, DatabaseError> {

@@ -8,15 +8,16 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::{DatabaseError, DatabaseUrl, Role};
 
-/// What PostgreSQL has once said of each statement of a pool. Through a transaction pooler only one round of messages is sure to meet one
-/// session, so that text and parameters go together, and the types have to be known before. They are asked for on a connection of one's own: a
-/// statement that is prepared in a session that others share, and given up meanwhile, would stay there under its name.
+/// The parameter types of each statement of a pool, as PostgreSQL once described them. Through a
+/// transaction pooler only one round of messages is sure to meet one session. So text and parameters go
+/// together, and the types have to be known before. They are asked for on a connection of their own: a
+/// statement that is prepared in a shared session, and given up meanwhile, would stay there under its name.
 #[derive(Debug)]
 pub(super) struct ParameterTypes {
     primary: DatabaseUrl,
     role: Role,
     known: Mutex<HashMap<&'static str, Types>>,
-    /// One statement is asked for at a time.
+    /// Held while one statement is described; the others wait.
     asking: tokio::sync::Mutex<()>,
 }
 
@@ -39,7 +40,7 @@ impl ParameterTypes {
         Self { primary, role, known: Mutex::default(), asking: tokio::sync::Mutex::default() }
     }
 
-    /// Those of that statement.
+    /// The types of that statement's parameters.
     pub(super) async fn of(&self, sql: &'static str) -> Result<Types, DatabaseError> {
         if let Some(types) = self.known(sql) {
             return Ok(types);
@@ -48,7 +49,7 @@ impl ParameterTypes {
         if let Some(types) = self.known(sql) {
             return Ok(types);
         }
-        // Apart, because what connecting needs is large, and statements are many.
+        // Boxed, because the future of connecting is large, and statements are many.
         let client = Box::pin(self.primary.client(self.role)).await?;
         let types = Types(client.prepare(sql).await?.params().into());
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(sql, types.clone());

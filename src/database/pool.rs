@@ -1,4 +1,4 @@
-//! Connections that are shared, and how long is waited for one.
+//! Shared connections, and the wait for one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,8 +18,9 @@ use super::same::SessionCheck;
 use super::{CONNECT_TIMEOUT, DatabaseError, DatabaseUrl, POOL_WAIT, Role};
 use crate::metrics::durations;
 
-/// A transaction pooler before the database, PgBouncer: where it is, and the login. It has a database for each role, named like it
-/// (deploy/pgbouncer), because it takes no options when a connection begins.
+/// The address of a transaction pooler before the database (PgBouncer), and the login. The pooler has a
+/// database for each role, named like it (deploy/pgbouncer), because it takes no options when a connection
+/// begins.
 #[derive(Clone)]
 pub struct PoolerUrl(DatabaseUrl);
 
@@ -37,14 +38,15 @@ impl FromStr for PoolerUrl {
         match url.config.get_dbname() {
             None => Ok(Self(url)),
             Some(name) => Err(format!(
-                "expected postgresql://user:password@host:6432 and no database: the pooler has one for each role, not {name}"
+                "expected postgresql://user:password@host:6432 and no database: \
+                 the pooler has one for each role, not {name}"
             )),
         }
     }
 }
 
 impl PoolerUrl {
-    /// The hosts that are spoken to in plain text over a network, although the URL doesn't ask for that.
+    /// The hosts that are reached in plain text over a network, although the URL doesn't ask for that.
     #[must_use]
     pub fn plain_text_hosts(&self) -> Vec<String> {
         self.0.plain_text_hosts()
@@ -61,7 +63,7 @@ impl PoolerUrl {
 #[derive(Clone)]
 pub struct Pool {
     connections: deadpool_postgres::Pool,
-    /// Where statements can't be prepared, because the next one may meet another session.
+    /// Set if statements can't be prepared, because the next one may meet another session.
     types: Option<Arc<ParameterTypes>>,
     waits: Histogram,
 }
@@ -132,13 +134,13 @@ impl Pool {
         Ok(PooledClient::new(client?, self.types.clone()))
     }
 
-    /// Counts the waits for its connections with another pool's.
+    /// Counts the waits for its connections in the other pool's histogram.
     #[must_use]
     pub fn counted_with(self, other: &Self) -> Self {
         Self { waits: other.waits.clone(), ..self }
     }
 
-    /// Registers how long is waited for a connection, under that name.
+    /// Registers the histogram of waits for a connection, under that name.
     pub fn register(&self, registry: &mut Registry, name: &str) {
         registry.register(name, "How long is waited for a connection to PostgreSQL", self.waits.clone());
     }

@@ -1,4 +1,5 @@
-//! A standby that is asked as long as it answers. Nobody needs it: what it is asked for, the primary has, too.
+//! A standby, which is asked as long as it answers. It is never needed: the primary can answer everything
+//! that it can.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -7,11 +8,11 @@ use tokio::time::{Instant, timeout};
 
 use super::{DatabaseError, Pool, PooledClient};
 
-/// How long a connection to it is waited for.
+/// The longest wait for a connection to it.
 const WAIT: Duration = Duration::from_secs(1);
-/// How long an answer of it is waited for; its own limit is [`super::STATEMENT_TIMEOUT_MS`].
+/// The longest wait for its answer; its own limit is [`super::STATEMENT_TIMEOUT_MS`].
 const ANSWER: Duration = Duration::from_secs(6);
-/// How long it isn't asked after that.
+/// The time for which it isn't asked after a failure.
 const AWAY: Duration = Duration::from_secs(10);
 
 /// A standby's connections.
@@ -26,13 +27,13 @@ impl Replica {
         Self { pool, away: Away::default() }
     }
 
-    /// Counts the waits for its connections with a pool's.
+    /// Counts the waits for its connections in a pool's histogram.
     #[must_use]
     pub fn counted_with(self, other: &Pool) -> Self {
         Self { pool: self.pool.counted_with(other), ..self }
     }
 
-    /// A connection; none while it doesn't answer.
+    /// A connection; `None` while the standby doesn't answer.
     pub async fn get(&self) -> Option<PooledClient> {
         if self.away.is_now() {
             return None;
@@ -46,13 +47,13 @@ impl Replica {
         None
     }
 
-    /// The same, and why not.
+    /// Tries a connection. The error says why the standby doesn't answer.
     pub async fn check(&self) -> Result<(), DatabaseError> {
         self.pool.get().await.map(|_| ())
     }
 }
 
-/// Until when it isn't asked.
+/// The time until which it isn't asked.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Away(Arc<Mutex<Option<Instant>>>);
 
@@ -67,7 +68,7 @@ impl Away {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + AWAY);
     }
 
-    /// Its answer, which isn't waited for longer than it may take.
+    /// Its answer, or an error after [`ANSWER`].
     pub(super) async fn bound<T>(
         &self,
         answer: impl Future<Output = Result<T, DatabaseError>>,

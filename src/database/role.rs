@@ -1,9 +1,10 @@
-//! The roles that connections work under, and what their sessions are set to.
+//! The roles that connections work under, and the settings of their sessions.
 
 use super::{STATEMENT_TIMEOUT_MS, WORKER_SILENCE_MS};
 
-/// What pins the planner of who writes and who drains: with statistics taken while a table was short it would scan (docs/decisions/0005), and
-/// it would plan statements with arrays anew each time, which takes longer than running them (docs/decisions/0018).
+/// The settings that pin the planner of sessions that write or drain. With statistics taken while a table
+/// was short it would scan (docs/decisions/0005). It would also plan statements with arrays anew each time,
+/// which takes longer than running them (docs/decisions/0018).
 const PINNED: [(&str, &str); 5] = [
     ("enable_seqscan", "off"),
     ("enable_bitmapscan", "off"),
@@ -37,7 +38,7 @@ impl Role {
         }
     }
 
-    /// What every session of that role is set to at its start; times in milliseconds.
+    /// The settings of every session of that role at its start; times in milliseconds.
     #[must_use]
     pub fn settings(self) -> Vec<(&'static str, String)> {
         let mut settings = vec![
@@ -48,7 +49,8 @@ impl Role {
             ("idle_in_transaction_session_timeout", "10000".to_owned()),
         ];
         if matches!(self, Self::Api | Self::Worker) {
-            // Of the API, too: whether a key was used is looked up by index, whatever the statistics of an empty slot said.
+            // The API needs them, too: the look-up whether a key was used must go by the index, even if the
+            // statistics come from an empty slot.
             settings.extend(PINNED.map(|(name, value)| (name, value.to_owned())));
         }
         match self {
@@ -56,7 +58,7 @@ impl Role {
             Self::Reader | Self::Api => {
                 settings.push(("statement_timeout", STATEMENT_TIMEOUT_MS.to_string()));
             }
-            // PostgreSQL frees the buckets of a machine that vanished or a worker that stopped.
+            // PostgreSQL then frees the buckets of a machine that vanished or a worker that stopped.
             Self::Worker => settings.extend([
                 ("statement_timeout", "30000".to_owned()),
                 ("idle_session_timeout", WORKER_SILENCE_MS.to_string()),

@@ -1,16 +1,16 @@
-//! Whether a pooler or a standby leads to the database that it is said to.
+//! The check that a pooler or a standby leads to the primary's database.
 
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, Row};
 
 use super::{DatabaseError, DatabaseUrl, Role};
 
-/// What is asked of a session before it is used.
+/// The check of a session before it is used.
 #[derive(Debug)]
 pub(super) struct SessionCheck {
     primary: DatabaseUrl,
     role: Role,
-    /// The primary's database.
+    /// The identity of the primary's database.
     database: OnceCell<String>,
 }
 
@@ -19,15 +19,16 @@ impl SessionCheck {
         Self { primary, role, database: OnceCell::new() }
     }
 
-    /// Whether the session works under the role, for a limited time a statement, and in the primary's database or a copy of it. A pooler's
-    /// settings make it so; a query of theirs that fails is passed over.
+    /// Checks that the session works under the role, with a statement timeout, and in the primary's
+    /// database or a copy of it. A pooler sets role and timeout by its own query, and passes over a failure
+    /// of it.
     pub(super) async fn run(&self, client: &Client) -> Result<(), DatabaseError> {
         let session = about(client).await?;
         let (user, timeout, database): (&str, &str, &str) = (session.get(0), session.get(1), session.get(2));
         if user != self.role.name() || timeout == "0" {
             return Err(DatabaseError::Unavailable(format!(
-                "its sessions work as {user} with a statement_timeout of {timeout}; the pooler's database {} needs the \
-                 connect_query of deploy/pgbouncer",
+                "its sessions work as {user} with a statement_timeout of {timeout}; \
+                 the pooler's database {} needs the connect_query of deploy/pgbouncer",
                 self.role.name()
             )));
         }

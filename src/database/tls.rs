@@ -1,4 +1,4 @@
-//! TLS to PostgreSQL, by the words of libpq: `sslmode` and `sslrootcert` of a URL.
+//! TLS to PostgreSQL, in the words of libpq: `sslmode` and `sslrootcert` of a URL.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,16 +12,17 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 /// The encryption that a URL asks for. There is nothing between a proved server and plain text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encryption {
-    /// Nothing is said: plain text, which nobody may have meant.
+    /// The URL says nothing: plain text, which nobody may have meant.
     Unsaid,
     /// Plain text, on purpose.
     Off,
-    /// TLS, to a server that is proved to be the one that was named.
+    /// TLS, to a server that has proved to be the one that was named.
     Required,
 }
 
 impl Encryption {
-    /// The mode of that name in libpq. Modes that may end in plain text, or at another server, are refused.
+    /// The encryption for that mode of libpq. Modes that may end in plain text, or at another server, are
+    /// refused.
     fn named(mode: &str) -> Result<Self, String> {
         let refused = match mode {
             "require" | "verify-full" => return Ok(Self::Required),
@@ -44,12 +45,12 @@ const ADVICE: &str = "Write sslmode=verify-full, or sslmode=disable where nobody
 pub(super) struct Tls {
     /// The encryption.
     pub(super) encryption: Encryption,
-    /// The file of those who may have signed the server's certificate. `None` means those of this machine.
+    /// The file of the certificate authorities. `None` means those of this machine.
     root: Option<String>,
 }
 
 impl Tls {
-    /// Takes what is about TLS out of a URL, which tokio-postgres knows only a part of.
+    /// Takes the TLS options out of a URL, because tokio-postgres knows only a part of them.
     pub(super) fn taken_from(url: &str) -> Result<(Self, String), String> {
         // As tokio-postgres reads it: a password may hold a question mark.
         let (login, rest) = url.split_at(url.find('@').map_or(0, |at| at + 1));
@@ -71,12 +72,12 @@ impl Tls {
         Ok((tls, format!("{login}{address}{separator}{}", others.join("&"))))
     }
 
-    /// Tells whether connections must be encrypted.
+    /// True if connections must be encrypted.
     pub(super) fn is_required(&self) -> bool {
         self.encryption == Encryption::Required
     }
 
-    /// What makes connections so.
+    /// The connector that encrypts connections accordingly.
     pub(super) fn connector(&self) -> Result<MakeRustlsConnect, String> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
@@ -87,7 +88,7 @@ impl Tls {
             None if self.is_required() => builder
                 .with_platform_verifier()
                 .map_err(|error| format!("no certificate authorities: {error}"))?,
-            // It isn't asked.
+            // Never consulted: connections are in plain text.
             None => builder.with_root_certificates(RootCertStore::empty()),
         };
         Ok(MakeRustlsConnect::new(builder.with_no_client_auth()))

@@ -1,8 +1,9 @@
-//! Rebuilding the state from the log, beside everything else: objects, and what is derived of endpoints and replays.
+//! Rebuilding the state from the log, beside everything else: objects, and the rows that are derived of
+//! endpoints and replays.
 //!
-//! Portion by portion. The rows of a portion are locked first; then, in a new snapshot, the last events of their objects are
-//! read: whoever appended before has committed by then, and whoever appends meanwhile waits for a moment and goes on from what is
-//! written here. A row that stands as it should is not touched.
+//! It goes portion by portion. The rows of a portion are locked first. Then, in a new snapshot, the last
+//! events of their objects are read: appends that began before have committed by then, and later ones wait
+//! for a moment and go on from the rows that are written here. A row that is right already is not touched.
 
 use tokio_postgres::{Client, Transaction};
 
@@ -11,23 +12,24 @@ use crate::database::{DatabaseError, DatabaseUrl, Role};
 
 /// Objects of one portion.
 const PORTION: i64 = 500;
-/// How often a portion is tried whose rows others hold.
+/// The number of tries for a portion whose rows other sessions hold.
 const TRIES: usize = 5;
 
-/// What was done, or would be.
+/// The changes that were made, or would be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Rebuilt {
     /// Objects that the log speaks of.
     pub objects: u64,
-    /// Rows of objects, endpoints and replays that were not as the log says, and are now.
+    /// Rows of objects, endpoints and replays that differed from the log, and were mended.
     pub mended: u64,
     /// Rows that were missing.
     pub made: u64,
-    /// Objects, and rows of endpoints and replays, that no event speaks of; they are gone now.
+    /// Objects, and rows of endpoints and replays, that no event speaks of. They were removed.
     pub removed: u64,
 }
 
-/// What is derived from the events of an object: how it is mended and made, for the objects that begin so.
+/// Rows that are derived from the events of an object: how they are mended and made, for the objects with
+/// this prefix.
 struct Derived {
     prefix: &'static str,
     lock: &'static str,
@@ -56,7 +58,7 @@ const DERIVED: [Derived; 3] = [
     },
 ];
 
-/// Rebuilds everything; with `dry_run`, says what that would do and changes nothing.
+/// Rebuilds everything. With `dry_run` it counts the changes and makes none.
 pub async fn rebuild(
     url: &DatabaseUrl,
     dry_run: bool,
@@ -86,7 +88,7 @@ pub async fn rebuild(
     Ok(rebuilt)
 }
 
-/// Mends what is derived of these objects; tells how many rows were mended and how many were made.
+/// Mends the derived rows of these objects. Returns how many were mended and how many were made.
 async fn portion(
     client: &mut Client,
     derived: &Derived,
@@ -125,7 +127,7 @@ async fn end(transaction: Transaction<'_>, dry_run: bool) -> Result<(), Database
     Ok(ended?)
 }
 
-/// Takes away what no event speaks of.
+/// Removes rows that no event speaks of.
 async fn remove_orphans(
     client: &mut Client,
     dry_run: bool,

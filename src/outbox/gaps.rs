@@ -1,5 +1,6 @@
-//! Positions that were missing below the cursor. An append draws its position before it commits, so that a missing one may
-//! still come; after the timeouts of its statement and of its commit's wait for a lock it can't, and was rolled back.
+//! Positions that were missing below the cursor. An append draws its position before it commits, so a
+//! missing one may still come. After the timeouts of its statement and of its commit's wait for a lock it
+//! can't come any more: it was rolled back.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,13 +9,14 @@ use tokio::time::Instant;
 
 use crate::database::STATEMENT_TIMEOUT_MS;
 
-/// The most ranges that are remembered; past that the oldest are left to the scan from the head.
+/// The most ranges that are remembered. Beyond that the oldest are left to the scan from the head.
 const RANGES_MAX: usize = 2_000;
 
-/// How far below the first position that is read late ones are expected; the scan from the head finds the others.
+/// The distance below the first position that was read in which late ones are expected. The scan from the
+/// head finds the others.
 const FIRST_GAP: i64 = 1_000;
 
-/// How long a missing position is waited for: as long as a statement and its commit may take.
+/// The longest wait for a missing position: the time that a statement and its commit may take.
 fn patience() -> Duration {
     Duration::from_millis(u64::from(STATEMENT_TIMEOUT_MS) * 2)
 }
@@ -33,10 +35,11 @@ struct Gap {
 }
 
 impl Gaps {
-    /// Remembers what is missing between the cursor and the positions that were read after it, in rising order.
+    /// Remembers the positions that are missing between the cursor and those that were read after it, in
+    /// rising order.
     pub fn note(&mut self, cursor: i64, positions: &[i64], now: Instant) {
         let mut expected = match (cursor, positions.first()) {
-            // The first read: nobody knows what is gone and what is late, so only what is close is waited for.
+            // The first read can't tell gone positions from late ones, so it waits only for the close ones.
             (0, Some(first)) => first.saturating_sub(FIRST_GAP).max(1),
             _ => cursor.saturating_add(1),
         };
@@ -50,14 +53,14 @@ impl Gaps {
         self.ranges.drain(..surplus);
     }
 
-    /// Drops what is too old to come.
+    /// Drops the ranges that are too old to come.
     pub fn expire(&mut self, now: Instant) {
         while self.ranges.front().is_some_and(|gap| now.duration_since(gap.seen) > patience()) {
             self.ranges.pop_front();
         }
     }
 
-    /// The first and the last position of each range that is waited for.
+    /// The first and the last position of each range that may still come.
     #[must_use]
     pub fn bounds(&self) -> (Vec<i64>, Vec<i64>) {
         self.ranges.iter().map(|gap| (gap.first, gap.last)).unzip()

@@ -1,14 +1,17 @@
-//! What the worker needs of the database: its buckets, the events that are owed, and a way to write outcomes down.
+//! The worker's access to the database: its buckets, the events that are owed, and a way to write outcomes
+//! down.
 //!
-//! *Who drains what.* An outbox row carries a bucket, a hash of its object's id. A worker owns buckets by advisory locks of
-//! its one session ([`Session`]), and that session does all reading and writing of work: a worker that lost its session
-//! can't write, and PostgreSQL frees its buckets at that instant. No row is locked and no lease is written.
+//! *Ownership.* An outbox row carries a bucket, a hash of its object's id. A worker owns buckets by
+//! advisory locks of its one session ([`Session`]), and that session does all reading and writing of work:
+//! a worker that lost its session can't write, and PostgreSQL frees its buckets at that instant. No row is
+//! locked and no lease is written.
 //!
-//! *What is read.* The session reads `position > cursor` and remembers in memory what is in flight, so that it never walks
-//! the dead head of the table. A position below the cursor that was missing may belong to an append that commits late: such
-//! gaps are asked for again until they are too old to come ([`Gaps`]); a scan from the head is the backstop.
+//! *Reading.* The session reads `position > cursor` and remembers in memory what is in flight, so that it
+//! never walks the dead head of the table. A position below the cursor that was missing may belong to an
+//! append that commits late. Such gaps are asked for again until they are too old to come ([`Gaps`]). A
+//! scan from the head is the backstop.
 //!
-//! *What is written.* Outcomes of many attempts go down in one statement ([`Settlement`]).
+//! *Writing.* Outcomes of many attempts go down in one statement ([`Settlement`]).
 
 mod fetch;
 mod gaps;
@@ -25,19 +28,19 @@ pub use replay::{ReplayOver, ReplayStep};
 pub use session::Session;
 pub use settle::{AttemptRecord, DeliveryState, Phases, Settlement, Waiting};
 
-/// Where an event stands in the log: its account and its position.
+/// The place of an event in the log: its account and its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventKey {
-    /// Whose event it is.
+    /// The account of the event.
     pub account: i64,
     /// Its place in the log; no two events share one.
     pub position: i64,
 }
 
-/// An endpoint and whose it is.
+/// An endpoint with its account.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndpointKey {
-    /// Whose endpoint it is.
+    /// The account of the endpoint.
     pub account: i64,
     /// Its id.
     pub endpoint: String,

@@ -3,7 +3,7 @@
 use super::Session;
 use crate::database::DatabaseError;
 
-/// What a step has come to.
+/// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReplayStep {
     /// There was nothing to do.
@@ -17,21 +17,22 @@ pub enum ReplayStep {
 /// A replay that is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplayOver {
-    /// Whose replay it is.
+    /// The account of the replay.
     pub account: i64,
     /// Its id.
     pub id: String,
-    /// Whether it has come to its end; otherwise its endpoint is gone.
+    /// True if it has come to its end; false if its endpoint is gone.
     pub completed: bool,
 }
 
 impl Session {
-    /// Whether any replay runs, of whatever account.
+    /// True if any replay runs, of whatever account.
     pub async fn any_replay(&self) -> Result<bool, DatabaseError> {
         Ok(self.client.query_one(&self.statements.any_replay, &[]).await?.get("runs"))
     }
 
-    /// Owes the single events of the session's own buckets that somebody has picked. Returns how many.
+    /// Owes the single events of the session's own buckets that were picked to be sent again. Returns their
+    /// number.
     pub async fn resend(&self, own: &[i16]) -> Result<u64, DatabaseError> {
         Ok(self.client.execute(&self.statements.resend, &[&own]).await?)
     }
@@ -47,7 +48,7 @@ impl Session {
         })
     }
 
-    /// The replays that are over and not yet said to be.
+    /// The replays that have ended without an event that says so.
     pub async fn replays_over(&self) -> Result<Vec<ReplayOver>, DatabaseError> {
         let rows = self.client.query(&self.statements.replays_over, &[]).await?;
         let over = |row: &tokio_postgres::Row| ReplayOver {

@@ -1,4 +1,4 @@
-//! Writing down what became of deliveries: many outcomes in one statement.
+//! Writing outcomes of deliveries down: many in one statement.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,31 +13,31 @@ use crate::database::DatabaseError;
 /// One HTTP request that was made.
 #[derive(Debug, Clone)]
 pub struct AttemptRecord {
-    /// For which delivery.
+    /// The delivery that it was made for.
     pub key: DeliveryKey,
-    /// The how-manieth of its delivery, from 1.
+    /// The attempt number of its delivery, from 1.
     pub number: u32,
-    /// When it began.
+    /// The time at which it began.
     pub started_at: Timestamp,
-    /// How long it took until the answer was read or it failed.
+    /// The time until the answer was read or it failed.
     pub duration: Duration,
-    /// How long its phases took.
+    /// The durations of its phases.
     pub phases: Phases,
-    /// The HTTP status, when an answer came.
+    /// The HTTP status; `None` without an answer.
     pub status: Option<u16>,
-    /// The class of the failure, when it failed.
+    /// The class of the failure; `None` after a success.
     pub error: Option<&'static str>,
     /// The first bytes of the answer.
     pub response: Option<String>,
-    /// Whether the answer had more.
+    /// True if the answer had more.
     pub truncated: bool,
-    /// Whether it was made ahead of its time, because the endpoint may be or is back.
+    /// True if it was made ahead of its time, because the endpoint may be or is back.
     pub early: bool,
-    /// Whether an earlier event of the object was given up, where the endpoint asked for order.
+    /// True if an earlier event of the object was given up, and the endpoint asked for order.
     pub order_gap: bool,
 }
 
-/// How long the phases of a request took, as far as it came; none for those it didn't have.
+/// The durations of a request's phases, as far as it came. `None` for a phase that it didn't have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Phases {
     /// Looking the name up.
@@ -50,29 +50,30 @@ pub struct Phases {
     pub first_byte: Option<Duration>,
 }
 
-/// What a delivery that was not made waits for.
+/// The state of a delivery that is not done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryState {
-    /// Another attempt, after this time.
+    /// It waits for another attempt, after this time.
     Owed(Duration),
-    /// Those before it in line; they are looked at again after this time, unless the last of them goes before.
+    /// It waits for those before it in line. They are looked at again after this time, unless the last of
+    /// them goes before.
     Behind(Duration),
-    /// Its endpoint to be enabled.
+    /// It waits for its endpoint to be enabled.
     Parked,
-    /// Nothing: it was the last attempt.
+    /// It waits for nothing: the last attempt was made.
     Exhausted,
 }
 
-/// A delivery that was not made.
+/// A delivery that is not done.
 #[derive(Debug, Clone)]
 pub struct Waiting {
     /// The bucket of its object.
     pub bucket: i16,
-    /// How many attempts there were.
+    /// The number of attempts so far.
     pub attempts: u32,
-    /// What it waits for.
+    /// Its state.
     pub state: DeliveryState,
-    /// The object it stands in line for, where its endpoint asks for order.
+    /// The object that it stands in line for. `None` if its endpoint doesn't ask for order.
     pub line: Option<Arc<str>>,
 }
 
@@ -88,7 +89,7 @@ pub struct Settlement {
 }
 
 impl Settlement {
-    /// Whether there is nothing to write.
+    /// True if there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.attempts.is_empty()
@@ -97,36 +98,37 @@ impl Settlement {
             && self.fanned_out.is_empty()
     }
 
-    /// How much is to be written.
+    /// The number of outcomes to write.
     #[must_use]
     pub fn len(&self) -> usize {
         self.attempts.len() + self.waiting.len() + self.delivered.len() + self.fanned_out.len()
     }
 
-    /// Others wait for it: an endpoint for its next attempt, or who stands in line behind.
+    /// Marks it as urgent: an endpoint waits for it with its next attempt, or deliveries stand in line
+    /// behind.
     pub const fn hurry(&mut self) {
         self.is_urgent = true;
     }
 
-    /// Whether others wait for it.
+    /// True if others wait for it.
     #[must_use]
     pub const fn is_urgent(&self) -> bool {
         self.is_urgent
     }
 
-    /// Whether rows of deliveries come, change or go.
+    /// True if rows of deliveries come, change or go.
     #[must_use]
     pub fn touches_deliveries(&self) -> bool {
         !(self.waiting.is_empty() && self.delivered.is_empty())
     }
 
-    /// Something in line has gone, so that others may be due once this is written.
+    /// Notes that a delivery in line has gone, so that others may be due once this is written.
     pub const fn moves_line(&mut self) {
         self.line_moved = true;
         self.is_urgent = true;
     }
 
-    /// Whether something in line has gone.
+    /// True if a delivery in line has gone.
     #[must_use]
     pub const fn has_moved_line(&self) -> bool {
         self.line_moved
@@ -137,7 +139,7 @@ impl Settlement {
         self.attempts.iter()
     }
 
-    /// What the deliveries wait for that were not made.
+    /// The states of the deliveries that are not done.
     pub fn states(&self) -> impl Iterator<Item = DeliveryState> {
         self.waiting.values().map(|waiting| waiting.state)
     }
@@ -152,13 +154,13 @@ impl Settlement {
         self.waiting.keys().chain(&self.delivered)
     }
 
-    /// Whether something is to be written about that event's place in the outbox.
+    /// True if it writes about that event's place in the outbox.
     #[must_use]
     pub fn has_event(&self, event: &EventKey) -> bool {
         self.fanned_out.contains(event)
     }
 
-    /// Whether something is to be written about that delivery's row.
+    /// True if it writes about that delivery's row.
     #[must_use]
     pub fn has_delivery(&self, delivery: &DeliveryKey) -> bool {
         self.waiting.contains_key(delivery) || self.delivered.contains(delivery)
@@ -178,30 +180,30 @@ impl Settlement {
         self.fanned_out.extend(later.fanned_out);
     }
 
-    /// This request was made.
+    /// Notes that this request was made.
     pub fn attempted(&mut self, record: AttemptRecord) {
         self.attempts.push(record);
     }
 
-    /// This delivery waits.
+    /// Notes that this delivery waits.
     pub fn waits(&mut self, key: DeliveryKey, waiting: Waiting) {
         self.delivered.remove(&key);
         self.waiting.insert(key, waiting);
     }
 
-    /// The deliveries that wait in line, and the objects they do it for.
+    /// The deliveries that wait in line, and the objects that they stand in line for.
     pub fn lines(&self) -> impl Iterator<Item = (&DeliveryKey, &Arc<str>)> {
         self.waiting.iter().filter_map(|(key, waiting)| Some((key, waiting.line.as_ref()?)))
     }
 
-    /// This delivery, which waited, waits no longer.
+    /// Notes that this delivery, which waited, is done.
     pub fn delivered(&mut self, key: DeliveryKey) {
         self.waiting.remove(&key);
         self.delivered.insert(key);
         self.is_urgent = true;
     }
 
-    /// Every endpoint of this event has it or has its delivery waiting.
+    /// Notes that every endpoint of this event has received it or has its delivery waiting.
     pub fn fanned_out(&mut self, event: EventKey) {
         self.fanned_out.insert(event);
     }

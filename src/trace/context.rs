@@ -1,14 +1,15 @@
-//! Where something stands in a distributed trace: `traceparent` of W3C Trace Context, <https://www.w3.org/TR/trace-context/>.
+//! A place in a distributed trace: `traceparent` of W3C Trace Context,
+//! <https://www.w3.org/TR/trace-context/>.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A place in a trace: the trace, the span that causes what comes, and whether it is recorded.
+/// A place in a trace: the trace, the span that is the cause, and the flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TraceContext {
-    /// The trace. Not zero.
+    /// The id of the trace. Not zero.
     pub trace: u128,
-    /// The span. Not zero.
+    /// The id of the span. Not zero.
     pub span: u64,
     /// The flags; the lowest one says that the trace is recorded.
     pub flags: u8,
@@ -17,7 +18,8 @@ pub struct TraceContext {
 impl FromStr for TraceContext {
     type Err = ();
 
-    /// Reads a header of any version. Of later ones only the part is read that version 00 has, as the recommendation says (3.2.4).
+    /// Reads a header of any version. Of later versions it reads only the part that version 00 has, as the
+    /// recommendation says (3.2.4).
     fn from_str(text: &str) -> Result<Self, ()> {
         let mut parts = text.split('-');
         let version: u8 = number(parts.next(), 2)?;
@@ -29,7 +31,7 @@ impl FromStr for TraceContext {
     }
 }
 
-/// A number of so many small hexadecimal digits.
+/// A number of `digits` lower-case hexadecimal digits.
 fn number<T: TryFrom<u128>>(part: Option<&str>, digits: usize) -> Result<T, ()> {
     let part = part.filter(|part| part.len() == digits).ok_or(())?;
     if !part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {

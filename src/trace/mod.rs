@@ -1,8 +1,9 @@
-//! Traces: `OpenTelemetry`, when `OTEL_EXPORTER_OTLP_ENDPOINT` is set, over HTTP with protocol buffers. The other variables of its
-//! specification hold, too (`OTEL_SERVICE_NAME`, `OTEL_TRACES_SAMPLER`, `OTEL_EXPORTER_OTLP_HEADERS` …).
+//! Traces: `OpenTelemetry`, over HTTP with protocol buffers, if `OTEL_EXPORTER_OTLP_ENDPOINT` is set. The
+//! other variables of its specification hold, too (`OTEL_SERVICE_NAME`, `OTEL_TRACES_SAMPLER`,
+//! `OTEL_EXPORTER_OTLP_HEADERS` …).
 //!
-//! Without it nothing is exported, and a `traceparent` that comes in goes through all the same: from the API call by way of the event
-//! to the receiver.
+//! Without it nothing is exported. An incoming `traceparent` is still passed on: from the API call by way
+//! of the event to the receiver.
 
 mod context;
 
@@ -21,12 +22,12 @@ use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 
 pub use context::TraceContext;
 
-/// Where spans go; set once, when they are exported.
+/// The exporter of spans; unset if nothing is exported.
 static TRACER: OnceLock<SdkTracer> = OnceLock::new();
-/// How long what hasn't been exported is waited for at the end.
+/// The longest wait at the end for spans that aren't exported yet.
 const FLUSH: Duration = Duration::from_secs(3);
 
-/// Exports what has gathered when it is dropped.
+/// Exports the remaining spans when it is dropped.
 pub struct Exporting(SdkTracerProvider);
 
 impl Drop for Exporting {
@@ -36,7 +37,8 @@ impl Drop for Exporting {
     }
 }
 
-/// Begins to export, if that is asked for. What goes wrong later is logged by the exporter and costs nothing else.
+/// Begins to export, if the variables ask for that. The exporter logs later failures, and they cost nothing
+/// else.
 pub fn export(service: &'static str) -> anyhow::Result<Option<Exporting>> {
     let is_set = |name| std::env::var(name).is_ok_and(|value| !value.is_empty());
     let is_asked_for =
@@ -59,12 +61,12 @@ pub fn export(service: &'static str) -> anyhow::Result<Option<Exporting>> {
     Ok(Some(Exporting(provider)))
 }
 
-/// Which side of a call a span is.
+/// The side of a call that a span is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Whoever answers it.
+    /// The side that answers.
     Server,
-    /// Whoever makes it.
+    /// The side that calls.
     Client,
 }
 
@@ -73,7 +75,7 @@ pub enum Kind {
 pub struct Span(opentelemetry_sdk::trace::Span);
 
 impl Span {
-    /// Begins a span after that place in a trace, or a trace of its own. None where nothing is exported.
+    /// Begins a span after that place in a trace, or a trace of its own. `None` if nothing is exported.
     pub fn begin(name: impl FnOnce() -> String, kind: Kind, after: Option<TraceContext>) -> Option<Self> {
         let tracer = TRACER.get()?;
         let kind = match kind {
@@ -85,7 +87,7 @@ impl Span {
         Some(Self(tracer.build_with_context(SpanBuilder::from_name(name()).with_kind(kind), &parent)))
     }
 
-    /// Its place, for what it causes.
+    /// The span's place in the trace, for the calls that it causes.
     #[must_use]
     pub fn context(&self) -> TraceContext {
         use opentelemetry::trace::Span as _;
@@ -97,13 +99,13 @@ impl Span {
         }
     }
 
-    /// Says something about it. Never a secret or a body.
+    /// Adds an attribute. Never a secret or a body.
     pub fn say(&mut self, name: &'static str, value: impl Into<Value>) {
         use opentelemetry::trace::Span as _;
         self.0.set_attribute(KeyValue::new(name, value));
     }
 
-    /// Ends it; `error` is the class of what went wrong.
+    /// Ends the span; `error` is the class of the failure.
     pub fn end(mut self, error: Option<&'static str>) {
         use opentelemetry::trace::Span as _;
         if let Some(error) = error {

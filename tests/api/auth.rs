@@ -1,4 +1,4 @@
-//! Keys, and tenants that know nothing of each other.
+//! Keys, and tenants that can't see each other.
 
 use std::time::{Duration, Instant};
 
@@ -151,7 +151,7 @@ async fn keys_end_by_date_by_hand_and_by_rolling_at_every_process_at_once() {
     );
     let again = copy_key(&url, listed.id).await.unwrap().unwrap();
     assert!(end_key(&url, listed.id, Duration::ZERO).await.unwrap());
-    // What was just used may be believed for a moment.
+    // A key that was just used may be trusted for a moment.
     let ends = async |key: &str, code: &str| {
         let since = Instant::now();
         eventually("the key's end is heard of", async || {

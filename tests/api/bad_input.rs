@@ -55,7 +55,7 @@ async fn wrong_parameters_are_named() {
     assert_eq!(system.client.post("/v1/customers", &many).await.error().3, "metadata");
 }
 
-/// The reason that is named is the reason.
+/// The message names the true reason.
 #[tokio::test]
 async fn messages_name_the_reason() {
     let system = System::start().await;
@@ -185,7 +185,7 @@ async fn what_the_sdks_send_without_a_body_is_taken() {
     assert_eq!(send(refused).await.error().3, "Idempotency-Key");
 }
 
-/// A body of very many names costs no more than reading it.
+/// A body with very many names costs no more than reading it.
 #[tokio::test]
 async fn a_million_bytes_of_names_are_refused_at_once() {
     let system = System::start().await;
@@ -203,7 +203,8 @@ async fn a_body_that_is_packed_or_too_long_is_refused_before_it_is_read() {
     let packed = system.client.request(Method::POST, "/v1/customers").header("content-encoding", "gzip");
     assert_eq!(send(packed.body("name=x")).await.status, 415);
     let head = format!(
-        "POST /v1/customers HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 2000000\r\n\r\nname=x",
+        "POST /v1/customers HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+         content-length: 2000000\r\n\r\nname=x",
         system.client.key()
     );
     let began = std::time::Instant::now();
@@ -266,7 +267,7 @@ async fn a_head_that_is_too_long_is_refused_and_a_long_one_is_not() {
     };
     assert_eq!(status(headers(90, 150)).await.as_deref(), Some("200"));
     assert_eq!(status(headers(200, 1)).await.as_deref(), Some("431"));
-    // Whoever goes on sending meets a reset before the answer is read.
+    // A client that keeps sending meets a reset before it reads the answer.
     let too_long = status(headers(1, 400 * 1024)).await;
     assert!(matches!(too_long.as_deref(), None | Some("431")), "{too_long:?}");
     system.client.customer("afterwards").await;

@@ -1,4 +1,5 @@
-//! Customers: their fields, both spellings of a call, what an update says it changed, and what is left after a deletion.
+//! Customers: their fields, both spellings of a call, the changes that an update reports, and the rest
+//! after a deletion.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -18,12 +19,14 @@ async fn a_customer_has_every_documented_field() {
     let system = System::start().await;
     let customer = system.client.post("/v1/customers", "").await.ok();
     let mut expected = json!({
-        "id": customer["id"], "object": "customer", "address": null, "balance": 0, "created": customer["created"],
-        "currency": null, "default_source": null, "delinquent": false, "description": null, "discount": null,
-        "email": null, "livemode": false, "metadata": {}, "name": null, "phone": null, "preferred_locales": [],
-        "shipping": null, "tax_exempt": "none", "test_clock": null,
+        "id": customer["id"], "object": "customer", "address": null, "balance": 0,
+        "created": customer["created"], "currency": null, "default_source": null, "delinquent": false,
+        "description": null, "discount": null, "email": null, "livemode": false, "metadata": {}, "name": null,
+        "phone": null, "preferred_locales": [], "shipping": null, "tax_exempt": "none", "test_clock": null,
     });
-    expected["invoice_settings"] = json!({ "custom_fields": null, "default_payment_method": null, "footer": null, "rendering_options": null });
+    expected["invoice_settings"] = json!({
+        "custom_fields": null, "default_payment_method": null, "footer": null, "rendering_options": null,
+    });
     assert_eq!(customer, expected);
     assert!(customer["id"].as_str().unwrap().starts_with("cus_"));
     let id = customer["id"].as_str().unwrap();
@@ -33,9 +36,10 @@ async fn a_customer_has_every_documented_field() {
 #[tokio::test]
 async fn a_form_and_json_say_the_same() {
     let system = System::start().await;
-    let form = "name=Ada+Lovelace&email=ada%40example.com&balance=-150&metadata[plan]=pro&address[city]=London\
-                &shipping[name]=Ada&shipping[address][line1]=1+Main&preferred_locales[0]=en&preferred_locales[1]=de\
-                &tax_exempt=exempt&invoice_settings[footer]=Thanks&invoice_settings[custom_fields][0][name]=PO\
+    let form = "name=Ada+Lovelace&email=ada%40example.com&balance=-150&metadata[plan]=pro\
+                &address[city]=London&shipping[name]=Ada&shipping[address][line1]=1+Main\
+                &preferred_locales[0]=en&preferred_locales[1]=de&tax_exempt=exempt\
+                &invoice_settings[footer]=Thanks&invoice_settings[custom_fields][0][name]=PO\
                 &invoice_settings[custom_fields][0][value]=7";
     let json = json!({
         "name": "Ada Lovelace", "email": "ada@example.com", "balance": -150, "metadata": { "plan": "pro" },
@@ -51,7 +55,9 @@ async fn a_form_and_json_say_the_same() {
         fields.remove("created");
     }
     assert_eq!(by_form, by_json);
-    let address = json!({ "city": "London", "country": null, "line1": null, "line2": null, "postal_code": null, "state": null });
+    let address = json!({
+        "city": "London", "country": null, "line1": null, "line2": null, "postal_code": null, "state": null,
+    });
     assert_eq!(by_form["address"], address, "a hash is returned with all its lines");
 }
 

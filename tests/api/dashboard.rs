@@ -1,5 +1,5 @@
-//! The dashboard against those who mean ill: whoever hasn't signed in, other sites, other accounts, and text that is markup.
-//! What people do there is in `tests/browser`.
+//! The dashboard against attacks: without a session, from other sites, from other accounts, and by text
+//! that is markup. Its use by people is tested in `tests/browser`.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -33,7 +33,7 @@ impl Browser {
         browser
     }
 
-    /// Whoever has a copy of the session's cookie, at that process.
+    /// A thief with a copy of the session's cookie, at that process.
     fn copied_to(&self, system: &System) -> Self {
         Self { client: self.client.clone(), url: system.url.clone(), cookie: self.cookie.clone() }
     }
@@ -55,7 +55,7 @@ impl Browser {
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
-    /// What a form of this session has to bring with it.
+    /// The token that a form of this session has to send.
     async fn token(&self) -> String {
         let (_, page) = self.get("/dashboard").await;
         let (_, rest) = page.split_once("name=\"token\" value=\"").unwrap();
@@ -221,7 +221,7 @@ async fn signing_out_ends_the_session_wherever_a_copy_of_it_is() {
     let browser = Browser::signed_in(&system, system.client.key()).await;
     let another = Browser::signed_in(&system, system.client.key()).await;
     let copies = [browser.copied_to(&system), browser.copied_to(&beside)];
-    // What was just used may be believed for a moment.
+    // A session that was just used may be trusted for a moment.
     for copy in &copies {
         assert_eq!(copy.get("/dashboard").await.0, 200);
     }
@@ -291,12 +291,16 @@ async fn figures_of_very_many_attempts_are_estimated_from_the_last_of_them() {
     let system = System::start().await;
     let browser = Browser::signed_in(&system, system.client.key()).await;
     let admin = system.database.admin().await;
-    // So many microseconds apart, of another account every tenth; one in fifty fails. None before today (UTC).
+    // `apart` microseconds apart, every tenth of another account; one in fifty fails. None before today
+    // (UTC).
     let attempts = async |count: i32, apart: i32, takes: i32| {
-        let sql = "insert into calmony.attempt (account, position, endpoint, number, started_at, duration_us, error) \
-                   select case when n % 10 = 0 then 2 else 1 end, n, 'we', 1, began + n * $2 * interval '1 microsecond', $3, \
+        let sql = "insert into calmony.attempt \
+                          (account, position, endpoint, number, started_at, duration_us, error) \
+                   select case when n % 10 = 0 then 2 else 1 end, n, 'we', 1, \
+                          began + n * $2 * interval '1 microsecond', $3, \
                           case when n % 50 = 1 then 'refused' end \
-                     from generate_series(1, $1) n, greatest(now() - interval '30 seconds', date_trunc('day', now(), 'UTC')) as began";
+                     from generate_series(1, $1) n, \
+                          greatest(now() - interval '30 seconds', date_trunc('day', now(), 'UTC')) as began";
         admin.execute(sql, &[&count, &apart, &takes]).await.unwrap();
     };
     let slices = async || {
@@ -312,8 +316,9 @@ async fn figures_of_very_many_attempts_are_estimated_from_the_last_of_them() {
     let counted = slices().await;
     assert_eq!(counted.iter().map(|(count, _)| count).sum::<i64>(), 180);
     assert_eq!(counted.iter().map(|(_, taken)| taken).sum::<i64>(), 176);
-    // 25 s of them, of which not all are looked at: what is shown is 9,000 a second, the last five seconds excepted, which aren't over.
-    // So it is where a receiver is slow, and all of them are on the pages that are looked at.
+    // 25 s of attempts, of which only a part is read. The figure is 9,000 a second, without the last five
+    // seconds, which aren't over. The same holds for a slow receiver, and all attempts are on the pages
+    // that are read.
     for takes in [1_000, 8_000_000] {
         admin.batch_execute("truncate calmony.attempt").await.unwrap();
         attempts(250_000, 100, takes).await;

@@ -1,4 +1,4 @@
-//! Who has got an event, who hasn't, and why not.
+//! The endpoints that have got an event, those that haven't, and the reasons.
 
 use std::sync::atomic::Ordering;
 
@@ -124,7 +124,7 @@ async fn an_endpoint_lists_its_deliveries_by_state_and_in_pages() {
     assert!(events("state=delivered").await.len() == 7, "history outlives its endpoint");
     let dropped = "select count(*) from calmony.delivery";
     eventually("what was given up goes with it", async || {
-        // Given up, it stays listed; only what is owed goes.
+        // An exhausted delivery stays listed. Only owed ones go.
         (system.database.number(dropped).await == 2).then_some(())
     })
     .await;

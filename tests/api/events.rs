@@ -15,9 +15,10 @@ async fn an_event_has_the_whole_envelope() {
     assert_eq!(
         event,
         json!({
-            "id": event["id"], "object": "event", "api_version": "2026-10-28.endive", "created": customer["created"],
-            "data": { "object": customer }, "livemode": false, "pending_webhooks": 0,
-            "request": { "id": event["request"]["id"], "idempotency_key": null }, "type": "customer.created", "version": 1,
+            "id": event["id"], "object": "event", "api_version": "2026-10-28.endive",
+            "created": customer["created"], "data": { "object": customer }, "livemode": false,
+            "pending_webhooks": 0, "request": { "id": event["request"]["id"], "idempotency_key": null },
+            "type": "customer.created", "version": 1,
         })
     );
     let id = event["id"].as_str().unwrap();
@@ -92,7 +93,8 @@ async fn a_page_forwards_waits_for_an_append_that_commits_late() {
     let first = system.client.customer("first").await;
     let cursor = ids(&system.client.get("/v1/events").await.ok())[0].clone();
     let late = "insert into calmony.event (account, id, stream, version, type, data, created_at) \
-                select account, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', data, now() \
+                select account, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, \
+                       'customer.created', data, now() \
                   from calmony.object";
     for end in ["commit", "rollback"] {
         let api = system.database.login_in("calmony_api").await;
@@ -122,7 +124,7 @@ async fn a_page_forwards_waits_for_an_append_that_commits_late() {
         let found = ids(&page.await.unwrap());
         assert_eq!(found.last().unwrap(), "evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX", "after {end}: {found:?}");
         assert_eq!(found.len(), if end == "commit" { 2 } else { 3 });
-        // Newest first, nobody waits.
+        // Reads from the newest on don't wait.
         assert_eq!(ids(&system.client.get("/v1/events?limit=1").await.ok()).len(), 1);
     }
 }
@@ -133,7 +135,7 @@ async fn the_events_of_one_object_and_the_object_as_it_was() {
     let id = system.client.customer("one").await;
     let other = system.client.customer("other").await;
     let path = format!("/v1/customers/{id}");
-    // Seconds are what clients see: put the events some apart.
+    // Clients see seconds: put some between the events.
     system.client.post(&path, "name=two").await.ok();
     system.client.post(&path, "name=three").await.ok();
     system.client.delete(&path).await.ok();

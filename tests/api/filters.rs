@@ -4,7 +4,7 @@ use calmony_pay::http::openapi::document;
 use serde_json::Value;
 use support::System;
 
-/// A path with an id of the kind that it is for. Nothing needs to be there.
+/// A path with an id of the right kind. The object needn't exist.
 fn with_id(path: &str) -> String {
     let prefix = match path.split('/').nth(2) {
         Some("customers") => "cus",
@@ -57,7 +57,7 @@ async fn what_is_unknown_is_said_to_be_that_empty_or_not() {
     }
 }
 
-/// A list may be its name once for each entry, as OpenAPI has it.
+/// A list may be spelled with its name once for each entry, as OpenAPI has it.
 #[tokio::test]
 async fn a_list_of_a_query_has_three_spellings() {
     let system = System::start().await;
@@ -83,7 +83,8 @@ async fn a_list_of_a_query_has_three_spellings() {
     }
 }
 
-/// What a replay is narrowed down by is a filter, too: an empty variable of a script must not send the whole log.
+/// The parameters that narrow a replay are filters, too: an empty variable of a script must not send the
+/// whole log.
 #[tokio::test]
 async fn a_replay_with_an_empty_filter_is_refused() {
     let system = System::start().await;

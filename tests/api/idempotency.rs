@@ -1,4 +1,4 @@
-//! A request that is sent again with its `Idempotency-Key` is done once and answered as it was answered first.
+//! A request that is sent again with its `Idempotency-Key` is done once and gets the first answer again.
 
 use std::collections::HashSet;
 
@@ -64,7 +64,7 @@ async fn a_key_is_for_one_path_and_one_set_of_parameters() {
     let elsewhere = post(&system.client, "k1", &format!("/v1/customers/{id}"), "name=Ada").await;
     assert_eq!(elsewhere.error(), (400, "idempotency_error", "", ""));
     assert!(elsewhere.text.contains("for the same endpoint"), "{}", elsewhere.text);
-    // What would be refused anyway is told about the key first: it is the client's mistake.
+    // A bad request with a used key is told about the key first: that is the client's mistake.
     let bad = post(&system.client, "k1", "/v1/customers", "email=nonsense").await;
     assert_eq!(bad.error().1, "idempotency_error");
     // Another account's keys are its own.
@@ -92,7 +92,7 @@ async fn a_refusal_is_not_stored_and_a_change_of_nothing_is() {
     post(&system.client, &key[..255], "/v1/customers", "").await.ok();
 }
 
-/// An answer that is the object as it was after an event is that event's: the key has nothing of it.
+/// An answer that is the object as it was after an event is stored with the event only.
 #[tokio::test]
 async fn an_answer_that_an_event_has_is_not_stored_again() {
     let system = System::start().await;
@@ -134,7 +134,7 @@ async fn an_answer_that_an_event_has_is_not_stored_again() {
     assert_eq!(system.database.number(events).await, 4, "what changes nothing appends nothing");
 }
 
-/// What changes nothing is answered with one state of the object, however many ask under one key while it
+/// Requests that change nothing under one key get one state of the object, however many they are while it
 /// changes.
 #[tokio::test]
 async fn twins_that_change_nothing_have_one_answer() {
@@ -229,7 +229,8 @@ async fn keys_are_forgotten_by_the_slot_and_not_before_a_day_has_gone() {
     let system = System::start().await;
     let admin = system.database.admin().await;
     let days = "insert into calmony.idempotency (account, slot, key, fingerprint, answer, created_at) \
-                select 1, (div(extract(epoch from at), 86400) % 4)::smallint, 'days' || d, decode(repeat('00', 32), 'hex'), 'x', at \
+                select 1, (div(extract(epoch from at), 86400) % 4)::smallint, 'days' || d, \
+                       decode(repeat('00', 32), 'hex'), 'x', at \
                   from generate_series(0, 3) d, lateral (select now() - d * interval '1 day' as at) a";
     admin.batch_execute(days).await.unwrap();
     let worker = system.database.login_in("calmony_worker").await;
@@ -238,7 +239,7 @@ async fn keys_are_forgotten_by_the_slot_and_not_before_a_day_has_gone() {
     assert!(!worker.query_one(forget, &[]).await.unwrap().get::<_, bool>(0), "nothing is left to forget");
     let left = "select array_agg(key order by key) from calmony.idempotency";
     let left: Vec<String> = admin.query_one(left, &[]).await.unwrap().get(0);
-    // Three days ago was emptied yesterday, had there been a worker.
+    // A worker would have emptied the slot of three days ago yesterday.
     assert_eq!(left, ["days0", "days1", "days3"]);
     // Near midnight a key takes the slots of both days.
     let slots = "select array_agg(s) from calmony.idempotency_slots($1::text::timestamptz) s";

@@ -1,4 +1,4 @@
-//! What is large comes in parts: each answer is bounded in bytes, and whoever goes on gets all, each once.
+//! Large lists come in parts: each answer is bounded in bytes, and the pages have every entry once.
 
 use futures_util::StreamExt as _;
 use futures_util::stream::iter;
@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use support::{Client, System};
 
-/// More than any page of a list has: a mebibyte of data, and what is around its entries.
+/// More bytes than any page of a list has: a mebibyte of data, and the rest around its entries.
 const ANSWER_MAX: usize = 1_200_000;
 
 /// A customer of about 25 kB for each byte of a character.
@@ -16,7 +16,7 @@ fn customer(name: &str, character: &str) -> Value {
     json!({ "name": name, "metadata": Value::Object(entries.collect()) })
 }
 
-/// Creates so many large customers, with some between that aren't.
+/// Creates `count` large customers, with some small ones between.
 async fn create(client: &Client, count: usize, character: &str) {
     let made = iter(0..count).map(|n| {
         let client = client.clone();
@@ -32,8 +32,8 @@ fn ids(page: &Value, id: &str) -> Vec<String> {
     entries.iter().map(|entry| entry.pointer(id).and_then(Value::as_str).expect("an id").to_owned()).collect()
 }
 
-/// All of a list as the official packages go through it: after the last entry, or before the first. And how
-/// many pages there were.
+/// All of a list as the official packages go through it: after the last entry, or before the first. And the
+/// number of pages.
 async fn whole(client: &Client, path: &str, id: &str, before: Option<String>) -> (Vec<String>, usize) {
     let (mut all, mut pages, mut cursor) = (Vec::new(), 0, before.clone());
     loop {
@@ -56,7 +56,7 @@ async fn whole(client: &Client, path: &str, id: &str, before: Option<String>) ->
     }
 }
 
-/// Everything of a list is met once, in its order, in both directions.
+/// Checks that every entry of a list comes once, in order, in both directions.
 async fn goes_both_ways(client: &Client, path: &str, id: &str, expected: &[String]) {
     let (forth, pages) = whole(client, path, id, None).await;
     assert!(pages > 1, "{path} came at once");
@@ -85,7 +85,8 @@ async fn three_hundred_large_customers_are_paged_through_in_both_directions() {
 #[tokio::test]
 async fn a_page_shows_its_first_entry_whatever_it_has() {
     let system = System::start().await;
-    // As many characters as may be, each of which is six bytes in JSON: an event has more than half a page.
+    // As many characters as allowed, each of which is six bytes in JSON: an event takes more than half a
+    // page.
     let text = json!("\u{1}".repeat(5_000));
     let address = json!({
         "city": text, "country": text, "line1": text, "line2": text, "postal_code": text, "state": text
@@ -127,7 +128,7 @@ async fn what_a_search_finds_comes_in_parts_too() {
     }
 }
 
-/// Every endpoint has taken every customer's creation, after so many attempts, and said much.
+/// Records `times` attempts of every endpoint for every customer's creation, with long answers.
 async fn attempted(system: &System, times: usize) {
     let attempts = format!(
         "insert into calmony.attempt \
@@ -183,7 +184,7 @@ async fn a_list_ends_before_what_would_be_expanded_too_much() {
     }
     newer.reverse();
     assert_eq!(newer, events[..29]);
-    // A list without pages can't be gone on with.
+    // A list without pages can't be continued, so it is refused.
     let largest = "select id::text from calmony.event order by octet_length(data::text) desc limit 1";
     let large = format!("/v1/events/{}/deliveries", texts(&system, largest).await[0]);
     assert_eq!(system.client.get(&large).await.ok()["data"].as_array().unwrap().len(), 14);

@@ -1,10 +1,10 @@
-//! More than is taken on: refused at once, said clearly, and nothing of it is done.
+//! Overload: requests are refused at once and clearly, and nothing of them is done.
 
 use std::collections::HashMap;
 
 use support::{Client, Database, System, eventually};
 
-/// How so many requests at once are answered.
+/// The statuses of `count` requests at once.
 async fn answered(client: &Client, count: usize) -> HashMap<u16, usize> {
     let calls: Vec<_> = (0..count)
         .map(|_| {
@@ -57,7 +57,7 @@ async fn more_than_a_process_takes_on_is_refused_and_health_is_not() {
     system.client.customer("afterwards").await;
 }
 
-/// Sixteen seconds' worth at once: 256 KiB.
+/// The bytes of sixteen seconds at once: 256 KiB.
 #[tokio::test]
 async fn an_account_over_its_bytes_is_refused_before_anything_is_stored() {
     let system = System::with(Database::fresh().await, &[("CALMONY_BYTES_LIMIT", "16384")]).await;

@@ -36,7 +36,8 @@ async fn many_writers_of_one_object_leave_a_log_without_holes() {
     let now = system.client.get(&path).await.ok();
     assert_eq!(now["metadata"].as_object().unwrap().len(), written, "whoever was told 200 is in the state");
     let sql = format!(
-        "select (count(*) = max(version) and min(version) = 1)::int::bigint from calmony.event where stream = '{id}'"
+        "select (count(*) = max(version) and min(version) = 1)::int::bigint from calmony.event \
+         where stream = '{id}'"
     );
     assert_eq!(system.database.number(&sql).await, 1);
     let rows =
@@ -44,7 +45,8 @@ async fn many_writers_of_one_object_leave_a_log_without_holes() {
     assert_eq!(usize::try_from(rows).unwrap(), written + 1);
 }
 
-/// Appends that wait at the same time share a statement; one that is refused by the database takes no other with it.
+/// Appends that wait at the same time share a statement. If the database refuses one, no other fails with
+/// it.
 #[tokio::test]
 async fn creates_at_once_share_statements_and_keep_their_answers_apart() {
     let system = System::start().await;

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 /// Requests at each route.
 const TRIES: usize = 60;
-/// What is made of when bytes alone would all be refused alike.
+/// Parts of requests, because random bytes alone would all be refused alike.
 const FRAGMENTS: &[&str] = &[
     "name=",
     "metadata[",
@@ -104,7 +104,8 @@ async fn random_bytes_at_every_route_are_answered_and_never_with_a_5xx() {
             let body = bytes(&mut random, 40);
             let content_type = pick(&mut random, TYPES);
             let head = format!(
-                " HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {}\r\ncontent-type: {content_type}\r\n\
+                " HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {}\r\n\
+                 content-type: {content_type}\r\n\
                  idempotency-key: {}\r\ncontent-length: {}\r\n\r\n",
                 system.client.key(),
                 random.below(1_000_000),

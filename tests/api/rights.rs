@@ -1,4 +1,4 @@
-//! Rights end when they end: whoever goes on with a key for long is no exception.
+//! Rights end at once, even for a client that has used its key for long.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ async fn end(mut stream: Response) {
     while stream.chunk().await.unwrap().is_some() {}
 }
 
-/// Waits until the stream tells of something.
+/// Waits until the stream shows this.
 async fn told(stream: &mut Response, what: &str) {
     let mut text = String::new();
     while !text.contains(what) {
@@ -39,7 +39,7 @@ async fn a_stream_ends_within_a_second_after_its_key_was_revoked_at_every_proces
     let beside = System::on(Database { url: system.database.url.clone() }).await;
     let url = system.database.url.parse().unwrap();
     let key = make_key(&system.database, None).await;
-    // One that has nothing to tell of, and one of a process at which something happens all the time.
+    // A stream that has nothing to send, and one of a process at which there are events all the time.
     let streams = [stream(&system, &key).await, stream(&beside, &key).await];
     let mut another = stream(&system, &make_key(&system.database, None).await).await;
     let keys = list_keys(&url, Some("first")).await.unwrap();

@@ -18,7 +18,7 @@ fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02x}"))
 }
 
-/// The names of what is found, in the order of the answer.
+/// The names of the customers found, in the order of the answer.
 async fn names(client: &Client, query: &str) -> Vec<String> {
     let found = search(client, &[("query", query), ("limit", "100")]).await.ok();
     assert_eq!(found["object"], "search_result");
@@ -43,7 +43,7 @@ async fn a_search_finds_what_was_answered_before_it_and_nothing_else() {
     .await;
     create(client, json!({ "name": "Bob", "email": "bob@example.com", "phone": "+1 555" })).await;
     create(client, json!({ "email": "nobody@example.org" })).await;
-    // Another account's, and what isn't a customer.
+    // A customer of another account, and an object that isn't a customer.
     create(&client.with_key(&system.other_key), json!({ "name": "Ada Other" })).await;
     client.endpoint("https://example.com/", &["*"]).await;
 
@@ -59,7 +59,7 @@ async fn a_search_finds_what_was_answered_before_it_and_nothing_else() {
     assert_eq!(names(client, "created<1000000000 OR created>99999999999").await, [""; 0]);
     assert_eq!(names(&client.with_key(&system.other_key), "name~'ada'").await, ["Ada Other"]);
 
-    // What changes is found as it is, and what is deleted isn't.
+    // A changed customer is found in its new state, and a deleted one isn't found.
     client.post(&format!("/v1/customers/{ada}"), "name=Augusta&metadata[plan]=").await.ok();
     assert_eq!(names(client, "name~'ada'").await, [""; 0]);
     assert_eq!(names(client, "metadata['plan']:null AND name:'AUGUSTA'").await, ["Augusta"]);
@@ -96,7 +96,7 @@ async fn pages_of_a_search_follow_each_other_and_new_customers_shift_none() {
     let expected: Vec<String> = (0..25).rev().map(|n| format!("customer {n}")).collect();
     assert_eq!(found, expected);
     assert_eq!(names(client, "phone:'even'").await.len(), 13);
-    // A page is one of its query.
+    // A page cursor belongs to its query.
     let first = search(client, &[("query", "phone:'even'"), ("limit", "3")]).await.ok();
     let next = first["next_page"].as_str().unwrap();
     for (client, query, status) in [
@@ -133,7 +133,7 @@ async fn a_bad_search_is_refused_by_name() {
     }
 }
 
-/// Everything that is found by searching is in the log, so losing it costs nothing but time.
+/// All that searches find is in the log, so losing the search tables costs nothing but time.
 #[tokio::test]
 async fn what_is_searched_is_made_anew_from_the_log_by_two_processes_at_once() {
     let system = System::start().await;
@@ -155,7 +155,7 @@ async fn what_is_searched_is_made_anew_from_the_log_by_two_processes_at_once() {
             assert_eq!(found.await.unwrap(), 11);
         }
     }
-    // Emptied while it is being made: whoever was at it doesn't go on as if nothing had happened.
+    // The tables are emptied while they are being filled: the process that fills them must notice.
     let stop = Arc::new(AtomicBool::new(false));
     let (client, stopped) = (beside.client.clone(), stop.clone());
     let searching = tokio::spawn(async move {
@@ -179,11 +179,12 @@ async fn a_search_waits_for_an_append_that_commits_late() {
     assert_eq!(names(&system.client, "-name:null").await, ["first"]);
     let api = system.database.login_in("calmony_api").await;
     let late = "begin; insert into calmony.event (account, id, stream, version, type, data, created_at) \
-        select account, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', \
-               replace(data::text, 'first', 'late')::json, now() from calmony.object";
+        select account, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, \
+               'customer.created', replace(data::text, 'first', 'late')::json, now() from calmony.object";
     api.batch_execute(late).await.unwrap();
     system.client.customer("after").await;
-    // It stays open for longer than anybody waits: the answer is that it is unavailable, not one that leaves it out.
+    // The transaction stays open for longer than any search waits. The answer is then 503, and not one that
+    // leaves the customer out.
     let answer = search(&system.client, &[("query", "-name:null")]).await;
     assert_eq!(answer.status, 503, "{}", answer.text);
     let client = system.client.clone();

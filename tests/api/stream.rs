@@ -40,7 +40,7 @@ impl Follower {
         }
     }
 
-    /// The next event; connects anew where the stream has broken off.
+    /// The next event. Connects anew if the stream has broken off.
     async fn next(&mut self) -> Value {
         let next = async {
             loop {
@@ -95,7 +95,7 @@ async fn a_stream_tells_of_what_happens_and_goes_on_where_it_was() {
     system.client.delete(&format!("/v1/customers/{id}")).await.ok();
     assert_eq!(deleted.next().await["data"]["object"]["id"], id.as_str());
     assert_eq!(of_one.next().await["type"], "customer.deleted");
-    // From a cursor on, in the query where headers can't be set.
+    // From a cursor on, in the query for clients that can't set headers.
     let cursor = created["id"].as_str().unwrap();
     let mut from =
         Follower::start(&system.client, &format!("/v1/events/stream?last_event_id={cursor}")).await;
@@ -110,7 +110,8 @@ async fn a_stream_tells_of_what_happens_and_goes_on_where_it_was() {
     assert_eq!(refused.error().0, 400, "another account's event is nobody's");
 }
 
-/// Two processes write, transactions stay open for a while and some are rolled back, and the process that is followed is killed.
+/// Two processes write, transactions stay open for a while and some are rolled back, and the process that
+/// is followed is killed.
 #[tokio::test]
 async fn a_stream_leaves_nothing_out_whatever_dies_and_whoever_commits_late() {
     let mut system = System::start().await;
@@ -130,7 +131,8 @@ async fn a_stream_leaves_nothing_out_whatever_dies_and_whoever_commits_late() {
     });
     let (slow, ended) = (system.database.login_in("calmony_api").await, stop.clone());
     let late = tokio::spawn(async move {
-        let append = "begin; insert into calmony.event (account, id, stream, version, type, data, created_at) \
+        let append = "begin; insert into calmony.event \
+                          (account, id, stream, version, type, data, created_at) \
             select account, 'evt_01' || u, 'cus_01' || u, 1, 'customer.created', data, now() \
               from (select * from calmony.object where id like 'cus%' order by id limit 1) o, \
                    lateral (select upper(substr(md5(random()::text), 1, 24)) u) m; select pg_sleep(0.03)";
@@ -163,7 +165,7 @@ async fn a_stream_leaves_nothing_out_whatever_dies_and_whoever_commits_late() {
     assert_eq!(seen, log, "all of it, in order, each once");
 }
 
-/// Portions end with their bytes, whatever is asked for.
+/// The bytes of a portion are limited, whatever number is asked for.
 #[tokio::test]
 async fn a_stream_of_large_events_leaves_nothing_out() {
     let system = System::start().await;

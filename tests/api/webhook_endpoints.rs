@@ -7,7 +7,8 @@ use support::System;
 #[tokio::test]
 async fn the_secret_is_in_the_first_answer_and_nowhere_else() {
     let system = System::start().await;
-    let form = "url=https://example.com/hook&enabled_events[]=customer.created&enabled_events[]=customer.created&description=d";
+    let form = "url=https://example.com/hook&enabled_events[]=customer.created\
+                &enabled_events[]=customer.created&description=d";
     let created = system.client.post("/v1/webhook_endpoints", form).await.ok();
     let secret = created["secret"].as_str().unwrap().to_owned();
     assert!(secret.starts_with("whsec_") && secret.len() == 38);
@@ -18,9 +19,10 @@ async fn the_secret_is_in_the_first_answer_and_nowhere_else() {
     assert_eq!(
         expected,
         json!({
-            "id": id, "object": "webhook_endpoint", "api_version": null, "application": null, "created": created["created"],
-            "description": "d", "disabled_reason": null, "enabled_events": ["customer.created"], "livemode": false, "metadata": {},
-            "ordering": "none", "paused": false, "rate_limit": null, "secret_version": 1, "status": "enabled",
+            "id": id, "object": "webhook_endpoint", "api_version": null, "application": null,
+            "created": created["created"], "description": "d", "disabled_reason": null,
+            "enabled_events": ["customer.created"], "livemode": false, "metadata": {}, "ordering": "none",
+            "paused": false, "rate_limit": null, "secret_version": 1, "status": "enabled",
             "url": "https://example.com/hook",
         })
     );
@@ -37,7 +39,9 @@ async fn an_endpoint_is_updated_disabled_enabled_and_deleted() {
     let system = System::start().await;
     let (id, _) = system.client.endpoint("https://example.com/", &["*"]).await;
     let path = format!("/v1/webhook_endpoints/{id}");
-    let change = json!({ "url": "http://example.com:8080/x", "enabled_events": ["customer.deleted"], "metadata": { "a": "1" } });
+    let change = json!({
+        "url": "http://example.com:8080/x", "enabled_events": ["customer.deleted"], "metadata": { "a": "1" },
+    });
     let changed = system.client.json(Method::PATCH, &path, &change).await.ok();
     assert_eq!(changed["url"], "http://example.com:8080/x");
     assert_eq!(changed["enabled_events"], json!(["customer.deleted"]));
@@ -203,7 +207,7 @@ async fn where_a_url_leads_is_asked_last() {
     assert_eq!(client.post(&path, &format!("url={inside}")).await.error().3, "url");
 }
 
-/// A name that is given several times is a list where a list is wanted.
+/// A name that is given several times is a list if the parameter is one.
 #[tokio::test]
 async fn a_list_of_a_form_has_three_spellings_of_one_request() {
     let system = System::start().await;

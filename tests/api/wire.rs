@@ -1,5 +1,5 @@
-//! HTTP below the API, over raw sockets: what RFC 9112 has a server refuse, and what every answer says of
-//! itself.
+//! HTTP below the API, over raw sockets: the refusals that RFC 9112 asks of a server, and the headers that
+//! every answer has.
 
 use support::System;
 use support::client::send;
@@ -24,7 +24,8 @@ async fn what_is_no_request_is_refused_and_never_guessed_at() {
     let post = |headers: &str, body: &str| {
         let key = system.client.key();
         format!(
-            "POST /v1/customers HTTP/1.1\r\nhost: x\r\n{close}authorization: Bearer {key}\r\n{headers}\r\n{body}"
+            "POST /v1/customers HTTP/1.1\r\nhost: x\r\n{close}\
+             authorization: Bearer {key}\r\n{headers}\r\n{body}"
         )
     };
     for request in [
@@ -102,7 +103,7 @@ async fn answers_are_not_cached_or_sniffed_and_401_says_how_to_show_a_key() {
     }
 }
 
-/// However much a caller sends, an answer tells little of it, in its body and in its headers.
+/// However much a caller sends, an answer repeats little of it, in its body and in its headers.
 #[tokio::test]
 async fn what_an_answer_repeats_is_bounded() {
     let system = System::start().await;

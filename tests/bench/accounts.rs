@@ -1,5 +1,5 @@
-//! An account beside others that trouble the worker, with endpoints that never answer and don't live long, or
-//! with many that answer late: how long its webhooks take, and how long they take when it is alone.
+//! An account beside others that trouble the worker: with endpoints that never answer and don't live long,
+//! or with many that answer late. Measured is the delay of its webhooks, beside the delay when it is alone.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -19,20 +19,20 @@ use super::stage::Stage;
 const ROUNDS: usize = 3;
 /// Events a second of each account.
 const PACE: f64 = 20.0;
-/// The time before it counts: the peer's first webhook sets up what the others use.
+/// The time before it counts: the peer's first webhook sets up the connections that the later ones use.
 const WARM_UP: Duration = Duration::from_secs(1);
-/// How long the peer's last webhook may take, and what comes twice.
+/// The longest wait for the peer's last webhook, and for duplicates.
 const PATIENCE: Duration = Duration::from_secs(30);
 const TWICE: Duration = Duration::from_secs(1);
 /// The peer, and those beside it. The endpoints of each are numbered from a multiple of a hundred on.
 const NAMES: [&str; 3] = ["peer", "one beside it", "another beside it"];
 const OF_ACCOUNT: usize = 100;
 
-/// What goes on beside the peer.
+/// The load beside the peer.
 struct Beside {
     name: &'static str,
     accounts: usize,
-    /// Of each account.
+    /// The number of endpoints of each account.
     endpoints: usize,
     mode: Mode,
     /// The time after which endpoints are deleted and made anew.
@@ -68,14 +68,14 @@ const BESIDE: [Beside; 2] = [
     },
 ];
 
-/// What the peer has seen.
+/// The peer's measurements.
 struct Sight {
     p50: f64,
     p99: f64,
     /// Requests to the endpoints of the others.
     others: u64,
     duplicates: usize,
-    /// Webhooks, and requests that were refused.
+    /// Webhooks that are missing, and requests that were refused.
     missing: u64,
 }
 
@@ -100,7 +100,7 @@ impl Account {
         }
     }
 
-    /// Makes its endpoints anew whenever they have lived so long, until then.
+    /// Makes its endpoints anew whenever they have lived for `lifetime`, until `end`.
     async fn remake(&mut self, sink: &Sink, lifetime: Duration, end: Instant) {
         let mut next = Instant::now() + lifetime;
         while next < end {
@@ -188,7 +188,7 @@ async fn run(stage: &mut Stage, clients: &[Client], beside: &Beside) -> Sight {
     Sight {
         p50: percentile(&sorted, 50),
         p99: percentile(&sorted, 99),
-        // Arrivals are noted where an endpoint answers at once, which is the peer's.
+        // Arrivals are noted for endpoints that answer at once, which only the peer has.
         others: requests - u64::try_from(arrivals.len()).unwrap(),
         duplicates,
         missing: u64::try_from(sent.len() - sorted.len()).unwrap() + peer.refused + peer.other,
@@ -212,7 +212,7 @@ fn plan(stage: &mut Stage, key: &str, slice: Duration) -> Plan {
     Plan { key: key.to_owned(), warm_up: WARM_UP, pace: Some(PACE), marks: true, ..plan }
 }
 
-/// What has arrived, when the last one has come or patience is over; what comes twice has a moment more.
+/// The arrivals, once the last one has come or patience is over. Duplicates get a moment more.
 async fn arrivals(stage: &Stage, sent: &HashMap<u64, u64>) -> Vec<Arrival> {
     let (began, mut arrivals) = (Instant::now(), Vec::new());
     while waits(sent, &arrivals).sorted.len() < sent.len() && began.elapsed() < PATIENCE {

@@ -1,4 +1,5 @@
-//! The API alone, no endpoints: creates beside `pgbench` of the same append with one event a statement; updates, reads, lists.
+//! The API alone, no endpoints: creates beside `pgbench` of the same append with one event a statement;
+//! updates, reads, lists.
 
 use std::time::Duration;
 
@@ -57,7 +58,7 @@ pub(super) async fn creates(stage: &mut Stage, report: &mut Report, Extent { rou
     report.group("creates one after the other", &alone);
 }
 
-/// The one that is compared with the committed ratio.
+/// The measurement that is compared with the committed ratio.
 async fn at_32(stage: &mut Stage, report: &mut Report, rounds: usize, slice: Duration) {
     let mut group = [Series::new(FLOOR), Series::new("create, 32 connections").wanting(1.5)];
     for _ in 0..rounds {
@@ -69,7 +70,7 @@ async fn at_32(stage: &mut Stage, report: &mut Report, rounds: usize, slice: Dur
     report.group("creates, deliveries off", &group);
 }
 
-/// What is asked of customers that are there.
+/// The request for customers that exist.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum What {
     Update,

@@ -1,5 +1,5 @@
-//! What PostgreSQL can append without the product: `pgbench` of the same row, as an API would append it that doesn't combine appends,
-//! and by the statement that combines them.
+//! The appends that PostgreSQL manages without the product: `pgbench` of the same row, as an API would
+//! append it that doesn't combine appends, and by the statement that combines them.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use tokio::process::Command;
 use super::report::Sample;
 use super::stage::Stage;
 
-/// The columns of one append as the API makes it for a customer, in the order of the statement that combines them. `u` is the rest
-/// of an id. A colon before a letter would be a variable to pgbench.
+/// The columns of one append as the API makes it for a customer, in the order of the statement that
+/// combines them. `u` is the rest of an id. A colon before a letter would be a variable to pgbench.
 const COLUMNS: [(&str, &str); 11] = [
     ("account", "1"),
     ("id", "'evt_01' || u"),
@@ -22,10 +22,14 @@ const COLUMNS: [(&str, &str); 11] = [
     ("deleted", "false"),
     (
         "data",
-        "'{\"id\":\"cus_01' || u || '\",\"object\":\"customer\",\"address\": null,\"balance\": 0,\"created\": 1795297802,\"currency\": null,\
-        \"default_source\": null,\"delinquent\": false,\"description\": null,\"discount\": null,\"email\": null,\
-        \"invoice_settings\":{\"custom_fields\": null,\"default_payment_method\": null,\"footer\": null,\"rendering_options\": null},\
-        \"livemode\": false,\"metadata\":{\"plan\":\"pro\"},\"name\":\"Ada Lovelace\",\"phone\": null,\"preferred_locales\":[],\
+        "'{\"id\":\"cus_01' || u || '\",\"object\":\"customer\",\"address\": null,\"balance\": 0,\
+        \"created\": 1795297802,\"currency\": null,\
+        \"default_source\": null,\"delinquent\": false,\"description\": null,\"discount\": null,\
+        \"email\": null,\
+        \"invoice_settings\":{\"custom_fields\": null,\"default_payment_method\": null,\"footer\": null,\
+        \"rendering_options\": null},\
+        \"livemode\": false,\"metadata\":{\"plan\":\"pro\"},\"name\":\"Ada Lovelace\",\"phone\": null,\
+        \"preferred_locales\":[],\
         \"shipping\": null,\"tax_exempt\":\"none\",\"test_clock\": null}'",
     ),
     ("previous", "null"),
@@ -34,16 +38,17 @@ const COLUMNS: [(&str, &str); 11] = [
     ("created_at", "now()"),
 ];
 /// The rest of an id, which rises with time as the API's own do.
-const ID: &str = "select lpad(upper(to_hex((extract(epoch from clock_timestamp()) * 1000000)::bigint)), 14, '0') \
+const ID: &str = "select \
+    lpad(upper(to_hex((extract(epoch from clock_timestamp()) * 1000000)::bigint)), 14, '0') \
     || upper(substr(md5(random()::text), 1, 10)) as u";
 
-/// The same, of a variable of pgbench: it costs the statement nothing to make.
+/// The same, of a variable of pgbench, which costs the statement nothing.
 const GIVEN: &str = "lpad(upper(to_hex(:u::bigint)), 24, '0')";
 
-/// By which statement an event is appended.
+/// The statement that appends an event.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum How {
-    /// A plain INSERT of one row, whose commit wakes nobody; ids rise, as the API's do.
+    /// A plain INSERT of one row, whose commit wakes no worker; ids rise, as the API's do.
     Plain,
     /// The same with ids in any order, like those of the statements below.
     PlainInAnyOrder,

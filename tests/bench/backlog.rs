@@ -1,5 +1,5 @@
-//! A million deliveries owed to one dead endpoint: how long another endpoint waits for its first attempts, beside the same
-//! without them.
+//! A million deliveries owed to one dead endpoint. Measured is the wait of another endpoint for its first
+//! attempts, beside the same without them.
 
 use std::time::Duration;
 
@@ -46,13 +46,16 @@ async fn endpoint(stage: &Stage, number: usize, event: &str) -> String {
     stage.system.client.endpoint(&stage.sink.url_of(number), &[event]).await.0
 }
 
-/// Makes the rows as they would be after an outage, past the triggers, because a million appends take minutes.
+/// Makes the rows as they would be after an outage, past the triggers, because a million appends take
+/// minutes.
 async fn owe(stage: &Stage, endpoint: &str) {
     let rows = format!(
         "with appended as ( \
              insert into calmony.event (account, id, stream, version, type, data, created_at) \
-             select 1, 'evt_01' || u, 'cus_01' || u, 1, 'customer.deleted', '{{\"object\":\"customer\"}}', now() \
-               from generate_series(1, {OWED}) n, lateral (select upper(substr(md5(n::text || random()), 1, 24)) u) m \
+             select 1, 'evt_01' || u, 'cus_01' || u, 1, 'customer.deleted', \
+                    '{{\"object\":\"customer\"}}', now() \
+               from generate_series(1, {OWED}) n, \
+                    lateral (select upper(substr(md5(n::text || random()), 1, 24)) u) m \
              returning account, position, stream) \
          insert into calmony.delivery (account, position, due_at, attempts, bucket, endpoint, state) \
          select account, position, now(), 0, calmony.bucket_of(stream), '{endpoint}', 'owed' from appended"
@@ -61,7 +64,7 @@ async fn owe(stage: &Stage, endpoint: &str) {
     for table in ["event", "delivery"] {
         stage.admin.batch_execute(&format!("vacuum analyze calmony.{table}")).await.unwrap();
     }
-    // Or the disk would be busy with these rows for a while, which an outage makes over hours.
+    // Otherwise the disk would be busy with these rows for a while. In an outage they come over hours.
     stage.admin.batch_execute("checkpoint").await.unwrap();
 }
 

@@ -9,9 +9,9 @@ use super::sink::waits;
 use super::stage::Stage;
 
 const EVENTS: u64 = 2_000;
-/// As fast as they are taken, and as fast as a key may by default.
+/// As fast as the API accepts them, and as fast as a key may by default.
 const LOADS: [(&str, Option<f64>); 2] = [("as fast as it goes", None), ("1,000 events/s", Some(1_000.0))];
-/// How long the requests may take.
+/// The longest time for the requests.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One burst.
@@ -68,7 +68,7 @@ fn typical(bursts: &[Burst]) -> Burst {
     }
 }
 
-/// From endpoints and a worker that are new on, to which nothing is connected yet.
+/// Starts with new endpoints and a new worker, to which nothing is connected yet.
 async fn run(stage: &mut Stage, pace: Option<f64>) -> Burst {
     let endpoints = stage.endpoints(FAN_OUT).await;
     stage.forget().await;

@@ -1,5 +1,5 @@
-//! What the machine can deliver without the product: a loop of signed POSTs; the same loop fed from a bare outbox table, with the
-//! outcomes written in batches.
+//! The deliveries that the machine manages without the product: a loop of signed POSTs; the same loop fed
+//! from a bare outbox table, with the outcomes written in batches.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -21,23 +21,24 @@ const IN_FLIGHT: usize = 64;
 /// Rows of the bare outbox that are read at once.
 const ROWS: i64 = 500;
 
-/// What a courier does.
+/// The plan of a courier.
 #[derive(Debug, Serialize, Deserialize)]
 struct Route {
-    /// Where to.
+    /// The receiver's URL.
     url: String,
     count: u64,
-    /// The database that it is fed from; none: it makes up what it sends.
+    /// The database that it is fed from. `None`: it makes up the bodies that it sends.
     database: Option<String>,
 }
 
-/// What a courier has used: CPU seconds.
+/// The CPU seconds that a courier has used.
 #[derive(Debug, Serialize, Deserialize)]
 struct CourierUsed {
     cpu: f64,
 }
 
-/// Makes so many signed POSTs of a body of a webhook's size; from nothing, or from the bare outbox, which holds that many.
+/// Makes `count` signed POSTs of a body of a webhook's size; from nothing, or from the bare outbox, which
+/// holds that many.
 pub(super) async fn courier(stage: &Stage, count: u32, database: Option<&str>) -> Sample {
     stage.sink.reset(false).await;
     let route =
@@ -52,7 +53,7 @@ pub(super) async fn courier(stage: &Stage, count: u32, database: Option<&str>) -
     Sample { rate, count: count.into(), usage, ..Sample::default() }
 }
 
-/// Makes the bare outbox and fills it with so many events of the log.
+/// Makes the bare outbox and fills it with `count` events of the log.
 pub(super) async fn fill(stage: &Stage, count: u32) {
     let sql = format!(
         "create schema if not exists bare; drop table if exists bare.outbox, bare.outcome; \
@@ -66,7 +67,7 @@ pub(super) async fn fill(stage: &Stage, count: u32) {
     }
 }
 
-/// The role.
+/// The role of the process.
 pub(super) async fn run() {
     let route: Route = plan();
     let database = match &route.database {
@@ -81,7 +82,7 @@ pub(super) async fn run() {
     say(&CourierUsed { cpu: cpu_of_this() });
 }
 
-/// Sends; the answer's status.
+/// Sends a request. Returns the answer's status.
 async fn post(client: &reqwest::Client, url: &str, secret: &SigningSecret, id: &str, body: String) -> u16 {
     let timestamp = micros() / 1_000_000;
     let message = Message { id, timestamp, body: body.as_bytes() };
@@ -125,10 +126,11 @@ struct Outcomes {
 }
 
 async fn fed(route: &Route, database: Rc<Client>) {
-    // As a worker has it when all is taken: pinned plans, and no waiting for the disk.
+    // As for a worker whose deliveries all succeed: pinned plans, and no waiting for the disk.
     database
         .batch_execute(
-            "set enable_seqscan = off; set enable_bitmapscan = off; set enable_hashjoin = off; set enable_mergejoin = off; \
+            "set enable_seqscan = off; set enable_bitmapscan = off; set enable_hashjoin = off; \
+             set enable_mergejoin = off; \
              set plan_cache_mode = force_generic_plan; set synchronous_commit = off",
         )
         .await
@@ -141,7 +143,8 @@ async fn fed(route: &Route, database: Rc<Client>) {
         Rc::new(Semaphore::new(IN_FLIGHT)),
         "with next as materialized \
         (select position, event from bare.outbox where position > $1 order by position limit $2) \
-        select n.position, e.id::text, e.data::text, e.type from next n join calmony.event e on e.account = 1 and e.position = n.event \
+        select n.position, e.id::text, e.data::text, e.type from next n \
+          join calmony.event e on e.account = 1 and e.position = n.event \
         order by n.position",
     );
     let read = database.prepare(read).await.unwrap();
@@ -157,9 +160,10 @@ async fn fed(route: &Route, database: Rc<Client>) {
             tokio::task::spawn_local(async move {
                 let (id, data, kind): (&str, &str, &str) = (row.get(1), row.get(2), row.get(3));
                 let body = format!(
-                    "{{\"id\":\"{id}\",\"object\":\"event\",\"api_version\":\"2026-10-28.endive\",\"created\":1795297802,\
-                     \"data\":{{\"object\":{data}}},\"livemode\":true,\"pending_webhooks\":1,\"request\":{{\"id\":null,\
-                     \"idempotency_key\":null}},\"type\":\"{kind}\"}}"
+                    "{{\"id\":\"{id}\",\"object\":\"event\",\"api_version\":\"2026-10-28.endive\",\
+                     \"created\":1795297802,\
+                     \"data\":{{\"object\":{data}}},\"livemode\":true,\"pending_webhooks\":1,\
+                     \"request\":{{\"id\":null,\"idempotency_key\":null}},\"type\":\"{kind}\"}}"
                 );
                 let status = post(&client, &url, &secret, id, body).await;
                 room.add_permits(1);
@@ -173,10 +177,11 @@ async fn fed(route: &Route, database: Rc<Client>) {
     settler.await.unwrap();
 }
 
-/// Writes what has gathered, again and again, until all is written.
+/// Writes the gathered outcomes, again and again, until all are written.
 async fn settle(database: Rc<Client>, outcomes: Rc<RefCell<Outcomes>>, gathered: Rc<Notify>, count: u64) {
     let write = "with r as (select * from unnest($1::bigint[], $2::integer[]) as t (position, status)), \
-        gone as (delete from bare.outbox o using r where o.position = r.position returning o.position, r.status) \
+        gone as (delete from bare.outbox o using r where o.position = r.position \
+                  returning o.position, r.status) \
         insert into bare.outcome select position, status, now() from gone";
     let write = database.prepare(write).await.unwrap();
     let mut written = 0;

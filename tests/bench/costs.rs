@@ -1,4 +1,4 @@
-//! Row versions an event: what PostgreSQL inserts, updates and deletes for it.
+//! Row versions an event: PostgreSQL's inserts, updates and deletes for it.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(super) async fn measure(report: &mut Report) {
     measured(report, "a customer is changed", false, |_| Ask::Update(Vec::new())).await;
 }
 
-/// Each on a stage of its own, because sessions tell of their rows for certain only when they end.
+/// Each on a stage of its own, because a session's counts of rows are complete only when it has ended.
 async fn measured(report: &mut Report, name: &str, delivers: bool, ask: impl FnOnce(&mut Stage) -> Ask) {
     let mut stage = Stage::open(&[]).await;
     let mut ask = ask(&mut stage);
@@ -53,7 +53,8 @@ async fn measured(report: &mut Report, name: &str, delivers: bool, ask: impl FnO
 
 async fn rows(stage: &Stage) -> [f64; 4] {
     stage.admin.batch_execute("select pg_stat_force_next_flush()").await.unwrap();
-    let sql = "select sum(n_tup_ins)::float8, sum(n_tup_upd)::float8, sum(n_tup_hot_upd)::float8, sum(n_tup_del)::float8 \
+    let sql = "select sum(n_tup_ins)::float8, sum(n_tup_upd)::float8, sum(n_tup_hot_upd)::float8, \
+               sum(n_tup_del)::float8 \
                  from pg_stat_user_tables";
     let row = stage.admin.query_one(sql, &[]).await.unwrap();
     [0, 1, 2, 3].map(|column| row.get(column))

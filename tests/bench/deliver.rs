@@ -1,5 +1,5 @@
-//! Deliveries: a backlog drained by a worker that starts after it, beside the two ceilings; then creates and deliveries at the
-//! same time, to one endpoint and to ten.
+//! Deliveries: a backlog drained by a worker that starts after it, beside the two ceilings; then creates
+//! and deliveries at the same time, to one endpoint and to ten.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const BACKLOG: u32 = 20_000;
 /// Endpoints of one account, at one host.
 pub(super) const FAN_OUT: usize = 10;
 
-/// A worker as one would run it.
+/// A worker with its usual configuration.
 pub(super) async fn worker(stage: &Stage) -> Worker {
     stage
         .system
@@ -46,7 +46,7 @@ pub(super) async fn drain(stage: &Stage, report: &mut Report, rounds: usize) {
     report.group("a backlog of 20,000", &group);
 }
 
-/// Events that wait for a worker to be started, or come to one that runs, all in one commit.
+/// Events that wait for a worker to start, or come to one that runs, all in one commit.
 async fn drained(stage: &Stage, is_running: bool) -> Sample {
     let endpoints = stage.endpoints(1).await;
     stage.forget().await;

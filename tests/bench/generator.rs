@@ -1,5 +1,5 @@
-//! The load generator, a process of its own: so many connections, each with its next request when the last is answered, or
-//! at a pace that doesn't wait for anything.
+//! The load generator, a process of its own: a number of connections, each with its next request when the
+//! last is answered, or at a pace that doesn't wait for answers.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -16,12 +16,12 @@ use serde::{Deserialize, Serialize};
 use super::connection::Connection;
 use super::process::{Helper, micros, plan, say};
 
-/// What is asked for.
+/// The requests of a plan.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Ask {
     /// Create a customer, named by a number from that one on.
     Create(u64),
-    /// The same, with an idempotency key that begins so.
+    /// The same, with an idempotency key that begins with this text.
     CreateWithKey(String),
     /// Change one of these customers.
     Update(Vec<String>),
@@ -31,28 +31,28 @@ pub(super) enum Ask {
     List,
 }
 
-/// What a generator does.
+/// The plan of a generator.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Plan {
-    /// Where; connections take turns.
+    /// The addresses of the API; connections take turns.
     pub(super) to: Vec<SocketAddr>,
     pub(super) key: String,
     pub(super) connections: u64,
     pub(super) ask: Ask,
-    /// How long before it counts, and how long it counts.
+    /// The time before it counts, and the time that counts.
     pub(super) warm_up: Duration,
     pub(super) slice: Duration,
-    /// Requests a second, whatever becomes of them; none: as fast as they are answered.
+    /// Requests a second, whatever becomes of them. `None`: as fast as they are answered.
     pub(super) pace: Option<f64>,
-    /// So many requests at the most; none: as many as there is time for.
+    /// The most requests. `None`: as many as there is time for.
     pub(super) count: Option<u64>,
-    /// The next one only when the customer has arrived at so many endpoints of this sink.
+    /// Sends the next one only when the customer has arrived at that many endpoints of this sink.
     pub(super) until_arrived: Option<(SocketAddr, usize)>,
-    /// Tell of each request when it was sent and when it was answered.
+    /// Reports the times of each request and of its answer.
     pub(super) marks: bool,
 }
 
-/// What it has seen.
+/// The measurements.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Seen {
     /// Answers 200 within the slice, and over all of the time.
@@ -62,7 +62,7 @@ pub(super) struct Seen {
     pub(super) refused: u64,
     pub(super) other: u64,
     pub(super) seconds: f64,
-    /// When the first request was sent, microseconds since the epoch.
+    /// The time of the first request, in microseconds since the epoch.
     pub(super) began: u64,
     /// Milliseconds until those answers, sorted.
     pub(super) waits: Vec<f32>,
@@ -73,12 +73,12 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// When the requests were sent, by number; of a plan that marks them.
+    /// The times of the requests, by number. Only for a plan that marks them.
     pub(super) fn sent(&self) -> HashMap<u64, u64> {
         self.marks.iter().map(|(number, sent, _)| (*number, *sent)).collect()
     }
 
-    /// When their answers had been read.
+    /// The times at which their answers had been read.
     pub(super) fn answered(&self) -> HashMap<u64, u64> {
         self.marks.iter().map(|(number, _, answered)| (*number, *answered)).collect()
     }
@@ -91,7 +91,7 @@ impl Plan {
     }
 }
 
-/// What all connections of a generator share.
+/// The state that all connections of a generator share.
 struct Shared {
     plan: Plan,
     next: Cell<u64>,
@@ -99,7 +99,7 @@ struct Shared {
     seen: RefCell<Seen>,
 }
 
-/// The role: does what the plan says, says what it has seen, ends.
+/// The role of the process: runs the plan, reports the measurements, ends.
 pub(super) async fn run() {
     let plan: Plan = plan();
     let shared = Rc::new(Shared {

@@ -1,5 +1,5 @@
-//! Ten endpoints of one account, of which one hangs and one answers 500, beside the eight others alone: how
-//! long the eight wait. Then one account beside others (`accounts.rs`).
+//! Ten endpoints of one account, of which one hangs and one answers 500, beside the eight others alone.
+//! Measured is the wait of the eight. Then one account beside others (`accounts.rs`).
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::stage::Stage;
 const GOOD: usize = 8;
 const ROUNDS: usize = 3;
 
-/// What the eight others have seen.
+/// The measurements of the eight others.
 struct Sight {
     p50: f64,
     p99: f64,
@@ -21,12 +21,13 @@ struct Sight {
     missing: usize,
 }
 
-/// How events are offered.
+/// The pace of events.
 #[derive(Debug, Clone, Copy)]
 enum Load {
-    /// So many a second.
+    /// Events a second.
     Paced(f64),
-    /// As fast as the machine delivers them: the next when one has arrived everywhere, with so many on their way.
+    /// As fast as the machine delivers them: the next when one has arrived everywhere, with this many on
+    /// their way.
     Outstanding(u64),
 }
 

@@ -1,5 +1,5 @@
-//! How long a webhook takes: from the request for a customer to its arrival, on an idle system; and from the commit, by
-//! PostgreSQL's own note of it, at a steady pace.
+//! The delay of a webhook: from the request for a customer to its arrival, on an idle system; and from the
+//! commit, by PostgreSQL's own note of it, at a steady pace.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::usage::Usage;
 const STEADY: f64 = 200.0;
 
 pub(super) async fn measure(report: &mut Report, Extent { rounds, slice, .. }: Extent) {
-    // A stage of its own: PostgreSQL notes when transactions commit, which everything else is measured without.
+    // A stage of its own: PostgreSQL notes the times of commits, which no other measurement includes.
     let mut stage = Stage::open(&["track_commit_timestamp=on"]).await;
     let mut series =
         ["pgbench, append one by one, 1 client", "idle, one after the other: request to webhook", "", ""]
@@ -27,7 +27,8 @@ pub(super) async fn measure(report: &mut Report, Extent { rounds, slice, .. }: E
     show(report, &series);
 }
 
-/// One of each: appends one by one, an idle system, a steady pace counted from the commit, and the same from the answer.
+/// One of each: appends one by one, an idle system, a steady pace counted from the commit, and the same
+/// from the answer.
 async fn round(stage: &mut Stage, slice: Duration) -> [Sample; 4] {
     let floor = pgbench(stage, 1, slice).await;
     stage.forget().await;
@@ -42,7 +43,7 @@ async fn round(stage: &mut Stage, slice: Duration) -> [Sample; 4] {
 
     let ask = stage.creates();
     stage.sink.reset(true).await;
-    // Long enough that what PostgreSQL does by itself after a load doesn't count for much.
+    // Long, so that PostgreSQL's own work after a load doesn't count for much.
     let mut plan = stage.plan(ask, 8, slice * 4);
     (plan.marks, plan.pace) = (true, Some(STEADY));
     let before = stage.usage(Some(&worker)).await;
@@ -58,7 +59,7 @@ async fn round(stage: &mut Stage, slice: Duration) -> [Sample; 4] {
 }
 
 fn show(report: &mut Report, [floor, idle, steady, answered]: &[Series; 4]) {
-    // Rates of things that are done one after the other are the inverse of their mean times.
+    // Rates of requests that are made one after the other are the inverse of their mean times.
     let ratios =
         floor.samples.iter().zip(&idle.samples).map(|(floor, idle)| idle.rate / floor.rate).collect();
     report.ratio(&idle.name, median(ratios));
@@ -83,9 +84,11 @@ fn show(report: &mut Report, [floor, idle, steady, answered]: &[Series; 4]) {
     }
 }
 
-/// When customers were committed, by number. The note is made before the commit is written to disk.
+/// The times of the customers' commits, by number. PostgreSQL notes the time before the commit is written
+/// to disk.
 async fn commits(stage: &Stage) -> HashMap<u64, u64> {
-    let sql = "select substr(data ->> 'name', 2)::bigint, (extract(epoch from pg_xact_commit_timestamp(xmin)) * 1000000)::bigint \
+    let sql = "select substr(data ->> 'name', 2)::bigint, \
+               (extract(epoch from pg_xact_commit_timestamp(xmin)) * 1000000)::bigint \
                  from calmony.event where type = 'customer.created' and data ->> 'name' like 'n%'";
     let rows = stage.admin.query(sql, &[]).await.unwrap();
     let number = |row: &tokio_postgres::Row, column| u64::try_from(row.get::<_, i64>(column)).unwrap();

@@ -1,6 +1,7 @@
-//! Figures, for anyone to repeat: `make bench`, or `target/release/bench create drain` and so on for some of them. Everything is
-//! on one machine, so read the ratios of one run and not the absolute numbers. Generator, sink and courier are processes of
-//! their own; the product is the release build; PostgreSQL is private and durable.
+//! Figures, for anyone to repeat: `make bench`, or `target/release/bench create drain` and so on for some
+//! of them. Everything is on one machine, so read the ratios of one run and not the absolute numbers.
+//! Generator, sink and courier are processes of their own; the product is the release build; PostgreSQL is
+//! private and durable.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -40,7 +41,7 @@ use api::What;
 use report::Report;
 use stage::Stage;
 
-/// What can be asked for by name, in the order in which it is measured. Those of [`BY_NAME_ONLY`] take minutes.
+/// The scenarios by name, in the order in which they are measured. Those of [`BY_NAME_ONLY`] take minutes.
 const SCENARIOS: &[&str] = &[
     "create",
     "update",
@@ -60,18 +61,18 @@ const SCENARIOS: &[&str] = &[
     "recovery",
 ];
 const BY_NAME_ONLY: &[&str] = &["recovery"];
-/// What would be measured differently on what the others have left behind. `latency` and `costs` have stages of their own as well,
-/// made in their own way.
+/// The scenarios that would be distorted by the rows that the others have left behind. `latency` and
+/// `costs` have stages of their own as well, made in their own way.
 const ON_ITS_OWN: &[&str] = &["scale", "pinned", "backlog"];
 
-/// How much is measured.
+/// The extent of the measurements.
 #[derive(Debug, Clone, Copy)]
 struct Extent {
-    /// How often each thing; the tables show medians.
+    /// The number of repetitions; the tables show medians.
     rounds: usize,
-    /// How long one measurement takes.
+    /// The length of one measurement.
     slice: Duration,
-    /// Only what is compared with the committed ratios.
+    /// Only the measurements that are compared with the committed ratios.
     quick: bool,
 }
 
@@ -103,7 +104,7 @@ async fn hold(settings: &[String]) {
     process::orphaned().await;
 }
 
-/// Measures what is named, or everything; `--write` puts it into docs/BENCHMARKS.md.
+/// Measures the named scenarios, or all; `--write` puts the report into docs/BENCHMARKS.md.
 async fn asked_for(arguments: &[String]) -> ExitCode {
     let write = arguments.iter().any(|argument| argument == "--write");
     let names: Vec<&str> = arguments.iter().map(String::as_str).filter(|name| *name != "--write").collect();
@@ -160,7 +161,7 @@ async fn measure(report: &mut Report, extent: Extent, wanted: impl Fn(&str) -> b
     shared.close().await;
 }
 
-/// How long `calmony verify` takes over all that the other measurements have left.
+/// The time that `calmony verify` takes over everything that the other measurements have left.
 async fn verify(stage: &Stage, report: &mut Report) {
     let started = Instant::now();
     let said = tokio::process::Command::new(support::system::program("calmony"))

@@ -1,5 +1,5 @@
-//! More than is taken on, in the two ways there are: four times the requests that a key may make, and four
-//! times the clients that an account has places for. What becomes of those that are accepted, and of the others.
+//! Overload, in its two forms: four times the requests that a key may make, and four times the clients that
+//! an account has places for. Measured are the requests that are accepted, and the others.
 
 use std::time::Duration;
 
@@ -10,15 +10,16 @@ use super::report::{Report, median, percentile};
 use super::stage::{Stage, address};
 
 const ROUNDS: usize = 5;
-/// Requests that the process takes on at once, and how many of them may be of one account: three quarters.
+/// Requests that the process takes on at once. Three quarters of them may be of one account.
 const PLACES: u64 = 64;
 const SHARE: u64 = 48;
-/// Requests a second that a key may make: about a fifth of what the machine can do, so that the generator has room.
+/// Requests a second that a key may make: about a fifth of the machine's capacity, so that the generator
+/// has room.
 const RATE: f64 = 2_000.0;
 
 /// Two plans that are run in turns.
 struct Pair {
-    /// What it is about, and what the plans are called.
+    /// The title, and the names of the plans.
     name: &'static str,
     calm: (&'static str, Plan),
     loaded: (&'static str, Plan),

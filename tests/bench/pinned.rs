@@ -1,5 +1,5 @@
-//! The drain rate while another session has pinned a snapshot and 100,000 events pass, beside the rate without; and the dead
-//! rows that are left.
+//! The drain rate while another session has pinned a snapshot and 100,000 events pass, beside the rate
+//! without; and the dead rows that are left.
 
 use std::time::Duration;
 

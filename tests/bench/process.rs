@@ -1,5 +1,5 @@
-//! The measurement's own helpers: this program again, in another role, so that generator, sink and courier are processes that
-//! one can count apart.
+//! The measurement's own helpers: this program again, in another role, so that generator, sink and courier
+//! are processes that can be measured apart.
 
 use std::process::Stdio;
 
@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-/// A helper that runs. It is killed when this is dropped; a sink ends by itself when this process has ended, the others when they are done.
+/// A helper that runs. It is killed when this is dropped. A sink ends by itself when this process has
+/// ended, the others when they are done.
 #[derive(Debug)]
 pub(super) struct Helper {
     child: Child,
@@ -37,14 +38,14 @@ impl Helper {
         self.child.id().unwrap_or(0)
     }
 
-    /// The next line that it says, which is JSON.
+    /// The next line of its output, which is JSON.
     pub(super) async fn says<T: DeserializeOwned>(&mut self) -> T {
         let line = self.lines.next_line().await.unwrap().expect("it has ended without a word");
         serde_json::from_str(&line).unwrap()
     }
 }
 
-/// Says something to the process that has started this one.
+/// Reports a value to the process that has started this one.
 #[expect(clippy::print_stdout, reason = "that is where it listens")]
 pub(super) fn say(what: &impl Serialize) {
     println!("{}", serde_json::to_string(what).unwrap());

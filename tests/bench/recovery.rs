@@ -1,5 +1,5 @@
-//! A receiver that was away for 42 s while 20,000 events happened: how long it takes until it has them all. It takes minutes, so it is
-//! measured only when it is asked for.
+//! A receiver that was away for 42 s while 20,000 events happened. Measured is the time until it has them
+//! all. It takes minutes, so it is measured only by name.
 
 use std::time::{Duration, Instant};
 

@@ -9,13 +9,14 @@ use super::{Extent, measure as run};
 
 /// The committed ratios; in the folder of the project, where `make` runs this.
 const RATIOS: &str = "tests/bench/ratios.json";
-/// A ratio that has fallen below so much of the committed one has fallen.
+/// A ratio below this part of the committed one has fallen.
 const FALLEN: f64 = 0.75;
 const EXTENT: Extent = Extent { rounds: 3, slice: Duration::from_secs(2), quick: true };
 
-/// Measures; compares, or keeps the ratios for the next time. Fails when one has fallen by more than a quarter.
+/// Measures; compares, or keeps the ratios for the next time. Fails when one has fallen by more than a
+/// quarter.
 pub(super) async fn measure(keep: bool) -> ExitCode {
-    // Before measuring for minutes in vain.
+    // Read first, so as not to measure for minutes in vain.
     let committed: Option<BTreeMap<String, f64>> =
         std::fs::read_to_string(RATIOS).ok().and_then(|text| serde_json::from_str(&text).ok());
     if committed.is_none() && !keep {
@@ -40,7 +41,7 @@ fn compare(report: &mut Report, committed: &BTreeMap<String, f64>) -> ExitCode {
     report.head(&["compared with the committed ratios", "then", "now", ""]);
     for (name, then) in committed {
         let now = report.ratios.get(name).copied().unwrap_or_default();
-        // What wasn't measured has fallen, too.
+        // A ratio that wasn't measured has fallen, too.
         let holds = now >= then * FALLEN;
         let verdict = if holds { "" } else { "**fallen**" };
         fallen += usize::from(!holds);

@@ -1,4 +1,4 @@
-//! Medians, ratios within a run, and the tables they are shown in.
+//! Medians, ratios within a run, and their tables.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,25 +6,25 @@ use std::fmt::Write as _;
 use super::generator::Seen;
 use super::usage::Usage;
 
-/// Where reports are kept, and between which lines.
+/// The file of reports, and the lines around them.
 const FILE: &str = "docs/BENCHMARKS.md";
 const BEGIN: &str = "<!-- written by `make bench WRITE=1` -->";
 const END: &str = "<!-- until here -->";
 
-/// Whether a report can be put there.
+/// True if the file has a place for a report.
 pub(super) fn has_place() -> bool {
     std::fs::read_to_string(FILE).is_ok_and(|text| text.contains(BEGIN) && text.contains(END))
 }
 
-/// One repetition of one thing.
+/// One repetition of one measurement.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sample {
-    /// How many a second.
+    /// The number a second.
     pub(super) rate: f64,
-    /// How many there were, for what is told by 10,000 of them.
+    /// The number of them all, for costs by 10,000.
     pub(super) count: f64,
     pub(super) usage: Usage,
-    /// Milliseconds; none where there is no latency.
+    /// Milliseconds; `None` without a latency.
     pub(super) p50: Option<f64>,
     pub(super) p99: Option<f64>,
 }
@@ -34,7 +34,7 @@ impl Sample {
         Self { rate, ..Self::default() }
     }
 
-    /// What a generator has seen, and what that has used.
+    /// The sample of a generator's measurements, and of the resources used.
     pub(super) fn of_load(seen: &Seen, usage: Usage) -> Self {
         assert_eq!(seen.other, 0, "answers that are neither 200 nor 429 nor 503");
         Self {
@@ -47,12 +47,12 @@ impl Sample {
     }
 }
 
-/// All repetitions of one thing.
+/// All repetitions of one measurement.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Series {
     pub(super) name: String,
     pub(super) samples: Vec<Sample>,
-    /// The least ratio to the group's first row that is wanted.
+    /// The least acceptable ratio to the group's first row.
     pub(super) target: Option<f64>,
 }
 
@@ -82,7 +82,7 @@ pub(super) fn add(group: &mut [Series], samples: impl IntoIterator<Item = Sample
     }
 }
 
-/// What was measured, as text, and ratios by name.
+/// The measurements, as text, and ratios by name.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     pub(super) text: String,
@@ -117,8 +117,8 @@ impl Report {
         self.ratios.insert(name.to_owned(), ratio);
     }
 
-    /// A group: things that were measured in turns, as rows of a table. Ratios are taken within a repetition, to the group's
-    /// first row, then their median.
+    /// A group: measurements that were made in turns, as rows of a table. Ratios are taken within a
+    /// repetition, to the group's first row, then their median.
     pub(super) fn group(&mut self, title: &str, group: &[Series]) {
         self.head(&[
             title,
@@ -169,7 +169,7 @@ impl Series {
         self.samples.iter().map(|sample| sample.p99).collect::<Option<Vec<_>>>().map(median)
     }
 
-    /// The columns of what it has cost.
+    /// The columns of its costs.
     fn costs(&self) -> String {
         if self.samples.iter().all(|sample| sample.count == 0.0) {
             return [" "; 7].join("|");
@@ -190,7 +190,7 @@ pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// The value that so many of a hundred stay below. They are sorted.
+/// The value that `percent` of a hundred values stay below. They are sorted.
 pub(super) fn percentile(sorted: &[f32], percent: usize) -> f64 {
     sorted.get(sorted.len() * percent / 100).copied().map_or(f64::NAN, f64::from)
 }

@@ -1,5 +1,5 @@
-//! One and two workers, one and two API processes. Two cores carry everything here, so this shows what a second process costs and
-//! not what it would bring elsewhere.
+//! One and two workers, one and two API processes. Two cores carry everything here. So this shows the cost
+//! of a second process, and not the gain that it would bring elsewhere.
 
 use support::System;
 

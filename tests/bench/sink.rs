@@ -1,5 +1,6 @@
-//! The receiver, a process of its own that does as little as it can: it counts, notes when numbered customers arrive if it is
-//! asked to, and answers as it is told. It is told by requests, too, at an address of their own.
+//! The receiver, a process of its own that does as little as it can: it counts, notes the arrivals of
+//! numbered customers on request, and answers in a given mode. It takes commands by requests, too, at an
+//! address of their own.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -25,11 +26,12 @@ use tokio::sync::oneshot;
 
 use super::process::{Helper, micros, orphaned, say};
 
-/// Its hosts, from 127.0.0.1 on, and the endpoints that share one: a worker bounds what is in flight to a host.
+/// Its hosts, from 127.0.0.1 on, and the endpoints that share one: a worker bounds the requests in flight
+/// to a host.
 const HOSTS: usize = 30;
 const OF_HOST: usize = 10;
 
-/// How it answers.
+/// The mode of its answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Mode {
     /// With 200.
@@ -39,16 +41,16 @@ pub(super) enum Mode {
     Fails,
     /// Not at all.
     Hangs,
-    /// With 200, after so long.
+    /// With 200, after this time.
     Late(Duration),
 }
 
-/// What it has counted, since the last time that it was asked to begin anew.
+/// Its counts, since the last reset.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Counts {
     /// Requests.
     pub(super) requests: u64,
-    /// When the last one came, in microseconds since the epoch.
+    /// The time of the last one, in microseconds since the epoch.
     pub(super) last: u64,
     /// Connections that were opened for webhooks.
     pub(super) connections: u64,
@@ -57,10 +59,10 @@ pub(super) struct Counts {
 /// An arrival: endpoint, number of the customer, microseconds since the epoch.
 pub(super) type Arrival = (usize, u64, u64);
 
-/// How long it took from marks to arrivals.
+/// The times from marks to arrivals.
 #[derive(Debug)]
 pub(super) struct Waits {
-    /// Milliseconds until each arrived first, at each endpoint; sorted.
+    /// Milliseconds until the first arrival of each, at each endpoint; sorted.
     pub(super) sorted: Vec<f32>,
     /// Arrivals after the first.
     pub(super) duplicates: usize,
@@ -84,13 +86,14 @@ pub(super) fn waits(marks: &HashMap<u64, u64>, arrivals: &[Arrival]) -> Waits {
     Waits { sorted, duplicates }
 }
 
-/// The receiver, seen from the process that has started it. The last part of a webhook's path is the number of its endpoint.
+/// The receiver, seen from the process that has started it. The last part of a webhook's path is the number
+/// of its endpoint.
 #[derive(Debug)]
 pub(super) struct Sink {
     pub(super) helper: Helper,
-    /// Where it is told things.
+    /// The address for commands.
     pub(super) address: SocketAddr,
-    /// Where webhooks go, on its first host.
+    /// The URL for webhooks, on its first host.
     pub(super) url: String,
     port: u16,
 }
@@ -102,12 +105,12 @@ impl Sink {
         Self { helper, address, url: format!("http://{}:{port}", host(0)), port }
     }
 
-    /// Where webhooks of that endpoint go.
+    /// The URL for webhooks of that endpoint.
     pub(super) fn url_of(&self, endpoint: usize) -> String {
         format!("http://{}:{}/{endpoint}", host(endpoint / OF_HOST), self.port)
     }
 
-    /// How requests to that endpoint are answered from now on.
+    /// Sets the mode of answers to requests to that endpoint.
     pub(super) async fn set(&self, endpoint: usize, mode: Mode) {
         self.set_each(endpoint..endpoint + 1, mode).await;
     }
@@ -126,12 +129,12 @@ impl Sink {
         serde_json::from_str(&self.tell("counts", &()).await).unwrap()
     }
 
-    /// What was taken since the last time.
+    /// The arrivals since the last time.
     pub(super) async fn arrivals(&self) -> Vec<Arrival> {
         serde_json::from_str(&self.tell("arrivals", &()).await).unwrap()
     }
 
-    /// Waits until it has counted so many requests.
+    /// Waits until it has counted `requests` requests.
     pub(super) async fn has(&self, requests: u64) -> Counts {
         let counted = self.tell("has", &requests);
         let counted = tokio::time::timeout(Duration::from_mins(3), counted).await;
@@ -151,9 +154,9 @@ struct State {
     counts: Counts,
     notes: bool,
     arrivals: Vec<Arrival>,
-    /// Who waits for so many requests.
+    /// Those that wait for a number of requests.
     waiting: Vec<(u64, oneshot::Sender<()>)>,
-    /// At how many endpoints a customer has arrived, and who waits for how many.
+    /// The number of endpoints at which each customer has arrived, and those that wait for a number.
     arrived: HashMap<u64, usize>,
     watching: HashMap<u64, (usize, oneshot::Sender<()>)>,
 }
@@ -165,7 +168,7 @@ fn host(number: usize) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 0, u8::try_from(number + 1).unwrap())
 }
 
-/// The role: serves until whoever has started it is gone.
+/// The role of the process: serves until the process that has started it is gone.
 pub(super) async fn run() {
     let own = TcpListener::bind((host(0), 0)).await.unwrap();
     let mut receiving = vec![TcpListener::bind((host(0), 0)).await.unwrap()];
@@ -186,7 +189,7 @@ pub(super) async fn run() {
     }
 }
 
-/// Serves whoever connects, and says so.
+/// Serves every connection, and reports it.
 async fn serve(listener: TcpListener, shared: Shared, connected: impl Fn()) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
@@ -222,7 +225,7 @@ async fn answer(shared: Shared, request: Request<Incoming>) -> Result<Response<F
     Ok(Response::new(Full::from(told(&shared, &path, &body).await)))
 }
 
-/// A webhook has come.
+/// Notes a webhook.
 fn note(shared: &Shared, endpoint: usize, body: &[u8]) -> Mode {
     let mut state = shared.borrow_mut();
     let state = &mut *state;
@@ -256,7 +259,7 @@ fn number(body: &[u8]) -> Option<u64> {
     rest.split_once('"')?.0.parse().ok()
 }
 
-/// Something is asked of the sink itself.
+/// A command to the sink itself.
 async fn told(shared: &Shared, what: &str, body: &[u8]) -> String {
     match what {
         "mode" => {
@@ -291,7 +294,7 @@ async fn wait_for(shared: &Shared, wanted: u64) {
     let _ = told.await;
 }
 
-/// Waits until that customer has arrived at so many endpoints.
+/// Waits until that customer has arrived at that many endpoints.
 async fn watch(shared: &Shared, (number, wanted): (u64, usize)) {
     let told = {
         let mut state = shared.borrow_mut();

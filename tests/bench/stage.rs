@@ -1,5 +1,5 @@
-//! What is measured: a private PostgreSQL as one would run it, everything durable, the release build of the API, and workers
-//! where a scenario starts them.
+//! The measured system: a private PostgreSQL as in production, everything durable, the release build of the
+//! API, and workers if a scenario starts them.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,9 +23,9 @@ const SETTINGS: &[&str] = &[
     "random_page_cost=1.1",
     "wal_buffers=16MB",
 ];
-/// How many stages there have been.
+/// The number of stages so far.
 static STAGES: AtomicUsize = AtomicUsize::new(0);
-/// How long a backlog may take to be drained.
+/// The longest wait for a backlog to be drained.
 const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Everything that runs.
@@ -56,12 +56,12 @@ impl Stage {
         self.cluster.stop().await.unwrap();
     }
 
-    /// Where the API is.
+    /// The address of the API.
     pub(super) fn address(&self) -> SocketAddr {
         address(&self.system.url)
     }
 
-    /// A plan for so many connections over a slice of time, after a short warm-up.
+    /// A plan for `connections` connections over a slice of time, after a short warm-up.
     pub(super) fn plan(&self, ask: Ask, connections: u64, slice: Duration) -> Plan {
         Plan {
             to: vec![self.address()],
@@ -86,7 +86,8 @@ impl Stage {
     /// The newest customers.
     pub(super) async fn customers(&self, count: u32) -> Vec<String> {
         let sql = format!(
-            "select id::text from calmony.object where account = 1 and id like 'cus%' order by id desc limit {count}"
+            "select id::text from calmony.object where account = 1 and id like 'cus%' order by id desc \
+             limit {count}"
         );
         self.admin.query(&sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
     }
@@ -100,7 +101,7 @@ impl Stage {
         made
     }
 
-    /// Deletes endpoints, and forgets what was owed to anybody.
+    /// Deletes endpoints, and forgets all deliveries owed.
     pub(super) async fn clear(&self, endpoints: Vec<String>) {
         for endpoint in endpoints {
             self.system.client.delete(&format!("/v1/webhook_endpoints/{endpoint}")).await.ok();
@@ -108,12 +109,12 @@ impl Stage {
         self.forget().await;
     }
 
-    /// Forgets what is owed. Not while a worker runs.
+    /// Forgets all deliveries owed. Not while a worker runs.
     pub(super) async fn forget(&self) {
         self.admin.batch_execute("truncate calmony.outbox, calmony.delivery").await.unwrap();
     }
 
-    /// What everything has used until now.
+    /// The resources that everything has used until now.
     pub(super) async fn usage(&self, worker: Option<&Worker>) -> Usage {
         let mut processes = vec![
             Who::Postgres(self.cluster.pid().unwrap()),
@@ -124,19 +125,20 @@ impl Stage {
         Usage::now(&processes, &self.admin).await
     }
 
-    /// Runs a plan; tells what it has seen and what that has used.
+    /// Runs a plan. Returns the measurements and the resources used.
     pub(super) async fn run(&self, plan: &Plan) -> (Seen, Usage) {
         let before = self.usage(None).await;
         let seen = plan.run().await;
         (seen, self.usage(None).await.since(before))
     }
 
-    /// Puts so many creations of customers into the log at once.
+    /// Puts `count` creations of customers into the log at once.
     pub(super) async fn append(&self, count: u32) {
         let sql = format!(
             "insert into calmony.event (account, id, stream, version, type, data, created_at) \
              select 1, 'evt_01' || u, 'cus_01' || u, 1, 'customer.created', o.data, now() \
-               from generate_series(1, {count}) n, lateral (select upper(substr(md5(n::text || random()), 1, 24)) u) m, \
+               from generate_series(1, {count}) n, \
+                    lateral (select upper(substr(md5(n::text || random()), 1, 24)) u) m, \
                     lateral (select data from calmony.object where id like 'cus%' limit 1) o"
         );
         self.admin.batch_execute(&sql).await.unwrap();
@@ -144,8 +146,9 @@ impl Stage {
         self.admin.batch_execute(&format!("notify {WAKE_CHANNEL}")).await.unwrap();
     }
 
-    /// How many a second arrive of events that are all committed at once, from the commit until the last one is there. The database
-    /// isn't asked: looking for what is left, in a table of dead rows perhaps, would be a load of its own.
+    /// The arrivals a second of events that are all committed at once, from the commit until the last
+    /// arrival. The database isn't asked: a query for the remaining rows, in a table of dead rows perhaps,
+    /// would be a load of its own.
     pub(super) async fn burst(&self, count: u32) -> f64 {
         self.sink.reset(false).await;
         self.append(count).await;
@@ -154,7 +157,7 @@ impl Stage {
         f64::from(count) / began.elapsed().as_secs_f64()
     }
 
-    /// Waits until nothing is owed to anybody.
+    /// Waits until no delivery is owed.
     pub(super) async fn drained(&self) {
         self.emptied("select exists (select from calmony.outbox) or exists (select from calmony.delivery)")
             .await;

@@ -1,4 +1,4 @@
-//! What things cost: CPU seconds by process, memory and WAL.
+//! The costs: CPU seconds by process, memory and WAL.
 
 use support::system::children;
 use tokio_postgres::Client;
@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 /// The kernel counts CPU time in hundredths of a second (`USER_HZ`).
 const TICKS: f64 = 100.0;
 
-/// A process that is counted.
+/// A process that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Who {
     Api(u32),
@@ -16,7 +16,7 @@ pub(super) enum Who {
     Postgres(u32),
 }
 
-/// What was used until now, or between two moments.
+/// The resources used until now, or between two moments.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Usage {
     /// CPU seconds.
@@ -24,7 +24,7 @@ pub(super) struct Usage {
     pub(super) worker: f64,
     pub(super) sink: f64,
     pub(super) postgres: f64,
-    /// Told by the generator itself.
+    /// As the generator itself reports it.
     pub(super) generator: f64,
     /// Bytes.
     pub(super) wal: f64,
@@ -34,7 +34,7 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    /// What was used until now.
+    /// The resources used until now.
     pub(super) async fn now(processes: &[Who], admin: &Client) -> Self {
         let mut usage = Self::default();
         for process in processes {
@@ -59,7 +59,7 @@ impl Usage {
         usage
     }
 
-    /// What was used since an earlier moment.
+    /// The resources used since an earlier moment.
     pub(super) fn since(self, earlier: Self) -> Self {
         Self {
             api: self.api - earlier.api,
@@ -77,16 +77,16 @@ pub(super) fn cpu_of_this() -> f64 {
     cpu(std::process::id(), false)
 }
 
-/// CPU seconds of a process, and of its ended children where that is asked for.
+/// CPU seconds of a process, and of its ended children on request.
 fn cpu(pid: u32, with_ended_children: bool) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The name in parentheses may have spaces; what counts comes after it.
+    // The name in parentheses may have spaces; the fields that we need come after it.
     let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest).split(' ').skip(11);
     let ticks = fields.take(if with_ended_children { 4 } else { 2 });
     ticks.filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / TICKS
 }
 
-/// MiB that a process has had in memory at the most.
+/// The most memory that a process has had, in MiB.
 fn peak_memory(pid: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

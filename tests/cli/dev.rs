@@ -1,4 +1,4 @@
-//! `calmony dev`: what a newcomer sees, what scripts find, and that nothing is left behind.
+//! `calmony dev`: the output for a newcomer, the file for scripts, and that nothing is left behind.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -34,7 +34,7 @@ impl Dev {
         Self { child, lines, folder: folder.to_owned() }
     }
 
-    /// Everything it says up to and with the line that has `text` in it.
+    /// The lines of its output up to and with the one that has `text` in it.
     async fn says(&mut self, text: &str) -> Vec<String> {
         let mut said: Vec<String> = Vec::new();
         while !said.last().is_some_and(|line| line.contains(text)) {
@@ -74,7 +74,8 @@ async fn postgres_pid(url: &str) -> u32 {
     row.get::<_, String>(0).lines().next().unwrap().parse().unwrap()
 }
 
-/// The programs work by logins of their own, and no process shows the database's password in its arguments.
+/// Checks that the programs work by logins of their own, and that no process shows the database's password
+/// in its arguments.
 async fn no_more_than_needed(dev: &Dev, programs: &[String]) {
     let url = dev.variable("CALMONY_DATABASE_URL");
     let sql = "select distinct usename::text from pg_stat_activity \
@@ -91,7 +92,7 @@ async fn no_more_than_needed(dev: &Dev, programs: &[String]) {
     assert!(said.stdout.contains("the programs may work under their roles"), "{}", said.stdout);
 }
 
-/// The curl commands are what they seem.
+/// Runs the printed curl commands.
 async fn try_curls(said: &[String]) {
     for line in said.iter().filter(|line| line.trim_start().starts_with("curl ")) {
         let output = Command::new("sh").arg("-c").arg(format!("{line} -s")).output().await.unwrap();
@@ -165,7 +166,7 @@ async fn whatever_dies_is_started_again() {
     kill(postgres_pid(&dev.variable("CALMONY_DATABASE_URL")).await);
     dev.says("PostgreSQL ended").await;
     created(&dev, "c").await;
-    // What had just been taken may come once more: no outcome waits for the disk.
+    // Deliveries that had just been taken may come once more: no outcome waits for the disk.
     let mut names = Vec::new();
     while names.last().is_none_or(|name| name != "c") {
         names.push(receiver.next().await.event["data"]["object"]["name"].clone());
@@ -174,7 +175,7 @@ async fn whatever_dies_is_started_again() {
     dev.interrupt().await;
 }
 
-/// Creates a customer as soon as the API takes it.
+/// Creates a customer as soon as the API accepts it.
 async fn created(dev: &Dev, name: &str) {
     let form = format!("name={name}");
     let post = async || {

@@ -1,4 +1,4 @@
-//! The folder of `calmony dev`: what is missing or doesn't fit is said at once, with what to do about it.
+//! The folder of `calmony dev`: defects are reported at once, with their remedies.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use super::{Said, command, ended, run};
 
-/// `calmony dev` that doesn't get far.
+/// The output of a `calmony dev` that fails at its start.
 async fn fails(folder: &Path) -> String {
     let data = text(folder);
     let arguments = ["dev", "--no-demo", "--listen", "127.0.0.1:0", "--data-dir", data.as_str()];
@@ -21,11 +21,11 @@ async fn fails(folder: &Path) -> String {
     stderr
 }
 
-/// `calmony dev` from its start to its end by SIGHUP, as when a terminal is closed; what it printed.
+/// The output of `calmony dev` from its start to its end by SIGHUP, as when a terminal is closed.
 async fn runs(folder: &Path) -> String {
     let data = text(folder);
     let arguments = ["dev", "--no-demo", "--listen", "127.0.0.1:0", "--data-dir", data.as_str()];
-    // Whoever runs the tests may ignore SIGHUP.
+    // The shell that runs the tests may ignore SIGHUP.
     let mut dev = Command::new("env");
     dev.arg("--default-signal=HUP").arg(support::system::program("calmony")).args(arguments);
     let dev = dev.env("CALMONY_LOG", "off").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
@@ -51,7 +51,7 @@ fn remember(folder: &Path, name: &str, value: Value) {
     std::fs::write(&path, state.to_string()).unwrap();
 }
 
-/// The folder that PostgreSQL's files are in.
+/// The folder of PostgreSQL's files.
 fn cluster(folder: &Path) -> PathBuf {
     let places = ["postgres", "cluster/postgres"].map(|place| folder.join(place));
     places.into_iter().find(|place| place.exists()).expect("a cluster")
@@ -83,14 +83,14 @@ async fn a_lost_password_is_said_at_once() {
     let said = fails(&data).await;
     assert!(said.contains("PostgreSQL 9") && said.contains("CALMONY_POSTGRES_BIN"), "{said}");
 
-    // What is said to be deleted is all that has to be, and of the cluster alone a new one is made.
+    // Deleting the named folder is enough. If only the cluster is deleted, a new one is made.
     std::fs::remove_dir_all(cluster(&data)).unwrap();
     runs(&data).await;
     std::fs::remove_dir_all(&data).unwrap();
     runs(&data).await;
 }
 
-/// Where PostgreSQL's user can't enter the folder, its files are elsewhere, and stay when the folder goes.
+/// If PostgreSQL's user can't enter the folder, its files are elsewhere, and stay when the folder goes.
 #[tokio::test]
 async fn a_fresh_folder_is_a_fresh_cluster() {
     let folder = Folder::new("fresh-cluster");
@@ -101,7 +101,7 @@ async fn a_fresh_folder_is_a_fresh_cluster() {
     let mut elsewhere = Vec::new();
     for _ in 0..2 {
         let printed = runs(&data).await;
-        // Only root runs PostgreSQL as somebody else.
+        // Only root runs PostgreSQL as another user.
         elsewhere.extend(
             printed
                 .split_once("its files are in ")
@@ -119,12 +119,12 @@ async fn a_fresh_folder_is_a_fresh_cluster() {
 #[tokio::test]
 async fn a_file_that_cannot_be_used_is_named() {
     let folder = Folder::new("unusable");
-    // A folder in the place of a file can't be opened, whoever asks.
+    // A folder in the place of a file can't be opened, not even by root.
     for name in ["lock", "state.json", "state.new", "postgres.log"] {
         let data = folder.0.join(format!("data-{name}"));
         std::fs::create_dir_all(data.join(name)).unwrap();
         if name == "postgres.log" {
-            // It is looked at once there is a password.
+            // The file is read once there is a password.
             let state = json!({ "password": "x", "keys": null, "inbox": null });
             std::fs::write(data.join("state.json"), state.to_string()).unwrap();
         }

@@ -1,4 +1,4 @@
-//! `calmony doctor` and `calmony rebuild`: what is wrong is found, and the state is brought back from the log.
+//! `calmony doctor` and `calmony rebuild`: defects are found, and the state is rebuilt from the log.
 
 use serde_json::Value;
 use support::database::past_triggers;
@@ -16,7 +16,7 @@ async fn ask(system: &System, arguments: &[&str]) -> (Said, Value) {
     (said, report)
 }
 
-/// How a thing is found to be.
+/// The level of a finding.
 fn level(report: &Value, about: &str) -> String {
     let findings = report["findings"].as_array().unwrap();
     let found = findings.iter().find(|finding| finding["about"] == about).unwrap();
@@ -49,7 +49,7 @@ async fn the_doctor_finds_a_missing_worker_and_who_holds_the_horizon_and_then_no
     let findings = report["findings"].as_array().unwrap();
     let said =
         findings.iter().find(|finding| finding["about"] == "horizon").unwrap()["said"].as_str().unwrap();
-    // What it says ends it.
+    // The statement in the message ends it.
     holder.batch_execute(said.split('`').nth(1).unwrap()).await.unwrap();
     let _worker = system.worker().await;
     eventually("a worker owns everything", async || {
@@ -66,7 +66,7 @@ async fn the_doctor_finds_a_missing_worker_and_who_holds_the_horizon_and_then_no
     assert!(!table.stdout.contains("sealing keys"), "no key was given");
 }
 
-/// What `calmony verify` finds wrong.
+/// The number of problems that `calmony verify` finds.
 async fn problems(system: &System) -> u64 {
     ask(system, &["verify", "--json"]).await.1["problems"].as_u64().unwrap()
 }
@@ -113,7 +113,7 @@ async fn the_state_is_rebuilt_from_the_log_beside_those_who_change_it() {
 
     let (_, would) = ask(&system, &["rebuild", "--dry-run", "--json"]).await;
     assert!(problems(&system).await >= 12, "a dry run changes nothing");
-    // Somebody goes on changing objects meanwhile.
+    // Objects are changed meanwhile.
     let changes = async {
         for id in customers.iter().take(28).skip(4) {
             client.post(&format!("/v1/customers/{id}"), "metadata[b]=2").await.ok();

@@ -1,5 +1,5 @@
-//! Whatever the documentation tells people to type is there: commands with their options, and what `make` is asked for.
-//! None of it shows a password to the others on a machine.
+//! The commands in the documentation exist: sub-commands with their options, and `make` targets. None of
+//! them shows a password to the other users of a machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ const PAGES: &[(&str, &str)] = &[
 ];
 const MAKEFILE: &str = include_str!("../../Makefile");
 
-/// What is written as code: between backticks, and the lines of blocks.
+/// The code of a page: between backticks, and the lines of blocks.
 fn code(page: &str) -> Vec<String> {
     let mut all = Vec::new();
     for (index, part) in page.split("```").enumerate() {
@@ -35,7 +35,7 @@ fn code(page: &str) -> Vec<String> {
     all
 }
 
-/// The words of a command of ours in a line, without the program's folder and with nothing that is put in or follows.
+/// The words of one of our commands in a line, without the program's folder, redirections and pipes.
 fn commands(line: &str) -> Option<(&'static str, Vec<String>)> {
     let mut words = line.split_whitespace().skip_while(|word| word.contains('='));
     let program = words.next()?;
@@ -60,7 +60,7 @@ async fn every_command_of_the_documentation_is_there_with_its_options() {
             for word in words.iter().take_while(is_command).filter(|word| !word.starts_with('-')) {
                 path.push(word.clone());
             }
-            // The last words may be arguments: what is no sub-command is one.
+            // The last words may be arguments: a word that is no sub-command is one.
             let help = loop {
                 if let Some(help) = helps.get(&path) {
                     break help.clone();
@@ -108,14 +108,14 @@ fn whatever_make_is_asked_for_is_there() {
     }
 }
 
-/// The files with what people type and scripts run.
+/// The files with commands that people type and scripts run.
 const TYPED: &[&str] =
     &["README.md", "CONTRIBUTING.md", "Makefile", "docs", "deploy", "schema", "scripts", "tests"];
 /// The options whose values are secrets.
 const SECRET_OPTIONS: &[&str] =
     &["--database-url", "--pooler-url", "--replica-url", "--secret-key", "--from-literal"];
 
-/// Tells whether a line gives a program a secret as an argument, which everybody on a machine can read.
+/// True if a line gives a program a secret as an argument, which all users of a machine can read.
 fn shows_secret(line: &str) -> bool {
     let bare = |word| str::trim_matches(word, ['"', '\'', '`', ',', ';', '(', ')', '[', ']']);
     let words: Vec<&str> = line.split_whitespace().map(bare).collect();

@@ -1,4 +1,4 @@
-//! `--json` is JSON whatever stands in it, and what people are shown does nothing to their terminals.
+//! `--json` is JSON whatever texts stand in it, and output for people is harmless to their terminals.
 
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ const SHOWING: &[&str] = &[
     "endpoints resume",
 ];
 
-/// A text anywhere in a value.
+/// True if a text stands anywhere in a value.
 fn holds(value: &Value, text: &str) -> bool {
     match value {
         Value::String(found) => found == text,
@@ -31,7 +31,8 @@ fn holds(value: &Value, text: &str) -> bool {
     }
 }
 
-/// Nothing that acts on a terminal or turns the direction of text, and no line that a text has begun.
+/// Checks that nothing acts on a terminal or turns the direction of text, and that no text has begun a
+/// line.
 fn assert_harmless(words: &[String], printed: &str) {
     let hostile = |c: &char| HOSTILE.contains(*c) && !c.is_ascii_graphic() && !matches!(c, '\n' | '\t' | ' ');
     let shown = |c: &char| matches!(c, '😀' | '\u{feff}' | '\u{10ffff}' | '\u{e0001}');
@@ -52,7 +53,7 @@ async fn every_json_is_valid_for_every_character() {
         words.push("--json".to_owned());
         let arguments: Vec<&str> = words.iter().map(String::as_str).collect();
         let said = run("calmony", &arguments, &world.environment()).await;
-        // What is wrong, or may be, is no matter here.
+        // Findings are no matter here.
         assert!(said.code == Some(0) || command == "doctor", "{words:?}: {said:?}");
         assert_harmless(&words, &said.stdout);
         let value: Value =
@@ -77,7 +78,7 @@ async fn what_people_are_shown_does_nothing_to_their_terminals() {
         assert_harmless(&words, &said.stdout);
         assert_harmless(&words, &said.stderr);
     }
-    // An error may say what somebody else has written.
+    // An error may repeat a text of another's.
     let nonsense = format!("cus_{HOSTILE}");
     let said = run("calmony", &["lookup", &nonsense], &world.environment()).await;
     assert_eq!(said.code, Some(2), "{said:?}");

@@ -1,4 +1,4 @@
-//! `calmony listen` and `calmony trigger`: what a developer of a receiver uses.
+//! `calmony listen` and `calmony trigger`: the tools of a receiver's developer.
 
 use std::process::Stdio;
 
@@ -47,7 +47,7 @@ async fn listen_forwards_signed_events_and_goes_on_where_it_stopped() {
     let secret = String::from_utf8(shown.stdout).unwrap().trim().to_owned();
 
     let listener = listen(&system, &receiver, &state, &[]);
-    // It follows from now on, whenever that is.
+    // It follows from its start on, and the time of that is unknown.
     eventually("the listener follows", async || {
         system.client.customer("first").await;
         (!receiver.all().is_empty()).then_some(())
@@ -76,7 +76,7 @@ async fn listen_forwards_signed_events_and_goes_on_where_it_stopped() {
     let missed = receiver.all()[before].clone();
     assert_eq!(name(&missed), "missed", "and nothing that it had");
 
-    // A resend reaches it too, whomever it is for.
+    // A resend reaches it too, whichever endpoint it is for.
     let (endpoint, _) = system.client.endpoint("https://example.com/", &["customer.deleted"]).await;
     let retry = format!("/v1/events/{}/retry", first.id());
     system.client.post(&retry, &format!("webhook_endpoint={endpoint}")).await.ok();

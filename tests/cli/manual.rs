@@ -1,4 +1,4 @@
-//! What is made of the commands' own descriptions, and whether a configuration is checked as a whole.
+//! The manual that is made of the commands' own descriptions, and the check of a configuration as a whole.
 
 use std::collections::BTreeSet;
 

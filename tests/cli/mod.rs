@@ -20,7 +20,7 @@ use support::PATIENCE;
 use support::system::program;
 use tokio::process::Command;
 
-/// What a program that has ended said.
+/// The output and the exit code of a program that has ended.
 #[derive(Debug)]
 pub(crate) struct Said {
     pub(crate) code: Option<i32>,
@@ -43,7 +43,7 @@ fn command(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Comm
     command
 }
 
-/// Runs a program to its end; what it said where that is piped.
+/// Runs a program to its end. Returns its output, as far as that is piped.
 async fn ended(command: &mut Command) -> Said {
     let output = command.spawn().unwrap().wait_with_output();
     let output = tokio::time::timeout(PATIENCE, output).await.expect("it ends").unwrap();

@@ -1,4 +1,4 @@
-//! The commands of an operator: what happened, to whom it was sent, and how to have it sent again.
+//! The commands of an operator: events, their deliveries, and sending them again.
 
 use std::process::Stdio;
 
@@ -13,7 +13,7 @@ async fn calmony(system: &System, arguments: &[&str]) -> Said {
     run("calmony", arguments, &[("CALMONY_URL", &system.url), ("CALMONY_API_KEY", system.client.key())]).await
 }
 
-/// What a command printed; it must have gone well.
+/// The output of a command, which must succeed.
 async fn printed(system: &System, arguments: &[&str]) -> String {
     let said = calmony(system, arguments).await;
     assert_eq!(said.code, Some(0), "{arguments:?}: {}", said.stderr);
@@ -25,7 +25,7 @@ async fn json(system: &System, arguments: &[&str]) -> Value {
     serde_json::from_str(&printed(system, &[arguments, &["--json"]].concat()).await).unwrap()
 }
 
-/// A customer that was created and changed, and the endpoint that was told of it.
+/// A customer that was created and changed, and the endpoint that got the events.
 async fn changed_customer(system: &System, receiver: &Receiver) -> (String, String) {
     let (endpoint, _) =
         system.client.endpoint(&receiver.url, &["customer.created", "customer.updated"]).await;

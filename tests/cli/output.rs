@@ -1,4 +1,4 @@
-//! Output that is lost is an error, and nothing is left that nobody has seen. A reader that has gone is none.
+//! Lost output is an error, and no secret is made that nobody has seen. A reader that has gone is no error.
 
 use std::fs::OpenOptions;
 use std::process::Stdio;
@@ -23,7 +23,7 @@ async fn into(stdout: Stdio, world: &World, words: &[&str]) -> Said {
     ended(command("calmony", words, &world.environment()).stdout(stdout).stderr(Stdio::piped())).await
 }
 
-/// The command lines of everything that ends by itself.
+/// The command lines of every command that ends by itself.
 async fn every(world: &World) -> Vec<Vec<String>> {
     let mut all = Vec::new();
     for (command, help) in commands().await {
@@ -63,7 +63,7 @@ async fn a_reader_that_has_gone_is_no_error() {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let said = into(closed(), &world, &words).await;
         if words[0] == "doctor" {
-            // It may have found something.
+            // The command may have found something.
             assert!(!said.stderr.contains("can't print"), "{said:?}");
         } else {
             assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""), "{words:?}");
@@ -89,7 +89,7 @@ async fn a_key_that_nobody_has_seen_opens_nothing() {
         assert_eq!(into(closed(), &world, &words).await.code, Some(0));
         let after = (database.number(opening).await, database.number(&end).await);
         assert_eq!(after, before, "{words:?}");
-        // Nor does it matter that nobody hears of it.
+        // The exit code is the same without standard error.
         let mut unheard = command("calmony", &words, &world.environment());
         let status = unheard.stdout(full()).stderr(full()).status().await.unwrap();
         assert_eq!(status.code(), Some(1));

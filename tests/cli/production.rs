@@ -1,4 +1,5 @@
-//! `calmony migrate`, `calmony keys create`, `calmony serve` and `outbox-worker`, configured by the environment.
+//! `calmony migrate`, `calmony keys create`, `calmony serve` and `outbox-worker`, configured by the
+//! environment.
 
 use serde_json::json;
 use support::{Client, Database, System, eventually};
@@ -147,7 +148,7 @@ async fn help_is_the_reference_of_every_variable() {
     }
 }
 
-/// Starts a program of ours that logs everything it has to say.
+/// Starts one of our programs with its full log.
 fn talkative(
     name: &str,
     arguments: &[&str],

@@ -1,4 +1,4 @@
-//! `calmony verify` is silent about a healthy system, and finds whatever is taken away from one.
+//! `calmony verify` is silent about a healthy system, and finds every damage.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ async fn verify(system: &System) -> (Said, Value) {
     (said, report)
 }
 
-/// A system in which deliveries are in every state there is.
+/// A system with deliveries in every state.
 async fn eventful() -> System {
     let system = System::start().await;
     let worker = system.worker_with(&[("CALMONY_RETRY_SCHEDULE", "100ms")]).await;
@@ -63,7 +63,7 @@ async fn a_healthy_system_has_lost_nothing() {
     assert!(told.code == Some(0) && told.stdout.contains("nothing lost"), "{told:?}");
 }
 
-/// What somebody with all rights does to a system, and what is said of it.
+/// Damage that a superuser does to a system, and the finding.
 const DAMAGE: &[(&str, &str, &str)] = &[
     (
         "update calmony.object set data = '{}' where id = (select min(id) from calmony.object)",
@@ -88,7 +88,8 @@ const DAMAGE: &[(&str, &str, &str)] = &[
         "without an event",
     ),
     (
-        "delete from calmony.event where version = 1 and stream = (select min(stream) from calmony.event where version = 2)",
+        "delete from calmony.event where version = 1 \
+         and stream = (select min(stream) from calmony.event where version = 2)",
         "state",
         "lacks version 1",
     ),
@@ -108,7 +109,8 @@ const DAMAGE: &[(&str, &str, &str)] = &[
     ("delete from calmony.delivery where state = 'parked'", "lost", "evt_"),
     ("delete from calmony.outbox", "lost", "evt_"),
     (
-        "delete from calmony.attempt where position = (select min(position) from calmony.attempt where error is null)",
+        "delete from calmony.attempt \
+          where position = (select min(position) from calmony.attempt where error is null)",
         "lost",
         "evt_",
     ),
@@ -119,18 +121,24 @@ async fn whatever_is_taken_away_is_found() {
     let system = eventful().await;
     let admin = system.database.admin().await;
     // The endpoints have been there for a while.
-    let prepare = "alter table calmony.event disable trigger user; alter table calmony.delivery disable trigger user; \
+    let prepare = "alter table calmony.event disable trigger user; \
+                   alter table calmony.delivery disable trigger user; \
                    alter table calmony.outbox disable trigger user; \
-                   update calmony.event set created_at = created_at - interval '1 minute' where stream like 'we%'; \
-                   update calmony.object set created_at = created_at - interval '1 minute', updated_at = updated_at - interval '1 minute' \
+                   update calmony.event set created_at = created_at - interval '1 minute' \
+                    where stream like 'we%'; \
+                   update calmony.object set created_at = created_at - interval '1 minute', \
+                          updated_at = updated_at - interval '1 minute' \
                     where id like 'we%'";
     admin.batch_execute(prepare).await.unwrap();
     assert_eq!(verify(&system).await.1["problems"], 0);
     for (damage, kind, finding) in DAMAGE {
         let backup = "create table public.b_event as select * from calmony.event; \
-            create table public.b_object as select account, version, created_at, updated_at, deleted, id, data from calmony.object; \
-            create table public.b_outbox as select * from calmony.outbox; create table public.b_delivery as select * from calmony.delivery; \
-            create table public.b_attempt as select * from calmony.attempt; create table public.b_endpoint as select * from calmony.endpoint";
+            create table public.b_object as \
+              select account, version, created_at, updated_at, deleted, id, data from calmony.object; \
+            create table public.b_outbox as select * from calmony.outbox; \
+            create table public.b_delivery as select * from calmony.delivery; \
+            create table public.b_attempt as select * from calmony.attempt; \
+            create table public.b_endpoint as select * from calmony.endpoint";
         admin.batch_execute(backup).await.unwrap();
         assert!(admin.execute(*damage, &[]).await.unwrap() > 0, "{damage}");
         let (said, report) = verify(&system).await;
@@ -138,13 +146,18 @@ async fn whatever_is_taken_away_is_found() {
         let findings = report[kind].as_array().unwrap();
         let found = findings.iter().any(|what| what.as_str().unwrap().contains(finding));
         assert!(found, "{damage}: {report:#}");
-        let restore = "delete from calmony.event; delete from calmony.object; delete from calmony.outbox; delete from calmony.delivery; \
+        let restore = "delete from calmony.event; delete from calmony.object; \
+            delete from calmony.outbox; delete from calmony.delivery; \
             delete from calmony.attempt; delete from calmony.endpoint; \
             insert into calmony.event overriding system value select * from public.b_event; \
-            insert into calmony.object (account, version, created_at, updated_at, deleted, id, data) select * from public.b_object; \
-            insert into calmony.outbox select * from public.b_outbox; insert into calmony.delivery select * from public.b_delivery; \
-            insert into calmony.attempt select * from public.b_attempt; insert into calmony.endpoint select * from public.b_endpoint; \
-            drop table public.b_event, public.b_object, public.b_outbox, public.b_delivery, public.b_attempt, public.b_endpoint";
+            insert into calmony.object (account, version, created_at, updated_at, deleted, id, data) \
+              select * from public.b_object; \
+            insert into calmony.outbox select * from public.b_outbox; \
+            insert into calmony.delivery select * from public.b_delivery; \
+            insert into calmony.attempt select * from public.b_attempt; \
+            insert into calmony.endpoint select * from public.b_endpoint; \
+            drop table public.b_event, public.b_object, public.b_outbox, public.b_delivery, \
+                       public.b_attempt, public.b_endpoint";
         admin.batch_execute(restore).await.unwrap();
     }
     assert_eq!(verify(&system).await.1["problems"], 0, "all is as it was");

@@ -10,8 +10,8 @@ use support::{Receiver, System, Worker};
 
 use super::run;
 
-/// Characters that are wrong to print: those that end strings and lines, that act on terminals, that turn the
-/// direction of text, and that have no place in 16 bits.
+/// Characters that must not be printed as they are: those that end strings and lines, that act on
+/// terminals, that turn the direction of text, and that don't fit into 16 bits.
 pub(super) const HOSTILE: &str = "q\"b\\/\u{1}\t\u{1b}[31m\u{7f}\u{85}\u{9b}\u{61c}\u{200e}\u{200f}\
                                   \u{2028}\u{2029}\u{202a}\u{202e}\
                                   \u{2066}\u{2068}\u{2069}\u{feff}😀\u{10ffff}\u{e0001}\r\nFORGED";
@@ -58,7 +58,7 @@ impl World {
         Self { system, _worker: worker, receiver, folder, customer, event, endpoint, other_endpoint, replay }
     }
 
-    /// What a command is given in the environment.
+    /// The environment of a command.
     pub(super) fn environment(&self) -> [(&str, &str); 4] {
         [
             ("CALMONY_DATABASE_URL", &self.system.database.url),
@@ -68,7 +68,8 @@ impl World {
         ]
     }
 
-    /// A command with arguments that it can be run with more than once; `None` for those that go on for ever.
+    /// A command with arguments that allow it to run more than once; `None` for a command that goes on for
+    /// ever.
     pub(super) async fn words(&self, command: &str) -> Option<Vec<String>> {
         let (event, endpoint) = (&self.event, &self.endpoint);
         let arguments = match command {
@@ -109,7 +110,7 @@ impl World {
         Some(command.split(' ').chain(arguments.split_whitespace()).map(ToOwned::to_owned).collect())
     }
 
-    /// The number of a key that nobody needs.
+    /// The number of a key that is not used.
     pub(super) async fn spare_key(&self) -> i64 {
         let url = self.system.database.url.parse().unwrap();
         create_key(&url, "spare", KeyKind::default(), Some(Duration::from_hours(9))).await.unwrap();

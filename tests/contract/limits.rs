@@ -1,10 +1,10 @@
-//! The table of what all share: each ceiling of a process has a share of the account beneath it.
+//! The table of shared resources: each ceiling of a process has a share of the account beneath it.
 
 use std::collections::BTreeSet;
 
 use super::{files, root};
 
-/// What a ceiling is made with.
+/// The constructors of ceilings.
 const MAKERS: &[&str] = &[
     "Shares::new(",
     "Shares::with_each(",
@@ -16,7 +16,7 @@ const MAKERS: &[&str] = &[
 /// Ceilings that an option sets, by the parameter that brings them.
 const OPTIONS: &[(&str, &str)] =
     &[("requests_max", "CALMONY_REQUESTS_MAX"), ("connections_max", "CALMONY_CONNECTIONS_MAX")];
-/// Ceilings of commands, which one person has for oneself, and the type that shares are made of.
+/// The ceilings of commands, which one person has alone, and the type that shares are made of.
 const APART: &[&str] = &["src/cli/", "src/shares.rs"];
 
 /// The rows of the table, each with its five cells.
@@ -47,7 +47,7 @@ fn constants(text: &str) -> BTreeSet<&str> {
     words.filter(|word| word.len() > 2 && !word.chars().any(|c| c.is_ascii_lowercase())).collect()
 }
 
-/// What is missing in a table for a line that makes a ceiling; `None` where it makes none.
+/// The constants that the table lacks for a line that makes a ceiling; `None` if the line makes none.
 fn missing(line: &str, table: &BTreeSet<&str>) -> Option<Vec<String>> {
     let (_, rest) = MAKERS.iter().find_map(|maker| line.split_once(maker))?;
     let rest = rest.split(')').next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What holds for the code itself: its SQL, its layers, its sizes.
+//! Rules for the code itself: its SQL, its layers, its sizes.
 
 mod breaking;
 mod limits;
@@ -87,7 +87,7 @@ fn directions(sql: &str) -> Vec<String> {
     vec![newest_first, oldest_first]
 }
 
-/// How PostgreSQL would run a statement, without knowing its parameters.
+/// PostgreSQL's plan for a statement, without knowing its parameters.
 async fn explained(client: &Client, sql: &str, options: &str) -> String {
     let parameters = client.prepare(sql).await.unwrap().params().len();
     let nulls = vec!["null"; parameters].join(", ");

@@ -1,5 +1,5 @@
-//! Answers are open and requests are closed, everywhere in the contract: a client that is made today reads
-//! what is sent tomorrow, and a parameter that the server doesn't know is refused.
+//! Answers are open and requests are closed, everywhere in the contract: a client that is made today can
+//! read tomorrow's answers, and a parameter that the server doesn't know is refused.
 
 use calmony_pay::http::openapi::document;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use support::contract::{closed, is_taken};
 /// Rules that a longer text or list would break.
 const LENGTHS: &[&str] = &["maxItems", "maxLength", "minItems", "minLength", "propertyNames"];
 
-/// Everything below a schema that isn't open, where it is sent, or isn't closed, where it is taken.
+/// Finds every schema that is sent and isn't open, or is taken and isn't closed.
 fn wrong(place: &str, schema: &Value, is_taken: bool, found: &mut Vec<String>) {
     let is_object = match &schema["type"] {
         Value::Array(kinds) => kinds.iter().any(|kind| kind == "object"),
@@ -59,7 +59,7 @@ fn wrong_in(document: &Value) -> Vec<String> {
 #[test]
 fn answers_are_open_and_requests_are_closed() {
     assert_eq!(wrong_in(document()), Vec::<String>::new());
-    // Whoever looks for what is closed finds it.
+    // The search for closed schemas finds them.
     let found = wrong_in(&closed(document()));
     for place in ["Customer: ", "customer.created: ", "Error/error/code: ", "Event/type: "] {
         assert!(found.iter().any(|what| what.starts_with(place)), "{place}");

@@ -1,7 +1,9 @@
-//! The pinned contract: `schema/openapi.json` is what the code says, and nothing that was released is broken.
+//! The pinned contract: `schema/openapi.json` agrees with the code, and nothing that was released is
+//! broken.
 //!
-//! `make contract` writes it anew, and beside it what is released under the present version, which a breaking change doesn't get
-//! past. What is released is never deleted: whoever reviews a change sees it.
+//! `make contract` writes it anew, and beside it the contract that is released under the present version,
+//! which a breaking change can't replace. A released contract is never deleted: a reviewer of a change
+//! would see it.
 
 use calmony_pay::contract::{API_VERSION, EventType, RESOURCES};
 use calmony_pay::http::openapi::document;
@@ -10,7 +12,7 @@ use serde_json::Value;
 use super::breaking::broken;
 use super::root;
 
-/// The contract as it is pinned.
+/// The file of the pinned contract.
 const PINNED: &str = "schema/openapi.json";
 
 fn read(path: &str) -> Option<Value> {
@@ -22,7 +24,7 @@ fn pretty() -> String {
     serde_json::to_string_pretty(document()).unwrap() + "\n"
 }
 
-/// Where the contract is kept as it was released under the present version.
+/// The file of the contract that was released under the present version.
 fn released() -> String {
     format!("schema/released/{API_VERSION}.json")
 }

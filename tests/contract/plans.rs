@@ -1,4 +1,5 @@
-//! The hot statements at a million rows of everything: which plans PostgreSQL chooses then, and what they read and write.
+//! The hot statements at a million rows of everything: PostgreSQL's plans, and the blocks that they read
+//! and write.
 
 use std::collections::HashMap;
 
@@ -8,11 +9,14 @@ use tokio_postgres::Client;
 
 use super::{directions, explained, hot_statements, root};
 
-/// Rows that a sort or a hash may expect at the most, unless a LIMIT stands below; and those of a table that may be scanned.
+/// The most rows that a sort or a hash may expect, unless a LIMIT stands below; and the most of a table
+/// that may be scanned.
 const GATHERED_MAX: i64 = 20_000;
 const SCANNED_MAX: i64 = 1_000;
-/// As on the sessions of those who write and drain (`database/role.rs`). Whoever reads is left to the statistics, with one plan for all.
-const PINNED: &str = "set enable_seqscan = off; set enable_bitmapscan = off; set enable_hashjoin = off; set enable_mergejoin = off";
+/// As on the sessions that write and drain (`database/role.rs`). Sessions that read are left to the
+/// statistics, with one plan for all.
+const PINNED: &str = "set enable_seqscan = off; set enable_bitmapscan = off; set enable_hashjoin = off; \
+    set enable_mergejoin = off";
 /// Statements that have a test of their own, or are `calmony verify`'s, which reads everything.
 const ELSEWHERE: &[&str] = &[
     "search",
@@ -34,32 +38,39 @@ const ELSEWHERE: &[&str] = &[
 const ENDPOINTS: &str = "
 begin;
 insert into calmony.event (account, id, stream, version, type, data, created_at)
-select 1, 'evt_01' || id, 'we_01' || id, 1, 'webhook_endpoint.created', json_build_object('object', 'webhook_endpoint',
-       'url', 'http://127.0.0.1:1/', 'status', 'enabled', 'enabled_events', json_build_array(events)), now()
+select 1, 'evt_01' || id, 'we_01' || id, 1, 'webhook_endpoint.created',
+       json_build_object('object', 'webhook_endpoint', 'url', 'http://127.0.0.1:1/', 'status', 'enabled',
+                         'enabled_events', json_build_array(events)), now()
   from (values (repeat('A', 24), 'customer.created'), (repeat('B', 24), 'customer.deleted')) e (id, events);
 insert into calmony.endpoint_secret (account, endpoint, version, created_at, secret)
-select 1, 'we_01' || id, 1, now(), 'whsec_dGVzdHRlc3R0ZXN0dGVzdHRlc3R0ZXN0' from (values (repeat('A', 24)), (repeat('B', 24))) e (id);
+select 1, 'we_01' || id, 1, now(), 'whsec_dGVzdHRlc3R0ZXN0dGVzdHRlc3R0ZXN0'
+  from (values (repeat('A', 24)), (repeat('B', 24))) e (id);
 commit;
 ";
 
-/// A million of everything: events and objects of one account, all in the outbox; owed to the endpoint that is dead, taken by the
-/// other; and as many idempotency keys.
+/// A million of everything: events and objects of one account, all in the outbox, owed to the dead
+/// endpoint, taken by the other; and a million idempotency keys.
 const MILLION: &str = "
 insert into calmony.event (account, id, stream, version, type, data, created_at)
-select 1, 'evt_01' || u, 'cus_01' || u, 1, 'customer.created', format(customer, u, n)::json, now() - (1000000 - n) * interval '1 second'
+select 1, 'evt_01' || u, 'cus_01' || u, 1, 'customer.created', format(customer, u, n)::json,
+       now() - (1000000 - n) * interval '1 second'
   from generate_series(1, 1000000) n, lateral (select lpad(n::text, 24, '0') as u) u,
-       (values ('{\"id\":\"cus_01%s\",\"object\":\"customer\",\"email\":\"%s@example.com\",\"name\":\"Ada Lovelace\"}')) c (customer);
+       (values ('{\"id\":\"cus_01%s\",\"object\":\"customer\",\"email\":\"%s@example.com\",\
+                 \"name\":\"Ada Lovelace\"}')) c (customer);
 insert into calmony.object (account, id, version, created_at, updated_at, deleted, data)
-select account, stream, version, created_at, created_at, false, data from calmony.event where stream like 'cus%';
+select account, stream, version, created_at, created_at, false, data
+  from calmony.event where stream like 'cus%';
 insert into calmony.outbox (account, position, bucket)
 select account, position, calmony.bucket_of(stream) from calmony.event where stream like 'cus%';
 insert into calmony.delivery (account, position, due_at, attempts, bucket, endpoint, state)
 select account, position, now(), 1, calmony.bucket_of(stream), 'we_01' || repeat('B', 24), 'owed'
   from calmony.event where stream like 'cus%';
 insert into calmony.attempt (account, position, endpoint, number, started_at, duration_us, status)
-select account, position, 'we_01' || repeat('A', 24), 1, now(), 1000, 200 from calmony.event where stream like 'cus%';
+select account, position, 'we_01' || repeat('A', 24), 1, now(), 1000, 200
+  from calmony.event where stream like 'cus%';
 insert into calmony.idempotency (account, slot, key, event, fingerprint, created_at)
-select account, (div(extract(epoch from now()), 86400) % 4)::smallint, id, id, decode(repeat('00', 32), 'hex'), now()
+select account, (div(extract(epoch from now()), 86400) % 4)::smallint, id, id,
+       decode(repeat('00', 32), 'hex'), now()
   from calmony.event where stream like 'cus%';
 ";
 
@@ -84,7 +95,7 @@ async fn at_a_million_rows_hot_statements_find_their_indexes_and_keep_their_budg
     cluster.stop().await.unwrap();
 }
 
-/// No hot statement scans a table, and none sorts or hashes what has no bound.
+/// Checks that no hot statement scans a table, and that none sorts or hashes an unbounded set.
 async fn plans_are_bounded(admin: &Client) {
     let mut wrong = Vec::new();
     let sql =
@@ -128,7 +139,7 @@ fn problems(
     }
 }
 
-/// How many rows the planner expects.
+/// The number of rows that the planner expects.
 fn expected(node: &Value) -> i64 {
     node["Plan Rows"].as_i64().unwrap_or_default()
 }
@@ -137,7 +148,8 @@ fn parts(node: &Value) -> impl Iterator<Item = &Value> {
     node["Plans"].as_array().into_iter().flatten()
 }
 
-/// Whether a LIMIT stands below, if need be in a part that has a name. PostgreSQL doesn't know how much a parameter limits to.
+/// True if a LIMIT stands below, perhaps in a named part. PostgreSQL doesn't know the value of a LIMIT that
+/// is a parameter.
 fn is_limited(plan: &Value, node: &Value) -> bool {
     let sides = |node| {
         parts(node).filter(|part| {
@@ -149,7 +161,7 @@ fn is_limited(plan: &Value, node: &Value) -> bool {
         None => false,
     };
     if node["Node Type"] == "Nested Loop" {
-        // So many for each of the few on the outer side.
+        // That many for each of the few on the outer side.
         let mut sides = sides(node);
         let outer = sides.next().is_some_and(|outer| is_limited(plan, outer));
         return outer && sides.all(|inner| expected(inner) <= SCANNED_MAX);
@@ -162,7 +174,8 @@ fn find<'a>(node: &'a Value, name: &str) -> Option<&'a Value> {
     if node["Subplan Name"] == name { Some(node) } else { parts(node).find_map(|part| find(part, name)) }
 }
 
-/// What is measured: its name in docs/LIMITS.md, the statement, its arguments as [`arguments`] fills them in.
+/// The measured statements: the name in docs/LIMITS.md, the statement, its arguments as [`arguments`] fills
+/// them in.
 const CASES: &[(&str, &str, &str)] = &[
     ("a customer is created", "log/sql/append_one", "@event(1, 2000001, 1, created, null)"),
     (
@@ -182,8 +195,8 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "or settled: failed, it waits",
         "outbox/sql/settle",
-        "@attempt(999001, status), '{1}', '{999001}', '{@A}', '{7}', '{1}', '{owed}', '{5000}', '{null}', '{f}', \
-         '{}', '{}', '{}', '{1}', '{999001}'",
+        "@attempt(999001, status), '{1}', '{999001}', '{@A}', '{7}', '{1}', '{owed}', \
+         '{5000}', '{null}', '{f}', '{}', '{}', '{}', '{1}', '{999001}'",
     ),
     ("what is due is looked for, a million owed", "outbox/sql/due", "@all, 500, '{}', 128, '{}'"),
     ("an endpoint is probed, a million owed", "outbox/sql/walk", "@all, 1, 1, '@B', 0"),
@@ -196,7 +209,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Fills in what stands behind an @.
+/// Fills in the values of the @ placeholders.
 fn arguments(text: &str) -> String {
     let mut filled = text.to_owned();
     if let Some((before, event)) = text.split_once("@event(") {
@@ -206,17 +219,20 @@ fn arguments(text: &str) -> String {
         };
         let pad = "x".repeat(600);
         filled = format!(
-            "{before}'{{1}}', '{{evt_02{n:0>24}}}', array[@customer({customer})], '{{{version}}}', '{{customer.{kind}}}', '{{f}}', \
-             array['{{\"object\":\"customer\",\"email\":\"{customer}@example.com\",\"name\":\"Grace Hopper\",\"pad\":\"{pad}\"}}'], \
-             '{{null}}', '{{req_01}}', array[{key}]::text[], array[now()], '{{null}}', 'calmony_outbox'{after}"
+            "{before}'{{1}}', '{{evt_02{n:0>24}}}', array[@customer({customer})], '{{{version}}}', \
+             '{{customer.{kind}}}', '{{f}}', array['{{\"object\":\"customer\",\
+             \"email\":\"{customer}@example.com\",\"name\":\"Grace Hopper\",\"pad\":\"{pad}\"}}'], \
+             '{{null}}', '{{req_01}}', array[{key}]::text[], array[now()], '{{null}}', \
+             'calmony_outbox'{after}"
         );
     }
     if let Some((before, attempt)) = text.split_once("@attempt(") {
         let (attempt, after) = attempt.split_once(')').unwrap();
         let (position, error) = attempt.split_once(", ").unwrap();
         filled = format!(
-            "{before}'{{1}}', '{{{position}}}', '{{@A}}', '{{2}}', array[now()], '{{1000}}', '{{200}}', '{{{error}}}', '{{ok}}', '{{f}}', \
-             '{{null}}', '{{null}}', '{{null}}', '{{900}}', '{{f}}', '{{f}}'{after}"
+            "{before}'{{1}}', '{{{position}}}', '{{@A}}', '{{2}}', array[now()], '{{1000}}', '{{200}}', \
+             '{{{error}}}', '{{ok}}', '{{f}}', '{{null}}', '{{null}}', '{{null}}', '{{900}}', \
+             '{{f}}', '{{f}}'{after}"
         );
     }
     while let Some((before, customer)) = filled.clone().split_once("@customer(") {
@@ -232,7 +248,7 @@ fn arguments(text: &str) -> String {
         .replace("@B", &endpoint("B"))
 }
 
-/// Reads and writes no more than docs/LIMITS.md says.
+/// Checks that each statement reads and writes no more than docs/LIMITS.md says.
 async fn budgets_are_kept(admin: &Client) {
     admin.batch_execute(PINNED).await.unwrap();
     // As a worker that owns everything.
@@ -261,8 +277,10 @@ async fn budgets_are_kept(admin: &Client) {
                 .split(" | ")
                 .filter_map(|cell| cell.trim_end_matches(" |").replace(',', "").parse().ok())
                 .collect();
-            if !matches!(budget.as_slice(), [most_blocks, most_wal] if blocks <= *most_blocks && wal <= *most_wal)
-            {
+            if !matches!(
+                budget.as_slice(),
+                [most_blocks, most_wal] if blocks <= *most_blocks && wal <= *most_wal
+            ) {
                 wrong.push(format!("| {name} | {blocks} | {wal} | against {budget:?}"));
             }
         }

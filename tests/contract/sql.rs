@@ -1,5 +1,5 @@
-//! Every statement of the product is prepared against the real schema, under the role that runs it, and says
-//! what it is for.
+//! Every statement of the product is prepared against the real schema, under the role that runs it, and
+//! begins with its purpose.
 
 use calmony_pay::database::{DIRECTION, rewritten};
 use calmony_pay::log::append_keyless;
@@ -43,7 +43,7 @@ async fn every_statement_is_valid_for_the_role_that_runs_it() {
         assert!(sql.starts_with("-- "), "{path} doesn't say what it is for");
         let client = database.login_in(role(&path)).await;
         let mut texts = directions(&sql);
-        // Two statements have a second form.
+        // Their other prepared forms.
         if path.ends_with("log/sql/append.sql") {
             texts.push(append_keyless());
         } else if path.ends_with("outbox/sql/fresh.sql") {
@@ -95,8 +95,8 @@ fn parts_that_statements_share_are_the_same() {
 }
 
 /// The row of an event for an endpoint is looked up by all three columns of a key, whatever the statistics
-/// say: an anti-join over two of them went through a dead endpoint's whole backlog for every event (measured:
-/// a third of the rate).
+/// are. An anti-join over two of them went through a dead endpoint's whole backlog for every event
+/// (measured: a third of the rate).
 #[tokio::test]
 async fn a_fresh_event_is_not_compared_with_all_that_is_owed() {
     let database = Database::fresh().await;
@@ -118,7 +118,7 @@ async fn a_fresh_event_is_not_compared_with_all_that_is_owed() {
     assert!(lookups.into_iter().any(exact), "{}", plan.join("\n"));
 }
 
-/// With the planner pinned as on a worker's session, every hot statement finds an index for what it asks.
+/// With the planner pinned as on a worker's session, every hot statement finds an index for its condition.
 #[tokio::test]
 async fn no_hot_statement_scans_a_table() {
     let database = Database::fresh().await;
@@ -150,7 +150,7 @@ async fn no_hot_statement_scans_a_table() {
     }
 }
 
-/// Searches: terms that documents have, terms that they lack, and whether few are meant.
+/// Searches: terms that documents have, terms that they lack, and true if few documents match.
 const SEARCHES: [(&str, &str, bool); 9] = [
     ("n=777", "", true),
     ("n=777,p0", "", true),
@@ -163,9 +163,9 @@ const SEARCHES: [(&str, &str, bool); 9] = [
     ("n~lov,n~ove,n~vel,n~ela", "", false),
 ];
 
-/// Terms that few documents have are looked up; terms that many have, or lack, are met on the way down the
-/// ids. This holds however the planner guesses: it takes the parts of one word for independent, and it knows
-/// nothing of an account that has just come.
+/// Terms of few documents are looked up. Terms that many have, or lack, are met on the way down the ids.
+/// The planner's guesses don't decide: it takes the parts of one word, which come together, for
+/// independent, and it knows nothing of a new account.
 #[tokio::test]
 async fn a_search_reads_little_whether_few_are_meant_or_many() {
     let database = Database::fresh().await;
@@ -185,7 +185,7 @@ async fn a_search_reads_little_whether_few_are_meant_or_many() {
     }
 }
 
-/// Makes `count` customers of an account, and the documents that are searched.
+/// Makes `count` customers of an account, and their search documents.
 async fn documents(admin: &Client, account: i64, count: i64) {
     let sql = format!(
         "insert into calmony.search_document (account, id, version, name, terms) \
@@ -221,7 +221,7 @@ async fn reads_little(admin: &Client, account: i64, terms: [&str; 2], few: bool)
     assert!(way_down.is_some_and(|line| line.contains(expected)), "{}", said());
     let looked_up = plan.iter().any(|line| line.contains("Bitmap Index Scan on search_document_terms"));
     assert!(!few || looked_up, "{}", said());
-    // No document is looked at in vain by the thousand.
+    // Only few documents are read in vain.
     let removed = plan.iter().filter_map(|line| line.trim().strip_prefix("Rows Removed by Filter: "));
     let removed: u32 = removed.map(|count| count.parse::<u32>().unwrap()).sum();
     assert!(removed < 2_000, "{}", said());

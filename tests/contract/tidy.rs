@@ -1,4 +1,4 @@
-//! The habits of the code base, as tests: who may know whom, where time and status codes live, how long things may be.
+//! The rules of the code base, as tests: the layers, the places of time and status codes, the sizes.
 
 use super::{files, root};
 
@@ -6,7 +6,7 @@ const FILE_LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 70;
 const CODE: &[&str] = &["src", "outbox-worker/src", "tests"];
 
-/// Which modules of the library a module must not name. Dependencies run downwards only.
+/// The modules of the library that a module must not name. Dependencies run downwards only.
 const FORBIDDEN: &[(&str, &[&str])] = &[
     (
         "src/domain/",
@@ -151,7 +151,8 @@ fn files_and_functions_are_short() {
     }
 }
 
-/// The functions of a formatted file, with their lines: from `fn` to the closing brace of the same indentation.
+/// The functions of a formatted file, with their lines: from `fn` to the closing brace of the same
+/// indentation.
 fn functions(text: &str) -> Vec<(String, usize)> {
     let lines: Vec<&str> = text.lines().collect();
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! What clients were told, held against what receivers got.
+//! The clients' acknowledgements, compared with the receivers' deliveries.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,8 @@ pub(super) async fn arrived(receiver: &Receiver, count: usize) {
     eventually("deliveries arrive", async || (receiver.all().len() >= count).then_some(())).await;
 }
 
-/// Every acknowledged customer has one event; every event of the log has arrived; what arrived twice has the same id.
+/// Checks that every acknowledged customer has one event, that every event of the log has arrived, and that
+/// duplicates have the same id.
 pub(super) async fn check_ledger(system: &System, receiver: &Receiver, acknowledged: &[String]) {
     let mut by_customer: HashMap<String, Vec<String>> = HashMap::new();
     for delivery in receiver.all() {

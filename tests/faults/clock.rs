@@ -35,7 +35,7 @@ impl SteppedClock {
         [("LD_PRELOAD", self.library.to_str().unwrap()), ("STEPPED_CLOCK", self.offset.to_str().unwrap())]
     }
 
-    /// Sets the clock to so many seconds from the right time.
+    /// Sets the clock to `seconds` seconds from the right time.
     fn step(&self, seconds: i64) {
         let mut file =
             OpenOptions::new().create(true).write(true).truncate(false).open(&self.offset).unwrap();
@@ -89,7 +89,7 @@ fn now() -> i64 {
     i64::try_from(calmony_pay::clock::now().seconds()).unwrap()
 }
 
-/// A clock that is so far off is.
+/// True if a clock is as far off as expected.
 fn near(off: i64, expected: i64) {
     assert!((off - expected).abs() < 60, "{off} instead of {expected} seconds");
 }
@@ -104,7 +104,7 @@ async fn what_was_due_before_the_databases_clock_was_set_back_is_not_waited_for(
     receiver.next().await;
     system.drained().await;
     drop(worker);
-    // The row that a clock leaves behind that was a month ahead; only who owns its bucket writes it.
+    // The row that a clock leaves behind that was a month ahead. Only the owner of its bucket writes it.
     let admin = system.database.admin().await;
     admin
         .batch_execute("select pg_advisory_lock(1129270605, bucket) from generate_series(0, 63) bucket")

@@ -24,7 +24,8 @@ async fn a_database_without_a_free_connection_is_waited_for() {
     let ours =
         "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'calmony%'";
     let mut taken = Vec::new();
-    // All but the one of `admin`. A session that is ended leaves its place later, and the product is as quick as we to take it.
+    // All but the one of `admin`. A session that is ended gives its place back later, and the product may
+    // take the place before us.
     eventually("all connections are taken", async || {
         admin.batch_execute(ours).await.unwrap();
         while let Ok((client, connection)) =

@@ -17,7 +17,7 @@ async fn a_failover_to_a_standby_loses_nothing_that_was_acknowledged() {
     let promoted = Database { url: standby.url_text("calmony") };
     let proxy = Proxy::start(primary.port()).await;
     let system = System::on(Database { url: proxy.url(&primary.url_text("calmony")) }).await;
-    // One worker is led by a proxy, the other finds out by itself.
+    // A proxy leads one worker to the new primary; the other finds it by itself.
     let (_, places) = promoted.url.split_once('@').unwrap();
     let either = primary.url_text("").trim_end_matches('/').to_owned();
     let either = format!("{either},{places}?target_session_attrs=read-write");
@@ -32,7 +32,7 @@ async fn a_failover_to_a_standby_loses_nothing_that_was_acknowledged() {
     arrived(&receiver, 200).await;
     lose(primary.pid().unwrap());
     primary.ended().await;
-    // Whoever switches over early finds a database that only reads.
+    // A program that switches over early finds a database that only reads.
     proxy.lead_to(standby.port());
     eventually("writes are refused, and clients told to come again", async || {
         let answer = system.client.post("/v1/customers", "name=early").await;
@@ -43,7 +43,7 @@ async fn a_failover_to_a_standby_loses_nothing_that_was_acknowledged() {
     .await;
     promoted.admin().await.batch_execute("select pg_promote()").await.unwrap();
     promoted.shared_as(&[32, 32]).await;
-    // Nobody restarts the API or the workers: they go on by themselves.
+    // The API and the workers are not restarted: they go on by themselves.
     arrived(&receiver, receiver.all().len() + 200).await;
     stop.store(true, Ordering::Relaxed);
     let mut acknowledged = Vec::new();
@@ -55,8 +55,9 @@ async fn a_failover_to_a_standby_loses_nothing_that_was_acknowledged() {
     standby.stop().await.unwrap();
 }
 
-/// Ends all of a PostgreSQL as the loss of its machine would: its sessions first. One that is left for a moment would see that the server has
-/// ended, stop waiting for the standby, and show others what was committed on the lost machine only.
+/// Ends all processes of a PostgreSQL as the loss of its machine would, its sessions first. A session that
+/// lived a moment longer would see that the server has ended, stop waiting for the standby, and show others
+/// commits that are only on the lost machine.
 fn lose(server: u32) {
     let all = children(server).into_iter().chain([server]).map(|pid| pid.to_string());
     // Some may have ended by themselves.

@@ -14,7 +14,8 @@ async fn a_worker_killed_between_send_and_settle_sends_again_with_the_same_id() 
     let system = System::start().await;
     let victim = Arc::new(AtomicU32::new(0));
     let to_kill = victim.clone();
-    // The request has arrived whole, the answer never does: the receiver's doing is done, the worker can't know.
+    // The request has arrived whole, the answer never does. The receiver has done its part, and the worker
+    // can't know.
     let receiver = Receiver::behaving(move |_| match to_kill.swap(0, Ordering::Relaxed) {
         0 => Reply::Status(200),
         pid => {
@@ -49,7 +50,7 @@ async fn postgresql_killed_under_load_loses_nothing_that_was_acknowledged() {
     let _worker = system.worker_with(&[("CALMONY_RETRY_SCHEDULE", &["100ms"; 20].join(","))]).await;
     let receiver = Receiver::start().await;
     system.client.endpoint(&receiver.url, &["customer.created"]).await;
-    // One that fails every third time, so that rows wait when PostgreSQL dies.
+    // A receiver that fails every third time, so that rows wait when PostgreSQL dies.
     let tries = AtomicU32::new(0);
     let fails = Receiver::behaving(move |_| match tries.fetch_add(1, Ordering::Relaxed) % 3 {
         0 => Reply::Status(500),
@@ -67,7 +68,7 @@ async fn postgresql_killed_under_load_loses_nothing_that_was_acknowledged() {
         cluster.ended().await;
         cluster.start().await.unwrap();
     }
-    // Nobody restarts the API or the worker: they go on by themselves.
+    // The API and the worker are not restarted: they go on by themselves.
     arrived(&receiver, receiver.all().len() + 50).await;
     stop.store(true, Ordering::Relaxed);
     let mut acknowledged = Vec::new();

@@ -1,4 +1,4 @@
-//! Crashes: nothing that was acknowledged is lost, and what comes twice has the same id.
+//! Crashes: nothing that was acknowledged is lost, and duplicates have the same id.
 
 mod acknowledged;
 mod clock;

@@ -1,11 +1,11 @@
-//! A machine that vanishes: no connection of its is closed, and nothing comes from it any more.
+//! A machine that vanishes: its connections stay open, and nothing comes from it any more.
 
 use std::time::{Duration, Instant};
 
 use support::proxy::Proxy;
 use support::{Database, Receiver, System, eventually};
 
-/// How long a vanished worker's buckets may be nobody's.
+/// The longest time for which a vanished worker's buckets may have no owner.
 const TAKEN_OVER: Duration = Duration::from_secs(30);
 
 #[tokio::test]
@@ -38,7 +38,8 @@ async fn the_buckets_of_a_machine_that_vanished_are_taken_over_within_30_s() {
         let here = |event: &serde_json::Value| event["data"]["object"]["id"] == customer.as_str();
         assert!(receiver.all().iter().any(|delivery| here(&delivery.event)), "{customer}");
     }
-    // What is silent isn't ready, and comes back by itself once its system gives the connection up.
+    // The worker behind a silent connection isn't ready. It recovers by itself once its system gives the
+    // connection up.
     let readiness = format!("{}/readyz", vanishing.url);
     let ready = async |status: u16| {
         eventually("readiness", async || {

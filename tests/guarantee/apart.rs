@@ -1,6 +1,6 @@
-//! What one login could stop or watch others with, tried as each role: locks that stand for something else
-//! than a row, locks of whole tables, others' sessions, files that grow, settings of everybody. Each is
-//! refused; what PostgreSQL refuses to nobody is noticed, and does little.
+//! Ways for one login to stop or watch others, tried as each role: locks that stand for more than a row,
+//! locks of whole tables, others' sessions, files that grow, settings of all. Each is refused. Those that
+//! PostgreSQL can't refuse are noticed, and do little.
 
 use calmony_pay::database::migrate::migrate;
 use calmony_pay::log::accounts::{list_keys, revoke_key};
@@ -14,7 +14,7 @@ use crate::cli::{Said, run};
 
 const ROLES: [&str; 3] = ["calmony_api", "calmony_reader", "calmony_worker"];
 
-/// What a worker must be allowed, and nobody else.
+/// Statements that a worker must be allowed, and no other role.
 const LOCKS: &[&str] = &[
     "select pg_advisory_lock(1129270605, 5)",
     "select pg_try_advisory_lock(1129270605, 5)",
@@ -25,7 +25,7 @@ const LOCKS: &[&str] = &[
     "select pg_try_advisory_lock(x'0043414C4D4D4947'::bigint)",
 ];
 
-/// What no role may do.
+/// Statements that no role may run.
 const NOBODY: &[&str] = &[
     // Positions, and numbers of accounts and keys.
     "select nextval('calmony.event_position_seq')",
@@ -48,7 +48,7 @@ const NOBODY: &[&str] = &[
     "select pg_create_logical_replication_slot('s', 'pgoutput')",
     "select pg_create_physical_replication_slot('s', true)",
     "create publication p for table calmony.event",
-    // Everybody's settings and figures.
+    // Settings and figures of all.
     "alter system set work_mem = '1GB'",
     "do $$ begin execute format('alter database %I set statement_timeout = 1', current_database()); end $$",
     "alter role calmony_owner set statement_timeout = 1",
@@ -58,7 +58,7 @@ const NOBODY: &[&str] = &[
     "select pg_reload_conf()",
     "load 'auto_explain'",
     "select * from pg_authid",
-    // What stands for rows of others.
+    // Locks and changes of others' rows.
     "select 1 from calmony.api_key for update",
     "select 1 from calmony.account for key share",
     "select 1 from calmony.event for share",
@@ -70,7 +70,7 @@ const NOBODY: &[&str] = &[
     "update calmony.key_use set last_used_at = now()",
 ];
 
-/// What is done by a function that does just that, and for which role.
+/// Functions that do one thing each, with the role that may call them.
 const FUNCTIONS: &[(&str, &str)] = &[
     ("calmony_api", "select calmony.note_key_use('{}', '{}')"),
     ("calmony_api", "select calmony.end_session(1, 1, sha256('x'), now())"),
@@ -79,7 +79,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("calmony_worker", "select calmony.forget_idempotency_keys()"),
 ];
 
-/// As an operator has it: a right to a database isn't copied with it.
+/// Migrates as an operator does: a right to a database isn't copied with it.
 async fn migrated(database: &Database) {
     migrate(&database.url.parse().unwrap()).await.unwrap();
 }
@@ -111,7 +111,8 @@ async fn no_role_may_do_what_stops_others() {
     assert_eq!(far.as_db_error().unwrap().constraint(), Some("partitions_are_made_for_days_near_this_one"));
 }
 
-/// Who may delete of a table may lock it; nobody else may lock one against those who work with it.
+/// A role that may delete rows of a table may lock it. No other role may lock it against those that work
+/// with it.
 #[tokio::test]
 async fn whole_tables_are_locked_by_who_takes_work_out_of_them_and_by_nobody_else() {
     let database = Database::fresh().await;
@@ -163,7 +164,7 @@ async fn no_login_ends_or_reads_anothers_session() {
     }
 }
 
-/// Whoever leaves a transaction open in which it did what it may.
+/// Sessions leave transactions open in which they did all that they may.
 #[tokio::test]
 async fn nobody_keeps_a_key_from_being_revoked() {
     let system = System::start().await;
@@ -179,7 +180,7 @@ async fn nobody_keeps_a_key_from_being_revoked() {
     assert!(revoked.expect("nobody is waited for").unwrap());
 }
 
-/// Gives everybody what PostgreSQL gives everybody, as where migrations have no superuser.
+/// Grants to all what PostgreSQL grants to all, as after migrations without a superuser.
 async fn open_to_all(database: &Database) {
     let open = "do $$ declare f regprocedure; begin \
                   for f in select oid from pg_proc where proname ~ '^pg_(try_)?advisory' loop \
@@ -188,7 +189,7 @@ async fn open_to_all(database: &Database) {
     database.admin().await.batch_execute(open).await.unwrap();
 }
 
-/// A finding of `calmony doctor`: how bad it is, and what it says.
+/// A finding of `calmony doctor`: its level and its text.
 async fn found(url: &str, about: &str) -> (String, String) {
     let Said { stdout, .. } = run("calmony", &["doctor", "--json"], &[("CALMONY_DATABASE_URL", url)]).await;
     let report: Value = serde_json::from_str(&stdout).unwrap();
@@ -263,7 +264,7 @@ async fn whoever_keeps_migrations_waiting_or_others_from_a_table_is_named() {
     let client = system.client.clone();
     let appending =
         tokio::spawn(async move { while client.post("/v1/customers", "name=x").await.status != 200 {} });
-    // The doctor waits for the table itself, and says whom for.
+    // The doctor waits for the table itself, and names the session that holds it.
     let ended_by = eventually("who is waited for is named", async || {
         let Said { stdout, stderr, .. } = run("calmony", &["doctor"], &environment).await;
         let said = stdout + &stderr;

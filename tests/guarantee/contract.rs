@@ -27,8 +27,10 @@ async fn every_key_leads_with_the_account() {
     let database = Database::fresh().await;
     let sql = "select t.relname, conname from pg_constraint c join pg_namespace n on n.oid = c.connamespace \
                  join pg_class t on t.oid = conrelid \
-               where n.nspname = 'calmony' and contype in ('p', 'u') and t.relname not in ('account', 'migration') \
-                 and (select attname from pg_attribute where attrelid = conrelid and attnum = conkey[1]) <> 'account'";
+               where n.nspname = 'calmony' and contype in ('p', 'u') \
+                 and t.relname not in ('account', 'migration') \
+                 and (select attname from pg_attribute where attrelid = conrelid and attnum = conkey[1]) \
+                     <> 'account'";
     let rows = database.admin().await.query(sql, &[]).await.unwrap();
     let keys: Vec<String> = rows.iter().map(|row| row.get(1)).collect();
     assert_eq!(keys, ["api_key_hashes_are_unique"], "a key's account is what is looked up by its hash");

@@ -1,5 +1,5 @@
-//! The guarantee: nothing changes without its event, and every event has its outbox row. Both ways: what must happen, for
-//! every mutating route; and what must not, for every role.
+//! The guarantee: nothing changes without its event, and every event has its outbox row. It is tested both
+//! ways: every mutating route does what must happen, and no role can do what must not.
 
 mod apart;
 mod contract;

@@ -1,9 +1,10 @@
-//! Ways round the log, tried as each role with a login that has nothing else. Each is refused, and the error is named.
+//! Ways round the log, tried as each role with a login that has nothing else. Each is refused, and the
+//! error is named.
 
 use support::System;
 use tokio_postgres::Client;
 
-/// A statement and what the refusal says.
+/// A statement, and the error that refuses it.
 type Attempt = (&'static str, &'static str);
 
 const OBJECT: &str = "permission denied for table object";
@@ -14,7 +15,7 @@ const ATTEMPT: &str = "permission denied for table attempt";
 const SECRET: &str = "permission denied for table endpoint_secret";
 const ENDPOINT: &str = "permission denied for table endpoint";
 
-/// What no role may do, whatever it is for.
+/// Statements that no role may run, whatever it is for.
 const NOBODY: &[Attempt] = &[
     ("update calmony.object set data = '{}', version = version + 1", OBJECT),
     (
@@ -40,7 +41,8 @@ const NOBODY: &[Attempt] = &[
     ("alter table calmony.event disable trigger derive_from_event", "must be owner of table event"),
     ("drop trigger derive_from_event on calmony.event", "must be owner of relation event"),
     (
-        "create or replace function calmony.derive_from_event() returns trigger language plpgsql as 'begin return null; end'",
+        "create or replace function calmony.derive_from_event() returns trigger language plpgsql \
+         as 'begin return null; end'",
         "permission denied for schema calmony",
     ),
     (
@@ -65,14 +67,17 @@ const API: &[Attempt] = &[
     ("delete from calmony.delivery", DELIVERY),
     ("select secret from calmony.endpoint_secret", SECRET),
     (
-        "insert into calmony.event (account, position, id, stream, version, type, data, created_at) overriding system value \
-      values (1, 1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', '{}', now())",
+        "insert into calmony.event (account, position, id, stream, version, type, data, created_at) \
+      overriding system value \
+      values (1, 1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', \
+              1, 'customer.created', '{}', now())",
         EVENT,
     ),
     // A second first event, a hole, and life after death.
     (
         "insert into calmony.event (account, id, stream, version, type, data, created_at) \
-      select account, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', id, 1, 'customer.created', '{}', now() from calmony.object \
+      select account, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', id, 1, 'customer.created', '{}', now() \
+      from calmony.object \
        where id like 'cus%' and not deleted limit 1",
         "event_versions_are_unique_in_a_stream",
     ),
@@ -84,7 +89,8 @@ const API: &[Attempt] = &[
     ),
     (
         "insert into calmony.event (account, id, stream, version, type, data, created_at) \
-      values (1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 2, 'customer.updated', '{}', now())",
+      values (1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', \
+              2, 'customer.updated', '{}', now())",
         "event_version_follows_its_object",
     ),
     (
@@ -93,25 +99,29 @@ const API: &[Attempt] = &[
         from calmony.object where deleted limit 1",
         "event_version_follows_its_object",
     ),
-    // An id the log has, and ids that are none.
+    // An id that the log has, and texts that are no ids.
     (
         "insert into calmony.event (account, id, stream, version, type, data, created_at) \
-      select account, id, 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', '{}', now() from calmony.event limit 1",
+      select account, id, 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', '{}', now() \
+      from calmony.event limit 1",
         "event_ids_are_unique",
     ),
     (
         "insert into calmony.event (account, id, stream, version, type, data, created_at) \
-      values (1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'usr_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'user.created', '{}', now())",
+      values (1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'usr_01J9ZW6QAPZK9N3FBJ0WB5K7TX', \
+              1, 'user.created', '{}', now())",
         "object_id_is_a_known_prefix_and_a_ulid",
     ),
     (
         "insert into calmony.event (account, id, stream, version, type, data, created_at) \
-      values (1, 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', '{}', now())",
+      values (1, 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', \
+              1, 'customer.created', '{}', now())",
         "event_id_is_evt_and_a_ulid",
     ),
     (
         "insert into calmony.event (account, id, stream, version, type, data, created_at) \
-      values (1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', '[]', now())",
+      values (1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', \
+              1, 'customer.created', '[]', now())",
         "event_data_is_an_object",
     ),
     // A signing secret that no event of this transaction brings.
@@ -130,7 +140,8 @@ const API: &[Attempt] = &[
 const WORKER: &[Attempt] = &[
     (
         "insert into calmony.event (account, id, stream, version, type, data, created_at) \
-      values (1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', '{}', now())",
+      values (1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', \
+              1, 'customer.created', '{}', now())",
         EVENT,
     ),
     // Taking work away without owning its bucket.
@@ -147,7 +158,8 @@ const WORKER: &[Attempt] = &[
         "work_is_its_owners",
     ),
     (
-        "select pg_advisory_lock_shared(1129270605, b) from generate_series(0, 63) b; delete from calmony.outbox",
+        "select pg_advisory_lock_shared(1129270605, b) from generate_series(0, 63) b; \
+         delete from calmony.outbox",
         "work_is_its_owners",
     ),
     (
@@ -160,7 +172,8 @@ const WORKER: &[Attempt] = &[
 const READER: &[Attempt] = &[
     (
         "insert into calmony.event (account, id, stream, version, type, data, created_at) \
-      values (1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', '{}', now())",
+      values (1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', \
+              1, 'customer.created', '{}', now())",
         EVENT,
     ),
     ("delete from calmony.outbox", OUTBOX),
@@ -186,16 +199,18 @@ async fn populated() -> System {
     system.client.customer("alive").await;
     let dead = system.client.customer("dead").await;
     system.client.delete(&format!("/v1/customers/{dead}")).await.ok();
-    let waiting = "select pg_advisory_lock(1129270605, 1); insert into calmony.delivery (account, position, endpoint, bucket, attempts, state) \
+    let waiting = "select pg_advisory_lock(1129270605, 1); \
+                   insert into calmony.delivery (account, position, endpoint, bucket, attempts, state) \
                    select account, 2, id, 1, 1, 'exhausted' from calmony.endpoint";
     system.database.admin().await.batch_execute(waiting).await.unwrap();
     system
 }
 
-/// Everything that must not change, as one text.
+/// All that must not change, as one text.
 async fn fingerprint(system: &System) -> String {
     let sql = "select md5(string_agg(line, e'\\n' order by line)) from ( \
-        select 'event ' || e::text line from calmony.event e union all select 'object ' || o::text from calmony.object o \
+        select 'event ' || e::text line from calmony.event e \
+        union all select 'object ' || o::text from calmony.object o \
         union all select 'outbox ' || o::text from calmony.outbox o union all select 'delivery ' || d::text \
         from calmony.delivery d union all select 'secret ' || s::text from calmony.endpoint_secret s) lines";
     system.database.admin().await.query_one(sql, &[]).await.unwrap().get(0)
@@ -231,7 +246,7 @@ async fn the_reader_role_can_only_read() {
     every_attempt_is_refused("calmony_reader", READER).await;
 }
 
-/// Not even the owner of the tables changes history, short of taking the guard off in plain sight.
+/// Not even the owner of the tables changes history, unless it takes the guard off visibly.
 #[tokio::test]
 async fn the_owner_cannot_change_history_by_accident() {
     let system = populated().await;
@@ -243,17 +258,19 @@ async fn the_owner_cannot_change_history_by_accident() {
     }
 }
 
-/// The same statement under the API's role that is refused with a wrong version is accepted with the right one, and its
-/// consequences follow: so the refusals above are of what they say.
+/// The statement that is refused with a wrong version under the API's role is accepted with the right one,
+/// and its consequences follow. So the refusals above have the reasons that they name.
 #[tokio::test]
 async fn a_raw_append_has_all_its_consequences_in_its_own_transaction() {
     let system = populated().await;
     let api = system.database.login_in("calmony_api").await;
     let sql = "insert into calmony.event (account, id, stream, version, type, data, created_at) \
-               select account, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', id, version + 1, 'customer.updated', '{\"raw\": 1}', now() \
+               select account, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', id, version + 1, 'customer.updated', \
+                      '{\"raw\": 1}', now() \
                  from calmony.object where id like 'cus%' and not deleted limit 1";
     assert_eq!(api.execute(sql, &[]).await.unwrap(), 1);
-    let same = "select e.xmin = o.xmin and e.xmin = x.xmin and o.data::text = e.data::text and o.version = e.version \
+    let same = "select e.xmin = o.xmin and e.xmin = x.xmin and o.data::text = e.data::text \
+                       and o.version = e.version \
                   from calmony.event e join calmony.object o on o.account = e.account and o.id = e.stream \
                   join calmony.outbox x on x.account = e.account and x.position = e.position \
                  where e.id = 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX'";
@@ -267,7 +284,8 @@ async fn a_copy_into_the_log_derives_like_an_insert() {
     let system = populated().await;
     let api = system.database.login_in("calmony_api").await;
     let copy = "copy calmony.event (account, id, stream, version, type, data, created_at) from stdin";
-    let line = "1\tevt_01J9ZW6QAPZK9N3FBJ0WB5K7TX\tcus_01J9ZW6QAPZK9N3FBJ0WB5K7TX\t1\tcustomer.created\t{}\t2026-01-01\n";
+    let line = "1\tevt_01J9ZW6QAPZK9N3FBJ0WB5K7TX\tcus_01J9ZW6QAPZK9N3FBJ0WB5K7TX\t1\
+                \tcustomer.created\t{}\t2026-01-01\n";
     let sink = api.copy_in::<_, std::io::Cursor<Vec<u8>>>(copy).await.unwrap();
     let mut sink = std::pin::pin!(sink);
     sink.send(std::io::Cursor::new(line.as_bytes().to_vec())).await.unwrap();

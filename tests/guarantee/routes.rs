@@ -1,12 +1,13 @@
-//! For every mutating route of the one list: a call appends exactly the events the list says, each with one outbox row and
-//! its object, in one transaction. A new mutating route without a scenario here, or without an event, fails.
+//! For every mutating route of the one list: a call appends exactly the events that the list says, each
+//! with one outbox row and its object, in one transaction. A new mutating route without a scenario here, or
+//! without an event, fails.
 
 use calmony_pay::http::{Route, routes};
 use reqwest::Method;
 use serde_json::{Value, json};
 use support::{Client, System};
 
-/// What a route is called with: the path with a real id, and the body.
+/// The call of a route: the path with a real id, and the body.
 pub(super) async fn scenario(route: &Route, client: &Client) -> (String, Value) {
     let path = |id: String| route.path.replace("{id}", &id);
     match (route.method.as_str(), route.path) {
@@ -64,7 +65,8 @@ async fn every_mutating_route_appends_exactly_its_events_with_their_outbox_rows(
         let last = system.database.number("select coalesce(max(position), 0) from calmony.event").await;
         let answer = system.client.json(route.method.clone(), &path, &body).await.ok();
         let appended = "select e.type, e.stream::text, e.version, e.data::text, \
-                e.xmin = o.xmin and e.xmin = x.xmin and o.version = e.version and o.data::text = e.data::text, \
+                e.xmin = o.xmin and e.xmin = x.xmin and o.version = e.version \
+                and o.data::text = e.data::text, \
                 (select count(*) from calmony.outbox c where c.position = e.position), \
                 (select count(distinct xmin::text) from calmony.event where position > $1) \
            from calmony.event e left join calmony.object o on o.account = e.account and o.id = e.stream \
@@ -114,7 +116,7 @@ async fn a_reading_route_appends_nothing() {
         };
         let path = route.path.replace("{id}", id).replace("/search", "/search?query=name:null");
         if path.ends_with("/stream") {
-            // It doesn't end by itself.
+            // The stream doesn't end by itself.
             let stream = system.client.request(Method::GET, &path).send().await.unwrap();
             assert_eq!(stream.status(), 200);
             continue;
@@ -124,7 +126,7 @@ async fn a_reading_route_appends_nothing() {
     assert_eq!(system.database.number("select count(*) from calmony.event").await, count);
 }
 
-/// Whatever is refused has changed nothing and told nobody.
+/// A refused call has changed nothing and sent nothing.
 #[tokio::test]
 async fn a_refused_call_appends_nothing() {
     let system = System::start().await;

@@ -1,4 +1,4 @@
-//! What one account is told of, tells nothing of how much the others do.
+//! Answers to one account show nothing of the activity of others.
 
 use calmony_pay::http::routes;
 use reqwest::Method;
@@ -8,7 +8,7 @@ use support::System;
 use super::routes::scenario;
 use crate::api::dashboard::Browser;
 
-/// Positions count the events of all accounts: two of them would tell how many there were between.
+/// Positions count the events of all accounts: two of them would tell the number of events between them.
 #[tokio::test]
 async fn no_answer_tells_a_place_in_the_log() {
     let system = System::start().await;
@@ -28,7 +28,8 @@ async fn no_answer_tells_a_place_in_the_log() {
     // It has gone through everything but its own end.
     let gone_through = "insert into calmony.replay_progress (account, replay, bucket, position, owed) \
                         select r.account, r.id, b, \
-                               (select max(position) from calmony.event where position < r.until_position), 1 \
+                               (select max(position) from calmony.event \
+                                 where position < r.until_position), 1 \
                           from calmony.replay r, generate_series(0, 63) b where r.id = $1::text";
     admin.execute(gone_through, &[&replay]).await.unwrap();
     let event = client.get("/v1/events?limit=1").await.ok()["data"][0]["id"].as_str().unwrap().to_owned();
@@ -50,9 +51,10 @@ async fn no_answer_tells_a_place_in_the_log() {
         let (status, text) = browser.get(&format!("/dashboard{path}")).await;
         assert!(status == 200 && !tells(&text), "{path}: {text}");
     }
-    // How far a replay is, too, is measured by what is the account's own.
+    // The progress of a replay, too, is measured by the account's own events.
     let fraction = client.get(&format!("/v1/replays/{replay}")).await.ok()["progress"]["fraction"].as_f64();
-    let own = "select extract(epoch from last - first)::float8 / extract(epoch from started_at - first)::float8 \
+    let own = "select extract(epoch from last - first)::float8 \
+                      / extract(epoch from started_at - first)::float8 \
                  from (select r.started_at, min(e.created_at) as first, max(e.created_at) as last \
                          from calmony.replay r join calmony.event e on e.position < r.until_position \
                         where r.id = $1::text group by r.started_at) t";
@@ -88,27 +90,29 @@ async fn an_accounts_figures_are_the_same_whatever_others_do() {
     let last = figures(own).await;
     assert_eq!(last["events"][0][1], 1);
     assert_ne!(last["after"], before["after"]);
-    // Another account's events are nobody's.
+    // An id of another account's event is treated as unknown.
     let others = other.get("/v1/events?limit=1").await.ok()["data"][0]["id"].as_str().unwrap().to_owned();
     let all = figures(&others).await;
     let counted = all["events"].as_array().unwrap().iter().map(|slice| slice[1].as_i64().unwrap());
     assert_eq!(counted.sum::<i64>(), 2);
 }
 
-/// How far back attempts are looked at depends on how many all accounts make; that is told in a few steps.
+/// The time over which attempts are looked at depends on the number that all accounts make. It changes only
+/// in a few steps.
 #[tokio::test]
 async fn how_far_back_attempts_are_shown_tells_little_of_how_many_others_make() {
     let system = System::start().await;
     let browser = Browser::signed_in(&system, system.client.key()).await;
     let admin = system.database.admin().await;
-    // Of one account ten a second, of another a hundred times as many. None before today (UTC).
+    // Ten a second of one account, a hundred times as many of another. None before today (UTC).
     let attempts = async |seconds: f64| {
         let sql = "insert into calmony.attempt \
                           (account, position, endpoint, number, started_at, duration_us) \
                    select case when n % 100 = 0 then 1 else 2 end, n, 'we', 1, \
                           began + n * interval '1 millisecond', 1000 \
                      from generate_series(1, ($1::float8 * 1000)::integer) n, \
-                          greatest(now() - $1 * interval '1 second', date_trunc('day', now(), 'UTC')) as began";
+                          greatest(now() - $1 * interval '1 second', \
+                                   date_trunc('day', now(), 'UTC')) as began";
         admin.execute(sql, &[&seconds]).await.unwrap();
     };
     let shown = async || {

@@ -1,5 +1,5 @@
-//! The contract's `x-emits`, walked: each mutation is performed, and a subscribed receiver gets exactly the events that the
-//! document promises, as it describes them.
+//! The contract's `x-emits`, walked: each mutation is performed, and a subscribed receiver gets exactly the
+//! events that the document promises, as it describes them.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ async fn every_mutation_sends_exactly_the_webhooks_of_the_contract() {
     let system = System::start().await;
     let _worker = system.worker().await;
     let receiver = Receiver::start().await;
-    // Two come of themselves, at their own time, and have tests of their own.
+    // Two come by themselves, at their own time, and have tests of their own.
     let own = [EventType::WebhookEndpointDisabled, EventType::ReplayCompleted];
     let asked = EventType::ALL.iter().filter(|known| !own.contains(known));
     let every: Vec<&str> = asked.map(|known| known.as_str()).collect();

@@ -1,4 +1,4 @@
-//! What a deployment on Citus changes of the schema, as far as PostgreSQL alone can show it.
+//! The changes that a deployment on Citus makes to the schema, as far as PostgreSQL alone can show them.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ const LOCAL: &[&str] = &["migration"];
 /// A new database whose triggers are on rows.
 async fn by_rows() -> Database {
     let database = Database::fresh().await;
-    // But for what only psql understands.
+    // Without the lines that only psql understands.
     let sql: Vec<&str> = ROW_TRIGGERS.lines().filter(|line| !line.starts_with('\\')).collect();
     database.admin().await.batch_execute(&sql.join("\n")).await.unwrap();
     database
@@ -82,8 +82,9 @@ async fn the_row_trigger_refuses_what_the_other_refuses() {
     let admin = database.admin().await;
     let append = async |n: u32, version: i64, deleted: bool| {
         let sql = format!(
-            "insert into calmony.event (account, id, stream, version, type, deleted, data, created_at) values \
-             (1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7{n}', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', {version}, 'customer.updated', {deleted}, '{{}}', now())"
+            "insert into calmony.event (account, id, stream, version, type, deleted, data, created_at) \
+             values (1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7{n}', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', {version}, \
+                     'customer.updated', {deleted}, '{{}}', now())"
         );
         let refused = admin.batch_execute(&sql).await.err();
         refused.map(|error| error.as_db_error().unwrap().constraint().unwrap().to_owned())
@@ -135,7 +136,8 @@ async fn every_table_can_be_distributed_by_account() {
     let without = "select c.relname from pg_index i join pg_class t on t.oid = indrelid \
                       join pg_class c on c.oid = indexrelid \
                     where t.relnamespace = 'calmony'::regnamespace and indisunique and not t.relispartition \
-                      and not exists (select from pg_attribute a where a.attrelid = indrelid and a.attname = 'account' \
+                      and not exists (select from pg_attribute a where a.attrelid = indrelid \
+                                         and a.attname = 'account' \
                                       and a.attnum = any (indkey::smallint[])) order by 1";
     let mut without = rows(&database, without).await;
     without.retain(|index| !index.contains("migration"));

@@ -1,5 +1,5 @@
-//! What is deployed asks for metrics that there are, and gives each program no more than it needs. What the
-//! programs say that read those files is in `scripts/check-deploy`.
+//! Deployed files use only metrics that exist, and give each program no more than it needs. The checks by
+//! the programs that read those files are in `scripts/check-deploy`.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use support::{Database, Receiver, Reply, System, eventually};
 use super::metrics::documented;
 use crate::cli::{Said, run};
 
-/// The files that ask for metrics, and the manifests.
+/// The files that use metrics, and the manifests.
 const FILES: &[(&str, &str)] = &[
     ("rules.yml", include_str!("../../deploy/prometheus/rules.yml")),
     ("rules_test.yml", include_str!("../../deploy/prometheus/rules_test.yml")),
@@ -115,7 +115,7 @@ fn each_program_is_given_its_own_login_and_its_own_variables() {
     }
     let all = VARIABLE_FILES.iter().map(|(login, _)| *login).filter(|login| !login.is_empty());
     assert_eq!(logins(COMPOSE), all.collect::<BTreeSet<_>>());
-    // Whoever sets none is told so: there is no password that everybody knows.
+    // An unset password is an error: there is no password that everybody knows.
     for line in COMPOSE.lines().filter(|line| line.contains("PASSWORD")) {
         assert!(line.contains("_PASSWORD:?"), "{line}");
     }
@@ -163,12 +163,12 @@ fn by(database: &Database, login: &str) -> String {
     database.url.replacen("calmony:", &format!("{login}:"), 1)
 }
 
-/// What a command says to that URL.
+/// The output of a command for that URL.
 async fn command(name: &str, arguments: &[&str], url: &str) -> Said {
     run(name, arguments, &[("CALMONY_DATABASE_URL", url), ("CALMONY_SECRET_KEY", SECRET_KEY)]).await
 }
 
-/// What the doctor finds of the programs' logins.
+/// The doctor's finding about the programs' logins.
 async fn found(url: &str) -> (String, String) {
     let said = command("calmony", &["doctor", "--json"], url).await;
     let report: Value = serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{said:?}"));
@@ -190,7 +190,7 @@ async fn each_program_works_by_its_own_login_and_by_no_other() {
     let all = ["migrate", "serve", "deliver", "inspect"]
         .map(|program| by(&database, &format!("calmony_{program}")));
     let [migrate, serve, deliver, inspect] = &all;
-    // What the owner does is nobody else's.
+    // Commands of the owner are refused to all others.
     for arguments in [
         &["migrate"][..],
         &["keys", "create", "--account", "x"],

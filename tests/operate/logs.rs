@@ -1,4 +1,4 @@
-//! Logs that can't be written: work goes on, and lines that are lost are counted.
+//! Logs that can't be written: work goes on, and lost lines are counted.
 
 use std::io::PipeReader;
 use std::process::Stdio;
@@ -19,7 +19,7 @@ pub(super) struct Logging {
 }
 
 impl Logging {
-    /// Starts a program that logs there what the filter lets through. `signals` are options of `env` (GNU).
+    /// Starts a program that logs there, with this filter. `signals` are options of `env` (GNU).
     pub(super) async fn start(
         name: &str,
         database: &Database,
@@ -57,7 +57,7 @@ impl Logging {
         Self { child, url, metrics_url }
     }
 
-    /// How many lines it has lost.
+    /// The number of lines that it has lost.
     async fn lost(&self) -> f64 {
         value(&scrape(&self.metrics_url).await, "calmony_log_lines_lost_total").unwrap()
     }
@@ -68,7 +68,7 @@ impl Logging {
         assert!(std::process::Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
-    /// Waits until it ends, which it does well.
+    /// Waits until it ends, with success.
     pub(super) async fn ends(mut self) {
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap();
         assert!(status.success(), "{status}");
@@ -81,7 +81,7 @@ impl Logging {
     }
 }
 
-/// Both programs work and count what they lose.
+/// Both programs work and count the lines that they lose.
 async fn work_goes_on(api: Logging, worker: Logging, client: &Client) {
     let (receiver, client) = (Receiver::start().await, client.at(&api.url));
     client.endpoint(&receiver.url, &["customer.created"]).await;

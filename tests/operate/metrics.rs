@@ -1,4 +1,4 @@
-//! `/metrics` of both programs: it tells what happens, names nobody, and is what docs/METRICS.md says.
+//! `/metrics` of both programs: they show the activity, name no account, and agree with docs/METRICS.md.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -8,7 +8,7 @@ use support::{Receiver, Reply, System, eventually};
 
 const TABLE: &str = include_str!("../../docs/METRICS.md");
 
-/// What a program exports.
+/// The metrics of a program.
 pub(super) async fn scrape(url: &str) -> String {
     let answer = http().get(format!("{url}/metrics")).send().await.unwrap();
     assert!(answer.status().is_success());
@@ -19,12 +19,12 @@ pub(super) async fn scrape(url: &str) -> String {
     text
 }
 
-/// The value of a series; none where there is no such series.
+/// The value of a series; `None` if there is no such series.
 pub(super) fn value(text: &str, series: &str) -> Option<f64> {
     text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
 }
 
-/// The names of the metrics, as they are told of in the lines for people.
+/// The names of the metrics, from the lines for people.
 fn names(text: &str) -> BTreeSet<String> {
     text.lines()
         .filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next())
@@ -77,7 +77,7 @@ async fn the_condition_of_the_system_is_told_by_every_api() {
     let receiver = Receiver::start().await;
     let (endpoint, _) = system.client.endpoint(&receiver.url, &["customer.created"]).await;
     system.client.customer("Ada").await;
-    // A read condition is told for some seconds, so what is asked first matters.
+    // The condition is cached for some seconds, so the order of these checks matters.
     let text = scrape(&system.metrics_url).await;
     assert_eq!(value(&text, "calmony_condition_known"), Some(1.0));
     assert!(value(&text, "calmony_outbox_events").unwrap() >= 1.0, "{text}");

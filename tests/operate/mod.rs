@@ -1,4 +1,4 @@
-//! The operator's side, over the real programs: metrics, the system's condition, and what else is looked at at night.
+//! The operator's side, over the real programs: metrics, the system's condition, logs, deployment.
 
 mod citus;
 mod deploy;

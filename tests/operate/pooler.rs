@@ -10,7 +10,7 @@ use super::metrics::scrape;
 use crate::api::dashboard::Browser;
 use crate::cli::run;
 
-/// Sessions that each role has.
+/// Sessions of each role.
 const SESSIONS: u16 = 2;
 
 #[tokio::test]
@@ -31,11 +31,13 @@ async fn an_api_behind_pgbouncer_does_all_that_it_does_without() {
     }
     dashboard_and_metrics(&first).await;
     let sessions = async |whose: &str| {
-        let sql = "select count(*) from pg_stat_activity where datname = current_database() and application_name like 'calmony\\_%' and";
+        let sql = "select count(*) from pg_stat_activity where datname = current_database() \
+                   and application_name like 'calmony\\_%' and";
         database.number(&format!("{sql} {whose} and application_name <> 'calmony_worker'")).await
     };
     assert_eq!(sessions("usename = 'pooled'").await, i64::from(2 * SESSIONS), "of both roles");
-    // Those of the appends, of the wake-ups and of the stream are each API's own; the worker appends, too.
+    // The sessions of the appends, of the wake-ups and of the stream belong to each API; the worker
+    // appends, too.
     let own = sessions("usename <> 'pooled'").await;
     assert!(own <= 2 * 4 + 3, "{own}");
     first.nothing_waits().await;
@@ -43,7 +45,7 @@ async fn an_api_behind_pgbouncer_does_all_that_it_does_without() {
     assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
 }
 
-/// What an API is asked: whatever uses a connection that is shared.
+/// Calls that use every shared connection of an API.
 async fn everything(client: &Client, n: usize, endpoint: &str) {
     let form = format!("name=Ada {n}&email=ada{n}@example.com");
     let create = || async {
@@ -53,7 +55,7 @@ async fn everything(client: &Client, n: usize, endpoint: &str) {
     };
     let id = create().await;
     assert_eq!(create().await, id);
-    // Twice: the second time changes nothing, and its answer is remembered in another way.
+    // Twice: the second call changes nothing, and its answer is remembered in another way.
     for _ in 0..2 {
         let request = client.request(Method::POST, &format!("/v1/customers/{id}"));
         let request = request.header("Idempotency-Key", format!("update-{n}")).body("phone=+1");
@@ -88,12 +90,12 @@ async fn everything(client: &Client, n: usize, endpoint: &str) {
     }
     let replay = format!("/v1/webhook_endpoints/{endpoint}/replay");
     client.post(&replay, &format!("related_object={id}&dry_run=true")).await.ok();
-    // Nothing of it is delivered: the worker may have been faster.
+    // None of its events is delivered: otherwise the worker might have been faster.
     let started = client.post(&replay, &format!("related_object={id}&types[]=customer.deleted")).await.id();
     client.get(&format!("/v1/replays/{started}")).await.ok();
 }
 
-/// What isn't asked for by `/v1`, and the stream.
+/// The requests outside `/v1`, and the stream.
 async fn dashboard_and_metrics(system: &System) {
     let browser = Browser::signed_in(system, system.client.key()).await;
     for page in
@@ -117,7 +119,7 @@ async fn a_pooler_whose_sessions_have_the_wrong_role_is_refused() {
     assert!(said.contains("its sessions work as calmony_api"), "{said}");
 }
 
-/// What `calmony check-config` says of a pooler, or a replica, of that database.
+/// The result of `calmony check-config` for a pooler, or a replica, of that database.
 async fn checked(database: &Database, variable: &'static str, url: &str) -> String {
     let environment = [
         ("CALMONY_DATABASE_URL", database.url.as_str()),

@@ -7,7 +7,7 @@ use support::{Client, Database, Receiver, System, eventually};
 #[tokio::test]
 async fn a_host_that_says_nothing_is_passed_over() {
     let database = Database::fresh().await;
-    // Connections are taken on by the kernel, and nobody speaks.
+    // The kernel accepts connections, and no program answers.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let either = database.url.replace('@', &format!("@{},", silent.local_addr().unwrap()));
     let environment = [("CALMONY_DATABASE_URL", either.as_str())];
@@ -56,12 +56,12 @@ async fn lists_come_from_the_replica_and_all_else_from_the_primary() {
     assert_eq!(listed("/v1/customers").await, [first.as_str()], "a list may be behind");
     assert_eq!(listed(created).await.len(), 1);
     assert_eq!(delivered().await, 1);
-    // What is asked for by its id, what goes forwards and what is searched for may not be behind.
+    // Reads by id, pages that go forwards, and searches may not be behind.
     client.get(&format!("/v1/customers/{second}")).await.ok();
     let last = listed(created).await[0].clone();
     assert_eq!(listed(&format!("{created}&ending_before={last}")).await.len(), 1);
     assert_eq!(listed("/v1/customers/search?query=name:\"Grace\"").await, [second.as_str()]);
-    // What goes on after something that the standby hasn't heard of leaves nothing out.
+    // A page after an event that the standby doesn't have yet leaves nothing out.
     let third = client.customer("Joan").await;
     let newer = listed(&format!("{created}&ending_before={last}")).await;
     assert_eq!(newer.len(), 2);
@@ -82,7 +82,7 @@ async fn lists_come_from_the_replica_and_all_else_from_the_primary() {
     standby.stop().await.unwrap();
 }
 
-/// One that says nothing any more costs the first ones who ask some seconds, and nobody a change.
+/// A standby that falls silent costs the first reads some seconds, and no change anything.
 async fn lists_come_from_the_primary_then(client: &Client) {
     let waiting = tokio::spawn({
         let client = client.clone();

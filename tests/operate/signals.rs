@@ -1,4 +1,4 @@
-//! SIGHUP, as a terminal sends it that is closed: what is under way is finished, as with SIGTERM.
+//! SIGHUP, as a terminal sends it when it is closed: work under way is finished, as with SIGTERM.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::logs::Logging;
 
-/// Whoever runs the tests may ignore it.
+/// The shell that runs the tests may ignore it.
 const HEARD: &[&str] = &["--default-signal=HUP"];
 
 #[tokio::test]

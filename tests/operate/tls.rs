@@ -21,7 +21,7 @@ fn authority(path: &Path) -> Issuer<'static, KeyPair> {
     Issuer::new(params, key)
 }
 
-/// The files of a server's certificate, readable by who runs PostgreSQL.
+/// The files of a server's certificate, readable by the user that runs PostgreSQL.
 fn certificate(folder: &Folder, issuer: &Issuer<'static, KeyPair>) -> [PathBuf; 2] {
     let key = KeyPair::generate().unwrap();
     let signed =
@@ -60,7 +60,8 @@ async fn a_database_behind_tls_is_reached_and_proved_to_be_the_right_one() {
     system.client.endpoint(&receiver.url, &["customer.created"]).await;
     system.client.customer("Ada").await;
     receiver.next().await;
-    let sessions = "select count(*) from pg_stat_activity join pg_stat_ssl using (pid) where application_name like 'calmony\\_%' and ";
+    let sessions = "select count(*) from pg_stat_activity join pg_stat_ssl using (pid) \
+                    where application_name like 'calmony\\_%' and ";
     assert!(database.number(&format!("{sessions} ssl")).await >= 4);
     assert_eq!(database.number(&format!("{sessions} not ssl")).await, 0);
 
@@ -87,7 +88,7 @@ async fn a_database_behind_tls_is_reached_and_proved_to_be_the_right_one() {
     cluster.stop().await.unwrap();
 }
 
-/// What a program logs that is configured so, until it notices that it can't listen.
+/// The log of a program with this configuration, until it notices that it can't listen.
 async fn start(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -104,7 +105,7 @@ async fn start(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> 
 
 #[tokio::test]
 async fn plain_text_over_a_network_is_said_and_nothing_becomes_it_unnoticed() {
-    // Nobody is at that address (RFC 5737), and no name has to be looked up.
+    // No machine is at that address (RFC 5737), and no name has to be looked up.
     let distant = "postgresql://u:hunter2@192.0.2.1/d";
     let meant = format!("{distant}?sslmode=disable");
     let said = "CALMONY_DATABASE_URL leads to 192.0.2.1 in plain text: add ?sslmode=verify-full";

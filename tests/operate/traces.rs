@@ -1,4 +1,5 @@
-//! A trace goes from the API call through the event to the receiver, and is exported where that is asked for.
+//! A trace goes from the API call through the event to the receiver, and is exported if the environment
+//! asks for that.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,10 +13,10 @@ use support::{Database, Receiver, System, eventually};
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN: &str = "00f067aa0ba902b7";
 
-/// What came to a collector, as it came.
+/// The bodies that came to a collector.
 type Collected = Arc<Mutex<Vec<Bytes>>>;
 
-/// A collector of traces, and where it is.
+/// A collector of traces, and its URL.
 async fn collector() -> (String, Collected) {
     let collected = Collected::default();
     let take = async |State(collected): State<Collected>, body: Bytes| collected.lock().unwrap().push(body);
@@ -26,7 +27,7 @@ async fn collector() -> (String, Collected) {
     (url, collected)
 }
 
-/// Creates a customer within a trace; what the receiver is told of it.
+/// Creates a customer within a trace. Returns the `traceparent` that the receiver gets.
 async fn delivered(system: &System, receiver: &Receiver, traceparent: &str) -> String {
     let request = system.client.request(axum::http::Method::POST, "/v1/customers").body("name=Ada");
     let request = request.header("content-type", "application/x-www-form-urlencoded");

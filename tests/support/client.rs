@@ -23,7 +23,7 @@ pub struct Answer {
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body; null when it is no JSON.
+    /// The body; null if it is no JSON.
     pub json: Value,
     /// The body as it came.
     pub text: String,

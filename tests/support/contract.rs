@@ -1,7 +1,7 @@
-//! Whatever the API answers and whatever receivers are sent is held against the contract.
+//! Checks of the API's answers and of webhooks against the contract.
 //!
-//! The contract leaves answers open, for clients of tomorrow. Ours are held against a closed copy: a field or
-//! a value that isn't in the document is a mistake.
+//! The contract leaves answers open, for clients of tomorrow. Ours are checked against a closed copy: a
+//! field or a value that isn't in the document is a mistake.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,19 +11,19 @@ use calmony_pay::http::openapi::document;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-/// What holds the values that are known of an enumeration that is open.
+/// The key that holds the known values of an open enumeration.
 pub const KNOWN: &str = "x-extensible-enum";
 
-/// The component that stands for objects of kinds that aren't known.
+/// The component that stands for objects of unknown kinds.
 pub const OTHER: &str = "/OtherObject";
 
-/// Whether a component, by its name or place, is taken from clients; all others are sent to them.
+/// True if a component, by its name or place, is taken from clients. All others are sent to them.
 #[must_use]
 pub fn is_taken(name: &str) -> bool {
     name.contains("Params")
 }
 
-/// The contract with nothing in answers but what it knows.
+/// The contract with closed answers: they have only what it knows.
 #[must_use]
 pub fn closed(document: &Value) -> Value {
     let mut closed = document.clone();
@@ -64,15 +64,16 @@ static CLOSED: LazyLock<Value> = LazyLock::new(|| closed(document()));
 /// A validator for the schema at each place of the document.
 static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
 
-/// Whether anything is held against the contract.
+/// True while answers and webhooks are checked.
 static CHECKS: AtomicBool = AtomicBool::new(true);
 
-/// Holds nothing against the contract from now on: measurements don't pay for it.
+/// Stops the checks: measurements don't pay for them.
 pub fn ignore() {
     CHECKS.store(false, Ordering::Relaxed);
 }
 
-/// What is wrong with an answer, if anything. Requests that no path of the contract is for must be answered with an error.
+/// The defect of an answer, if it has one. Requests to paths outside the contract must be answered with an
+/// error.
 #[must_use]
 pub fn wrong_answer(method: &str, path: &str, status: u16, body: &str) -> Option<String> {
     if !CHECKS.load(Ordering::Relaxed) {
@@ -103,7 +104,7 @@ pub fn wrong_answer(method: &str, path: &str, status: u16, body: &str) -> Option
         .map(|what| format!("{method} {path}: {status} is not as the contract says: {what}\n{body}"))
 }
 
-/// What is wrong with a webhook, if anything.
+/// The defect of a webhook, if it has one.
 #[must_use]
 pub fn wrong_webhook(event: &Value) -> Option<String> {
     let kind = event["type"].as_str().unwrap_or_default();
@@ -114,13 +115,13 @@ pub fn wrong_webhook(event: &Value) -> Option<String> {
     wrong(&place, event).map(|what| format!("a webhook is not as the contract says: {what}\n{event}"))
 }
 
-/// What is wrong with an event as the API shows it, if anything.
+/// The defect of an event as the API shows it, if it has one.
 #[must_use]
 pub fn wrong_event(event: &Value) -> Option<String> {
     wrong("/components/schemas/Event", event)
 }
 
-/// Whether a schema of the document takes a value.
+/// The defect of a value by a schema of the document, if it has one.
 fn wrong(place: &str, value: &Value) -> Option<String> {
     let validator = validator(place);
     let errors: Vec<_> =
@@ -143,7 +144,7 @@ fn escaped(template: &str) -> String {
     template.replace('~', "~0").replace('/', "~1")
 }
 
-/// The path of the contract that a request's path is one of.
+/// The path of the contract that matches a request's path.
 fn template_of(path: &str) -> Option<&'static str> {
     let path = path.split('?').next().unwrap_or_default();
     let parts: Vec<&str> = path.split('/').collect();
@@ -156,7 +157,7 @@ fn template_of(path: &str) -> Option<&'static str> {
                 .all(|(want, got)| want == got || want.starts_with('{') && !got.is_empty())
     };
     let templates = document()["paths"].as_object().unwrap();
-    // One that is spelled out comes before one with an id.
+    // A path without parameters comes before one with an id.
     let mut fitting: Vec<&'static str> =
         templates.keys().map(String::as_str).filter(|template| fits(template)).collect();
     fitting.sort_by_key(|template| template.matches('{').count());

@@ -1,5 +1,5 @@
-//! Databases. One private PostgreSQL serves a whole test run; every test gets a database of its own, copied from a template
-//! that is migrated once. Tests that kill PostgreSQL start their own.
+//! Databases. One private PostgreSQL serves a whole test run. Every test gets a database of its own, copied
+//! from a template that is migrated once. Tests that kill PostgreSQL start their own.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -13,13 +13,13 @@ use tokio_postgres::NoTls;
 
 use super::eventually;
 
-/// Settings for speed: what a test loses with the machine's power is nobody's loss. A commit still waits until the
+/// Settings for speed: a test doesn't have to survive a power failure. A commit still waits until the
 /// operating system has it, so that killing PostgreSQL loses nothing that was acknowledged.
 const SETTINGS: &[&str] = &["fsync=off", "full_page_writes=off", "shared_buffers=64MB"];
 /// Every password in the tests.
 pub const PASSWORD: &str = "test";
 
-/// A database with the schema in it, nobody else's.
+/// A database with the schema in it, for one test alone.
 #[derive(Debug, Clone)]
 pub struct Database {
     /// Its URL, for a superuser.
@@ -68,11 +68,12 @@ impl Database {
         connect(&self.url.replacen("calmony:", &format!("{login}:"), 1)).await
     }
 
-    /// Waits until each of so many workers owns so many buckets, the smallest share first.
+    /// Waits until the workers own these numbers of buckets, the smallest share first.
     pub async fn shared_as(&self, wanted: &[i64]) {
         let admin = self.admin().await;
-        let sql = "select count(*) from pg_locks where locktype = 'advisory' and classid = 1129270605 and objid < 64 \
-                   and granted and database = (select oid from pg_database where datname = current_database()) \
+        let sql = "select count(*) from pg_locks where locktype = 'advisory' and classid = 1129270605 \
+                   and objid < 64 and granted \
+                   and database = (select oid from pg_database where datname = current_database()) \
                    group by pid order by 1";
         eventually("the buckets are shared", async || {
             let rows = admin.query(sql, &[]).await.unwrap();
@@ -94,11 +95,13 @@ pub async fn connect(url: &str) -> tokio_postgres::Client {
     client
 }
 
-/// Runs SQL past the triggers of the log and of what is owed: a million rows would take minutes through them. They are on again
-/// afterwards, as they were made.
+/// Runs SQL past the triggers of the log and of deliveries: a million rows would take minutes through them.
+/// They are on again afterwards, as they were made.
 pub async fn past_triggers(admin: &tokio_postgres::Client, sql: &str) {
-    let triggers = "select format('alter table %s %%s trigger %I', tgrelid::regclass, tgname) from pg_trigger \
-                     where tgenabled = 'A' and tgrelid in ('calmony.event'::regclass, 'calmony.delivery'::regclass)";
+    let triggers = "select format('alter table %s %%s trigger %I', tgrelid::regclass, tgname) \
+                      from pg_trigger \
+                     where tgenabled = 'A' \
+                       and tgrelid in ('calmony.event'::regclass, 'calmony.delivery'::regclass)";
     let triggers: Vec<String> =
         admin.query(triggers, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
     for trigger in &triggers {
@@ -110,8 +113,8 @@ pub async fn past_triggers(admin: &tokio_postgres::Client, sql: &str) {
     }
 }
 
-/// Starts the shared PostgreSQL on a thread of its own, because every test has a runtime of its own. It stops when this
-/// process ends, however it ends.
+/// Starts the shared PostgreSQL on a thread of its own, because every test has a runtime of its own. It
+/// stops when this process ends, however it ends.
 fn start_shared() -> Shared {
     let (started, server) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -128,7 +131,8 @@ fn start_shared() -> Shared {
     Shared { server: server.recv().expect("PostgreSQL starts"), copying: Mutex::new(()) }
 }
 
-/// A PostgreSQL for one test, running, with the schema in a database of it. The folder goes when the returned guard is dropped.
+/// A PostgreSQL for one test, running, with the schema in a database of it. The folder goes when the
+/// returned guard is dropped.
 pub async fn own_database(name: &str) -> (Cluster, Folder, Database) {
     own_database_with(name, SETTINGS).await
 }
@@ -150,7 +154,7 @@ async fn own_cluster(name: &str, settings: &[&str]) -> (Cluster, Folder) {
     (cluster, folder)
 }
 
-/// A synchronous standby of that cluster, which is restarted for it: what is committed is on both.
+/// A synchronous standby of that cluster, which is restarted for it: every commit is on both.
 pub async fn standby_of(primary: &mut Cluster) -> (Cluster, Folder) {
     let from = format!(
         "primary_conninfo=host=127.0.0.1 port={} user=calmony password={PASSWORD} application_name=standby",
@@ -176,7 +180,8 @@ pub async fn standby_of(primary: &mut Cluster) -> (Cluster, Folder) {
     (standby, folder)
 }
 
-/// A folder for one test, removed when this is dropped. Those of test runs that were killed are removed by the next.
+/// A folder for one test, removed when this is dropped. Those of test runs that were killed are removed by
+/// the next.
 #[derive(Debug)]
 pub struct Folder(pub PathBuf);
 

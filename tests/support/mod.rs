@@ -1,4 +1,5 @@
-//! What the tests stand on: a private PostgreSQL, the real programs, a client and receivers on real sockets.
+//! The foundation of the tests: a private PostgreSQL, the real programs, a client and receivers on real
+//! sockets.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,10 +25,10 @@ pub use database::Database;
 pub use receiver::{Delivery, Receiver, Reply};
 pub use system::{System, Worker};
 
-/// How long anything may take before a test gives up on it.
+/// The longest wait for anything before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Waits until `probe` gives something, asking again and again; panics with `what` when it takes too long.
+/// Waits until `probe` returns a value, asking again and again; panics with `what` if that takes too long.
 pub async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
     let found = tokio::time::timeout(PATIENCE, async {
         loop {

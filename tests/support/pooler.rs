@@ -1,4 +1,4 @@
-//! PgBouncer, as it is deployed, before a database of a test.
+//! PgBouncer with its deployed settings, before a database of a test.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -11,28 +11,30 @@ use tokio::process::{Child, Command};
 use super::database::{Folder, PASSWORD};
 use super::{Database, eventually};
 
-/// How it is deployed.
+/// The deployed settings.
 pub const SETTINGS: &str = include_str!("../../deploy/pgbouncer/pgbouncer.ini");
 
 /// A running PgBouncer. It ends when this is dropped, or with the test.
 pub struct Pooler {
-    /// Where it is, for `CALMONY_POOLER_URL`.
+    /// Its URL, for `CALMONY_POOLER_URL`.
     pub url: String,
     _process: Child,
     _folder: Folder,
 }
 
 impl Pooler {
-    /// As it is deployed, with so many sessions of PostgreSQL for each role; `rewrite` changes its settings.
+    /// PgBouncer as deployed, with `sessions` sessions of PostgreSQL for each role; `rewrite` changes its
+    /// settings.
     pub async fn start(database: &Database, sessions: u16, rewrite: impl Fn(String) -> String) -> Self {
         let port = free_port().unwrap();
         let folder = Folder::new(&format!("pooler-{port}"));
         std::fs::set_permissions(&folder.0, PermissionsExt::from_mode(0o755)).unwrap();
         let (logins, settings) = (folder.0.join("userlist.txt"), folder.0.join("pgbouncer.ini"));
         std::fs::write(&logins, format!("\"pooled\" \"{PASSWORD}\"\n")).unwrap();
-        // As docs/SCALING.md says that it should be.
+        // A login as docs/SCALING.md recommends.
         let login = format!(
-            "do $$ begin create role pooled login noinherit password '{PASSWORD}' in role calmony_api, calmony_reader; \
+            "do $$ begin create role pooled login noinherit password '{PASSWORD}' \
+             in role calmony_api, calmony_reader; \
              alter role pooled set statement_timeout = '5s'; \
              exception when duplicate_object or unique_violation then null; end $$"
         );

@@ -16,7 +16,7 @@ pub struct Proxy {
     line: watch::Sender<Line>,
 }
 
-/// What becomes of the connections there are.
+/// The fate of the present connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Line {
     Carries,
@@ -55,7 +55,7 @@ impl Proxy {
         self.line.send_replace(Line::Cut);
     }
 
-    /// Carries nothing more on the connections there are, and closes none of them.
+    /// Stops the traffic on the present connections, and closes none of them.
     pub fn silence(&self) {
         self.line.send_replace(Line::Silent);
     }

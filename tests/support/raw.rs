@@ -1,4 +1,4 @@
-//! A receiver below HTTP: it does with a connection whatever a test wants.
+//! A receiver below HTTP, for any treatment of a connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// A listener whose connections are given to a function.
 #[derive(Debug)]
 pub struct RawReceiver {
-    /// Where it listens, without a scheme.
+    /// Its address, without a scheme.
     pub address: String,
     connections: Arc<AtomicUsize>,
 }
@@ -33,14 +33,14 @@ impl RawReceiver {
         Self { address, connections }
     }
 
-    /// How many connections there have been.
+    /// The number of connections so far.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
 }
 
-/// Reads one request; its body, or none when the connection has ended.
+/// Reads one request; its body, or `None` if the connection has ended.
 pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> {
     let mut head = Vec::new();
     let mut byte = [0];

@@ -1,4 +1,4 @@
-//! Webhook receivers that behave as they are told.
+//! Webhook receivers with a given behaviour.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use tokio::sync::{Notify, mpsc};
 use super::PATIENCE;
 use super::contract::wrong_webhook;
 
-/// What a receiver was sent.
+/// One request to a receiver.
 #[derive(Debug, Clone)]
 pub struct Delivery {
     /// The request's headers.
@@ -47,7 +47,7 @@ impl Delivery {
     }
 }
 
-/// How a receiver answers.
+/// An answer of a receiver.
 #[derive(Debug, Clone)]
 pub enum Reply {
     /// With that status.
@@ -73,7 +73,7 @@ type Behaviour = Arc<dyn Fn(&Delivery) -> Reply + Send + Sync>;
 /// A receiver on loopback.
 #[derive(Debug)]
 pub struct Receiver {
-    /// Where it listens.
+    /// Its URL.
     pub url: String,
     arrivals: tokio::sync::Mutex<mpsc::UnboundedReceiver<Delivery>>,
     all: Arc<Mutex<Vec<Delivery>>>,
@@ -113,7 +113,7 @@ impl Receiver {
         Self { url, arrivals: tokio::sync::Mutex::new(arrivals), all }
     }
 
-    /// The next delivery, in the order of arrival; panics when none comes, or one that isn't as the contract says.
+    /// The next delivery, in the order of arrival. Panics if none comes, or one that breaks the contract.
     pub async fn next(&self) -> Delivery {
         let mut arrivals = self.arrivals.lock().await;
         let next = tokio::time::timeout(PATIENCE, arrivals.recv()).await;

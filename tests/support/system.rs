@@ -10,10 +10,10 @@ use calmony_pay::secret::KeyKind;
 use super::client::http;
 use super::{Client, Database, eventually};
 
-/// What signing secrets are sealed with in tests.
+/// The key that seals signing secrets in tests.
 pub const SECRET_KEY: &str = "dGVzdHRlc3R0ZXN0dGVzdHRlc3R0ZXN0dGVzdHRlc3Q=";
 
-/// A running API and, where a test starts them, workers.
+/// A running API, and workers if a test starts them.
 pub struct System {
     /// The database.
     pub database: Database,
@@ -21,9 +21,9 @@ pub struct System {
     pub client: Client,
     /// The second account's key.
     pub other_key: String,
-    /// Where the API is.
+    /// The URL of the API.
     pub url: String,
-    /// Where the API's metrics are.
+    /// The URL of the API's metrics.
     pub metrics_url: String,
     /// The API's process.
     pub api: Running,
@@ -33,7 +33,7 @@ pub struct System {
 pub struct Worker {
     /// Its process.
     pub process: Running,
-    /// Where its health is.
+    /// The URL of its health.
     pub url: String,
 }
 
@@ -109,7 +109,7 @@ impl System {
     }
 }
 
-/// What an API says of whether it is ready, that is started on that database.
+/// The status of `/readyz` of an API that is started on that database.
 pub async fn readiness_on(database: &Database) -> u16 {
     readiness_with(database, &[]).await
 }
@@ -157,14 +157,15 @@ pub fn children(pid: u32) -> Vec<u32> {
     text.split_whitespace().filter_map(|child| child.parse().ok()).collect()
 }
 
-/// A program that runs, and where.
+/// A program that runs, and its URLs.
 struct Started {
     process: Running,
     url: String,
     metrics_url: String,
 }
 
-/// Starts a program on a free port and waits until it is ready. A port that somebody else took meanwhile is replaced.
+/// Starts a program on a free port and waits until it is ready. A port that another program took meanwhile
+/// is replaced.
 async fn start(
     name: &'static str,
     arguments: &[&str],

@@ -1,4 +1,5 @@
-//! Each class of failure, with a receiver that causes it: what an attempt says is what happened, and where.
+//! Each class of failure, with a receiver that causes it: an attempt's record says truly what happened, and
+//! where.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,8 +19,8 @@ struct Case {
     name: &'static str,
     url: String,
     error: &'static str,
-    /// Name look-up, connection, TLS and first byte: `-` for none, `x` for some time, `!` for all that was
-    /// left.
+    /// Name look-up, connection, TLS and first byte: `-` for none, `x` for some time, `!` for all the rest
+    /// of the time.
     phases: &'static str,
 }
 
@@ -51,7 +52,7 @@ enum Handshake {
     Stalls,
 }
 
-/// A receiver that deals so with a connection once a few bytes have come.
+/// A receiver that treats each connection so, once a few bytes have come.
 async fn in_the_handshake(how: Handshake) -> RawReceiver {
     RawReceiver::start(move |mut stream| async move {
         let _ = stream.read(&mut [0; 1024]).await;
@@ -68,7 +69,7 @@ async fn in_the_handshake(how: Handshake) -> RawReceiver {
     .await
 }
 
-/// An address at which nobody takes a connection: as many wait there as may.
+/// An address at which no connection is accepted: its queue is full.
 async fn full() -> (String, impl Sized) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -82,8 +83,8 @@ async fn full() -> (String, impl Sized) {
     (address.to_string(), (listener, waiting))
 }
 
-/// Makes an endpoint, and leads it to a URL that the API may refuse: what is stored may be older than what is
-/// refused.
+/// Makes an endpoint, and leads it to a URL that the API may refuse: a stored URL may be older than the
+/// rule that refuses it.
 async fn lead(system: &System, url: &str) -> String {
     let (id, _) = system.client.endpoint("https://example.com/", &["customer.created"]).await;
     let admin = system.database.admin().await;
@@ -107,7 +108,7 @@ fn check(case: &Case, error: &str, phases: [Option<i32>; 5]) {
     for (phase, expected) in phases.iter().zip(expected.chars()) {
         let fits = match expected {
             '-' => phase.is_none(),
-            // Half a second is for whatever else the machine does.
+            // Half a second is for other work of the machine.
             '!' => phase.is_some_and(|us| us > total - 500_000 && us <= total),
             _ => phase.is_some_and(|us| us <= total),
         };
@@ -185,7 +186,7 @@ async fn what_an_attempt_says_is_what_happened() {
     }
 }
 
-/// The classes are in the guide for those who look after receivers, with what they mean.
+/// The guide for those who look after receivers has all classes, with their meanings.
 #[test]
 fn every_class_is_in_the_guide() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/DELIVERY.md");

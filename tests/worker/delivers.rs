@@ -81,7 +81,7 @@ async fn each_endpoint_gets_its_own_copy_of_what_it_asked_for() {
     assert!(verifies(&deletion, &secret_deletions) && !verifies(&deletion, &secret_all));
     let update = endpoints.next().await;
     system.drained().await;
-    // Its own creation may be among them: it was subscribed when that was fanned out.
+    // The creation of the endpoint may be among them: it was subscribed when that event was fanned out.
     assert!(endpoints.all().iter().all(|delivery| delivery.kind().starts_with("webhook_endpoint.")));
     assert!(update.event["data"]["object"]["id"].as_str().unwrap().starts_with("we_"));
     let mut kinds: Vec<_> = all.all().iter().map(|delivery| delivery.kind().to_owned()).collect();
@@ -113,7 +113,7 @@ async fn an_idle_worker_is_woken_by_the_commit() {
     latencies.sort();
     // Without the wake-up the mean would be half of the poll interval of 200 ms.
     assert!(latencies[10].as_millis() < 60, "{latencies:?}");
-    // Those that come together have another way to wake it.
+    // Appends that are combined wake the worker in another way.
     latencies.clear();
     for _ in 0..11 {
         let started = Instant::now();

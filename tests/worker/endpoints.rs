@@ -1,4 +1,4 @@
-//! What becomes of what is owed when an endpoint is disabled, enabled or deleted.
+//! The deliveries of an endpoint that is disabled, enabled or deleted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -58,8 +58,9 @@ async fn what_was_parked_for_an_endpoint_goes_with_it() {
     system.nothing_waits().await;
 }
 
-/// The worker has read that the endpoint is disabled; it is enabled; only then does the worker write that the delivery is
-/// parked. Whatever is written last, an enabled endpoint gets what it is owed.
+/// The worker has read that the endpoint is disabled; it is enabled; only then does the worker write that
+/// the delivery is parked. In whatever order these are written, an enabled endpoint gets the deliveries
+/// that it is owed.
 #[tokio::test]
 async fn a_delivery_that_is_parked_while_its_endpoint_is_enabled_is_not_lost() {
     let (system, _worker, _receiver, path, works) = owing().await;

@@ -1,4 +1,4 @@
-//! What a receiver can't make the worker do.
+//! Attacks that a receiver may try on the worker.
 
 use calmony_pay::cli::dev::cluster::free_port;
 use support::{Receiver, Reply, System, eventually};

@@ -12,7 +12,7 @@ async fn old_attempts_are_dropped_by_the_day_and_the_coming_days_are_made_ahead(
                insert into calmony.attempt (account, position, endpoint, number, started_at, duration_us) \
                select 1, n, 'we_x', 1, now() - n * interval '1 day', 0 from generate_series(0, 9) n";
     admin.batch_execute(old).await.unwrap();
-    // Nobody has looked after the coming days for a while.
+    // Partitions were not made for a while.
     let gap = "do $$ begin execute format('drop table calmony.attempt_%s', \
                to_char((now() at time zone 'utc')::date + 5, 'YYYYMMDD')); end $$";
     admin.batch_execute(gap).await.unwrap();
@@ -25,7 +25,8 @@ async fn old_attempts_are_dropped_by_the_day_and_the_coming_days_are_made_ahead(
     let kept = "select count(*) from calmony.attempt where started_at > now() - interval '3 days 1 hour'";
     assert_eq!(system.database.number("select count(*) from calmony.attempt").await, 4);
     assert_eq!(system.database.number(kept).await, 4);
-    let ahead = "select count(*) from pg_class where relname = 'attempt_' || to_char((now() at time zone 'utc')::date + 5, 'YYYYMMDD')";
+    let ahead = "select count(*) from pg_class \
+                 where relname = 'attempt_' || to_char((now() at time zone 'utc')::date + 5, 'YYYYMMDD')";
     assert_eq!(system.database.number(ahead).await, 1);
 
     let receiver = Receiver::start().await;

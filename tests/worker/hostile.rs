@@ -1,4 +1,5 @@
-//! Receivers that misbehave below HTTP. Each costs its own endpoint an attempt and nobody anything else.
+//! Receivers that misbehave below HTTP. Each costs its own endpoint an attempt, and no other endpoint
+//! anything.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +10,8 @@ use support::{System, Worker, eventually};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 
-/// A system whose attempts end after two seconds and aren't made again, with an endpoint at that URL and one event for it.
+/// A system whose attempts end after two seconds and aren't repeated, with an endpoint at that URL and one
+/// event for it.
 async fn attempted(url: &str, environment: &[(&'static str, &str)]) -> (System, Worker, Attempt) {
     let system = System::start().await;
     let mut options = vec![("CALMONY_RETRY_SCHEDULE", "1h"), ("CALMONY_ATTEMPT_TIMEOUT", "2s")];
@@ -18,7 +20,8 @@ async fn attempted(url: &str, environment: &[(&'static str, &str)]) -> (System, 
     system.client.endpoint(url, &["customer.created"]).await;
     system.client.customer("Ada").await;
     let admin = system.database.admin().await;
-    let sql = "select error, status, response, truncated, duration_us, tls_us, connect_us, dns_us from calmony.attempt";
+    let sql = "select error, status, response, truncated, duration_us, tls_us, connect_us, dns_us \
+               from calmony.attempt";
     let row = eventually("an attempt", async || admin.query_opt(sql, &[]).await.unwrap()).await;
     let attempt = Attempt {
         error: row.get::<_, Option<String>>(0).unwrap_or_default(),
@@ -167,7 +170,7 @@ async fn a_flood_of_interim_answers_ends_at_the_deadline() {
 async fn a_gzip_bomb_is_not_unpacked() {
     let receiver = RawReceiver::start(|mut stream| async move {
         read_request(&mut stream).await;
-        // The beginning of a stream of zeros; what matters is that it is shown as it came.
+        // The beginning of a compressed stream of zeros. It must be shown as it came.
         let bomb = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0xed, 0xc1, 1, 1, 0, 0];
         let head =
             format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", bomb.len());
@@ -187,7 +190,7 @@ async fn a_receiver_that_closes_kept_connections_gets_everything() {
         if read_request(&mut stream).await.is_some() {
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
         }
-        // It didn't say that it would close.
+        // The receiver didn't say that it would close.
     })
     .await;
     let system = System::start().await;
@@ -219,7 +222,7 @@ async fn an_answer_before_the_request_is_an_answer_or_a_failure_and_never_a_hang
     system.drained().await;
 }
 
-/// It is asked to wait for five hundred billion years, often enough for its breaker to open.
+/// The receiver asks for a wait of five hundred billion years, often enough for its breaker to open.
 #[tokio::test]
 async fn a_receiver_that_asks_for_eternity_gets_a_day() {
     let receiver = RawReceiver::start(|mut stream| async move {

@@ -1,4 +1,4 @@
-//! One endpoint's trouble is nobody else's: the breaker, the pace, and the way back.
+//! The trouble of one endpoint stays its own: the breaker, the pace, and the way back.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use support::{Receiver, Reply, System, eventually};
 use tokio::time::Instant;
 
-/// Creates customers until the database has so many deliveries waiting.
+/// Creates customers until the database has `count` deliveries waiting.
 async fn owe(system: &System, count: i64) {
     let waits = "select count(*) from calmony.delivery where state = 'owed'";
     let mut n = 0;
@@ -60,7 +60,7 @@ async fn a_walk_after_an_outage_goes_in_the_order_of_the_log() {
     works.store(true, Ordering::Relaxed);
     system.nothing_waits().await;
     let arrived: Vec<String> = receiver.all()[before..].iter().map(support::Delivery::id).collect();
-    // First the probe that finds it back, which may be for any of them, since probes go round; then the walk.
+    // First the successful probe, which may be for any of them, since probes go round; then the walk.
     let (_probe, walk) = arrived.split_first().unwrap();
     assert!(walk.len() >= 59 && walk.is_sorted(), "{arrived:?}");
 }

@@ -1,12 +1,13 @@
-//! An append that commits late, below the cursor of the worker, is not stepped over.
+//! An append that commits late, below the cursor of the worker, is not skipped.
 
 use std::time::Duration;
 
 use support::{Receiver, System, Worker};
 
 const APPEND: &str = "insert into calmony.event (account, id, stream, version, type, data, created_at) \
-    select account, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, 'customer.created', \
-           jsonb_set(data::jsonb, '{name}', '\"late\"')::json, now() from calmony.object where id like 'cus%'";
+    select account, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 1, \
+           'customer.created', jsonb_set(data::jsonb, '{name}', '\"late\"')::json, now() \
+      from calmony.object where id like 'cus%'";
 
 /// A worker that delivers, and an append that has drawn its position and hasn't committed.
 async fn appending() -> (System, Worker, Receiver, tokio_postgres::Client) {

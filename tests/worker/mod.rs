@@ -1,4 +1,4 @@
-//! The worker: what it sends, when it tries again, what it must not do, and how several share the work.
+//! The worker: its requests, its retries, its limits, and several workers that share the work.
 
 mod classes;
 mod delivers;

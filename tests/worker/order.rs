@@ -25,7 +25,7 @@ async fn ordered(system: &System, url: &str) -> String {
     made["id"].as_str().unwrap().to_owned()
 }
 
-/// Changes customers, each so often, all at the same time.
+/// Changes customers, all at the same time, each `times` times.
 async fn change(system: &System, customers: usize, times: usize) {
     let changes = (0..customers).map(|n| {
         let client = system.client.clone();
@@ -39,9 +39,10 @@ async fn change(system: &System, customers: usize, times: usize) {
     futures_util::future::join_all(changes).await;
 }
 
-/// Waits until all that is owed is parked, and nothing is on its way.
+/// Waits until all owed deliveries are parked, and none is in flight.
 async fn everything_waits(system: &System) {
-    let moving = "select (select count(*) from calmony.delivery where state <> 'parked') + (select count(*) from calmony.outbox)";
+    let moving = "select (select count(*) from calmony.delivery where state <> 'parked') \
+                  + (select count(*) from calmony.outbox)";
     eventually("everything waits", async || (system.database.number(moving).await == 0).then_some(())).await;
 }
 
@@ -53,7 +54,7 @@ async fn events_of_one_object_come_in_order_although_the_receiver_fails_and_dawd
         system.worker_with(&[("CALMONY_RETRY_SCHEDULE", &["100ms"; 20].join(","))]).await,
     ];
     let tries = AtomicUsize::new(0);
-    // What fails is known by the number of its arrival, which is the order of the record.
+    // The number of arrival decides which request fails, because the record has the same order.
     let receiver = Receiver::behaving(move |_| {
         let n = tries.fetch_add(1, Ordering::Relaxed);
         Reply::Status(if n % 7 == 3 { 500 } else { 200 })
@@ -79,7 +80,7 @@ async fn events_of_one_object_come_in_order_although_the_receiver_fails_and_dawd
 async fn a_failing_object_holds_back_only_itself_and_not_for_ever() {
     let system = System::start().await;
     let _worker = system.worker_with(&[("CALMONY_RETRY_SCHEDULE", "500ms,500ms")]).await;
-    // Version 2 of the first object is poison.
+    // Version 2 of the first object always fails.
     let receiver = Receiver::behaving(|delivery| {
         let poison =
             delivery.event["data"]["object"]["name"] == "poison" && delivery.event["version"] == json!(2);
@@ -146,7 +147,7 @@ async fn order_survives_a_killed_worker() {
         let object = delivery.event["data"]["object"]["id"].as_str().unwrap().to_owned();
         let version = delivery.event["version"].as_i64().unwrap();
         let last = seen.entry(object).or_default();
-        // A killed worker's delivery comes again; nothing is left out, and nothing new comes before its time.
+        // A killed worker's delivery comes again. None is left out, and no later one comes before its time.
         assert!(version <= *last + 1, "version {version} came after {last}");
         *last = version.max(*last);
     }
@@ -202,7 +203,8 @@ async fn a_pause_holds_back_retries_too_and_an_ordered_endpoint_stays_in_order()
     assert!(taken.len() == 3 && taken.values().all(|versions| *versions == [1, 2, 3]), "{taken:?}");
 }
 
-/// What waits for its turn by the rate limit is in the worker's memory; it isn't sent when the endpoint is paused meanwhile.
+/// A delivery that waits for its turn by the rate limit is in the worker's memory. It isn't sent if the
+/// endpoint is paused meanwhile.
 #[tokio::test]
 async fn a_pause_reaches_what_is_queued_in_memory() {
     let system = System::start().await;

@@ -1,4 +1,4 @@
-//! Owing events once more: one that somebody picks, or a part of the log.
+//! Owing events once more: a single one, or a part of the log.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use support::system::kill;
 use support::{Delivery, Receiver, Reply, System, eventually};
 
-/// A system with an endpoint that has had so many customers' events; the endpoint's id.
+/// A system with an endpoint that has received `count` customers' events, and the endpoint's id.
 async fn delivered(count: usize) -> (System, support::Worker, Receiver, String) {
     let system = System::start().await;
     let worker = system.worker().await;
@@ -36,7 +36,7 @@ async fn ended(system: &System, replay: &Value) -> Value {
     .await
 }
 
-/// How often each event has arrived.
+/// The number of arrivals of each event.
 fn counts(deliveries: &[Delivery]) -> HashMap<String, usize> {
     let mut counts = HashMap::new();
     for delivery in deliveries {
@@ -144,7 +144,8 @@ async fn a_replay_outlives_its_workers_and_owes_nothing_twice() {
     let counts = counts(&receiver.all());
     assert!(counts.len() == 300 && counts.values().all(|count| *count >= 2), "each came once more");
     let thrice = counts.values().filter(|count| **count > 2).count();
-    // A killed worker may have sent what it couldn't write down any more: what was in flight, and no more.
+    // A killed worker may have sent deliveries whose outcomes it couldn't write down any more: those in
+    // flight, and no others.
     assert!(thrice <= 3 * 64, "{thrice}");
 }
 

@@ -1,4 +1,4 @@
-//! Failed attempts: tried again by the schedule, the same event, signed anew; given up in plain sight.
+//! Failed attempts: retried by the schedule, the same event, signed anew; given up visibly.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,7 +10,7 @@ async fn a_receiver_that_fails_and_recovers_gets_the_same_event_again() {
     let system = System::start().await;
     let _worker = system.worker_with(&[("CALMONY_RETRY_SCHEDULE", "1500ms,1s")]).await;
     let tries = AtomicUsize::new(0);
-    // The delay is a fifth less at the least, and signatures count seconds.
+    // The delay may be a fifth shorter, and signatures count seconds.
     let receiver = Receiver::behaving(move |_| match tries.fetch_add(1, Ordering::Relaxed) {
         0 => Reply::Body(500, "out of order".to_owned()),
         _ => Reply::Status(204),
@@ -66,13 +66,16 @@ async fn one_attempt_has_one_deadline_and_the_others_do_not_wait() {
     system.client.customer("Ada").await;
     hangs.next().await;
     works.next().await;
-    // The event leaves the outbox long before the deadline: what hasn't answered has a row of its own by then.
+    // The event leaves the outbox long before the deadline: deliveries without an answer have rows of their
+    // own by then.
     system.drained().await;
     let sql = "select count(*) from calmony.delivery where state = 'owed' and attempts = 0";
     assert_eq!(system.database.number(sql).await, 1);
-    let timed_out = "select count(*) from calmony.attempt where error = 'timeout' and duration_us between 2900000 and 20000000";
+    let timed_out = "select count(*) from calmony.attempt where error = 'timeout' \
+                     and duration_us between 2900000 and 20000000";
     eventually("the deadline", async || (system.database.number(timed_out).await == 1).then_some(())).await;
-    let waits = "select count(*) from calmony.delivery where state = 'owed' and attempts = 1 and due_at > now() + interval '30 min'";
+    let waits = "select count(*) from calmony.delivery where state = 'owed' and attempts = 1 \
+                 and due_at > now() + interval '30 min'";
     eventually("the retry is owed", async || (system.database.number(waits).await == 1).then_some(())).await;
     assert_eq!((hangs.all().len(), works.all().len()), (1, 1));
 }

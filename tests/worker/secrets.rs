@@ -73,7 +73,7 @@ async fn secrets_are_sealed_at_rest_and_can_be_sealed_anew_while_everything_runs
     let stored = format!("select count(*) from calmony.endpoint_secret s where s::text like '%{secret}%'");
     assert_eq!(system.database.number(&stored).await, 0, "the database doesn't know it");
 
-    // What an earlier version stored in plain text.
+    // A secret that an earlier version stored in plain text.
     let plain =
         format!("update calmony.endpoint_secret set secret = '{secret}', key_id = null, sealed = null");
     system.database.admin().await.batch_execute(&plain).await.unwrap();

@@ -20,7 +20,8 @@ fn waits(settlement: &mut Settlement, position: i64, seconds: u64) {
     settlement.waits(key(position), Waiting { bucket: 1, attempts: 0, state, line });
 }
 
-/// The head of a line is taken in the same statement that writes something else about the next, or takes it, too.
+/// The head of a line is done in the same statement that writes another outcome of the next one, or
+/// finishes the next one, too.
 #[tokio::test]
 async fn a_line_moves_on_whatever_is_written_about_those_behind() {
     let system = System::start().await;
@@ -52,7 +53,8 @@ async fn a_line_moves_on_whatever_is_written_about_those_behind() {
     );
     assert_eq!(system.database.number(due).await, 4, "and the next is due at once");
 
-    // The fifth was read while the fourth stood before it, and that is written when it no longer does, or no longer will.
+    // The fifth was read while the fourth stood before it. Its outcome is written when the fourth no longer
+    // does, or no longer will.
     let mut rows = Settlement::default();
     waits(&mut rows, 5, 1_000);
     waits(&mut rows, 6, 1_000);
@@ -70,8 +72,8 @@ async fn a_line_moves_on_whatever_is_written_about_those_behind() {
     assert_eq!(system.database.number(due).await, 5, "the fifth goes on at once, the sixth stands behind it");
 }
 
-/// What was read before an outcome was written must not be used after it, however long it takes to learn the secrets of the others
-/// that were read with it.
+/// A delivery that was read before an outcome of it was written must not be sent after that, even if the
+/// secrets of the others that were read with it take long to read.
 #[tokio::test]
 async fn what_was_taken_while_others_secrets_are_read_is_not_sent_again() {
     let system = System::start().await;
@@ -90,15 +92,17 @@ async fn what_was_taken_while_others_secrets_are_read_is_not_sent_again() {
     system.client.endpoint(&receiver.url, &["customer.created"]).await;
     let (changed, _) = system.client.endpoint(&other.url, &["customer.created"]).await;
     system.client.customer("c").await;
-    // Both have failed once, and their second attempts are made: one is in flight, the other is due a third time.
+    // Both have failed once, and their second attempts are made: one is in flight, the other is due a third
+    // time.
     for _ in 0..2 {
         receiver.next().await;
         other.next().await;
     }
     let third = format!(
-        "select count(*) from calmony.delivery where endpoint = '{changed}' and attempts = 2 and due_at <= clock_timestamp()"
+        "select count(*) from calmony.delivery where endpoint = '{changed}' and attempts = 2 \
+         and due_at <= clock_timestamp()"
     );
-    // Whoever is changed has to be read anew.
+    // A changed endpoint has to be read anew.
     system.client.post(&format!("/v1/webhook_endpoints/{changed}"), "description=changed").await.ok();
     let admin = system.database.admin().await;
     admin.batch_execute("begin; lock table calmony.endpoint").await.unwrap();
@@ -106,19 +110,21 @@ async fn what_was_taken_while_others_secrets_are_read_is_not_sent_again() {
         (system.database.number(&third).await == 1).then_some(())
     })
     .await;
-    // By then the worker has asked for what is due, too: it asks for everything every 200 ms.
+    // By then the worker has also asked for the due deliveries: it asks every 200 ms.
     let has_waited = async |ms: u32| {
         let waits = format!(
-            "select count(*) from pg_stat_activity where application_name = 'calmony_worker' and wait_event_type = 'Lock' \
+            "select count(*) from pg_stat_activity where application_name = 'calmony_worker' \
+             and wait_event_type = 'Lock' \
                 and query_start < clock_timestamp() - interval '{ms} ms'"
         );
-        // Its session waits with a read of what is new, the connection beside it with one of what is due.
+        // Its session waits with a read of the outbox, the connection beside it with one of the due
+        // deliveries.
         eventually("the worker waits", async || (system.database.number(&waits).await == 2).then_some(()))
             .await;
     };
     has_waited(600).await;
     answer.notify_one();
-    // Then the outcome stands behind what was asked for.
+    // Then the outcome is queued behind that read.
     has_waited(1_000).await;
     admin.batch_execute("commit").await.unwrap();
     other.next().await;
@@ -129,8 +135,8 @@ async fn what_was_taken_while_others_secrets_are_read_is_not_sent_again() {
     drop(worker);
 }
 
-/// A worker that is told to stop shows that it lives until a slow answer is written down: PostgreSQL ends a session that says nothing for
-/// ten seconds.
+/// A worker that is told to stop keeps its session alive until a slow answer is written down: PostgreSQL
+/// ends a session that is silent for ten seconds.
 #[tokio::test]
 async fn a_slow_answer_is_written_down_by_a_worker_that_stops() {
     let system = System::start().await;

@@ -7,7 +7,7 @@ use support::system::kill;
 use support::{Receiver, Reply, System, eventually};
 use tokio::sync::Notify;
 
-/// How often each event arrived.
+/// The number of arrivals of each event.
 fn counts(receiver: &Receiver) -> HashMap<String, usize> {
     let mut counts = HashMap::new();
     for delivery in receiver.all() {
@@ -56,7 +56,7 @@ async fn a_worker_that_is_told_to_stop_finishes_what_it_has_begun() {
     receiver.next().await;
     let pid = worker.process.pid().to_string();
     assert!(std::process::Command::new("kill").arg(&pid).status().unwrap().success());
-    // It is stopping when it no longer says that it is ready; the request in flight is answered only then.
+    // It is stopping once it no longer says that it is ready. Only then the request in flight is answered.
     eventually("it is stopping", async || {
         let answer = support::client::http().get(format!("{}/readyz", worker.url)).send().await;
         answer.is_ok_and(|answer| answer.status().as_u16() == 503).then_some(())

@@ -1,21 +1,21 @@
-//! The questions that are asked of an endpoint's health, and the answers.
+//! The questions about an endpoint's health, and the answers.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Whether a request may go now.
+/// The answer to a request that asks to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Gate {
-    /// It may.
+    /// The request may go.
     Open,
-    /// Not before another one has landed.
+    /// The request may go once another one has landed.
     Full,
-    /// Not before then.
+    /// The request may go at that instant.
     Until(Instant),
 }
 
-/// A request that asks whether it may go, and what is in flight to its endpoint.
+/// A request that asks to be sent, and the requests in flight to its endpoint.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asking {
     pub(crate) kind: Kind,
@@ -23,19 +23,19 @@ pub(crate) struct Asking {
     pub(crate) retries: usize,
 }
 
-/// Whether it is a first attempt.
+/// The kind of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// It is; retries may wait, too.
+    /// A first attempt; retries may wait, too.
     First { retries_wait: bool },
-    /// It is not.
+    /// A retry.
     Retry,
 }
 
-/// How a request was not taken.
+/// The failure of a request.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Failure {
-    /// Sending less may help.
+    /// The receiver is overloaded or away: sending less may help.
     pub(crate) overload: bool,
     /// The receiver answered.
     pub(crate) answered: bool,
@@ -43,7 +43,7 @@ pub(crate) struct Failure {
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// Where a new event's delivery goes.
+/// The destination of a new event's delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
     /// To the endpoint.
@@ -52,10 +52,10 @@ pub(crate) enum Route {
     Wait,
 }
 
-/// What an outcome has changed.
+/// The change that an outcome has made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// Nothing.
+    /// No change.
     None,
     /// The breaker has opened.
     Broken,

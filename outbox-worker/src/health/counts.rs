@@ -1,11 +1,11 @@
-//! How many endpoints are how, for the metrics.
+//! The number of endpoints in each state of their breaker, for the metrics.
 
 use super::{Breaker, Endpoints};
 
 /// Endpoints that this worker knows, by their breaker.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct BreakerCounts {
-    /// Sent to.
+    /// Sent to as usual.
     pub(crate) closed: usize,
     /// Left alone.
     pub(crate) open: usize,

@@ -1,10 +1,11 @@
-//! How each endpoint is doing, in this worker's eyes: how many requests it bears at once and how fast they may follow each
-//! other, and whether to send at all.
+//! The health of each endpoint, as this worker sees it: the number of requests that it bears at once, the
+//! pace at which they may follow each other, and the decision to send at all.
 //!
-//! *The window* grows by one with each success while it is used, up to the endpoint's share, and halves when the receiver
-//! is overloaded or doesn't answer. *The breaker* opens when an endpoint takes nothing any more: then one request probes
-//! it now and again, at an eighth of the time that it has been away, and everything else waits without being attempted.
-//! When a probe succeeds, all that it is owed goes out in the order of the log, due or not.
+//! *The window* grows by one with each success while it is used, up to the endpoint's share. It halves when
+//! the receiver is overloaded or doesn't answer. *The breaker* opens when an endpoint takes nothing any
+//! more. Then one request probes it now and again, at an eighth of the time that it has been away, and
+//! everything else waits without being attempted. When a probe succeeds, all deliveries that it is owed go
+//! out in the order of the log, due or not.
 
 mod asked;
 mod counts;
@@ -22,52 +23,54 @@ pub(crate) use counts::BreakerCounts;
 const WINDOW_UNPROVEN: usize = 2;
 /// The requests in flight to an endpoint that has just answered for the first time.
 const WINDOW_FIRST: usize = 8;
-/// So many failures in a row without an answer make an endpoint one that no longer answers.
+/// The number of failures in a row without an answer after which an endpoint counts as one that no longer
+/// answers.
 const UNANSWERED: u32 = 2;
-/// So many failures in a row open the breaker …
+/// The number of failures in a row that opens the breaker …
 const FAILURES: u32 = 5;
-/// … when the first of them is so long ago, or when they are so many.
+/// … if the first of them is at least this long ago, or if they are many more.
 const FAILING: Duration = Duration::from_millis(500);
 const FAILURES_MANY: u32 = 50;
 /// The shortest and the longest time between two probes.
 const PROBE_EVERY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
-/// How long what isn't used is remembered.
+/// The time for which an unused endpoint is remembered.
 const REMEMBERED: Duration = Duration::from_mins(10);
-/// A rate limit lets through at once what has been saved up in so long.
+/// A rate limit lets through at once the requests that were saved up in this time.
 const BURST: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone, Copy)]
 enum Breaker {
     /// Requests go through.
     Closed,
-    /// None does; a probe may go at that instant. `since` the first failure.
+    /// No request goes through; a probe may go at that instant. `since`: the first failure.
     Open { since: Instant, probe_at: Instant },
-    /// One is on its way, and is given up for lost at that instant.
+    /// A probe is on its way, and counts as lost at that instant.
     Probing { since: Instant, until: Instant },
 }
 
-/// One endpoint.
+/// The health of one endpoint.
 #[derive(Debug)]
 struct Health {
     account: i64,
-    /// How often the endpoint had been changed when a delivery last came.
+    /// The endpoint's version when a delivery last came.
     version: i64,
     window: usize,
-    /// It answers.
+    /// The endpoint answers.
     proven: bool,
     failures: u32,
     first_failure: Instant,
     breaker: Breaker,
-    /// Requests a second, of this worker.
+    /// The rate limit of this worker, in requests a second.
     rate: Option<f64>,
-    /// When the next request may go, by the rate.
+    /// The instant of the next request that the rate allows.
     next_at: Instant,
-    /// The position of the delivery that it was last probed with: one event that it refuses mustn't be the only judge.
+    /// The position of the delivery that it was last probed with. One event that it refuses mustn't be the
+    /// only judge.
     probed: i64,
-    /// How far the walk through all that it is owed has come; none when none is on.
+    /// The position that the walk through all its deliveries has reached; `None` without a walk.
     walk: Option<i64>,
     used: Instant,
-    /// Outcomes since they were last written down.
+    /// A failure since outcomes were last written down.
     failed: bool,
     succeeded: bool,
 }
@@ -77,7 +80,7 @@ struct Health {
 pub(crate) struct Endpoints {
     /// The largest window.
     share: usize,
-    /// How long a probe may take.
+    /// The longest time for a probe.
     patience: Duration,
     known: HashMap<String, Health>,
 }
@@ -102,7 +105,7 @@ impl Health {
         }
     }
 
-    /// Whether a request may go by the rate; takes its turn if so.
+    /// Asks if a request may go by the rate. If so, it takes its turn.
     fn pace(&mut self, now: Instant) -> Gate {
         let Some(rate) = self.rate else { return Gate::Open };
         if now < self.next_at {
@@ -113,13 +116,13 @@ impl Health {
         Gate::Open
     }
 
-    /// Whether its breaker is open, or a walk reads for it.
+    /// True if its breaker is open, or a walk reads for it.
     const fn is_held(&self) -> bool {
         self.walk.is_some() || !matches!(self.breaker, Breaker::Closed)
     }
 
-    /// Notes the endpoint's version; returns whether it is another than before. What changed may work again: it is probed at
-    /// once, and a walk begins anew.
+    /// Notes the endpoint's version; returns true if it is another than before. A changed endpoint may work
+    /// again: it is probed at once, and a walk begins anew.
     fn changed_to(&mut self, version: i64, now: Instant) -> bool {
         let is_first = self.version == 0;
         if version <= self.version {
@@ -133,7 +136,7 @@ impl Health {
         !is_first
     }
 
-    /// Whether it has failed so often, and so long or so much, that it is taken for dead.
+    /// True if it has failed so often, and so long or so much, that it is taken for dead.
     fn is_failing(&self, now: Instant) -> bool {
         let for_long = now.duration_since(self.first_failure) >= FAILING;
         self.failures >= FAILURES_MANY || self.failures >= FAILURES && for_long
@@ -149,7 +152,7 @@ impl Health {
 }
 
 impl Endpoints {
-    /// `share`: the largest window. `timeout`: how long an attempt may take.
+    /// `share`: the largest window. `timeout`: the longest time for an attempt.
     pub(crate) fn new(share: usize, timeout: Duration) -> Self {
         Self { share, patience: timeout * 2, known: HashMap::new() }
     }
@@ -162,9 +165,9 @@ impl Endpoints {
         health
     }
 
-    /// A delivery for this endpoint has come, which says how many requests a second it takes of so many workers. One that
-    /// was changed may work again: it is probed at once.
-    /// Returns whether it was changed.
+    /// Notes that a delivery for this endpoint has come. It says the endpoint's rate limit, which the
+    /// workers share. A changed endpoint may work again: it is probed at once. Returns true if it was
+    /// changed.
     pub(crate) fn seen(&mut self, account: i64, target: &Target, workers: usize, now: Instant) -> bool {
         let workers = u32::try_from(workers.max(1)).unwrap_or(1);
         let health = self.health(account, &target.endpoint, now);
@@ -172,12 +175,12 @@ impl Endpoints {
         health.changed_to(target.version, now)
     }
 
-    /// The endpoint has that version now. Returns whether it was changed.
+    /// Notes the endpoint's present version. Returns true if it was changed.
     pub(crate) fn has_version(&mut self, endpoint: &str, version: i64, now: Instant) -> bool {
         self.known.get_mut(endpoint).is_some_and(|health| health.changed_to(version, now))
     }
 
-    /// Where a new delivery goes. The first one after a pause may be the probe.
+    /// The destination of a new delivery. The first one after a pause may be the probe.
     pub(crate) fn route(&mut self, endpoint: &str, now: Instant) -> Route {
         let patience = self.patience;
         let Some(health) = self.known.get_mut(endpoint) else { return Route::Send };
@@ -191,7 +194,8 @@ impl Endpoints {
         }
     }
 
-    /// Whether another request may go to an endpoint. Retries get at most half of its window, and a quarter where they wait.
+    /// Asks if another request may go to an endpoint. Retries get at most half of its window, and a quarter
+    /// if they wait.
     pub(crate) fn gate(&mut self, endpoint: &str, asking: &Asking, now: Instant) -> Gate {
         let Some(health) = self.known.get_mut(endpoint) else { return Gate::Open };
         let window = if health.proven { health.window } else { health.window.min(WINDOW_UNPROVEN) };
@@ -205,7 +209,7 @@ impl Endpoints {
         if asking.firsts + asking.retries + reserved < window { health.pace(now) } else { Gate::Full }
     }
 
-    /// A request was taken. `in_flight`: how many were, that one included.
+    /// Notes that a request was taken. `in_flight`: the requests in flight, that one included.
     pub(crate) fn succeeded(
         &mut self,
         account: i64,
@@ -229,7 +233,7 @@ impl Endpoints {
         Change::Back
     }
 
-    /// A request was not taken.
+    /// Notes that a request was not taken.
     pub(crate) fn failed(&mut self, account: i64, endpoint: &str, failure: Failure, now: Instant) -> Change {
         let Failure { overload, answered, retry_after } = failure;
         let health = self.health(account, endpoint, now);
@@ -251,28 +255,29 @@ impl Endpoints {
                 health.break_open(since, now, retry_after);
                 Change::None
             }
-            // One of those that were in flight when it opened.
+            // This request was in flight when the breaker opened.
             Breaker::Open { .. } | Breaker::Closed => Change::None,
         }
     }
 
-    /// Whether that endpoint answers.
+    /// True if that endpoint answers.
     pub(crate) fn is_proven(&self, endpoint: &str) -> bool {
         self.known.get(endpoint).is_some_and(|health| health.proven)
     }
 
-    /// Whether nothing is to be read for that endpoint by the schedule.
+    /// True if nothing is to be read for that endpoint by the schedule.
     pub(crate) fn is_held(&self, endpoint: &str) -> bool {
         self.known.get(endpoint).is_some_and(Health::is_held)
     }
 
-    /// The endpoints that nothing is to be read for by the schedule: their breaker is open, or a walk reads for them.
+    /// The endpoints that nothing is to be read for by the schedule: their breaker is open, or a walk reads
+    /// for them.
     pub(crate) fn held(&self) -> impl Iterator<Item = &String> {
         self.known.iter().filter(|(_, health)| health.is_held()).map(|(endpoint, _)| endpoint)
     }
 
-    /// An endpoint whose time for a probe has come, and after which position to look for what is owed. It counts as being probed
-    /// from now on.
+    /// An endpoint whose next probe is due, and the position after which to look for its delivery. It
+    /// counts as being probed from now on.
     pub(crate) fn next_probe(&mut self, now: Instant) -> Option<(EndpointKey, i64)> {
         let patience = self.patience;
         let due = |health: &Health| match health.breaker {
@@ -286,7 +291,7 @@ impl Endpoints {
         Some((EndpointKey { account: health.account, endpoint: endpoint.clone() }, health.probed))
     }
 
-    /// What it was to be probed with can't be used.
+    /// Schedules the next probe, because the delivery for this one can't be used.
     pub(crate) fn probe_again(&mut self, endpoint: &str, now: Instant) {
         if let Some(health) = self.known.get_mut(endpoint)
             && let Breaker::Probing { since, .. } = health.breaker
@@ -295,15 +300,16 @@ impl Endpoints {
         }
     }
 
-    /// It is being probed with the delivery at that position.
+    /// Notes that it is being probed with the delivery at that position.
     pub(crate) fn probed_with(&mut self, endpoint: &str, position: i64) {
         if let Some(health) = self.known.get_mut(endpoint) {
             health.probed = position;
         }
     }
 
-    /// There was nothing to probe it with after the last position: the next probe begins at the oldest again. If there is
-    /// nothing at all, nothing waits for it: whatever comes next tries it, and one more failure opens the breaker again.
+    /// Notes that there was no delivery for the probe after the last position: the next probe begins at the
+    /// oldest again. If there is no delivery at all, nothing waits for it: the next event tries it, and one
+    /// more failure opens the breaker again.
     pub(crate) fn nothing_to_probe_with(&mut self, endpoint: &str, now: Instant) {
         if let Some(health) = self.known.get_mut(endpoint)
             && let Breaker::Probing { since, .. } = health.breaker
@@ -318,7 +324,7 @@ impl Endpoints {
         }
     }
 
-    /// An endpoint that a walk is on for, and after which position.
+    /// The endpoints with a walk, and the position that each has reached.
     pub(crate) fn walks(&self) -> impl Iterator<Item = (EndpointKey, i64)> {
         self.known.iter().filter_map(|(endpoint, health)| {
             let key = || EndpointKey { account: health.account, endpoint: endpoint.clone() };
@@ -326,7 +332,7 @@ impl Endpoints {
         })
     }
 
-    /// The walk has come so far, or to its end.
+    /// Notes that the walk has reached that position, or its end.
     pub(crate) fn walked(&mut self, endpoint: &str, to: Option<i64>) {
         if let Some(health) = self.known.get_mut(endpoint)
             && health.walk.is_some()
@@ -335,7 +341,7 @@ impl Endpoints {
         }
     }
 
-    /// The endpoints that have only failed since this was last asked, and those that have succeeded.
+    /// The endpoints that have only failed since the last call, and those that have succeeded.
     pub(crate) fn take_outcomes(&mut self) -> (Vec<EndpointKey>, Vec<EndpointKey>) {
         let (mut failing, mut succeeded) = (Vec::new(), Vec::new());
         for (endpoint, health) in &mut self.known {
@@ -353,7 +359,7 @@ impl Endpoints {
         (failing, succeeded)
     }
 
-    /// Forgets what wasn't used for long and is in no special state.
+    /// Forgets endpoints that weren't used for long and are in no special state.
     pub(crate) fn forget_unused(&mut self, now: Instant) {
         self.known.retain(|_, health| health.is_held() || now.duration_since(health.used) < REMEMBERED);
     }

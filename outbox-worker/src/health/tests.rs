@@ -12,7 +12,7 @@ fn target(rate_limit: Option<u32>, version: i64) -> Target {
     Target { endpoint, version, url, secrets: Arc::default(), rate_limit, order_gap: false }
 }
 
-/// A first attempt where so many are in flight.
+/// A first attempt with `firsts` first attempts in flight.
 fn first(firsts: usize) -> Asking {
     Asking { kind: Kind::First { retries_wait: false }, firsts, retries: 0 }
 }

@@ -1,5 +1,5 @@
-//! Jobs that wait to be sent or are in flight, one lane an endpoint. Accounts take turns, and within an account its endpoints.
-//! The rooms say whether an account may send now; whether an endpoint may is not decided here.
+//! Jobs that wait to be sent or are in flight, one lane an endpoint. Accounts take turns, and so do the
+//! endpoints of an account. The rooms say if an account may send now. The caller says if an endpoint may.
 
 mod rooms;
 mod tenants;
@@ -24,13 +24,13 @@ pub(crate) struct Job {
     pub(crate) bucket: i16,
     /// Attempts made before.
     pub(crate) attempts: u32,
-    /// Whether it came from a row of its own, and not straight from the outbox.
+    /// True if it came from a row of its own, and not straight from the outbox.
     pub(crate) is_retry: bool,
-    /// Whether it is ahead of its time: a failure then leaves its row as it is.
+    /// True if it is ahead of its time: a failure then leaves its row as it is.
     pub(crate) early: bool,
-    /// Whether an earlier event of its object was given up.
+    /// True if an earlier event of its object was given up.
     pub(crate) order_gap: bool,
-    /// The object it stands in line for, where its endpoint asks for order.
+    /// The object that it stands in line for; `None` if its endpoint doesn't ask for order.
     pub(crate) line: Option<Arc<str>>,
     pub(crate) webhook: Webhook,
 }
@@ -41,7 +41,7 @@ impl Job {
         self.webhook.body.len()
     }
 
-    /// The host that it goes to, with its account.
+    /// Its account and the host that it goes to.
     fn host(&self) -> Host {
         (self.key.event.account, host_of(&self.webhook.url).into())
     }
@@ -51,16 +51,16 @@ impl Job {
 #[derive(Debug)]
 struct Lane {
     account: i64,
-    /// Each with the instant since which it waits.
+    /// The jobs, each with the instant since which it waits.
     queued: VecDeque<(Instant, Job)>,
-    /// The bytes of those jobs' bodies; of a body that several share, each time.
+    /// The bytes of those jobs' bodies. A shared body counts for each job.
     bytes: usize,
     sent: usize,
-    /// It was its turn and it might not send: it waits until it is woken.
+    /// It had its turn and might not send: it waits until it is woken.
     waits: bool,
-    /// How often in a row it was found with requests in flight of which none had landed.
+    /// The number of times in a row that it was found with requests in flight of which none had landed.
     quiet: u8,
-    /// It answers.
+    /// The endpoint answers.
     proven: bool,
 }
 
@@ -69,7 +69,8 @@ impl Lane {
         Self { account, queued: VecDeque::new(), bytes: 0, sent: 0, waits: false, quiet: 0, proven }
     }
 
-    /// Where its requests are counted. Those of who lets nothing land for a while mustn't take the room of others.
+    /// The room that its requests count in. An endpoint that lets nothing land for a while mustn't take the
+    /// room of others.
     const fn room(&self) -> Room {
         if self.proven && !self.is_stuck() { Room::Proven } else { Room::Probation }
     }
@@ -78,17 +79,17 @@ impl Lane {
         self.quiet > 2
     }
 
-    /// Whether it has as many in flight as it may, and none lands.
+    /// True if it has as many requests in flight as it may, and none lands.
     const fn hangs(&self) -> bool {
         self.waits && self.sent > 0 && self.is_stuck()
     }
 
-    /// Whether it can take a turn.
+    /// True if it can take a turn.
     fn is_ready(&self) -> bool {
         !self.waits && !self.queued.is_empty()
     }
 
-    /// What it counts for its account.
+    /// Its part in the jobs of its account.
     fn waiting(&self) -> Waiting {
         let queued = self.queued.len();
         let is_blocked = self.waits || self.room() == Room::Probation;
@@ -115,23 +116,23 @@ impl Lanes {
         self.tenants.queued()
     }
 
-    /// Jobs that are queued for endpoints that answer, and wait neither for their endpoint nor behind others of an account that
-    /// is slow or behind.
+    /// Jobs that are queued for endpoints that answer, and wait neither for their endpoint nor behind
+    /// others of an account that is slow or behind.
     pub(crate) const fn runnable(&self) -> usize {
         self.tenants.runnable()
     }
 
-    /// Whether more may be read.
+    /// True if more may be read.
     pub(crate) const fn has_room(&self) -> bool {
         self.tenants.have_room()
     }
 
-    /// Whether the account has as many jobs here that can't go as it may.
+    /// True if the account has as many jobs here that can't go as it may.
     pub(crate) fn is_crowded(&self, account: i64) -> bool {
         self.tenants.is_crowded(account)
     }
 
-    /// Whether that endpoint has requests in flight of which none has landed since this was last looked at.
+    /// True if that endpoint has requests in flight of which none has landed since the last check.
     pub(crate) fn is_quiet(&self, endpoint: &str) -> bool {
         self.endpoints.get(endpoint).is_some_and(|lane| lane.sent > 0 && lane.quiet > 0)
     }
@@ -141,12 +142,12 @@ impl Lanes {
         self.tenants.queued_by(account)
     }
 
-    /// The accounts that keep others from being read: they have so many jobs that could go.
+    /// The accounts that keep others from being read: they have at least `jobs` jobs that could go.
     pub(crate) fn busiest(&self, jobs: usize) -> Vec<i64> {
         self.tenants.busiest(jobs)
     }
 
-    /// Whether the account is behind: its jobs keep nobody from being read.
+    /// Notes if the account is behind: its jobs then keep no other account from being read.
     pub(crate) fn set_behind(&mut self, account: i64, is_behind: bool) {
         self.tenants.set_behind(account, is_behind);
     }
@@ -181,7 +182,8 @@ impl Lanes {
         self.endpoints.get(endpoint).map_or(0, |lane| lane.sent)
     }
 
-    /// The endpoints that have so many jobs here, or as many as may be in flight to one that is on probation.
+    /// The endpoints that have `count` jobs here, or as many as may be in flight to an endpoint on
+    /// probation.
     pub(crate) fn with_enough(&self, count: usize, on_probation: usize) -> impl Iterator<Item = &String> {
         let full = move |lane: &Lane| {
             let most = if lane.room() == Room::Proven { count } else { on_probation };
@@ -196,18 +198,18 @@ impl Lanes {
         queued.map(|(endpoint, lane)| EndpointKey { account: lane.account, endpoint: endpoint.clone() })
     }
 
-    /// Whether that endpoint has as many requests in flight as it may, and none lands.
+    /// True if that endpoint has as many requests in flight as it may, and none lands.
     pub(crate) fn hangs(&self, endpoint: &str) -> bool {
         self.endpoints.get(endpoint).is_some_and(Lane::hangs)
     }
 
-    /// Whether a request of that bucket is in flight.
+    /// True if a request of that bucket is in flight.
     pub(crate) fn flies(&self, bucket: i16) -> bool {
         self.buckets.contains_key(&bucket)
     }
 
-    /// Changes a lane, and keeps count of what that changes for its account and the rooms. One that has become ready, or ready
-    /// in another room, stands in line for a turn.
+    /// Changes a lane, and updates the counts of its account and of the rooms. If it has become ready, or
+    /// ready in another room, it stands in line for a turn.
     fn change<R>(
         &mut self,
         rooms: &mut Rooms,
@@ -236,7 +238,7 @@ impl Lanes {
         Some(result)
     }
 
-    /// Queues a job, of an endpoint that answers or may not.
+    /// Queues a job. `proven`: its endpoint answers.
     pub(crate) fn push(&mut self, rooms: &mut Rooms, job: Job, proven: bool, now: Instant) {
         let (endpoint, account) = (job.key.endpoint.clone(), job.key.event.account);
         self.endpoints.entry(endpoint.clone()).or_insert_with(|| Lane::new(account, proven));
@@ -246,8 +248,8 @@ impl Lanes {
         });
     }
 
-    /// The next job to send, of so many in a room at the most. `may_send` says whether an endpoint with so many in flight may
-    /// send now; one that may not waits until it is woken.
+    /// The next job to send. A room is filled to one `part`th of its places at the most. `may_send` says if
+    /// an endpoint with so many in flight may send now. An endpoint that may not waits until it is woken.
     pub(crate) fn next(
         &mut self,
         rooms: &mut Rooms,
@@ -291,12 +293,12 @@ impl Lanes {
         None
     }
 
-    /// Accounts that found no place may look again.
+    /// Lets accounts that found no place look again.
     pub(crate) fn look_again(&mut self) {
         self.turns.look_again();
     }
 
-    /// A request is no longer in flight.
+    /// Notes that a request is no longer in flight.
     pub(crate) fn landed(&mut self, rooms: &mut Rooms, job: &Job) {
         if let Some(count) = self.buckets.get_mut(&job.bucket) {
             *count = count.saturating_sub(1);
@@ -311,7 +313,7 @@ impl Lanes {
         });
     }
 
-    /// Wakes as many endpoints as the host of a job has free places, of those that wait for it.
+    /// Wakes as many of the endpoints that wait for the host of a job as the host has free places.
     pub(crate) fn wake_host(&mut self, rooms: &mut Rooms, job: &Job) {
         if self.at_full_hosts.is_empty() {
             return;
@@ -329,18 +331,18 @@ impl Lanes {
         }
     }
 
-    /// The endpoint answers, or it may not.
+    /// Notes if the endpoint answers.
     pub(crate) fn prove(&mut self, rooms: &mut Rooms, endpoint: &str, proven: bool) {
         self.change(rooms, endpoint, |lane| lane.proven = proven);
     }
 
-    /// The endpoint may perhaps send again.
+    /// Wakes the endpoint: it may perhaps send again.
     pub(crate) fn wake(&mut self, rooms: &mut Rooms, endpoint: &str) {
         self.change(rooms, endpoint, |lane| lane.waits = false);
     }
 
-    /// Whoever has as many requests in flight as it may and has let none of them land since this was asked the time before
-    /// the last: a receiver that hangs. Finds the slow accounts, too. Asked at a steady pace.
+    /// Finds receivers that hang: endpoints with as many requests in flight as they may have, of which none
+    /// has landed since the call before the last. Finds the slow accounts, too. Called at a steady pace.
     pub(crate) fn find_hanging(&mut self, rooms: &mut Rooms, now: Instant) -> HashSet<String> {
         let endpoints: Vec<String> = self.endpoints.keys().cloned().collect();
         let mut found = HashSet::new();
@@ -353,7 +355,8 @@ impl Lanes {
                 found.insert(endpoint);
             }
         }
-        // Whoever was to be woken may be gone, and have been woken for nobody.
+        // The endpoint that was woken for a free place may be gone, and then no endpoint has taken the
+        // place.
         let free: Vec<Host> =
             self.at_full_hosts.keys().filter(|host| rooms.free_at(host) > 0).cloned().collect();
         for endpoint in

@@ -1,14 +1,15 @@
 //! Room for requests in flight, shared out by account.
 //!
-//! There are two rooms: one for endpoints that answer, and one for those of which nothing is known or that let nothing land. In
-//! each an account may hold as many places as a multiple of the free ones (the dynamic threshold of switches that share a
-//! buffer: Choudhury and Hahne, 1998). One account alone gets most of a room, several get equal parts, and whoever comes
-//! finds a place. Within an account the requests to one host are bounded, too.
+//! There are two rooms: one for endpoints that answer, and one for those that are unknown or let nothing
+//! land. In each an account may hold as many places as a multiple of the free ones (the dynamic threshold
+//! of switches that share a buffer: Choudhury and Hahne, 1998). One account alone gets most of a room,
+//! several get equal parts, and a newcomer finds a place. Within an account the requests to one host are
+//! bounded, too.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Where a request in flight is counted.
+/// The room that a request in flight counts in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Room {
     /// Its endpoint answers.
@@ -21,7 +22,7 @@ impl Room {
     /// Both, in the order in which they are served.
     pub(super) const BOTH: [Self; 2] = [Self::Proven, Self::Probation];
 
-    /// How many times the free places an account may hold.
+    /// An account may hold this many times the free places.
     const fn factor(self) -> usize {
         match self {
             Self::Proven => 3,
@@ -30,7 +31,7 @@ impl Room {
     }
 }
 
-/// One of something for each room.
+/// One value for each room.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Each<T> {
     proven: T,
@@ -67,8 +68,8 @@ pub(crate) struct Rooms {
 }
 
 impl Rooms {
-    /// `max`: requests in flight to endpoints that answer; half as many again to the others. `host_max`: of one account to
-    /// one host.
+    /// `max`: requests in flight to endpoints that answer; half as many again to the others. `host_max`: of
+    /// one account to one host.
     pub(crate) fn new(max: usize, host_max: usize) -> Self {
         Self {
             max: Each { proven: max, probation: Self::most(max) - max },
@@ -79,24 +80,24 @@ impl Rooms {
         }
     }
 
-    /// The requests in both rooms at the most, where so many may be in flight to endpoints that answer.
+    /// The most requests in both rooms, if `max` may be in flight to endpoints that answer.
     pub(crate) const fn most(max: usize) -> usize {
         max + (max * 3).div_ceil(2)
     }
 
-    /// The requests that a room holds at the most.
+    /// The most requests in a room.
     pub(super) const fn max(&self, room: Room) -> usize {
         *self.max.of(room)
     }
 
-    /// Whether another request of that account may go.
+    /// True if another request of that account may go.
     pub(super) fn has_place(&self, room: Room, account: i64) -> bool {
         let free = self.max(room).saturating_sub(*self.taken.of(room));
         let own = self.accounts.get(&(room, account)).copied().unwrap_or_default();
         own < free.saturating_mul(room.factor())
     }
 
-    /// Requests of that account in a room have become more or fewer.
+    /// Notes the change in the number of an account's requests in a room.
     pub(super) fn changed(&mut self, room: Room, account: i64, before: usize, after: usize) {
         if before == after {
             return;
@@ -139,7 +140,7 @@ pub(super) fn host_of(url: &str) -> &str {
 mod tests {
     use super::*;
 
-    /// Takes places for these accounts in turn until none of them gets another; returns how many each has.
+    /// Takes places for these accounts in turn until none of them gets another. Returns the number of each.
     fn fill(rooms: &mut Rooms, room: Room, accounts: &[i64]) -> Vec<usize> {
         let mut held = vec![0; accounts.len()];
         loop {

@@ -1,24 +1,25 @@
-//! What waits in memory, by account. An account whose jobs wait for long is slow: it keeps few of them here, so that the outbox is
-//! read on for the others.
+//! The jobs in memory, by account. An account whose jobs wait for long is slow: it keeps few of them here,
+//! so that the outbox is read on for the others.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// An account is slow from a wait of so long on …
+/// An account is slow once a job has waited for this long …
 const SLOW: Duration = Duration::from_millis(250);
-/// … until none of its jobs has waited for so long.
+/// … until none of its jobs has waited for this long.
 const QUICK: Duration = Duration::from_millis(50);
 /// The most jobs of a slow account, and the fewest that each may have.
 const SLOW_QUEUE: (usize, usize) = (64, 4);
-/// The most jobs of an account that can't go, where there is room.
+/// The most jobs of an account that can't go, if there is room.
 const BLOCKED_MAX: usize = 256;
-/// A slow account has this part of what is free of the queue; of jobs that can't go each may have twice that.
+/// A slow account has this part of the free places in the queue. Of jobs that can't go each may have twice
+/// that.
 const PART: usize = 8;
 /// The most jobs in memory.
 const QUEUED_MAX: usize = 2_048;
-/// The bytes of their bodies after which nothing more is read.
+/// The bytes of their bodies beyond which no more is read.
 const BYTES_MAX: usize = 32 * 1024 * 1024;
 /// The bytes that a slow account may have.
 const SLOW_BYTES: usize = BYTES_MAX / PART;
@@ -47,7 +48,7 @@ impl Tenant {
     }
 }
 
-/// All accounts that have something queued.
+/// All accounts that have a job queued.
 #[derive(Debug, Default)]
 pub(super) struct Tenants {
     accounts: HashMap<i64, Tenant>,
@@ -105,7 +106,7 @@ impl Tenants {
         self.accounts.keys().copied().filter(|account| self.is_full(*account)).collect()
     }
 
-    /// Changes an account and keeps count.
+    /// Changes an account and updates the counts.
     fn change(&mut self, account: i64, change: impl FnOnce(&mut Tenant)) {
         let tenant = self.accounts.entry(account).or_default();
         let (before, runnable) = (tenant.waiting, tenant.runnable());
@@ -118,7 +119,7 @@ impl Tenants {
         }
     }
 
-    /// Of one endpoint of the account other jobs wait than before.
+    /// Notes the change in the waiting jobs of one endpoint of the account.
     pub(super) fn changed(&mut self, account: i64, before: Waiting, after: Waiting) {
         if before == after {
             return;
@@ -131,7 +132,7 @@ impl Tenants {
         });
     }
 
-    /// Finds who is slow, by the first jobs of all endpoints.
+    /// Finds the slow accounts, by the first jobs of all endpoints.
     pub(super) fn judge(&mut self, heads: impl Iterator<Item = (i64, Instant)>, now: Instant) {
         let mut longest: HashMap<i64, Duration> = HashMap::new();
         for (account, since) in heads {

@@ -1,4 +1,4 @@
-//! Turns, shares and what hangs, without a clock.
+//! Turns, shares and receivers that hang, without a clock.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ impl Yard {
         self.lanes.push(&mut self.rooms, job, true, self.now);
     }
 
-    /// What goes next, when each endpoint may have so many in flight.
+    /// The next job, if each endpoint may have `share` requests in flight.
     fn next(&mut self, share: usize) -> Option<Job> {
         self.lanes.look_again();
         self.lanes.next(&mut self.rooms, 1, |_, in_flight| in_flight < share)
@@ -61,7 +61,7 @@ impl Yard {
         self.lanes.unqueue(&mut self.rooms, which).len()
     }
 
-    /// Who hangs, so long after the beginning.
+    /// The endpoints that hang, at that time after the beginning.
     fn find_hanging(&mut self, after: u64) -> HashSet<String> {
         self.lanes.find_hanging(&mut self.rooms, self.now + Duration::from_millis(after))
     }

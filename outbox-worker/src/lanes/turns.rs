@@ -1,21 +1,21 @@
-//! Turns: accounts take them one after the other, and within an account its endpoints.
+//! Turns: accounts take them one after the other, and so do the endpoints of an account.
 
 use std::collections::{HashMap, VecDeque};
 
 use super::rooms::{Each, Room};
 
-/// Who stands in line for a turn, in each room.
+/// The accounts and endpoints that stand in line for a turn, in each room.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     /// The ready endpoints of each account. One may stand here twice, or in vain.
     endpoints: HashMap<(Room, i64), VecDeque<String>>,
-    /// The accounts of those, each once: here, or among those that found no place.
+    /// Their accounts, each once: here, or among those that found no place.
     accounts: Each<VecDeque<i64>>,
     without_place: Each<Vec<i64>>,
 }
 
 impl Turns {
-    /// An endpoint is ready.
+    /// Adds a ready endpoint.
     pub(super) fn join(&mut self, room: Room, account: i64, endpoint: &str) {
         let endpoints = self.endpoints.entry((room, account)).or_default();
         if endpoints.is_empty() {
@@ -24,7 +24,7 @@ impl Turns {
         endpoints.push_back(endpoint.to_owned());
     }
 
-    /// Whose turn it is. An account without a place looks again later.
+    /// The next account and endpoint. An account without a place looks again later.
     pub(super) fn next(&mut self, room: Room, has_place: impl Fn(i64) -> bool) -> Option<(i64, String)> {
         loop {
             let account = self.accounts.of_mut(room).pop_front()?;
@@ -45,7 +45,7 @@ impl Turns {
         }
     }
 
-    /// Accounts that found no place stand in line again.
+    /// Puts the accounts that found no place in line again.
     pub(super) fn look_again(&mut self) {
         for room in Room::BOTH {
             let accounts = std::mem::take(self.without_place.of_mut(room));

@@ -1,5 +1,5 @@
--- What logins may do besides working under their group roles, in words: attributes that lead to everything,
--- the database itself, and memberships. $1: the logins; null means that of this session. $2: the group roles.
+-- The rights of logins besides the group roles, in words: attributes that lead to everything, the database
+-- itself, and memberships. $1: the logins; null means that of this session. $2: the group roles.
 select l.rolname::text as name,
        case when l.rolsuper then array['a superuser']
             else array_remove(array[

@@ -1,5 +1,5 @@
--- Who holds the lock of migrations and may make none, and the statement that ends it. Before there is a role
--- for it, everybody may.
+-- The session that holds the lock of migrations without the right to migrate, and the statement that ends
+-- it. Before there is a role for it, everybody has that right.
 select format('%s (process %s)', coalesce(a.usename, 'somebody'), l.pid),
        format('select pg_terminate_backend(%s)', l.pid)
   from pg_catalog.pg_locks l

@@ -1,9 +1,12 @@
--- Appends one event of an endpoint and the signing secret it brings. $1 to $11 as in append.sql, not as arrays;
--- $12 fingerprint, $13 answer, $14 what it is sealed with, $15 the key the secret is sealed with, $16 the sealed secret,
--- $17 seconds for which the earlier secrets go on signing, null where there are none, $18 trace. Touches a row unless another event had that version, or the idempotency key was used before.
+-- Appends one event of an endpoint and the signing secret that it brings. Touches a row unless another
+-- event had that version, or the idempotency key was used before.
+-- $1 to $11 as in append.sql, not as arrays; $12 fingerprint, $13 answer, $14 the key id that the answer is
+-- sealed with, $15 the key id that the secret is sealed with, $16 the sealed secret, $17 the seconds for
+-- which the earlier secrets still sign, null if there are none, $18 trace.
 with appended as (
     insert into calmony.event
-           (account, id, stream, version, type, deleted, data, previous, request_id, idempotency_key, created_at, trace)
+           (account, id, stream, version, type, deleted, data, previous, request_id, idempotency_key,
+            created_at, trace)
     select $1, $2::text, $3::text, $4, $5, $6, $7::text::json, $8::text::json, $9, $10::text, $11, $18
      where $12::bytea is null
         or not exists (select from calmony.idempotency i where i.account = $1 and i.key = $10::text)
@@ -18,5 +21,6 @@ with appended as (
      where $12::bytea is not null
 )
 insert into calmony.endpoint_secret (account, endpoint, version, created_at, key_id, sealed, previous_until)
-select account, stream, version, created_at, $15, $16, statement_timestamp() + $17::integer * interval '1 second'
+select account, stream, version, created_at, $15, $16,
+       statement_timestamp() + $17::integer * interval '1 second'
   from appended

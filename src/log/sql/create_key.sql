@@ -1,5 +1,6 @@
--- Makes an API key, and its account where there is none of that name and mode.
--- $1 name, $2 live mode, $3 hash of the key, $4 what people see of it, $5 now, $6 reads only, $7 until when or null.
+-- Makes an API key, and its account if there is none of that name and mode.
+-- $1 name, $2 live mode, $3 hash of the key, $4 its hint for people, $5 now, $6 reads only, $7 its end or
+-- null.
 with made as (
     insert into calmony.account (name, livemode, created_at)
     values ($1, $2, $5)

@@ -1,4 +1,4 @@
--- Of which mode a key is, and whether it only reads. $1 its number.
+-- The mode of a key, and true if it only reads. $1 its number.
 select a.livemode, k.readonly
   from calmony.api_key k
   join calmony.account a on a.id = k.account

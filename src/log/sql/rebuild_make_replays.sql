@@ -1,8 +1,8 @@
--- Makes the rows of replays that are missing; the columns are those of calmony.derive_replay, except that the
--- replay began when its first event happened. $1 accounts, $2 ids.
-insert into calmony.replay (account, id, endpoint, status, started_at, after_position, until_position,
-                            created_from, created_until, rate_limit, only_failed, single, bucket, stream,
-                            types)
+-- Makes the rows of replays that are missing. The columns are those of calmony.derive_replay, except that
+-- the replay began at the time of its first event. $1 accounts, $2 ids.
+insert into calmony.replay
+       (account, id, endpoint, status, started_at, after_position, until_position, created_from,
+        created_until, rate_limit, only_failed, single, bucket, stream, types)
 select k.account, k.id, e.data ->> 'webhook_endpoint', e.data ->> 'status', f.created_at,
        coalesce(picked.position - 1, 0), coalesce(picked.position, f.position),
        to_timestamp((e.data ->> 'created_from')::bigint), to_timestamp((e.data ->> 'created_until')::bigint),

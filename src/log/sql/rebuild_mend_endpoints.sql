@@ -1,4 +1,4 @@
--- Makes the rows of endpoints say what their last events do; the columns are those of
+-- Sets the rows of endpoints to what their last events say; the columns are those of
 -- calmony.derive_endpoint. $1 accounts, $2 ids; they are locked.
 update calmony.endpoint p
    set version = e.version, url = e.data ->> 'url', enabled_events = e.asked,

@@ -1,7 +1,7 @@
--- Makes objects stand as their last events left them. $1 accounts, $2 ids; they are locked.
+-- Sets objects to the state that their last events left. $1 accounts, $2 ids; they are locked.
 update calmony.object o
-   set version = e.version, data = e.data, deleted = e.deleted,
-       created_at = f.created_at, updated_at = e.created_at
+   set version = e.version, data = e.data, deleted = e.deleted, created_at = f.created_at,
+       updated_at = e.created_at
   from unnest($1::bigint[], $2::text[]) as k (account, id)
  cross join lateral (
        select version, data, deleted, created_at

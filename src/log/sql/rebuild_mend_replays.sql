@@ -1,4 +1,4 @@
--- Makes the rows of replays say what their last events do. $1 accounts, $2 ids; they are locked.
+-- Sets the rows of replays to what their last events say. $1 accounts, $2 ids; they are locked.
 update calmony.replay r
    set status = e.data ->> 'status'
   from unnest($1::bigint[], $2::text[]) as k (account, id)

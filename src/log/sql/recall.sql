@@ -1,4 +1,4 @@
--- What was answered to the request that first used a key. $1 account, $2 key.
+-- The answer to the request that first used a key. $1 account, $2 key.
 -- Indexes: idempotency_key_is_used_once, event_ids_are_unique.
 select i.fingerprint, i.request_id, coalesce(i.answer, e.data::text), i.sealed_with
   from calmony.idempotency i

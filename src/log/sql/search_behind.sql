@@ -1,5 +1,7 @@
--- How far an account's log is in its search documents, and whether it has more up to a position. $1 account, $2 position.
+-- The position up to which an account's log is in its search documents, and true if the log has more up to
+-- a given position. $1 account, $2 the given position.
 -- Indexes: search_progress_is_one_an_account, event_positions_are_unique.
 select p.position,
-       exists (select from calmony.event where account = $1 and position > p.position and position <= $2) as behind
+       exists (select from calmony.event
+                where account = $1 and position > p.position and position <= $2) as behind
   from (select coalesce((select position from calmony.search_progress where account = $1), 0) as position) p

@@ -1,8 +1,11 @@
--- The next part of an account's log up to a position: where it ends, whether there is more, and each customer that it changes, as it is
--- at its end. The part is so many events, and no more when these have so many bytes, but one at least.
--- $1 account, $2 after this position, $3 up to this one, $4 events, $5 bytes. Index: event_positions_are_unique.
+-- The next part of an account's log up to a position: its end, true if there is more, and each customer
+-- that it changes, as the customer is at the end of the part. A part is limited by a number of events and
+-- by their bytes, but has at least one event.
+-- $1 account, $2 after this position, $3 up to this one, $4 events, $5 bytes.
+-- Index: event_positions_are_unique.
 with events as materialized (
-    select position, stream, sum(octet_length(data::text)) over (order by position) - octet_length(data::text) as before
+    select position, stream,
+           sum(octet_length(data::text)) over (order by position) - octet_length(data::text) as before
       from calmony.event
      where account = $1 and position > $2 and position <= $3
      order by position

@@ -1,6 +1,7 @@
--- Stores search documents together with how far the log is in them, unless somebody else has gone on from that place, or emptied
--- the tables. $1 account, $2 from this position, 0 for the beginning, $3 up to this one; a document each: $4 id, $5 version, $6 name,
--- $7 email, $8 phone, $9 its terms as a JSON array.
+-- Stores search documents together with the new position of the log in them, unless another session has
+-- gone on from the old one, or emptied the tables.
+-- $1 account, $2 from this position, 0 for the beginning, $3 up to this one; a document each: $4 id,
+-- $5 version, $6 name, $7 email, $8 phone, $9 its terms as a JSON array.
 -- Indexes: search_documents_are_unique, search_progress_is_one_an_account.
 with moved as (
     insert into calmony.search_progress as p (account, position)

@@ -1,4 +1,4 @@
--- How many stored answers are sealed with another key than this one. $1 the key's id.
+-- The number of stored answers that are sealed with another key than this one. $1 the key's id.
 select count(*)
   from calmony.idempotency
  where sealed_with <> $1

@@ -1,6 +1,7 @@
--- The events of a part of the log that an endpoint asked for, counted by their deliveries, and those that
--- left no trace. $1 account, $2 endpoint, $3 and $4 the part after and up to these positions, $5 enabled
--- events, $6 not before this time.
+-- The events of a part of the log that an endpoint asked for: their number by the state of their delivery,
+-- and those of which there is no trace.
+-- $1 account, $2 endpoint, $3 and $4 the part after and up to these positions, $5 enabled events, $6 not
+-- before this time.
 -- Indexes: event_positions_are_unique, delivery_is_owed_once, outbox_rows_are_unique, attempt_of_endpoint.
 with asked as materialized (
     select e.position, e.id, e.created_at, e.stream, d.state, o.position is not null as pending,

@@ -1,10 +1,10 @@
--- Rows derived from endpoints' and replays' events that differ from their objects, and work without an event
--- or an endpoint; a hundred at the most.
+-- Derived rows of endpoints and replays that differ from their objects, and work without an event or an
+-- endpoint; a hundred at the most.
 select * from (
     select 'endpoint ' || coalesce(p.id, o.id)
       from calmony.endpoint p
       full join (select * from calmony.object where id like 'we\_%') o
-        on o.account = p.account and o.id = p.id
+             on o.account = p.account and o.id = p.id
      where p.id is null or o.id is null or p.version <> o.version or p.url is distinct from o.data ->> 'url'
         or p.status <> case when o.deleted then 'deleted' else o.data ->> 'status' end
         or p.paused <> coalesce((o.data ->> 'paused')::boolean, false)
@@ -15,7 +15,7 @@ select * from (
     select 'replay ' || coalesce(r.id, o.id)
       from calmony.replay r
       full join (select * from calmony.object where id like 'rpl\_%') o
-        on o.account = r.account and o.id = r.id
+             on o.account = r.account and o.id = r.id
      where r.id is null or o.id is null or r.status <> o.data ->> 'status'
     union all
     select 'outbox row ' || x.position from calmony.outbox x

@@ -1,4 +1,4 @@
--- Every change of every endpoint, in order: the events that it asked for from then on.
+-- Every change of every endpoint, in order, with the events that it asked for from then on.
 -- Index: event_versions_are_unique_in_a_stream.
 select e.account, e.stream::text as endpoint, e.position, e.created_at, e.deleted,
        e.data ->> 'status' = 'enabled' as enabled,

@@ -1,6 +1,6 @@
--- The end of the log, and the time since which attempts are on record for sure: an hour (clocks may differ)
--- after the start of the oldest day that is kept, once days have been dropped. No day is dropped before it is
--- a day old.
+-- The end of the log, and the time since which attempts are on record for sure. Once days have been
+-- dropped, that is an hour after the start of the oldest day that is kept, because clocks may differ. No
+-- day is dropped before it is a day old.
 select coalesce((select max(position) from calmony.event), 0) as head,
        coalesce((select case when min(day) < statement_timestamp() - interval '1 day'
                              then min(day) + interval '1 hour' end

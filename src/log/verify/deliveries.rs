@@ -1,8 +1,9 @@
-//! Every event was delivered, or is owed, parked or exhausted, for every endpoint that asked for it from before the commit
-//! until the fan-out.
+//! Every event was delivered, or is owed, parked or exhausted, for every endpoint that asked for it from
+//! before the commit until the fan-out.
 //!
-//! When an event was fanned out isn't on record. Where an endpoint was changed around the time of an event that left no
-//! trace, it is lost only if attempts prove that its bucket had been fanned out beyond it before the change.
+//! The time of an event's fan-out isn't on record. If an endpoint was changed around the time of an event
+//! that left no trace, the event is lost only if attempts prove that the fan-out of its bucket had gone
+//! beyond it before the change.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -51,13 +52,14 @@ pub(super) async fn check(
     confirm(client, &intervals, suspects, report).await
 }
 
-/// The end of the log, and since when attempts are on record.
+/// The end of the log, and the time since which attempts are on record.
 async fn horizon(client: &Client) -> Result<(i64, SystemTime), DatabaseError> {
     let row = client.query_one(include_str!("../sql/verify_horizon.sql"), &[]).await?;
     Ok((row.get("head"), row.get("horizon")))
 }
 
-/// Looks once more at endpoints and history: what was deleted or dropped since the beginning is nobody's loss.
+/// Reads endpoints and history again. An endpoint that was deleted, or attempts that were dropped, since
+/// the beginning are no loss.
 async fn confirm(
     client: &Client,
     before: &[Interval],
@@ -79,7 +81,7 @@ async fn confirm(
     Ok(())
 }
 
-/// Counts what became of the events of a part of the log; returns those that left no trace.
+/// Counts the events of a part of the log by their deliveries; returns those that left no trace.
 async fn portion(
     client: &Client,
     statement: &Statement,
@@ -109,7 +111,8 @@ fn missing(row: &Row) -> Vec<Missing> {
         .collect()
 }
 
-/// Tells what must be lost from what the endpoint may not have asked for when it was fanned out.
+/// Tells events that must be lost from those that the endpoint may not have asked for at the time of their
+/// fan-out.
 async fn judge(
     client: &Client,
     interval: &Interval,

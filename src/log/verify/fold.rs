@@ -1,5 +1,5 @@
-//! The state is the fold of the log: versions count 1, 2, 3 … without gaps, each event says truly what it changed, nothing
-//! follows a deletion, and the object stands as its last event left it.
+//! The state is the fold of the log: versions count 1, 2, 3 … without gaps, each event says truly what it
+//! changed, nothing follows a deletion, and the object stands as its last event left it.
 
 use std::time::SystemTime;
 
@@ -20,9 +20,9 @@ struct Last {
     version: i64,
     deleted: bool,
     data: String,
-    /// When its first event happened.
+    /// The time of its first event.
     born: SystemTime,
-    /// Whether the object stood as after this event when it was read.
+    /// True if the object stood as after this event when it was read.
     is_state: bool,
 }
 
@@ -90,7 +90,7 @@ fn fold(last: Option<Last>, row: &Row, report: &mut Report) -> Last {
     now
 }
 
-/// Whether `previous_attributes` is what the event changed: of an update, and of nothing else.
+/// True if `previous_attributes` is what the event changed: of an update, and of nothing else.
 fn says_what_changed(before: Option<&Last>, now: &Last, previous: Option<&str>) -> bool {
     let stored = previous.map(serde_json::from_str::<Map<String, Value>>).transpose();
     let expected = match before {
@@ -107,7 +107,7 @@ fn check_state(last: &Last, report: &mut Report) {
     }
 }
 
-/// Objects that no event speaks of, and derived rows that don't stand as their objects do.
+/// Finds objects without an event, and derived rows that differ from their objects.
 pub(super) async fn check_orphans(
     client: &Client,
     report: &mut Report,

@@ -1,4 +1,4 @@
-//! What each endpoint asked for, and when: from its own events.
+//! The events that each endpoint asked for, over time: from its own events.
 
 use std::time::SystemTime;
 
@@ -14,7 +14,7 @@ pub(super) struct Interval {
     /// The position of the change that began it, and its time.
     pub(super) after: i64,
     pub(super) since: SystemTime,
-    /// The position of the change that ended it, and its time; none when it lasts.
+    /// The position of the change that ended it, and its time; `None` while it lasts.
     pub(super) end: Option<(i64, SystemTime)>,
     pub(super) enabled_events: Vec<String>,
 }
@@ -58,7 +58,8 @@ impl Change {
     }
 }
 
-/// The intervals of all endpoints that haven't been deleted: what was owed to a deleted one has gone with it.
+/// The intervals of all endpoints that haven't been deleted. The deliveries owed to a deleted one have gone
+/// with it.
 pub(super) async fn intervals(client: &Client) -> Result<Vec<Interval>, DatabaseError> {
     let rows = client.query(include_str!("../sql/verify_history.sql"), &[]).await?;
     let changes: Vec<Change> = rows.iter().map(Change::of).collect();
@@ -69,7 +70,7 @@ pub(super) async fn intervals(client: &Client) -> Result<Vec<Interval>, Database
         .collect())
 }
 
-/// The intervals of one endpoint. A change that asks for the same goes on with the last one.
+/// The intervals of one endpoint. A change that asks for the same events extends the last one.
 fn intervals_of(changes: &[Change]) -> Vec<Interval> {
     let mut intervals: Vec<Interval> = Vec::new();
     for change in changes {

@@ -1,9 +1,9 @@
-//! Proving that nothing was lost: the state is the fold of the log, and every event has reached, or is owed to, every endpoint
-//! that asked for it.
+//! Proving that nothing was lost: the state is the fold of the log, and every event has reached, or is owed
+//! to, every endpoint that asked for it.
 //!
-//! It reads portion by portion, each in one snapshot, under the reader's role, and can run beside everything else. What
-//! it can't decide it says: deliveries from before the oldest attempt on record, and events at the edge of a change of
-//! their endpoint.
+//! It reads portion by portion, each in one snapshot, under the reader's role, and can run beside
+//! everything else. It reports what it can't decide: deliveries from before the oldest attempt on record,
+//! and events at the edge of a change of their endpoint.
 
 mod deliveries;
 mod fold;
@@ -16,24 +16,24 @@ use crate::database::{DatabaseError, DatabaseUrl, Role};
 /// The most findings that are kept of one kind.
 const FINDINGS_MAX: usize = 100;
 
-/// What was looked at and what was found.
+/// The counts and the findings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Report {
     /// Events that were read.
     pub events: u64,
     /// Objects that were read.
     pub objects: u64,
-    /// Whatever the state and the log disagree about: the object or the event, and how.
+    /// Every disagreement between the state and the log: the object or the event, and the difference.
     pub state: Vec<String>,
-    /// Deliveries, by what became of them.
+    /// Deliveries, by their state.
     pub deliveries: Deliveries,
     /// Events that an endpoint asked for and of which there is no trace: `evt_… for we_…`.
     pub lost: Vec<String>,
-    /// How many problems there are in all, those included that are not listed.
+    /// The number of all problems, those included that are not listed.
     pub problems: u64,
 }
 
-/// How many deliveries are in which state.
+/// The number of deliveries in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Deliveries {
     /// Taken by the endpoint.
@@ -46,15 +46,16 @@ pub struct Deliveries {
     pub exhausted: u64,
     /// Not fanned out yet.
     pub pending: u64,
-    /// Without a trace, where the endpoint was changed at about that time, so that it may not have asked for them.
+    /// Without a trace, but their endpoint was changed at about that time, so that it may not have asked
+    /// for them.
     pub undecided: u64,
 }
 
-/// How far it is, for whoever watches.
+/// An observer of the progress.
 pub trait Watch: Send {
-    /// A stage has begun, with so many steps.
+    /// A stage has begun, with `steps` steps.
     fn stage(&mut self, name: &'static str, steps: u64);
-    /// So many steps of it are done.
+    /// `steps` more steps of it are done.
     fn done(&mut self, steps: u64);
 }
 
@@ -77,7 +78,7 @@ impl Report {
 /// Looks at everything.
 pub async fn verify(url: &DatabaseUrl, watch: &mut impl Watch) -> Result<Report, DatabaseError> {
     let client = url.client(Role::Reader).await?;
-    // It reads portions; a few questions are about a whole table.
+    // It reads portions; a few queries read a whole table.
     client.batch_execute("set statement_timeout = '10min'").await?;
     let mut report = Report::default();
     fold::check(&client, &mut report, watch).await?;
@@ -86,7 +87,7 @@ pub async fn verify(url: &DatabaseUrl, watch: &mut impl Watch) -> Result<Report,
     Ok(report)
 }
 
-/// About how many rows a table has, for a progress bar.
+/// About the number of a table's rows, for a progress bar.
 pub(super) async fn estimate(client: &Client, table: &str) -> Result<u64, DatabaseError> {
     let row = client.query_one(include_str!("../sql/verify_estimate.sql"), &[&table]).await?;
     Ok(u64::try_from(row.get::<_, i64>("count")).unwrap_or(0))

@@ -1,2 +1,2 @@
--- Whether any replay runs: an idle worker asks this and nothing more. Index: replay_running.
+-- True if any replay runs: the only question of an idle worker. Index: replay_running.
 select exists (select from calmony.replay where status = 'running') as runs

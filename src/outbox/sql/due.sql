@@ -1,7 +1,7 @@
--- Deliveries that are due in a worker's buckets, with all that is needed to send them. It goes along the
--- index, endpoint by endpoint, and takes a few of each, so that a million of one endpoint delay no other; an
--- endpoint of each account comes before the second of any, in random order, so that none is always the last.
--- Due by PostgreSQL's clock, so that all workers agree.
+-- Deliveries that are due in a worker's buckets, with everything that is needed to send them. It goes
+-- endpoint by endpoint along the index and takes a few of each, so that a million of one delay no other. An
+-- endpoint of each account comes before the second of any, in random order, so that none is always the
+-- last. The time is PostgreSQL's, so that all workers agree.
 -- $1 own buckets, $2 rows, $3 endpoints and $5 accounts to pass over, $4 rows of one endpoint.
 -- Indexes: delivery_due, delivery_is_owed_once, event_positions_are_unique, endpoint_ids_are_unique.
 with recursive endpoints as (

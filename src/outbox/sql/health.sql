@@ -1,6 +1,7 @@
--- Writes down which endpoints have had nothing but failures of late, and which have had a success; returns those that have
--- failed for too long. Failing: $1 account, $2 endpoint. Succeeded: $3 account, $4 endpoint. $5 milliseconds that are too
--- long. Index: endpoint_fails_since_one_time.
+-- Notes the endpoints that have only failed of late, and those that have had a success; returns those that
+-- have failed for too long.
+-- Failing: $1 account, $2 endpoint. Succeeded: $3 account, $4 endpoint. $5 milliseconds that are too long.
+-- Index: endpoint_fails_since_one_time.
 with succeeded as (
     delete from calmony.endpoint_failing f
      using unnest($3::bigint[], $4::text[]) as x (account, endpoint)

@@ -1,6 +1,6 @@
--- Makes deliveries due that are due later than the longest delay from now: PostgreSQL's clock was ahead when
--- they were written and has been set back. Endpoint by endpoint along the index, at most 1,000 of each and
--- 5,000 in all.
+-- Makes deliveries due whose time is later than any delay reaches: PostgreSQL's clock was ahead when they
+-- were written and has been set back. It goes endpoint by endpoint along the index, at most 1,000 of each
+-- and 5,000 in all.
 -- $1 own buckets, $2 the longest delay in milliseconds. Indexes: delivery_due, delivery_is_owed_once.
 with recursive endpoints as (
     (select account, endpoint

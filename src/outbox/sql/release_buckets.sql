@@ -1,3 +1,3 @@
--- Lets buckets go. $1 the buckets.
+-- Releases buckets. $1 the buckets.
 select pg_advisory_unlock(1129270605, b::integer)
   from unnest($1::smallint[]) b

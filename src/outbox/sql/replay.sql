@@ -1,14 +1,16 @@
--- One step of one replay in a worker's buckets: goes through a part of the log, owes what it is for to its endpoint, and
--- moves on, all in one statement. Returns whether there was one, and whether it may go on at once.
--- A position below the replay's end may belong to an append that commits late, so a replay begins when all of those are
--- decided: twice a statement's timeout after it was started.
--- $1 own buckets, $2 how many workers share a rate limit. Indexes: replay_running, replay_progress_is_one_row_a_bucket,
--- event_positions_are_unique, delivery_is_owed_once.
+-- One step of one replay in a worker's buckets, all in one statement: goes through a part of the log, owes
+-- the events of the replay to its endpoint, and notes the progress. Returns no row without such a replay;
+-- true if it may go on at once.
+-- A position below the replay's end may belong to an append that commits late. So a replay begins when all
+-- of those are decided: twice a statement's timeout after it was started.
+-- $1 own buckets, $2 the number of workers that share a rate limit. Indexes: replay_running,
+-- replay_progress_is_one_row_a_bucket, event_positions_are_unique, delivery_is_owed_once.
 with running as materialized (
     select r.*
       from calmony.replay r
       join calmony.endpoint p on p.account = r.account and p.id = r.endpoint and p.status <> 'deleted'
-     where r.status = 'running' and not r.single and r.started_at < statement_timestamp() - interval '10 seconds'
+     where r.status = 'running' and not r.single
+       and r.started_at < statement_timestamp() - interval '10 seconds'
 ), todo as materialized (
     select r.account, r.id, b.bucket, coalesce(p.position, r.after_position) as position
       from running r
@@ -25,21 +27,23 @@ with running as materialized (
      limit 1
 ), job as materialized (
     select k.position as cursor, k.buckets, r as replay, p.enabled_events, p.ordered,
-           -- So many at once; with a rate limit what it allows in half a second.
+           -- The most at once; with a rate limit the events that it allows in half a second.
            case when r.rate_limit is null then 1000
                 else greatest(1, least(1000, r.rate_limit / (2 * $2::integer))) end as portion
       from picked k
       join calmony.replay r on r.account = k.account and r.id = k.id
       join calmony.endpoint p on p.account = r.account and p.id = r.endpoint
 ), scanned as materialized (
-    -- The job is one row, which PostgreSQL doesn't know: joined, it would read and sort all the rest of the log.
+    -- The job is one row, which PostgreSQL doesn't know: joined, it would read and sort all the rest of the
+    -- log.
     select e.position, e.stream, calmony.bucket_of(e.stream) as bucket,
            calmony.replays(j.replay, e.event, j.enabled_events) as matches
       from job j
      cross join lateral (
            select event.position, event.stream, event
              from calmony.event
-            where account = (j.replay).account and position > j.cursor and position <= (j.replay).until_position
+            where account = (j.replay).account and position > j.cursor
+              and position <= (j.replay).until_position
             order by position
             limit 5000) e
 ), wanted as materialized (
@@ -58,7 +62,7 @@ with running as materialized (
      where delivery.state = 'exhausted'
     returning bucket
 ), reached as (
-    -- To the last one that was owed, if there may be more; or as far as was read.
+    -- To the last one that was owed, if there may be more; or else to the last one that was read.
     select case when (select count(*) from wanted) >= j.portion then (select max(position) from wanted)
                 when (select count(*) from scanned) >= 5000 then (select max(position) from scanned)
                 else (j.replay).until_position end as position
@@ -69,7 +73,8 @@ with running as materialized (
            (select count(*) from owed o where o.bucket = b.bucket),
            case when (j.replay).rate_limit is not null
                 then statement_timestamp()
-                     + (select count(*) from wanted) * $2::integer / (j.replay).rate_limit::numeric * interval '1 second' end
+                     + (select count(*) from wanted) * $2::integer / (j.replay).rate_limit::numeric
+                       * interval '1 second' end
       from job j cross join reached r cross join unnest(j.buckets) as b (bucket)
         on conflict (account, replay, bucket) do update
        set position = excluded.position, owed = p.owed + excluded.owed, resume_at = excluded.resume_at

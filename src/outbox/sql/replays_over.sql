@@ -1,4 +1,5 @@
--- Replays that have come to their end in every bucket, or in their event's, and those whose endpoint is gone; 500 at the most.
+-- Replays that have come to their end in every bucket, or in their event's, and those whose endpoint is
+-- gone; 500 at the most.
 -- Indexes: replay_running, replay_progress_is_one_row_a_bucket, endpoint_ids_are_unique.
 select r.account, r.id::text, p.status <> 'deleted' as completed
   from calmony.replay r

@@ -1,8 +1,10 @@
--- Owes single events that somebody picked to their endpoints once more, as many as there are, up to 500.
+-- Owes single events to their endpoints once more, because they were picked to be sent again; 500 at the
+-- most.
 -- $1 own buckets. Indexes: replay_running, replay_progress_is_one_row_a_bucket, event_positions_are_unique,
 -- endpoint_ids_are_unique, delivery_is_owed_once.
 with picked as materialized (
-    select r.account, r.id, r.endpoint, r.bucket, r.until_position as position, case when p.ordered then e.stream end as stream
+    select r.account, r.id, r.endpoint, r.bucket, r.until_position as position,
+           case when p.ordered then e.stream end as stream
       from calmony.replay r
       join calmony.endpoint p on p.account = r.account and p.id = r.endpoint and p.status <> 'deleted'
       join calmony.event e on e.account = r.account and e.position = r.until_position

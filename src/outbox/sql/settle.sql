@@ -1,13 +1,12 @@
--- Writes the outcomes of many deliveries down, in one statement: the attempts, the deliveries that wait now,
--- those that wait no longer, the next in line behind these, and the events that are fanned out.
--- Attempts: $1 account, $2 position, $3 endpoint, $4 number, $5 started, $6 microseconds, $7 status, $8
--- error, $9 response, $10 truncated, $11 to $14 microseconds of the phases (name look-up, connection, TLS,
--- until the first byte), $15 early, $16 after a gap.
+-- Writes outcomes of many deliveries down, in one statement: the attempts, the deliveries that wait now,
+-- those that wait no longer, those that are next in line behind them, and the events that are fanned out.
+-- Attempts: $1 account, $2 position, $3 endpoint, $4 number, $5 started, $6 microseconds, $7 status,
+-- $8 error, $9 response, $10 truncated, $11 to $14 microseconds of the phases (name look-up, connection,
+-- TLS, until the first byte), $15 early, $16 after a gap.
 -- Waiting: $17 account, $18 position, $19 endpoint, $20 bucket, $21 attempts, $22 state, $23 milliseconds
--- until it is due, null unless it is owed, $24 the object it stands in line for, if any, $25 true if it waits
--- for nothing but those before it in line.
--- Delivered: $26 account, $27 position, $28 endpoint.
--- Fanned out: $29 account, $30 position.
+-- until it is due, null unless it is owed, $24 the object it stands in line for, or null, $25 true if it
+-- waits only for those before it in line.
+-- Delivered: $26 account, $27 position, $28 endpoint. Fanned out: $29 account, $30 position.
 -- Indexes: delivery_is_owed_once, delivery_in_line, outbox_rows_are_unique.
 with attempted as (
     insert into calmony.attempt
@@ -20,7 +19,7 @@ with attempted as (
 ), waiting as (
     insert into calmony.delivery (account, position, endpoint, bucket, attempts, state, due_at, stream)
     select account, position, endpoint, bucket, attempts, state,
-           -- The delivery that it stood behind when it was read may have gone since, or goes now.
+           -- The delivery that it was read to stand behind may have gone since, or goes now.
            case when behind and not exists (
                     select from calmony.delivery x
                      where x.account = w.account and x.endpoint = w.endpoint and x.stream = w.stream
@@ -55,7 +54,7 @@ with attempted as (
               and position > p.position and state = 'owed'
             order by position
             limit 1) next
-     -- A row is touched once in a statement.
+     -- A statement can touch a row only once.
      where (next.account, next.position, next.endpoint::text) not in (
                select * from unnest($17::bigint[], $18::bigint[], $19::text[])
                union all

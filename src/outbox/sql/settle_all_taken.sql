@@ -1,9 +1,8 @@
--- As settle.sql, for the usual case that no row of delivery comes, changes or goes: PostgreSQL prepares all
+-- As settle.sql, for the usual case that no row of delivery comes, changes or goes. PostgreSQL prepares all
 -- parts of a statement each time, also those that have nothing to do, and fires their triggers.
--- Attempts: $1 to $16 as there. Fanned out: $17 account, $18 position.
--- The commit doesn't wait for the disk: outcomes that are lost with PostgreSQL are sent again, and nothing
--- stands on them (docs/decisions/0018).
--- Index: outbox_rows_are_unique.
+-- The commit doesn't wait for the disk. Deliveries whose outcome PostgreSQL loses are sent again, and
+-- nothing else depends on it (docs/decisions/0018).
+-- Attempts: $1 to $16 as there. Fanned out: $17 account, $18 position. Index: outbox_rows_are_unique.
 with unhurried as (
     select set_config('synchronous_commit', 'off', true)
 ), attempted as (

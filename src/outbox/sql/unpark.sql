@@ -1,6 +1,6 @@
 -- Makes parked deliveries due, the oldest events first, if the endpoint is neither disabled nor paused any
--- more (those of a deleted one are dropped when they are read). Endpoint by endpoint along the index, at most
--- 1,000 of each and 5,000 in all.
+-- more. Those of a deleted one are dropped when they are read. It goes endpoint by endpoint along the
+-- index, at most 1,000 of each and 5,000 in all.
 -- $1 own buckets. Indexes: delivery_parked, endpoint_ids_are_unique, delivery_is_owed_once.
 with recursive endpoints as (
     (select account, endpoint

@@ -1,8 +1,9 @@
--- The deliveries that are owed to one endpoint in a worker's buckets, in the order of the log, due or not.
--- Its receiver is back, or may be. Said this way the state doesn't match the partial index of due deliveries,
--- of which the planner would sort a million rows.
+-- The deliveries owed to one endpoint in a worker's buckets, in the order of the log, due or not. Its
+-- receiver is back, or may be. The state is compared in this form because `state = 'owed'` would match the
+-- partial index of due deliveries, of which the planner would sort a million rows.
 -- $1 own buckets, $2 rows, $3 account, $4 endpoint, $5 after this position.
--- Indexes: delivery_of_endpoint, delivery_is_owed_once, event_positions_are_unique, endpoint_ids_are_unique.
+-- Indexes: delivery_of_endpoint, delivery_is_owed_once, event_positions_are_unique,
+-- endpoint_ids_are_unique.
 with owed as materialized (
     select account, position, endpoint
       from calmony.delivery

@@ -1,23 +1,23 @@
-//! What of a contract would break its clients and subscribers if it became another.
+//! The changes of a contract that would break its clients and subscribers.
 //!
-//! Answers are open (`super::open`): they may say more than a client knows. That they became so broke nobody;
-//! that they didn't stay so would let additions break clients.
+//! Answers are open (`super::open`): they may have more than a client knows. Opening them broke nobody.
+//! Closing them would let additions break clients.
 
 mod planted;
 
 use serde_json::{Map, Value, json};
 use support::contract::{KNOWN, OTHER, is_taken};
 
-/// On which side of the API a schema is.
+/// The side of the API that a schema is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Side {
-    /// Clients send it: what was taken must be taken, and nothing more may be demanded.
+    /// Clients send it: everything that was taken must be taken, and nothing more may be demanded.
     Taken,
-    /// We send it: what was there must be there, and nothing of another kind.
+    /// We send it: everything that was there must be there, and nothing of another kind.
     Sent,
 }
 
-/// Everything that is broken, by its place.
+/// All breaking changes, by their place.
 pub(super) fn broken(before: &Value, after: &Value) -> Vec<String> {
     let mut found = Found { said: Vec::new(), before, after };
     found.names("/paths", before, after, |found, place, old, new| {
@@ -27,7 +27,7 @@ pub(super) fn broken(before: &Value, after: &Value) -> Vec<String> {
         found.names(place, old, new, Found::webhook);
     });
     found.names("/components/schemas", before, after, |found, place, old, new| {
-        // What it isn't grows with what there is.
+        // This component excludes the known kinds, so it grows with them.
         if place.ends_with(OTHER) {
             return;
         }
@@ -39,14 +39,14 @@ pub(super) fn broken(before: &Value, after: &Value) -> Vec<String> {
     found.said
 }
 
-/// What was found so far, and the documents that references lead into.
+/// The findings so far, and the documents that references lead into.
 struct Found<'a> {
     said: Vec<String>,
     before: &'a Value,
     after: &'a Value,
 }
 
-/// What is at a place of a document: for `/a/b` what is in `a`'s `b`; a longer place was walked to.
+/// The entries at a place of a document: for `/a/b` those of `b` in `a`; a longer place was walked to.
 fn entries(at: &str, value: &Value) -> Map<String, Value> {
     let value = value.pointer(at).unwrap_or(value);
     value.as_object().cloned().unwrap_or_default()
@@ -85,7 +85,7 @@ impl Found<'_> {
         }
     }
 
-    /// What is in one list and not in the other.
+    /// Reports the entries of one list that the other lacks.
     fn gone(&mut self, place: &str, from: &Value, others: &Value, how: &str) {
         let others = list(others);
         for value in list(from).iter().filter(|value| !others.contains(value)) {
@@ -145,7 +145,8 @@ impl Found<'_> {
         {
             return self.alternatives(place, old, new, side);
         }
-        // What was always null said nothing of what it would be one day, so that to say it breaks nothing.
+        // A field that was always null promised nothing of its later type, so that naming the type breaks
+        // nothing.
         if side == Side::Taken || old["type"] != "null" {
             self.one(place, old, new, side);
         }
@@ -168,7 +169,8 @@ impl Found<'_> {
         }
     }
 
-    /// A name of something else is a break where we send it: clients call it so. What is taken is compared.
+    /// A reference to another name is a break in what we send: clients use the name. In what clients send,
+    /// the schemas are compared.
     fn references(&mut self, place: &str, old: &Value, new: &Value, side: Side) {
         let behind = |document: &Value, schema: &Value| match schema["$ref"].as_str() {
             Some(name) => document.pointer(name.trim_start_matches('#')).cloned(),
@@ -201,8 +203,8 @@ impl Found<'_> {
         }
     }
 
-    /// What is taken may have more values. What is sent too where it is said to; a value that was sent once
-    /// stays documented.
+    /// More values may be taken. More may be sent, too, if the schema is open for that. A value that was
+    /// once sent stays documented.
     fn values(&mut self, place: &str, old: &Value, new: &Value, side: Side) {
         match side {
             Side::Taken => {
@@ -223,8 +225,8 @@ impl Found<'_> {
         }
     }
 
-    /// Patterns and bounds: what is taken may get wider, what is sent may get narrower. Nothing is promised
-    /// of how long something is that is sent.
+    /// Patterns and bounds: those of what is taken may get wider, those of what is sent may get narrower.
+    /// The length of what is sent is not promised.
     fn bounds(&mut self, place: &str, old: &Value, new: &Value, side: Side) {
         let (wide, narrow) = if side == Side::Taken { (new, old) } else { (old, new) };
         for rule in ["pattern", "format"] {
@@ -254,8 +256,8 @@ impl Found<'_> {
         }
     }
 
-    /// Each alternative has to be there still, or another that is like it; and nothing else is sent, unless
-    /// that was announced.
+    /// Each alternative must still be there, or another that is like it. Nothing else is sent, unless that
+    /// was announced.
     fn alternatives(&mut self, place: &str, old: &Value, new: &Value, side: Side) {
         let (before, after) = (several(old), several(new));
         let (before_all, after_all) = (self.before, self.after);
@@ -284,13 +286,13 @@ fn kinds(schema: &Value) -> Value {
     }
 }
 
-/// The values that are known of something that is sent, be there more or not.
+/// The known values of an enumeration that is sent, open or not.
 fn known(schema: &Value) -> Value {
     let values = if schema[KNOWN].is_array() { &schema[KNOWN] } else { &schema["enum"] };
     list(values).into_iter().filter(|value| !value.is_null()).collect()
 }
 
-/// The alternatives of a schema, with null as one of them; itself where it has none.
+/// The alternatives of a schema, with null as one of them; the schema itself if it has none.
 fn several(schema: &Value) -> Vec<Value> {
     let null = json!({ "type": "null" });
     if let Some(alternatives) = [&schema["oneOf"], &schema["anyOf"]].into_iter().find(|some| some.is_array())

@@ -1,4 +1,4 @@
-//! What breaks clients is found, whatever it is; what only adds is not.
+//! Every kind of breaking change is found, and additions are not reported.
 
 use calmony_pay::http::openapi::document;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use support::contract::closed;
 
 use super::broken;
 
-/// What is found when that is put in that place of the contract; null takes it away.
+/// The findings after `value` is put in that place of the contract; null removes the entry.
 fn after(place: &str, name: &str, value: Value) -> Vec<String> {
     let mut changed = document().clone();
     let parent = changed.pointer_mut(place).unwrap_or_else(|| panic!("{place} is there"));
@@ -107,7 +107,7 @@ fn what_only_adds_breaks_nothing() {
             json!({ "name": "phone", "in": "query", "required": false, "schema": { "type": "string" } }),
         ),
         ("/paths/~1v1~1customers/post", "summary", json!("in other words")),
-        // The same by another name.
+        // The same schema by another name.
         (
             "/paths/~1v1~1customers/post/requestBody/content/application~1x-www-form-urlencoded/schema",
             "$ref",
@@ -125,7 +125,9 @@ fn answers_may_open_and_never_close() {
     assert_ne!(broken(document(), &closed(document())), Vec::<String>::new());
     let with = |schema: &Value| {
         let schemas = json!({ "schemas": { "Thing": schema } });
-        json!({ "paths": {}, "webhooks": {}, "x-id-prefixes": {}, "x-event-types": [], "components": schemas })
+        json!({
+            "paths": {}, "webhooks": {}, "x-id-prefixes": {}, "x-event-types": [], "components": schemas,
+        })
     };
     for (before, after) in [
         (json!({ "type": "null" }), json!({ "type": ["string", "null"] })),

@@ -1,4 +1,4 @@
-//! What is broken, and how.
+//! The faults, and their injection.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,12 +39,12 @@ impl Kind {
         Self::PinSnapshot,
         Self::PauseWorker,
     ];
-    /// What a short run breaks.
+    /// The faults of a short run.
     pub(super) const SHORT: [Self; 5] =
         [Self::KillWorker, Self::KillApi, Self::KillPostgres, Self::CutConnections, Self::PauseWorker];
 }
 
-/// Everything that runs.
+/// The running programs.
 pub(super) struct World {
     cluster: Cluster,
     proxy: Proxy,
@@ -66,7 +66,7 @@ impl World {
         Self { cluster, proxy, direct, system, workers, _folder: folder }
     }
 
-    /// Breaks something, and mends what wouldn't mend itself.
+    /// Injects a fault, and mends it if it wouldn't mend itself.
     pub(super) async fn inject(&mut self, kind: Kind, random: &mut Random) {
         let one = usize::try_from(random.below(2)).unwrap();
         let pause = Duration::from_millis(random.below(500));
@@ -126,7 +126,7 @@ fn signal(name: &str, pid: &str) {
     assert!(std::process::Command::new("kill").args([name, pid]).status().unwrap().success());
 }
 
-/// Prints how long it took after each kind of fault until a new event was delivered.
+/// Prints the time after each kind of fault until a new event was delivered.
 pub(super) fn tell_recoveries(recoveries: &[(Kind, Duration)]) {
     let mut by_kind: BTreeMap<Kind, Vec<Duration>> = BTreeMap::new();
     for (kind, took) in recoveries {

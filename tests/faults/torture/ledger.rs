@@ -1,4 +1,5 @@
-//! What arrived where, and whether that is all of it, once where it can be, and in order where that was asked for.
+//! The arrivals at each receiver, and the checks: that all have come, once if that is possible, and in
+//! order if the endpoint asked for order.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -12,8 +13,8 @@ use tokio::time::Instant;
 
 use super::inject::Kind;
 
-/// How long before an attempt was recorded a fault may have begun that made it come again: the attempt's own time, and that
-/// of the statement that would have written it down.
+/// The longest time between the beginning of a fault and the record of an attempt that it repeated: the
+/// attempt's own time, and that of the statement that would have written it down.
 const REACH: Duration = Duration::from_secs(4);
 
 /// One request at one receiver.
@@ -26,7 +27,7 @@ struct Arrival {
     at: Instant,
 }
 
-/// Everything that arrived, receiver by receiver, and when something was broken.
+/// All arrivals, receiver by receiver, and the times of the faults.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     arrivals: Mutex<HashMap<&'static str, Vec<Arrival>>>,
@@ -38,7 +39,7 @@ pub(super) struct Ledger {
 pub(super) struct Logged {
     id: String,
     pub(super) stream: String,
-    /// The number of the change it is; 0 for a creation.
+    /// The number of the change; 0 for a creation.
     pub(super) change: u64,
 }
 
@@ -50,7 +51,8 @@ pub(super) struct Log {
 
 impl Log {
     pub(super) async fn read(database: &Database) -> Self {
-        let sql = "select id::text, stream::text, coalesce((data -> 'metadata' ->> 'change')::bigint, 0) from calmony.event \
+        let sql = "select id::text, stream::text, coalesce((data -> 'metadata' ->> 'change')::bigint, 0) \
+                   from calmony.event \
                     where stream like 'cus%' order by position";
         let rows = database.admin().await.query(sql, &[]).await.unwrap();
         let logged = |row: &tokio_postgres::Row| Logged {
@@ -63,12 +65,12 @@ impl Log {
 }
 
 impl Ledger {
-    /// Something was broken between then and now.
+    /// Notes a fault between `began` and now.
     pub(super) fn fault(&self, began: Instant, kind: Kind) {
         self.faults.lock().unwrap().push((began, Instant::now(), kind));
     }
 
-    /// A request has come; `takes` says of its number whether it will be taken.
+    /// Notes a request. `takes` says by its number if it will be taken.
     fn arrived(&self, receiver: &'static str, event: &Value, takes: impl Fn(usize) -> bool) -> bool {
         let mut arrivals = self.arrivals.lock().unwrap();
         let arrivals = arrivals.entry(receiver).or_default();
@@ -83,7 +85,7 @@ impl Ledger {
         is_taken
     }
 
-    /// Whether the receiver that takes everything has heard of that object.
+    /// True if the receiver that takes everything has received an event of that object.
     pub(super) fn has_arrived(&self, object: &str) -> bool {
         let arrivals = self.arrivals.lock().unwrap();
         arrivals
@@ -91,7 +93,8 @@ impl Ledger {
             .is_some_and(|all| all.iter().rev().take(500).any(|one| one.object == object))
     }
 
-    /// Every event has reached every receiver; what came twice is explained; order was kept where it was asked for.
+    /// Checks that every event has reached every receiver, that duplicates are explained, and that order
+    /// was kept if it was asked for.
     pub(super) fn check(&self, log: &Log) {
         let arrivals = self.arrivals.lock().unwrap();
         let faults = self.faults.lock().unwrap();
@@ -110,7 +113,8 @@ impl Ledger {
     }
 }
 
-/// Counts what was taken twice. Each had a fault between, or just before, which kept the first answer from being written down.
+/// Counts duplicates. Each must have a fault between its arrivals, or just before, which kept the first
+/// answer from being written down.
 fn explained_duplicates(name: &str, arrivals: &[Arrival], faults: &[(Instant, Instant, Kind)]) -> usize {
     let mut first: HashMap<&str, Instant> = HashMap::new();
     let mut duplicates = 0;
@@ -133,7 +137,7 @@ fn explained_duplicates(name: &str, arrivals: &[Arrival], faults: &[(Instant, In
     duplicates
 }
 
-/// No version of an object was taken before the one before it.
+/// Checks that no version of an object was taken before the one before it.
 fn check_order(arrivals: &[Arrival]) {
     let mut versions: HashMap<&str, i64> = HashMap::new();
     for arrival in arrivals.iter().filter(|one| one.taken) {
@@ -151,8 +155,8 @@ pub(super) struct Receivers {
 
 const EVENTS: &[&str] = &["customer.created", "customer.updated"];
 
-/// Five receivers: one that takes everything, one that fails now and then, one that is slow, one that drops connections, and
-/// one that asks for order and fails now and then.
+/// Five receivers: one that takes everything, one that fails now and then, one that is slow, one that drops
+/// connections, and one that asks for order and fails now and then.
 pub(super) async fn receivers(client: &Client, ledger: &Arc<Ledger>) -> Receivers {
     let behaving = async |name: &'static str, ordering: &str, takes: fn(usize) -> bool| {
         let ledger = ledger.clone();
@@ -186,7 +190,7 @@ async fn slow(client: &Client, ledger: &Arc<Ledger>) -> Receiver {
     receiver
 }
 
-/// It ends every tenth connection without an answer.
+/// A receiver that ends every tenth connection without an answer.
 async fn dropping(client: &Client, ledger: &Arc<Ledger>) -> RawReceiver {
     let ledger = ledger.clone();
     let receiver = RawReceiver::start(move |mut stream| {

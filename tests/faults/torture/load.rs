@@ -1,4 +1,4 @@
-//! Clients that create and change customers, and remember what was acknowledged.
+//! Clients that create and change customers, and remember the acknowledged changes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use support::{Client, PATIENCE};
 
 use super::ledger::{Ledger, Log};
 
-/// What was acknowledged: customers, and the changes of each by their numbers.
+/// The acknowledged changes: customers, and the changes of each by their numbers.
 #[derive(Debug, Default)]
 pub(super) struct Acknowledged {
     created: Vec<String>,
@@ -26,7 +26,7 @@ impl Acknowledged {
         self.changed.extend(other.changed);
     }
 
-    /// Every acknowledged mutation has exactly one event.
+    /// Checks that every acknowledged change has exactly one event.
     pub(super) fn check(&self, log: &Log) {
         assert!(self.created.len() > 50, "there was load: {}", self.created.len());
         let mut events: HashMap<(&str, u64), u64> = HashMap::new();
@@ -42,7 +42,7 @@ impl Acknowledged {
     }
 }
 
-/// Sends a form; the answer's body if it was taken.
+/// Sends a form. Returns the answer's body if it was taken.
 async fn post(client: &Client, path: &str, form: String, key: &str) -> Option<Value> {
     let request = client
         .request(Method::POST, path)
@@ -54,7 +54,7 @@ async fn post(client: &Client, path: &str, form: String, key: &str) -> Option<Va
     let body = answer.text().await.ok()?;
     match status {
         200 => Some(serde_json::from_str(&body).unwrap()),
-        // The outcome isn't known, or nothing was done.
+        // The outcome is unknown, or nothing was done.
         409 | 500..=599 => None,
         other => panic!("{other}: {body}"),
     }

@@ -1,7 +1,8 @@
-//! The fault suite: clients, receivers that misbehave and two workers, while processes die and connections break at random.
+//! The fault suite: clients, receivers that misbehave and two workers, while processes die and connections
+//! break at random.
 //!
-//! `make test` runs a few faults, `make torture` hundreds (`CALMONY_FAULTS`). The schedule follows from a seed, which is
-//! printed; `CALMONY_SEED` repeats it.
+//! `make test` runs a few faults, `make torture` hundreds (`CALMONY_FAULTS`). The schedule follows from a
+//! seed, which is printed; `CALMONY_SEED` repeats it.
 
 mod inject;
 mod ledger;
@@ -18,14 +19,14 @@ use tokio::time::Instant;
 use inject::{Kind, World};
 use ledger::Ledger;
 
-/// How long everything may take to be delivered once the faults have stopped.
+/// The longest time until everything is delivered, once the faults have stopped.
 const DRAIN: Duration = Duration::from_mins(4);
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// What is broken, in which order.
+/// The faults, in their order.
 fn schedule(count: usize, random: &mut Random) -> Vec<Kind> {
     let mut schedule = Vec::new();
     while schedule.len() < count {
@@ -78,13 +79,14 @@ async fn whatever_dies_nothing_is_lost_and_nothing_is_out_of_order() {
     world.end().await;
 }
 
-/// Waits until every event has been taken by everybody.
+/// Waits until every receiver has taken every event.
 async fn drained(database: &Database) {
     let admin = database.admin().await;
     let waits = "select (select count(*) from calmony.outbox) + (select count(*) from calmony.delivery)";
     let began = Instant::now();
     while admin.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) > 0 {
-        let states = "select string_agg(state || ' ' || attempts || ' ' || due_at, '; ') from (select * from calmony.delivery limit 5) d";
+        let states = "select string_agg(state || ' ' || attempts || ' ' || due_at, '; ') \
+                      from (select * from calmony.delivery limit 5) d";
         let left: Option<String> = admin.query_one(states, &[]).await.unwrap().get(0);
         assert!(began.elapsed() < DRAIN, "still waiting: {left:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
