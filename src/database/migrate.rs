@@ -61,7 +61,7 @@ pub enum MigrateError {
 pub async fn applied(url: &DatabaseUrl, role: Role) -> Result<i64, DatabaseError> {
     let client = url.client(role).await?;
     let row = client.query_one(include_str!("../read/sql/schema_version.sql"), &[]).await?;
-    Ok(row.get(0))
+    Ok(row.get("version"))
 }
 
 /// The version of the newest migration that this program knows.

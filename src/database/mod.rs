@@ -1,6 +1,7 @@
 //! Connections: their role, and their timeouts. No other module knows how a connection is made.
 
 mod client;
+mod direction;
 mod error;
 mod hosts;
 pub mod listen;
@@ -26,6 +27,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use tls::{Encryption, Tls};
 
 pub use client::{Moment, Parameters, PooledClient};
+pub use direction::{BothWays, DIRECTION};
 pub use error::DatabaseError;
 pub use pool::{Pool, PoolerUrl};
 pub use replica::Replica;

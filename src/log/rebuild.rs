@@ -71,8 +71,8 @@ pub async fn rebuild(
     let (mut account, mut last) = (i64::MIN, String::new());
     loop {
         let part = client.query(include_str!("sql/rebuild_part.sql"), &[&account, &last, &PORTION]).await?;
-        let accounts: Vec<i64> = part.iter().map(|row| row.get(0)).collect();
-        let streams: Vec<String> = part.iter().map(|row| row.get(1)).collect();
+        let accounts: Vec<i64> = part.iter().map(|row| row.get("account")).collect();
+        let streams: Vec<String> = part.iter().map(|row| row.get("stream")).collect();
         let (Some(next), Some(next_last)) = (accounts.last(), streams.last()) else { break };
         (account, last) = (*next, next_last.clone());
         let count = u64::try_from(streams.len()).unwrap_or(0);
@@ -138,11 +138,11 @@ async fn remove_orphans(
     loop {
         let rows = client.query(include_str!("sql/verify_orphans.sql"), &[&account, &last, &PORTION]).await?;
         let Some(end_of_part) = rows.last() else { break };
-        (account, last) = (end_of_part.get(0), end_of_part.get(1));
+        (account, last) = (end_of_part.get("account"), end_of_part.get("id"));
         watch.done(u64::try_from(rows.len()).unwrap_or(0));
-        let orphans: Vec<(i64, String)> =
-            rows.iter().filter(|row| row.get(2)).map(|row| (row.get(0), row.get(1))).collect();
-        let (accounts, ids): (Vec<i64>, Vec<String>) = orphans.into_iter().unzip();
+        let orphans = rows.iter().filter(|row| row.get("is_orphan"));
+        let (accounts, ids): (Vec<i64>, Vec<String>) =
+            orphans.map(|row| (row.get::<_, i64>("account"), row.get::<_, String>("id"))).unzip();
         if !ids.is_empty() {
             let transaction = client.transaction().await?;
             removed += transaction

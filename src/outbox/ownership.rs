@@ -25,8 +25,8 @@ impl Session {
     /// The number of workers, this one included.
     pub async fn workers(&self) -> Result<usize, DatabaseError> {
         let row = self.client.query_one(include_str!("sql/workers.sql"), &[]).await?;
-        self.note_stranger(row.get(1));
-        Ok(usize::try_from(row.get::<_, i64>(0)).unwrap_or(1))
+        self.note_stranger(row.get("stranger"));
+        Ok(usize::try_from(row.get::<_, i64>("workers")).unwrap_or(1))
     }
 
     /// Warns once of a session that is no worker's and holds a worker's lock. It can keep buckets from
@@ -46,7 +46,7 @@ impl Session {
     pub async fn take_buckets(&self, count_max: usize) -> Result<Vec<i16>, DatabaseError> {
         let count_max = i64::try_from(count_max).unwrap_or(i64::MAX);
         let rows = self.client.query(include_str!("sql/take_buckets.sql"), &[&count_max]).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        Ok(rows.iter().map(|row| row.get("bucket")).collect())
     }
 
     /// Releases buckets. None of their requests may be in flight, and none of their outcomes unwritten.

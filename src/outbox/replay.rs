@@ -28,7 +28,7 @@ pub struct ReplayOver {
 impl Session {
     /// True if any replay runs, of whatever account.
     pub async fn any_replay(&self) -> Result<bool, DatabaseError> {
-        Ok(self.client.query_one(&self.statements.any_replay, &[]).await?.get(0))
+        Ok(self.client.query_one(&self.statements.any_replay, &[]).await?.get("runs"))
     }
 
     /// Owes the single events of the session's own buckets that were picked to be sent again. Returns their
@@ -41,7 +41,7 @@ impl Session {
     pub async fn replay(&self, own: &[i16], workers: usize) -> Result<ReplayStep, DatabaseError> {
         let workers = i32::try_from(workers.max(1)).unwrap_or(1);
         let row = self.client.query_opt(&self.statements.replay, &[&own, &workers]).await?;
-        Ok(match row.map(|row| row.get::<_, bool>(0)) {
+        Ok(match row.map(|row| row.get::<_, bool>("goes_on")) {
             None => ReplayStep::Idle,
             Some(false) => ReplayStep::Paced,
             Some(true) => ReplayStep::GoesOn,
@@ -52,9 +52,9 @@ impl Session {
     pub async fn replays_over(&self) -> Result<Vec<ReplayOver>, DatabaseError> {
         let rows = self.client.query(&self.statements.replays_over, &[]).await?;
         let over = |row: &tokio_postgres::Row| ReplayOver {
-            account: row.get(0),
-            id: row.get(1),
-            completed: row.get(2),
+            account: row.get("account"),
+            id: row.get("id"),
+            completed: row.get("completed"),
         };
         Ok(rows.iter().map(over).collect())
     }

@@ -1,4 +1,4 @@
-//! What was looked up a moment ago, and is believed for another.
+//! Results of look-ups that are believed for a moment.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// For how long it is believed: so long a revoked key may go on at a process that has just used it.
+/// The time for which a result is believed. A revoked key may go on for so long at a process that has just
+/// used it.
 const BELIEVED: Duration = Duration::from_millis(500);
-/// How many are remembered before all are looked up anew.
+/// The number of results that are remembered before all are looked up anew.
 const KNOWN_MAX: usize = 10_000;
 
-/// What was looked up a moment ago, by hashes.
+/// Results of look-ups, by hashes.
 #[derive(Debug, Clone)]
 pub(super) struct Believed<T>(Arc<Mutex<Known<T>>>);
 type Known<T> = HashMap<[u8; 32], (T, Instant)>;
@@ -28,7 +29,7 @@ impl<T: Copy> Believed<T> {
         known.get(hash).filter(|(_, at)| at.elapsed() < BELIEVED).map(|(value, _)| *value)
     }
 
-    /// What it was when it was last looked up, however long ago.
+    /// The result of the last look-up, however old it is.
     pub(super) fn last(&self, hash: &[u8; 32]) -> Option<T> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(hash).map(|(value, _)| *value)

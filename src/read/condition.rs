@@ -1,4 +1,5 @@
-//! The condition of the whole system, as the database tells it: what is owed and since when, who works on it, what is being kept.
+//! The condition of the whole system, as the database tells it: the deliveries that are owed and their age,
+//! the workers, and the rows that are kept.
 
 use std::time::Duration;
 
@@ -8,10 +9,10 @@ use crate::database::DatabaseError;
 /// Work of all accounts. Counts of deliveries and of the outbox end at a million.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Condition {
-    /// How long the delivery that is overdue for the longest time has been due, of endpoints that take what they are sent.
+    /// The time since the longest overdue delivery was due, of endpoints that take deliveries.
     #[serde(rename = "oldest_due_seconds", serialize_with = "seconds")]
     pub oldest_due: Duration,
-    /// The same, of endpoints that have taken nothing lately: their breaker makes them wait.
+    /// The same, of endpoints that have taken nothing lately: their breaker makes their deliveries wait.
     #[serde(rename = "oldest_due_of_failing_seconds", serialize_with = "seconds")]
     pub oldest_due_of_failing: Duration,
     /// Events that are not fanned out yet.
@@ -32,13 +33,13 @@ pub struct Condition {
     pub endpoints_failing: i64,
     /// Replays that are running.
     pub replays_running: i64,
-    /// Positions of the log that the running replays have still before them.
+    /// Positions of the log that are still before the running replays.
     pub replays_left: i64,
     /// Workers that are connected.
     pub workers: i64,
     /// Buckets, of 64, that a worker owns.
     pub buckets_owned: i64,
-    /// The last position of the log that was given out.
+    /// The last position of the log that was drawn.
     pub log_position: i64,
     /// Dead rows in the outbox, as PostgreSQL's statistics have it.
     pub outbox_dead_rows: i64,
@@ -46,7 +47,7 @@ pub struct Condition {
     pub delivery_dead_rows: i64,
     /// Days from today on that have a partition for attempts.
     pub partition_days_ahead: i64,
-    /// Whether attempts have come to the partition for days that have none.
+    /// True if the partition for days without one of their own has attempts.
     pub has_strays: bool,
 }
 
@@ -58,7 +59,8 @@ impl Reader {
     /// The condition now.
     pub async fn condition(&self) -> Result<Condition, DatabaseError> {
         let mut client = self.client().await?;
-        // Whoever asks doesn't wait longer, and the next one to use the connection mustn't either.
+        // The caller doesn't wait longer. `local`: the timeout ends with this moment, not with the
+        // connection.
         let moment = client.moment(Some("set local statement_timeout = '3s'")).await?;
         let row = moment.query_one(include_str!("sql/condition.sql"), &[]).await?;
         let number = |name: &str| row.get::<_, i64>(name);

@@ -1,4 +1,5 @@
-//! Deliveries and their attempts: who has got an event, who hasn't, and why not.
+//! Deliveries and their attempts: the endpoints that have received an event, those that haven't, and the
+//! reasons.
 
 use std::collections::HashMap;
 use std::convert::identity;
@@ -6,6 +7,8 @@ use std::time::SystemTime;
 
 use tokio_postgres::Row;
 
+use super::columns::column;
+use super::lists::DELIVERIES_OF_ENDPOINT;
 use super::page::{BYTES_MAX, Listed};
 use super::{Direction, Page, Reader};
 use crate::clock::Timestamp;
@@ -13,7 +16,7 @@ use crate::contract::{Event, WebhookEndpoint};
 use crate::database::{DatabaseError, Moment, Parameters};
 use crate::id::Id;
 
-/// How many attempts of a delivery are shown, the last ones: fewer where all that is shown of answers would
+/// The number of a delivery's last attempts that are shown. Fewer are shown if all the bytes of answers would
 /// be more than [`BYTES_MAX`], of which each delivery has an equal share.
 pub const ATTEMPTS_SHOWN: i64 = 20;
 
@@ -27,41 +30,42 @@ pub struct Delivery {
     pub endpoint: String,
     /// `pending`, `owed`, `parked`, `exhausted`, `delivered`, or `dropped` with its endpoint.
     pub state: String,
-    /// When the next attempt is due.
+    /// The time at which the next attempt is due.
     pub due_at: Option<Timestamp>,
     /// The last attempts, newest first.
     pub attempts: Vec<Attempt>,
-    /// Whether there were more.
+    /// True if there were more.
     pub has_more_attempts: bool,
 }
 
 /// One request.
 #[derive(Debug, Clone)]
 pub struct Attempt {
-    /// The how-manieth of its delivery, from 1; one ahead of its time doesn't count.
+    /// The attempt number of its delivery, from 1; an attempt ahead of its time doesn't count.
     pub number: i32,
-    /// When it began; the signature's timestamp is its second.
+    /// The time at which it began; the signature's timestamp is its second.
     pub started_at: Timestamp,
-    /// Microseconds in all.
+    /// The microseconds that it took.
     pub duration_us: i32,
-    /// The HTTP status, when an answer came.
+    /// The HTTP status; `None` without an answer.
     pub status: Option<i16>,
-    /// The class of the failure; none when it was taken.
+    /// The class of the failure; `None` after a success.
     pub error: Option<String>,
     /// The first bytes of the answer.
     pub response: Option<String>,
-    /// Whether the answer had more.
+    /// True if the answer had more.
     pub truncated: bool,
-    /// Microseconds of the phases: name look-up, connection, TLS, and until the first byte.
+    /// The microseconds of its phases: name look-up, connection, TLS, and until the first byte.
     pub phases_us: [Option<i32>; 4],
-    /// Whether it was made ahead of its time, because the endpoint may be or is back.
+    /// True if it was made ahead of its time, because the endpoint may be or is back.
     pub early: bool,
-    /// Whether an earlier event of the object was given up, where the endpoint asks for order.
+    /// True if an earlier event of the object was given up, and the endpoint asks for order.
     pub order_gap: bool,
 }
 
 impl Reader {
-    /// The deliveries of an event; none when this account has no such event or nobody asks for it.
+    /// The deliveries of an event. There are none if this account has no such event or no endpoint asks for
+    /// it.
     pub async fn deliveries_of_event(
         &self,
         account: i64,
@@ -76,8 +80,8 @@ impl Reader {
         with_attempts(&moment, account, rows.iter().map(delivery).collect()).await
     }
 
-    /// A page of the deliveries of an endpoint, by the place of their events in the log; `None` when the cursor names no event
-    /// of this account.
+    /// A page of the deliveries of an endpoint, by the place of their events in the log; `None` if the cursor
+    /// names no event of this account.
     pub async fn deliveries_of_endpoint(
         &self,
         account: i64,
@@ -86,24 +90,19 @@ impl Reader {
         page: &Page,
     ) -> Result<Option<Listed<Delivery>>, DatabaseError> {
         let Some((after, before)) = self.range(account, page).await? else { return Ok(None) };
-        let sql = if page.reads_forwards() {
-            include_str!("sql/deliveries_newer.sql")
-        } else {
-            include_str!("sql/deliveries_older.sql")
-        };
         let _turn = self.heavy_turn(account).await?;
         let mut client = self.client_for(account, page, &self.heavy).await?;
         // A worker writes both at once.
         let moment = client.moment(None).await?;
-        let rows = moment
-            .query(sql, &[&account, &after, &before, &page.rows(), &endpoint.to_string(), &state])
-            .await?;
+        let (sql, rows, endpoint) =
+            (page.statement(&DELIVERIES_OF_ENDPOINT), page.rows(), endpoint.to_string());
+        let rows = moment.query(sql, &[&account, &after, &before, &rows, &endpoint, &state]).await?;
         let listed = page.listed(rows.iter().map(|row| Some(delivery(row))));
         let entries = with_attempts(&moment, account, listed.entries).await?;
         Ok(Some(Listed { entries, has_more: listed.has_more }))
     }
 
-    /// The positions that a page of events lies between; `None` when its cursor names no event of this account.
+    /// The positions that a page of events lies between; `None` if its cursor names no event of this account.
     pub(super) async fn range(&self, account: i64, page: &Page) -> Result<Option<(i64, i64)>, DatabaseError> {
         let (Direction::After(cursor) | Direction::Before(cursor)) = &page.direction else {
             return Ok(Some((0, i64::MAX)));
@@ -124,9 +123,11 @@ async fn with_attempts(
     let parameters: &Parameters<'_> = &[&account, &positions, &endpoints, &(ATTEMPTS_SHOWN + 1), &share];
     let rows = moment.query(include_str!("sql/attempts.sql"), parameters).await?;
     let mut attempts: HashMap<(i64, String), Vec<Option<Attempt>>> = HashMap::new();
-    for row in &rows {
-        let fits: bool = row.get(15);
-        attempts.entry((row.get(0), row.get(1))).or_default().push(fits.then(|| attempt(row)));
+    if let Some(columns) = rows.first().map(AttemptColumns::of) {
+        for row in &rows {
+            let key = (row.get(columns.position), row.get(columns.endpoint));
+            attempts.entry(key).or_default().push(columns.attempt(row));
+        }
     }
     let shown = usize::try_from(ATTEMPTS_SHOWN).unwrap_or(usize::MAX);
     for delivery in &mut deliveries {
@@ -141,27 +142,66 @@ async fn with_attempts(
 
 fn delivery(row: &Row) -> Delivery {
     Delivery {
-        position: row.get(0),
-        event: row.get(1),
-        endpoint: row.get(2),
-        state: row.get(3),
-        due_at: row.get::<_, Option<SystemTime>>(4).map(Timestamp::from),
+        position: row.get("position"),
+        event: row.get("event"),
+        endpoint: row.get("endpoint"),
+        state: row.get("state"),
+        due_at: row.get::<_, Option<SystemTime>>("due_at").map(Timestamp::from),
         attempts: Vec::new(),
         has_more_attempts: false,
     }
 }
 
-fn attempt(row: &Row) -> Attempt {
-    Attempt {
-        number: row.get(2),
-        started_at: Timestamp::from(row.get::<_, SystemTime>(3)),
-        duration_us: row.get(4),
-        status: row.get(5),
-        error: row.get(6),
-        response: row.get(7),
-        truncated: row.get(8),
-        phases_us: [row.get(9), row.get(10), row.get(11), row.get(12)],
-        early: row.get(13),
-        order_gap: row.get(14),
+/// The columns of attempts, looked up once: there are many, and up to two thousand rows.
+struct AttemptColumns {
+    position: usize,
+    endpoint: usize,
+    number: usize,
+    started_at: usize,
+    duration_us: usize,
+    status: usize,
+    error: usize,
+    response: usize,
+    truncated: usize,
+    phases_us: [usize; 4],
+    early: usize,
+    order_gap: usize,
+    fits: usize,
+}
+
+impl AttemptColumns {
+    fn of(row: &Row) -> Self {
+        let at = |name| column(row, name);
+        Self {
+            position: at("position"),
+            endpoint: at("endpoint"),
+            number: at("number"),
+            started_at: at("started_at"),
+            duration_us: at("duration_us"),
+            status: at("status"),
+            error: at("error"),
+            response: at("response"),
+            truncated: at("truncated"),
+            phases_us: ["dns_us", "connect_us", "tls_us", "first_byte_us"].map(at),
+            early: at("early"),
+            order_gap: at("order_gap"),
+            fits: at("fits"),
+        }
+    }
+
+    /// The attempt of a row; `None` if it is past the bytes of its delivery.
+    fn attempt(&self, row: &Row) -> Option<Attempt> {
+        row.get::<_, bool>(self.fits).then(|| Attempt {
+            number: row.get(self.number),
+            started_at: Timestamp::from(row.get::<_, SystemTime>(self.started_at)),
+            duration_us: row.get(self.duration_us),
+            status: row.get(self.status),
+            error: row.get(self.error),
+            response: row.get(self.response),
+            truncated: row.get(self.truncated),
+            phases_us: self.phases_us.map(|phase| row.get(phase)),
+            early: row.get(self.early),
+            order_gap: row.get(self.order_gap),
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! What can be wrong with the database that the product stands on, for `calmony doctor`.
+//! The state of the database that the product stands on, for `calmony doctor`.
 
 use std::time::{Duration, SystemTime};
 
@@ -16,42 +16,43 @@ use crate::database::{DatabaseError, DatabaseUrl, Databases, Role};
 pub struct Server {
     /// Its version.
     pub version: String,
-    /// How many seconds its clock is ahead of this machine's; negative when it is behind.
+    /// The seconds that its clock is ahead of this machine's; negative if it is behind.
     pub clock_ahead_seconds: f64,
-    /// Whether commits reach the disk.
+    /// True if commits reach the disk.
     pub fsync: bool,
-    /// Whether a torn page can be mended after a crash.
+    /// True if a torn page can be mended after a crash.
     pub full_page_writes: bool,
-    /// When a commit is acknowledged.
+    /// The setting that says when a commit is acknowledged.
     pub synchronous_commit: String,
-    /// Whether dead rows are cleaned up by themselves.
+    /// True if dead rows are cleaned up by themselves.
     pub autovacuum: bool,
-    /// Whether it is a standby, which takes no writes.
+    /// True if it is a standby, which takes no writes.
     pub is_standby: bool,
     /// Connections that are open, of all databases.
     pub connections: i64,
-    /// How many there may be.
+    /// The most connections that there may be.
     pub connections_max: i64,
-    /// How many transactions ago the oldest row was frozen. At two thousand million PostgreSQL stops taking writes.
+    /// The age of the oldest frozen row, in transactions. At two thousand million PostgreSQL stops taking
+    /// writes.
     pub transactions_old: i64,
-    /// Whether this login sees what other logins' sessions do.
+    /// True if this login sees the activity of other logins' sessions.
     pub sees_all: bool,
 }
 
-/// Somebody who keeps others from something: dead rows from being cleaned up, or sessions from going on.
+/// A session or the like that keeps dead rows from being cleaned up, or other sessions from going on.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Holder {
-    /// A transaction, a prepared one, a replication slot; or a lock.
+    /// Its kind: a transaction, a prepared one, a replication slot; or a lock.
     pub kind: String,
-    /// Whose.
+    /// Its name: the program or the login, and the process.
     pub who: String,
-    /// Since how many seconds; none where it isn't known.
+    /// The seconds since it began; `None` if they aren't known.
     pub seconds: Option<f64>,
     /// The statement that ends it.
     pub ended_by: String,
 }
 
-/// All that there is to judge.
+/// The facts that `calmony doctor` judges.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Diagnosis {
     /// The server.
@@ -60,7 +61,7 @@ pub struct Diagnosis {
     pub condition: Condition,
     /// The logins of the API and the workers that are connected.
     pub logins: Vec<Login>,
-    /// Who holds the horizon for more than a minute, at most 20.
+    /// Those that have held the horizon for more than a minute, at most 20.
     pub holders: Vec<Holder>,
     /// Endpoints whose former secret stops signing within a day.
     pub secrets_ending: i64,
@@ -70,15 +71,16 @@ pub struct Diagnosis {
     pub schema_version: i64,
     /// The keys that signing secrets are sealed with.
     pub key_ids: Vec<String>,
-    /// Who stands in others' way, at most 20.
+    /// Those that stand in others' way, at most 20.
     pub obstacles: Vec<Holder>,
-    /// What roles may do with which they could stop others, and which.
+    /// Rights with which roles could stop others, each with its roles.
     pub not_apart: Vec<String>,
     /// Triggers that are missing, or don't fire always.
     pub triggers_off: Vec<String>,
 }
 
-/// Asks the database everything. What sessions do is asked under the login itself, which sees more than the reader's role does.
+/// Reads all of it. The activity of sessions is read under the login itself, which sees more than the
+/// reader's role.
 pub async fn diagnose(url: &DatabaseUrl) -> Result<Diagnosis, DatabaseError> {
     let login = url.login_client().await?;
     let asked_at = clock::now().system_time();
@@ -99,7 +101,7 @@ pub async fn diagnose(url: &DatabaseUrl) -> Result<Diagnosis, DatabaseError> {
     };
     let holders = login.query(include_str!("sql/diagnosis_activity.sql"), &[]).await?;
     let programs = login.query(include_str!("sql/diagnosis_programs.sql"), &[]).await?;
-    let names: Vec<String> = programs.iter().map(|row| row.get(0)).collect();
+    let names: Vec<String> = programs.iter().map(|row| row.get("login")).collect();
     let logins = logins(&login, &names, &[Role::Api, Role::Reader, Role::Worker]).await?;
     let obstacles = login.query(include_str!("sql/diagnosis_obstacles.sql"), &[]).await?;
     let not_apart = login.query(include_str!("sql/diagnosis_apart.sql"), &[]).await?;
@@ -109,20 +111,20 @@ pub async fn diagnose(url: &DatabaseUrl) -> Result<Diagnosis, DatabaseError> {
     let triggers = client.query(include_str!("sql/diagnosis_triggers.sql"), &[]).await?;
     let condition = match reader.condition().await {
         Ok(condition) => condition,
-        // It may be that somebody keeps everybody from it.
+        // An obstacle may keep every reader from it.
         Err(error) => {
             let obstacles = login.query(include_str!("sql/diagnosis_obstacles.sql"), &[]).await?;
             return Err(obstructed(&obstacles).unwrap_or(error));
         }
     };
     Ok(Diagnosis {
-        triggers_off: triggers.iter().map(|row| row.get(0)).collect(),
+        triggers_off: triggers.iter().map(|row| row.get("trigger")).collect(),
         server,
         logins,
         condition,
         holders: holders.iter().map(holder).collect(),
         obstacles: obstacles.iter().map(holder).collect(),
-        not_apart: not_apart.iter().map(|row| row.get(0)).collect(),
+        not_apart: not_apart.iter().map(|row| row.get("what")).collect(),
         secrets_ending: ending.get("secrets"),
         keys_ending: ending.get("keys"),
         schema_version: reader.schema_version().await?,
@@ -130,7 +132,7 @@ pub async fn diagnose(url: &DatabaseUrl) -> Result<Diagnosis, DatabaseError> {
     })
 }
 
-/// Why nothing can be read, if somebody is in the way.
+/// The reason why nothing can be read, if obstacles are known.
 fn obstructed(obstacles: &[Row]) -> Option<DatabaseError> {
     let named = |Holder { kind, who, ended_by, .. }| format!("{who} holds {kind}; `{ended_by}` ends it");
     let named: Vec<String> = obstacles.iter().map(holder).map(named).collect();
@@ -138,10 +140,15 @@ fn obstructed(obstacles: &[Row]) -> Option<DatabaseError> {
 }
 
 fn holder(row: &Row) -> Holder {
-    Holder { kind: row.get(0), who: row.get(1), seconds: row.get(2), ended_by: row.get(3) }
+    Holder {
+        kind: row.get("kind"),
+        who: row.get("who"),
+        seconds: row.get("seconds"),
+        ended_by: row.get("ended_by"),
+    }
 }
 
-/// By how many seconds a clock that said `told` between two instants is ahead of them; zero where it is between them.
+/// The seconds that a clock is ahead which said `told` between two instants; zero if `told` is between them.
 fn ahead(told: SystemTime, asked_at: SystemTime, answered_at: SystemTime) -> f64 {
     let seconds = |later: SystemTime, earlier: SystemTime| {
         later.duration_since(earlier).map_or(0.0, |duration: Duration| duration.as_secs_f64())

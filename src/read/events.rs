@@ -5,6 +5,8 @@ use std::time::SystemTime;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::columns::column;
+use super::lists::{EVENTS, EVENTS_OF_OBJECT, EVENTS_UNDELIVERED};
 use super::page::{BYTES_MAX, Listed};
 use super::{Page, Reader};
 use crate::clock::Timestamp;
@@ -13,7 +15,7 @@ use crate::database::{DatabaseError, Parameters};
 use crate::domain::envelope::StoredEvent;
 use crate::id::Id;
 
-/// Which events a list shows.
+/// The events that a list shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventFilter {
     /// Of one of these types.
@@ -24,26 +26,27 @@ pub struct EventFilter {
     pub created_until: Option<Timestamp>,
     /// Of this object.
     pub object: Option<String>,
-    /// That every endpoint has taken, or that not every one has.
+    /// Those that every endpoint has taken, or those that at least one hasn't.
     pub delivered: Option<bool>,
 }
 
-/// How much later than a call its event may be made, in milliseconds: the API's deadline of a call (`REQUEST_TIMEOUT`) and a second.
+/// The most milliseconds between a call and its event: the API's deadline of a call (`REQUEST_TIMEOUT`) and a
+/// second.
 const CALL_MAX_MS: u64 = 31_000;
-/// How much earlier, by a clock that was set back meanwhile.
+/// The most milliseconds by which an event is earlier than its call, after a clock was set back.
 const CLOCK_STEP_MS: u64 = 1_000;
 
-/// An event, and to how many endpoints it is still owed.
+/// An event, and the number of endpoints that it is still owed to.
 #[derive(Debug, Clone)]
 pub struct ListedEvent {
     /// The event.
     pub event: StoredEvent,
-    /// Endpoints it is still owed to.
+    /// The number of endpoints that it is still owed to.
     pub pending_webhooks: i64,
 }
 
 impl Reader {
-    /// The event of that id; `None` when this account has none.
+    /// The event of that id; `None` if this account has none.
     pub async fn event(
         &self,
         account: i64,
@@ -52,10 +55,11 @@ impl Reader {
     ) -> Result<Option<ListedEvent>, DatabaseError> {
         let client = self.client().await?;
         let row = client.query_opt(include_str!("sql/event.sql"), &[&account, &id.to_string()]).await?;
-        Ok(row.map(|row| listed(&row, livemode)))
+        Ok(row.map(|row| EventColumns::of(&row).listed(&row, livemode)))
     }
 
-    /// The event that the API call of that id caused, which came in then; `None` when it caused none of this account's.
+    /// The event that an API call caused, by the call's id and the time at which it came in; `None` if it
+    /// caused none of this account's.
     pub async fn event_of_request(
         &self,
         account: i64,
@@ -69,11 +73,11 @@ impl Reader {
         let client = self.client().await?;
         let parameters: &Parameters<'_> = &[&account, &first, &end, &request];
         let row = client.query_opt(include_str!("sql/event_of_request.sql"), parameters).await?;
-        Ok(row.map(|row| listed(&row, livemode)))
+        Ok(row.map(|row| EventColumns::of(&row).listed(&row, livemode)))
     }
 
-    /// A page of events; `None` when the cursor names no event of this account. A page that goes forwards ends before whatever may
-    /// still be stepped over.
+    /// A page of events; `None` if the cursor names no event of this account. A page that goes forwards ends
+    /// before the first position that may still be filled.
     pub async fn events(
         &self,
         account: i64,
@@ -86,7 +90,7 @@ impl Reader {
             before = self.decided_position().await?.saturating_add(1);
         }
         let rows = self.events_between(account, filter, (after, before), page).await?;
-        Ok(Some(page.listed(rows.iter().map(|row| shown(row, livemode)))))
+        Ok(Some(page.listed(shown(&rows, livemode))))
     }
 
     async fn events_between(
@@ -96,15 +100,10 @@ impl Reader {
         (after, before): (i64, i64),
         page: &Page,
     ) -> Result<Vec<Row>, DatabaseError> {
-        let sql = match (filter.delivered, page.reads_forwards()) {
-            _ if filter.object.is_some() && page.reads_forwards() => {
-                include_str!("sql/events_of_object_newer.sql")
-            }
-            _ if filter.object.is_some() => include_str!("sql/events_of_object_older.sql"),
-            (Some(false), true) => include_str!("sql/events_undelivered_newer.sql"),
-            (Some(false), false) => include_str!("sql/events_undelivered_older.sql"),
-            (_, true) => include_str!("sql/events_newer.sql"),
-            (_, false) => include_str!("sql/events_older.sql"),
+        let list = match filter.delivered {
+            _ if filter.object.is_some() => &EVENTS_OF_OBJECT,
+            Some(false) => &EVENTS_UNDELIVERED,
+            _ => &EVENTS,
         };
         let time = |at: Option<Timestamp>| at.map(Timestamp::system_time);
         let (from, until) = (time(filter.created_from), time(filter.created_until));
@@ -131,10 +130,10 @@ impl Reader {
             parameters.push(&delivered);
         }
         parameters.push(&BYTES_MAX);
-        client.query(sql, &parameters).await
+        client.query(page.statement(list), &parameters).await
     }
 
-    /// The events of these ids, in their order; `None` for those that are past [`BYTES_MAX`]. Those that the
+    /// The events of these ids, in their order; `None` for those that are past [`BYTES_MAX`]. Ids that the
     /// account doesn't have are left out.
     pub async fn events_of_ids(
         &self,
@@ -146,35 +145,70 @@ impl Reader {
         let client = self.client().await?;
         let sql = include_str!("sql/events_of_ids.sql");
         let rows = client.query(sql, &[&account, &ids, &BYTES_MAX]).await?;
-        Ok(rows.iter().map(|row| (row.get(0), shown(row, livemode))).collect())
+        Ok(rows.iter().zip(shown(&rows, livemode)).map(|(row, event)| (row.get("id"), event)).collect())
     }
 
-    /// Where an event stands in the log.
+    /// The position of an event in the log.
     pub(super) async fn position(&self, account: i64, id: &str) -> Result<Option<i64>, DatabaseError> {
         let client = self.client().await?;
         Ok(client
             .query_opt(include_str!("sql/event_position.sql"), &[&account, &id])
             .await?
-            .map(|row| row.get(0)))
+            .map(|row| row.get("position")))
     }
 }
 
-/// The event of a row; `None` where it came without its data.
-pub(super) fn shown(row: &Row, livemode: bool) -> Option<ListedEvent> {
-    row.get::<_, Option<&str>>(4).map(|_| listed(row, livemode))
+/// The events of rows; `None` for a row that came without its data.
+pub(super) fn shown(rows: &[Row], livemode: bool) -> impl ExactSizeIterator<Item = Option<ListedEvent>> {
+    let columns = rows.first().map(EventColumns::of);
+    rows.iter().map(move |row| columns.as_ref()?.shown(row, livemode))
 }
 
-fn listed(row: &Row, livemode: bool) -> ListedEvent {
-    let event = StoredEvent {
-        id: row.get(0),
-        event_type: row.get(1),
-        created: Timestamp::from(row.get::<_, SystemTime>(2)).seconds(),
-        version: row.get(3),
-        data: row.get(4),
-        previous: row.get(5),
-        request_id: row.get(6),
-        idempotency_key: row.get(7),
-        livemode,
-    };
-    ListedEvent { event, pending_webhooks: row.get(8) }
+/// The columns of an event, looked up once: those who follow the log read thousands of rows a second.
+struct EventColumns {
+    id: usize,
+    event_type: usize,
+    created_at: usize,
+    version: usize,
+    data: usize,
+    previous: usize,
+    request_id: usize,
+    idempotency_key: usize,
+    pending_webhooks: usize,
+}
+
+impl EventColumns {
+    fn of(row: &Row) -> Self {
+        let at = |name| column(row, name);
+        Self {
+            id: at("id"),
+            event_type: at("type"),
+            created_at: at("created_at"),
+            version: at("version"),
+            data: at("data"),
+            previous: at("previous"),
+            request_id: at("request_id"),
+            idempotency_key: at("idempotency_key"),
+            pending_webhooks: at("pending_webhooks"),
+        }
+    }
+
+    fn shown(&self, row: &Row, livemode: bool) -> Option<ListedEvent> {
+        row.get::<_, Option<&str>>(self.data).map(|_| self.listed(row, livemode))
+    }
+
+    fn listed(&self, row: &Row, livemode: bool) -> ListedEvent {
+        let event = StoredEvent {
+            id: row.get(self.id),
+            event_type: row.get(self.event_type),
+            created: Timestamp::from(row.get::<_, SystemTime>(self.created_at)).seconds(),
+            version: row.get(self.version),
+            data: row.get(self.data),
+            previous: row.get(self.previous),
+            request_id: row.get(self.request_id),
+            idempotency_key: row.get(self.idempotency_key),
+            livemode,
+        };
+        ListedEvent { event, pending_webhooks: row.get(self.pending_webhooks) }
+    }
 }

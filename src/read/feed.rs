@@ -1,14 +1,13 @@
-//! The log as it grows, for those who follow it: no event is left out, and none comes twice.
+//! The log as it grows, for callers that follow it: no event is left out, and none comes twice.
 //!
-//! One task hears of appends and says how far the log is decided (`fence.rs`), however many follow. Each of them reads from its
-//! own place up to there.
+//! One task hears of appends and tells the position up to which the log is decided (`fence.rs`), however many
+//! callers follow. Each of them reads from its own place up to there.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OnceCell, watch};
 use tokio::time::sleep;
-use tokio_postgres::Row;
 
 use super::Reader;
 use super::events::{ListedEvent, shown};
@@ -17,16 +16,16 @@ use crate::database::{DatabaseError, DatabaseUrl, POOL_WAIT, Role};
 use crate::id::Id;
 use crate::retry::Reconnect;
 
-/// Events that are read at once, at the most.
+/// The most events that are read at once.
 const ROWS_MAX: i64 = 500;
-/// The most bytes of data of a portion. Its first event comes whatever it has.
+/// The most bytes of data of a portion. Its first event comes whatever its size.
 const BYTES_MAX: i64 = 256 * 1024;
-/// How often it is looked without being woken: wake-ups may be lost.
+/// The time between two looks without a wake-up: wake-ups may be lost.
 const POLL: Duration = Duration::from_secs(1);
 /// The shortest time between two looks.
 const DEBOUNCE: Duration = Duration::from_millis(5);
 
-/// How far the log is decided, followed by one task once somebody asks.
+/// The position up to which the log is decided. One task follows it from the first caller on.
 #[derive(Debug, Clone)]
 pub(super) struct Decided {
     url: DatabaseUrl,
@@ -39,7 +38,7 @@ impl Decided {
     }
 }
 
-/// Which events of an account are followed.
+/// The events of an account that are followed.
 #[derive(Debug, Clone, Default)]
 pub struct FeedFilter {
     /// Of one of these types.
@@ -48,7 +47,7 @@ pub struct FeedFilter {
     pub object: Option<String>,
 }
 
-/// A place in an account's log, and what comes after it.
+/// A place in an account's log, and the events after it.
 #[derive(Debug)]
 pub struct Feed {
     reader: Reader,
@@ -56,13 +55,13 @@ pub struct Feed {
     livemode: bool,
     filter: FeedFilter,
     position: i64,
-    /// How many events are read at once.
+    /// The number of events that are read at once.
     rows: i64,
     decided: watch::Receiver<i64>,
 }
 
 impl Reader {
-    /// Follows the log from an event on, or from now on; `None` when the account has no such event.
+    /// Follows the log from an event on, or from now on; `None` if the account has no such event.
     pub async fn feed(
         &self,
         account: i64,
@@ -87,7 +86,7 @@ impl Reader {
 }
 
 impl Feed {
-    /// The next events; waits until there are some. After an error it can be asked again, and goes on where it was.
+    /// The next events; waits until there are some. A call after an error goes on where the last one was.
     pub async fn next(&mut self) -> Result<Vec<ListedEvent>, DatabaseError> {
         loop {
             let decided = *self.decided.borrow_and_update();
@@ -100,19 +99,19 @@ impl Feed {
             let _turn = turn.map_err(|_| DatabaseError::TooManyReads)?;
             let client = self.reader.heavy.get().await?;
             let FeedFilter { types, object } = &self.filter;
-            let rows = client
+            let mut rows = client
                 .query(
                     include_str!("sql/feed.sql"),
                     &[&self.account, &self.position, &decided, &self.rows, types, object, &BYTES_MAX],
                 )
                 .await?;
-            let fitting: Vec<&Row> = rows.iter().take_while(|row| row.get(10)).collect();
-            let (read, fit) = (count(rows.len()), count(fitting.len()));
+            let read = count(rows.len());
+            rows.truncate(rows.iter().take_while(|row| row.get("fits")).count());
+            let fit = count(rows.len());
             let is_part = fit < read || read >= self.rows;
-            self.position = fitting.last().filter(|_| is_part).map_or(decided, |row| row.get(9));
+            self.position = rows.last().filter(|_| is_part).map_or(decided, |row| row.get("place"));
             self.rows = rows_next(self.rows, read, fit);
-            let events: Vec<ListedEvent> =
-                fitting.iter().filter_map(|row| shown(row, self.livemode)).collect();
+            let events: Vec<ListedEvent> = shown(&rows, self.livemode).flatten().collect();
             if !events.is_empty() {
                 return Ok(events);
             }
@@ -124,13 +123,13 @@ fn count(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
-/// How many events are read at once after a portion of which so many were read and so many fit: large ones
-/// aren't looked at in vain again and again.
+/// The number of events that are read at once after a portion of which `read` were read and `fit` fit. So
+/// large events aren't read in vain again and again.
 fn rows_next(rows: i64, read: i64, fit: i64) -> i64 {
     if fit < read { fit.saturating_mul(2) } else { rows.saturating_mul(2).min(ROWS_MAX) }
 }
 
-/// Tells how far the log is decided, whenever somebody has appended.
+/// Tells the position up to which the log is decided, after each append.
 async fn follow(reader: Reader, url: DatabaseUrl, tell: watch::Sender<i64>) {
     let mut reconnect = Reconnect::default();
     loop {

@@ -1,4 +1,4 @@
-//! How an endpoint is doing.
+//! The condition of an endpoint.
 
 use std::time::SystemTime;
 
@@ -8,15 +8,15 @@ use crate::contract::WebhookEndpoint;
 use crate::database::DatabaseError;
 use crate::id::Id;
 
-/// So many attempts are looked at, those of the newest events.
+/// The number of attempts that are looked at, those of the newest events.
 pub const ATTEMPTS: i64 = 200;
 
 /// An endpoint's condition.
 #[derive(Debug, Clone, Copy)]
 pub struct EndpointHealth {
-    /// Since when it has taken nothing; none when its last attempt was a success.
+    /// The time since which it has taken nothing; `None` if its last attempt was a success.
     pub failing_since: Option<Timestamp>,
-    /// When the delivery was due that is due, or will be, first.
+    /// The earliest time at which a delivery was or will be due.
     pub oldest_due: Option<Timestamp>,
     /// Deliveries that wait for a retry or their turn, up to ten thousand.
     pub owed: i64,
@@ -24,22 +24,22 @@ pub struct EndpointHealth {
     pub parked: i64,
     /// Deliveries that were given up, among the oldest ten thousand.
     pub exhausted: i64,
-    /// Attempts that were looked at.
+    /// The number of attempts that were looked at.
     pub attempts: i64,
-    /// Those of them that were taken.
+    /// The number of them that were taken.
     pub taken: i64,
-    /// When one of them was last taken.
+    /// The start of the last of them that was taken.
     pub last_success: Option<Timestamp>,
-    /// When one of them last failed.
+    /// The start of the last of them that failed.
     pub last_failure: Option<Timestamp>,
-    /// How long the middle one of them took, in microseconds.
+    /// The median of their durations, in microseconds.
     pub p50_us: Option<i32>,
-    /// How long all but a twentieth of them took at the most.
+    /// The 95th percentile of their durations, in microseconds.
     pub p95_us: Option<i32>,
 }
 
 impl Reader {
-    /// How an endpoint of that account is doing.
+    /// The condition of an endpoint of that account.
     pub async fn endpoint_health(
         &self,
         account: i64,

@@ -1,15 +1,15 @@
-//! Whose API key that is.
+//! API keys, and the accounts that they open.
 
 use super::Reader;
 use crate::database::DatabaseError;
 use crate::secret::hash_api_key;
 
-/// The account a request is made for.
+/// The account that a request is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Account {
     /// Its number; never shown.
     pub id: i64,
-    /// Whether the key is of its live mode.
+    /// True if the key is of its live mode.
     pub livemode: bool,
 }
 
@@ -20,11 +20,11 @@ pub struct Key {
     pub id: i64,
     /// Its SHA-256.
     pub hash: [u8; 32],
-    /// What it opens.
+    /// The account that it opens.
     pub account: Account,
-    /// It changes nothing.
+    /// True if it may only read.
     pub readonly: bool,
-    /// Its time is over.
+    /// True if its time is over.
     pub expired: bool,
 }
 
@@ -32,23 +32,24 @@ impl Reader {
     /// The ids of the keys that signing secrets are sealed with.
     pub async fn key_ids(&self) -> Result<Vec<String>, DatabaseError> {
         let rows = self.client().await?.query(include_str!("sql/key_ids.sql"), &[]).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        Ok(rows.iter().map(|row| row.get("key_id")).collect())
     }
 
-    /// What an API key opens, where it was looked up a moment ago.
+    /// The key as it was looked up a moment ago; `None` if it wasn't.
     #[must_use]
     pub fn believed_key(&self, key: &str) -> Option<Key> {
         self.known_keys.get(&hash_api_key(key))
     }
 
-    /// What an API key opened when it was last looked up here.
+    /// The key as it was when this process last looked it up.
     #[must_use]
     pub fn former_key(&self, key: &str) -> Option<Key> {
         self.known_keys.last(&hash_api_key(key))
     }
 
-    /// What an API key opens; `None` of a key that was revoked. An end is heard of within half a second, by every process. The key
-    /// is looked up by its hash, so that no comparison tells how much of a guess was right.
+    /// The key, with the account that it opens; `None` if it was revoked. Every process hears of an end
+    /// within half a second. The key is looked up by its hash, so that no comparison tells how much of a
+    /// guess was right.
     pub async fn key(&self, key: &str) -> Result<Option<Key>, DatabaseError> {
         let hash = hash_api_key(key);
         if let Some(key) = self.known_keys.get(&hash) {
@@ -57,11 +58,11 @@ impl Reader {
         let client = self.keys.get().await?;
         let row = client.query_opt(include_str!("sql/account_of_key.sql"), &[&hash.as_slice()]).await?;
         let key = row.map(|row| Key {
-            id: row.get(2),
+            id: row.get("id"),
             hash,
-            account: Account { id: row.get(0), livemode: row.get(1) },
-            readonly: row.get(3),
-            expired: row.get(4),
+            account: Account { id: row.get("account"), livemode: row.get("livemode") },
+            readonly: row.get("readonly"),
+            expired: row.get("expired"),
         });
         match key {
             Some(key) => self.known_keys.remember(hash, key),

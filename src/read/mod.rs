@@ -1,6 +1,7 @@
 //! The only reader for the API, under a role that can do nothing else.
 
 mod believed;
+mod columns;
 pub mod condition;
 pub mod deliveries;
 pub mod diagnosis;
@@ -9,6 +10,7 @@ pub mod feed;
 mod fence;
 pub mod health;
 pub mod keys;
+mod lists;
 pub mod objects;
 pub mod overview;
 pub mod page;
@@ -34,13 +36,14 @@ use watch::WatchedKeys;
 
 /// Connections for reading.
 const CONNECTIONS: usize = 8;
-/// Connections for keys alone, so that no other read keeps callers from being known.
+/// Connections for keys alone, so that no other read delays the look-up of a caller's key.
 const KEY_CONNECTIONS: usize = 2;
-/// Reads at once that may go through much of the log, and as many portions for those who follow it. They have connections of their own.
-/// An account may have as many of each as are free.
+/// The most reads at once that may go through much of the log, and as many portions for those who follow it.
+/// They have connections of their own. An account may have as many of each as are free.
 const HEAVY_MAX: usize = 4;
-/// The wait for a turn to read much: so long, and only so long without a turn that ends. Where reads are short, as most are, calls of one
-/// account follow each other; where they go through much, the rest are refused at once.
+/// The longest wait for a turn to read much, and the longest part of it in which no turn ends. Where reads
+/// are short, as most are, calls of one account follow each other; where they go through much, the rest are
+/// refused at once.
 const HEAVY_PATIENCE: Duration = Duration::from_secs(2);
 const HEAVY_STILL: Duration = Duration::from_secs(1);
 
@@ -53,15 +56,16 @@ pub struct Reader {
     list_turns: Shares<i64>,
     heavy_turns: Shares<i64>,
     feed_turns: Shares<i64>,
-    /// A standby, for what may be a little behind: lists, deliveries, an endpoint's health, the dashboard's figures.
+    /// A standby, for answers that may be a little behind: lists, deliveries, an endpoint's health, the
+    /// dashboard's figures.
     replica: Option<Replica>,
     decided: Decided,
     /// Keys that were looked up a moment ago, by their hashes.
     known_keys: Believed<Key>,
     watched_keys: WatchedKeys,
-    /// Whether sessions of the dashboard were ended, by the hashes of their tokens.
+    /// The sessions of the dashboard, by the hashes of their tokens: true for one that was ended.
     known_sessions: Believed<bool>,
-    /// Whether the schema was found to be new enough; it never gets older.
+    /// True once the schema was found to be new enough; it never gets older.
     has_schema: Arc<AtomicBool>,
 }
 
@@ -89,12 +93,12 @@ impl Reader {
         })
     }
 
-    /// Registers what reading counts.
+    /// Registers the metrics of reading.
     pub fn register(&self, registry: &mut Registry) {
         self.pool.register(registry, "calmony_read_pool_wait_seconds");
     }
 
-    /// Whether the database answers, and has all that this version needs of it.
+    /// True if the database answers, and its schema has everything that this version needs.
     pub async fn is_ready(&self) -> bool {
         if self.has_schema.load(Ordering::Relaxed) {
             return self.ping().await.is_ok();
@@ -111,7 +115,7 @@ impl Reader {
 
     /// The last migration that was applied.
     pub async fn schema_version(&self) -> Result<i64, DatabaseError> {
-        Ok(self.client().await?.query_one(include_str!("sql/schema_version.sql"), &[]).await?.get(0))
+        Ok(self.client().await?.query_one(include_str!("sql/schema_version.sql"), &[]).await?.get("version"))
     }
 
     async fn client(&self) -> Result<PooledClient, DatabaseError> {
@@ -140,8 +144,8 @@ impl Reader {
         turn.map_err(|_| DatabaseError::TooManyReads)
     }
 
-    /// The same for a page of a list. What goes forwards must leave nothing out; neither may what goes on after something that the standby
-    /// hasn't heard of, because it lacks more than that.
+    /// The same for a page of a list. A page that goes forwards must leave nothing out. Neither may a page
+    /// after an entry that the standby hasn't received, because it lacks more than that entry.
     async fn client_for(
         &self,
         account: i64,
@@ -155,11 +159,11 @@ impl Reader {
             Direction::After(cursor) => cursor,
         };
         let client = self.client_behind(primary).await?;
-        let is_known = client.query_one(include_str!("sql/knows_id.sql"), &[&account, cursor]).await?.get(0);
-        if is_known {
+        let row = client.query_one(include_str!("sql/knows_id.sql"), &[&account, cursor]).await?;
+        if row.get("is_known") {
             return Ok(client);
         }
-        // It may be one of those that are waited for.
+        // It may be one of the connections that are waited for.
         drop(client);
         primary.get().await
     }

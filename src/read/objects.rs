@@ -1,12 +1,14 @@
 //! Objects of any kind: one by its id, and lists, newest first.
 //!
-//! A kind is a prefix and a ULID sorts by time, so a kind, a cursor and a range of times are all ranges of ids on one index.
+//! A kind is a prefix and a ULID sorts by time, so a kind, a cursor and a range of times are all ranges of
+//! ids on one index.
 
 use std::ops::Range;
 
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use super::lists::{OBJECTS, OBJECTS_BY_EMAIL};
 use super::page::{BYTES_MAX, Listed};
 use super::{Direction, Page, Reader};
 use crate::clock::Timestamp;
@@ -21,18 +23,17 @@ pub struct StoredObject {
     pub id: String,
     /// The object as JSON; after a deletion, as it last was.
     pub data: String,
-    /// Whether it was deleted.
+    /// True if it was deleted.
     pub deleted: bool,
 }
 
 impl StoredObject {
-    /// The object of a row that has its id, its data and whether it was deleted, in this order.
     fn of(row: &Row) -> Self {
-        Self { id: row.get(0), data: row.get(1), deleted: row.get(2) }
+        Self { id: row.get("id"), data: row.get("data"), deleted: row.get("deleted") }
     }
 }
 
-/// Which objects a list shows.
+/// The objects that a list shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObjectFilter {
     /// Created from this instant on.
@@ -83,14 +84,14 @@ impl Reader {
         let client = self.client().await?;
         let sql = include_str!("sql/objects_of_ids.sql");
         let rows = client.query(sql, &[&account, &ids, &BYTES_MAX]).await?;
-        let fits = |row: &Row| row.get::<_, Option<&str>>(1).is_some();
-        Ok(rows.iter().map(|row| (row.get(0), fits(row).then(|| StoredObject::of(row)))).collect())
+        let fits = |row: &Row| row.get::<_, Option<&str>>("data").is_some();
+        Ok(rows.iter().map(|row| (row.get("id"), fits(row).then(|| StoredObject::of(row)))).collect())
     }
 
-    /// How many webhook endpoints the account has.
+    /// The number of webhook endpoints that the account has.
     pub async fn endpoint_count(&self, account: i64) -> Result<i64, DatabaseError> {
         let client = self.client().await?;
-        Ok(client.query_one(include_str!("sql/endpoint_count.sql"), &[&account]).await?.get(0))
+        Ok(client.query_one(include_str!("sql/endpoint_count.sql"), &[&account]).await?.get("count"))
     }
 
     /// A page of the living objects of one kind.
@@ -105,31 +106,28 @@ impl Reader {
         let _turn = self.list_turn(account).await?;
         let client = self.client_for(account, page, &self.pool).await?;
         let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&account, &range.start, &range.end, &rows];
-        let sql = match (&filter.email, page.reads_forwards()) {
-            (None, false) => include_str!("sql/objects_older.sql"),
-            (None, true) => include_str!("sql/objects_newer.sql"),
-            (Some(_), false) => include_str!("sql/objects_older_by_email.sql"),
-            (Some(_), true) => include_str!("sql/objects_newer_by_email.sql"),
-        };
+        let list = if filter.email.is_some() { &OBJECTS_BY_EMAIL } else { &OBJECTS };
         if let Some(email) = &filter.email {
             parameters.push(email);
         }
         parameters.push(&BYTES_MAX);
-        let rows = client.query(sql, &parameters).await?;
+        let rows = client.query(page.statement(list), &parameters).await?;
         let stored = |row: &Row| {
-            let data = row.get::<_, Option<String>>(1)?;
-            Some(StoredObject { id: row.get(0), data, deleted: false })
+            let data = row.get::<_, Option<String>>("data")?;
+            Some(StoredObject { id: row.get("id"), data, deleted: false })
         };
         Ok(page.listed(rows.iter().map(stored)))
     }
 }
 
-/// The ids that a list may show: greater than the start, less than the end. `_` + 1 is `` ` ``: the end of a prefix.
+/// The ids that a list may show: greater than the start, less than the end. `_` + 1 is `` ` ``: the end of a
+/// prefix.
 pub(super) fn id_range<K: Kind>(filter: &ObjectFilter, direction: &Direction) -> Range<String> {
     let prefix = K::RESOURCE.prefix;
     let first = |at: Timestamp| Id::<K>::first_at(at).to_string();
     let mut range = format!("{prefix}_")..format!("{prefix}`");
-    // The start is not in the range, and no id is as small as the first of its instant in practice: its random part is 0.
+    // The start is not in the range, and no id is as small as the first of its instant in practice: its
+    // random part is 0.
     range.start = filter.created_from.map_or(range.start, first);
     range.end = filter.created_until.map_or(range.end, first);
     match direction {

@@ -10,17 +10,17 @@ use crate::contract::Event;
 use crate::database::DatabaseError;
 use crate::id::Id;
 
-/// How much of the record of attempts is looked at, of all accounts: some 70 fit on a page.
+/// The pages of the record of attempts that are looked at, of all accounts: some 70 attempts fit on a page.
 const ATTEMPT_PAGES: i64 = 1_000;
 /// Seconds that are counted together.
 const SLICE: i64 = 5;
-/// Events aren't older than so many seconds.
+/// The greatest age of an event, in seconds.
 const PAST: u32 = 600;
 
-/// An account now, and how it got there.
+/// An account now, and its last minutes.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Overview {
-    /// Seconds that the delivery has been due which is overdue for the longest time.
+    /// The seconds since the longest overdue delivery was due.
     pub oldest_due: f64,
     /// Deliveries that wait for a retry or their turn, up to a hundred thousand together with the next two.
     pub owed: i64,
@@ -34,7 +34,7 @@ pub struct Overview {
     pub failing: i64,
     /// PostgreSQL's time, in seconds.
     pub now: i64,
-    /// The newest event; what follows it can be asked for next. Its place in the log would tell how much other
+    /// The newest event, after which the next call can go on. Its place in the log would tell how much other
     /// accounts do.
     pub after: Option<String>,
     /// Events by five seconds: the beginning and how many.
@@ -46,21 +46,21 @@ pub struct Overview {
 /// Attempts of five seconds.
 #[derive(Debug, Clone, Copy, serde::Serialize)]
 pub struct AttemptSlice {
-    /// When they begin, in Unix seconds.
+    /// The beginning of the five seconds, in Unix seconds.
     pub at: i64,
-    /// How many there were; an estimate where not all of them were looked at.
+    /// The number of attempts; an estimate where not all of them were looked at.
     pub count: i64,
     /// Those that were taken, likewise.
     pub taken: i64,
-    /// How long the middle one took, in microseconds.
+    /// The median duration, in microseconds.
     pub p50_us: i32,
-    /// How long all but a twentieth took at the most.
+    /// The 95th percentile of the durations, in microseconds.
     pub p95_us: i32,
 }
 
 impl Reader {
-    /// The account now; its events after that one (the newest twenty thousand), and its attempts of so many last seconds, or of
-    /// fewer where there are very many, or a day (UTC) has just begun.
+    /// The account now; its events after that one (the newest twenty thousand), and its attempts of the last
+    /// `seconds`, or of fewer if there are very many, or a day (UTC) has just begun.
     pub async fn overview(
         &self,
         account: i64,
@@ -96,7 +96,7 @@ impl Reader {
             now: clock,
             // Of two standbys one may be behind the other.
             after: if up_to < position { after } else { now.get("newest") },
-            events: events.iter().map(|row| (row.get(0), row.get(1))).collect(),
+            events: events.iter().map(|row| (row.get("at"), row.get("count"))).collect(),
             attempts,
         })
     }
@@ -110,7 +110,10 @@ impl Reader {
         let mut client = self.client_behind(&self.heavy).await?;
         // By the pages' numbers, however cheap an index may look.
         let moment = client
-            .moment(Some("set local enable_seqscan = off; set local enable_indexscan = off; set local enable_bitmapscan = off"))
+            .moment(Some(
+                "set local enable_seqscan = off; set local enable_indexscan = off; \
+                 set local enable_bitmapscan = off",
+            ))
             .await?;
         let rows = moment
             .query(include_str!("sql/overview_attempts.sql"), &[&account, &not_before, &ATTEMPT_PAGES])
@@ -118,7 +121,7 @@ impl Reader {
         Ok(rows.iter().map(slice).collect())
     }
 
-    /// Ids of the account's objects and events that begin so, at most so many.
+    /// Ids of the account's objects and events that begin so, at most `count_max`.
     pub async fn ids_beginning(
         &self,
         account: i64,
@@ -131,7 +134,7 @@ impl Reader {
         let rows = client
             .query(include_str!("sql/ids_beginning.sql"), &[&account, &beginning, &end, &count_max])
             .await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        Ok(rows.iter().map(|row| row.get("id")).collect())
     }
 }
 

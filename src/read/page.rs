@@ -2,26 +2,28 @@
 
 use std::convert::identity;
 
+use crate::database::BothWays;
+
 /// The most bytes of data of a page. Its first entry is shown whatever it has.
 pub const BYTES_MAX: i64 = 1024 * 1024;
 
-/// Which page of a list is wanted.
+/// The page of a list that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// How many entries at the most.
+    /// The most entries.
     pub limit: usize,
-    /// From where.
+    /// The place that it goes on from.
     pub direction: Direction,
 }
 
-/// From where a page goes.
+/// The place that a page goes on from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Direction {
     /// The newest entries.
     Newest,
-    /// Those next older than this one.
+    /// The entries next older than this one.
     After(String),
-    /// Those next newer than this one.
+    /// The entries next newer than this one.
     Before(String),
 }
 
@@ -30,19 +32,24 @@ pub enum Direction {
 pub struct Listed<T> {
     /// The entries, newest first.
     pub entries: Vec<T>,
-    /// Whether there are more in the direction that was asked for.
+    /// True if there are more in the direction of the page.
     pub has_more: bool,
 }
 
 impl Page {
-    /// How many rows to ask the database for: one more than wanted tells whether there are more.
+    /// The number of rows to ask the database for: one more than wanted tells whether there are more.
     pub(super) fn rows(&self) -> i64 {
         i64::try_from(self.limit).map_or(i64::MAX, |limit| limit.saturating_add(1))
     }
 
-    /// Whether rows are read oldest first, from the cursor on.
+    /// True if rows are read oldest first, from the cursor on.
     pub(super) fn reads_forwards(&self) -> bool {
         matches!(self.direction, Direction::Before(_))
+    }
+
+    /// The statement of a list that reads in this page's direction.
+    pub(super) fn statement(&self, list: &'static BothWays) -> &'static str {
+        if self.reads_forwards() { &list.oldest_first } else { &list.newest_first }
     }
 
     /// Makes the page of the rows that were read in this page's direction. It ends before the first of them

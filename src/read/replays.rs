@@ -1,4 +1,4 @@
-//! Replays: how far they are, and how much one would be.
+//! Replays: their progress, and the size of one that isn't started yet.
 
 use super::Reader;
 use crate::clock::Timestamp;
@@ -7,25 +7,25 @@ use crate::database::DatabaseError;
 use crate::domain::replay::ReplayFilter;
 use crate::id::Id;
 
-/// How far a replay is.
+/// The progress of a replay.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Progress {
-    /// Deliveries it has owed to the endpoint so far.
+    /// The deliveries that it has owed to the endpoint so far.
     pub owed: i64,
-    /// Deliveries that wait for the endpoint, whatever for; at most 100,000 are counted.
+    /// The deliveries that wait for the endpoint, for whatever reason; at most 100,000 are counted.
     pub waiting: i64,
-    /// How much of its part of the log it has gone through, 0 to 1.
+    /// The fraction of its part of the log that it has gone through, 0 to 1.
     pub fraction: f64,
 }
 
 impl Reader {
-    /// How many replays of the account run.
+    /// The number of the account's replays that run.
     pub async fn replay_count(&self, account: i64) -> Result<i64, DatabaseError> {
         let client = self.client().await?;
-        Ok(client.query_one(include_str!("sql/replay_count.sql"), &[&account]).await?.get(0))
+        Ok(client.query_one(include_str!("sql/replay_count.sql"), &[&account]).await?.get("count"))
     }
 
-    /// How far a replay is.
+    /// The progress of a replay; `None` if the account has none of that id.
     pub async fn replay_progress(
         &self,
         account: i64,
@@ -35,10 +35,15 @@ impl Reader {
         let client = self.heavy.get().await?;
         let row =
             client.query_opt(include_str!("sql/replay_progress.sql"), &[&account, &id.to_string()]).await?;
-        Ok(row.map(|row| Progress { owed: row.get(0), waiting: row.get(1), fraction: row.get(2) }))
+        Ok(row.map(|row| Progress {
+            owed: row.get("owed"),
+            waiting: row.get("waiting"),
+            fraction: row.get("fraction"),
+        }))
     }
 
-    /// How many of the account's newest 250,000 events a replay would be for, and whether these are all.
+    /// The number of the account's newest 250,000 events that a replay would be for, and whether these are
+    /// all events.
     pub async fn replay_dry_run(
         &self,
         account: i64,
@@ -59,6 +64,6 @@ impl Reader {
             &filter.only_failed,
         ];
         let row = client.query_one(include_str!("sql/replay_dry_run.sql"), &parameters).await?;
-        Ok((row.get(0), row.get(1)))
+        Ok((row.get("count"), row.get("is_all")))
     }
 }

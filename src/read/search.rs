@@ -1,4 +1,4 @@
-//! Searching: the newest customers that meet a query. `log/search.rs` keeps what is searched.
+//! Searching: the newest customers that meet a query. `log/search.rs` keeps the documents that are searched.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -13,19 +13,19 @@ use crate::contract::Customer;
 use crate::database::DatabaseError;
 use crate::domain::search::{Condition, Query};
 
-/// So many documents of the index are looked at, all of them, for the newest; of more, the newest are met soon.
+/// The most documents of the index that are all looked at for the newest; of more, the newest are met soon.
 const FEW: i64 = 10_000;
 
 impl Reader {
-    /// A page of the customers that meet the query, newest first, as they are now; among them those that were deleted a moment ago.
+    /// A page of the customers that meet the query, newest first, as they are now; among them those that were
+    /// deleted a moment ago.
     pub async fn search(
         &self,
         account: i64,
         query: &Query,
         page: &Page,
     ) -> Result<Listed<StoredObject>, DatabaseError> {
-        // What meets one of several conditions is merged: each gives its newest. Then as many are fetched as
-        // a page may have.
+        // The newest customers of each condition are merged. Then as many are fetched as a page may have.
         let mut found = BTreeSet::new();
         for condition in query.conditions() {
             found.extend(self.meeting(account, condition, page).await?);
@@ -35,7 +35,7 @@ impl Reader {
         Ok(page.listed(objects.into_iter().map(|(_, object)| object)))
     }
 
-    /// The ids of those that meet one condition.
+    /// The ids of the customers that meet one condition.
     async fn meeting(
         &self,
         account: i64,
@@ -67,13 +67,13 @@ impl Reader {
         ];
         let _turn = self.heavy_turn(account).await?;
         let mut client = self.heavy.get().await?;
-        // It would read other accounts' documents on its way to many of this one's, or sort all of an account
-        // that looks small.
+        // Otherwise it would read other accounts' documents on its way to many of this one's, or sort all of
+        // an account that looks small.
         let moment =
             client.moment(Some("set local enable_seqscan = off; set local enable_sort = off")).await?;
         // The index is asked in the order of how rare the terms are.
         let rows = moment.query_anew(include_str!("sql/search.sql"), &parameters).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        Ok(rows.iter().map(|row| row.get("id")).collect())
     }
 }
 

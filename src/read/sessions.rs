@@ -5,7 +5,7 @@ use crate::database::DatabaseError;
 use crate::secret::Session;
 
 impl Reader {
-    /// Whether somebody has ended that session. It is heard of within half a second, by every process.
+    /// True if that session was ended. Every process hears of it within half a second.
     pub async fn is_ended(&self, session: &Session) -> Result<bool, DatabaseError> {
         if let Some(is_ended) = self.known_sessions.get(&session.hash) {
             return Ok(is_ended);
@@ -20,12 +20,12 @@ impl Reader {
                 &[account, key, &hash.as_slice(), &until.system_time()],
             )
             .await?;
-        let is_ended: bool = row.get(0);
+        let is_ended: bool = row.get("is_ended");
         self.known_sessions.remember(*hash, is_ended);
         Ok(is_ended)
     }
 
-    /// Takes it that the session was ended just now, by this process.
+    /// Remembers that this process has just ended the session.
     pub fn believe_ended(&self, session: &Session) {
         self.known_sessions.remember(session.hash, true);
     }

@@ -1,5 +1,5 @@
-//! Keys that somebody goes on with for long. One task asks for all of them together whether they still open,
-//! however many go on with them; a database that is away ends nothing, but for a key whose end was known.
+//! Keys that long calls go on with. One task asks for all of them together whether they still open, however
+//! many calls go on with them. A database that is away ends nothing, except a key whose end was known.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -12,22 +12,23 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::Reader;
 use crate::database::DatabaseError;
 
-/// How often it is asked. With the time for which a key is believed (`keys.rs`) it is less than a second.
+/// The time between two questions. With the time for which a key is believed (`believed.rs`) it is less than
+/// a second.
 const EVERY: Duration = Duration::from_millis(400);
 
-/// SHA-256 of a key.
+/// The SHA-256 of a key.
 type Hash = [u8; 32];
 
-/// What is known of a key.
+/// The state of a key, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Right {
-    /// It opens, until then if that is known.
+    /// It opens, until this instant if that is known.
     Opens(Option<Instant>),
     /// It opens nothing any more.
     Over,
 }
 
-/// Keys that somebody goes on with.
+/// Keys that calls go on with.
 #[derive(Debug, Clone, Default)]
 pub(super) struct WatchedKeys {
     keys: Arc<Mutex<HashMap<Hash, watch::Sender<Right>>>>,
@@ -41,14 +42,15 @@ impl WatchedKeys {
         KeyWatch(tell.subscribe())
     }
 
-    /// Those that somebody still goes on with; the others are forgotten.
+    /// The keys that a call still goes on with; the others are forgotten.
     fn hashes(&self) -> Vec<Hash> {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         keys.retain(|_, tell| tell.receiver_count() > 0);
         keys.keys().copied().collect()
     }
 
-    /// What became of those that were asked for: which of them open, and until when.
+    /// Tells the state of the keys that were asked for: `open` has those that open, and the instant until
+    /// then.
     fn tell(&self, asked: &[Hash], open: &HashMap<Hash, Option<Instant>>) {
         let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         for hash in asked {
@@ -60,12 +62,12 @@ impl WatchedKeys {
     }
 }
 
-/// A key that somebody goes on with.
+/// A key that a call goes on with.
 #[derive(Debug)]
 pub struct KeyWatch(watch::Receiver<Right>);
 
 impl KeyWatch {
-    /// Whether the key opens nothing any more.
+    /// True if the key opens nothing any more.
     #[must_use]
     pub fn is_over(&self) -> bool {
         match *self.0.borrow() {
@@ -81,7 +83,7 @@ impl KeyWatch {
             let Right::Opens(until) = known else { return };
             tokio::select! {
                 () = at(until) => return,
-                // Who tells lives as long as the program.
+                // The task that tells lives as long as the program.
                 told = self.0.changed() => if told.is_err() { return },
             }
         }
@@ -107,23 +109,23 @@ impl Reader {
         watched
     }
 
-    /// Which of these keys open, and until when if that is known.
+    /// Those of these keys that open, and the instant until then if that is known.
     async fn open_keys(&self, hashes: &[Hash]) -> Result<HashMap<Hash, Option<Instant>>, DatabaseError> {
         let hashes: Vec<&[u8]> = hashes.iter().map(<[u8; 32]>::as_slice).collect();
         let client = self.keys.get().await?;
         let asked_at = Instant::now();
         let rows = client.query(include_str!("sql/open_keys.sql"), &[&hashes]).await?;
         let open = rows.iter().filter_map(|row| {
-            let hash = Hash::try_from(row.get::<_, &[u8]>(0)).ok()?;
-            // A time that this clock can't count to is none.
-            let left = row.get::<_, Option<i64>>(1).and_then(|left| u64::try_from(left).ok());
+            let hash = Hash::try_from(row.get::<_, &[u8]>("hash")).ok()?;
+            // A time that this clock can't count to is `None`.
+            let left = row.get::<_, Option<i64>>("left_ms").and_then(|left| u64::try_from(left).ok());
             Some((hash, left.and_then(|left| asked_at.checked_add(Duration::from_millis(left)))))
         });
         Ok(open.collect())
     }
 }
 
-/// Asks for the keys that somebody goes on with, again and again.
+/// Asks for the keys that calls go on with, again and again.
 async fn ask(reader: Reader) {
     loop {
         sleep(EVERY).await;

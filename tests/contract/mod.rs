@@ -10,6 +10,7 @@ mod tidy;
 
 use std::path::{Path, PathBuf};
 
+use calmony_pay::database::{BothWays, DIRECTION};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 /// The root of the workspace.
@@ -61,7 +62,8 @@ const COLD: &[&str] = &[
     "key_kind",
 ];
 
-/// The statements that are run for requests, events and deliveries, without those with these names.
+/// The statements that are run for requests, events and deliveries, but those of these names. A list comes
+/// twice, once in each direction.
 fn hot_statements(but: &[&str]) -> Vec<(String, String)> {
     let mut statements = files(&["src/read", "src/outbox", "src/log"], "sql");
     let is = |path: &str, name: &str| path.ends_with(&format!("/{name}.sql"));
@@ -70,7 +72,19 @@ fn hot_statements(but: &[&str]) -> Vec<(String, String)> {
         assert!(known, "there is no statement {name} any more");
     }
     statements.retain(|(path, _)| !COLD.iter().chain(but).any(|name| is(path, name)));
-    statements
+    let as_they_run =
+        |(path, sql): (String, String)| directions(&sql).into_iter().map(move |sql| (path.clone(), sql));
+    statements.into_iter().flat_map(as_they_run).collect()
+}
+
+/// The texts of a statement as they are run: of a list, the one that reads the newest rows first, then the
+/// other.
+fn directions(sql: &str) -> Vec<String> {
+    if !sql.contains(DIRECTION) {
+        return vec![sql.to_owned()];
+    }
+    let BothWays { newest_first, oldest_first } = BothWays::of(sql);
+    vec![newest_first, oldest_first]
 }
 
 /// PostgreSQL's plan for a statement, without knowing its parameters.

@@ -1,12 +1,13 @@
 //! Every statement of the product is prepared against the real schema, under the role that runs it, and
 //! begins with its purpose.
 
-use calmony_pay::database::rewritten;
+use calmony_pay::database::{DIRECTION, rewritten};
 use calmony_pay::log::append_keyless;
 use support::Database;
 use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
-use super::{explained, files, hot_statements};
+use super::{directions, explained, files, hot_statements};
 
 /// The role that runs a statement.
 fn role(path: &str) -> &'static str {
@@ -41,7 +42,7 @@ async fn every_statement_is_valid_for_the_role_that_runs_it() {
     for (path, sql) in statements {
         assert!(sql.starts_with("-- "), "{path} doesn't say what it is for");
         let client = database.login_in(role(&path)).await;
-        let mut texts = vec![sql.clone()];
+        let mut texts = directions(&sql);
         // Their other prepared forms.
         if path.ends_with("log/sql/append.sql") {
             texts.push(append_keyless());
@@ -54,6 +55,43 @@ async fn every_statement_is_valid_for_the_role_that_runs_it() {
             }
         }
     }
+}
+
+/// A list is written once, with its direction marked, and reads both ways. PostgreSQL refuses a text that
+/// still has the mark, so that no list can be used as it is written.
+#[tokio::test]
+async fn a_list_is_written_once_and_used_in_both_directions_only() {
+    let database = Database::fresh().await;
+    let reader = database.login_in("calmony_reader").await;
+    let lists: Vec<_> =
+        files(&["src"], "sql").into_iter().filter(|(_, sql)| sql.contains(DIRECTION)).collect();
+    assert!(lists.len() >= 6, "{}", lists.len());
+    let derived = std::fs::read_to_string(super::root().join("src/read/lists.rs")).unwrap();
+    for (path, sql) in lists {
+        let name = path.strip_prefix("src/read/").unwrap_or_else(|| panic!("{path} is no list of src/read"));
+        assert!(derived.contains(&format!("BothWays::of(include_str!(\"{name}\"))")), "{path} isn't derived");
+        let error = reader.prepare(&sql).await.expect_err(&path);
+        assert_eq!(error.code(), Some(&SqlState::SYNTAX_ERROR), "{path}");
+    }
+}
+
+/// Some statements share a part, and each has a text of its own: the walk along the index, endpoint by
+/// endpoint; the columns of a delivery; the attempts that are written down.
+#[test]
+fn parts_that_statements_share_are_the_same() {
+    let part = |name: &str, from: &str, to: &str| {
+        let sql = std::fs::read_to_string(super::root().join(format!("src/outbox/sql/{name}.sql"))).unwrap();
+        let (_, rest) = sql.split_once(from).unwrap_or_else(|| panic!("{name} has no {from}"));
+        rest.split_once(to).unwrap_or_else(|| panic!("{name} has no {to}")).0.to_owned()
+    };
+    let walk = |name| part(name, "with recursive endpoints as (", "), due as materialized (");
+    assert_eq!(walk("due"), walk("pull_in"));
+    assert_eq!(walk("due"), walk("unpark").replace("'parked'", "'owed'"));
+    let columns =
+        |name, early: &str| part(name, "select d.account, d.position, d.bucket", "  from").replace(early, "");
+    assert_eq!(columns("due", "false"), columns("walk", "d.due_at > statement_timestamp()"));
+    let attempted = |name| part(name, "attempted as (", "\n)");
+    assert_eq!(attempted("settle"), attempted("settle_all_taken"));
 }
 
 /// The row of an event for an endpoint is looked up by all three columns of a key, whatever the statistics

@@ -55,7 +55,7 @@ pub(super) async fn check(
 /// The end of the log, and the time since which attempts are on record.
 async fn horizon(client: &Client) -> Result<(i64, SystemTime), DatabaseError> {
     let row = client.query_one(include_str!("../sql/verify_horizon.sql"), &[]).await?;
-    Ok((row.get(0), row.get(1)))
+    Ok((row.get("head"), row.get("horizon")))
 }
 
 /// Reads endpoints and history again. An endpoint that was deleted, or attempts that were dropped, since
@@ -92,19 +92,19 @@ async fn portion(
     let Interval { account, endpoint, enabled_events, .. } = interval;
     let row =
         client.query_one(statement, &[account, endpoint, &after, &until, enabled_events, &horizon]).await?;
-    let count = |column: usize| u64::try_from(row.get::<_, i64>(column)).unwrap_or(0);
+    let count = |state: &str| u64::try_from(row.get::<_, i64>(state)).unwrap_or(0);
     let found = &mut report.deliveries;
-    found.delivered += count(0);
-    found.owed += count(1);
-    found.parked += count(2);
-    found.exhausted += count(3);
-    found.pending += count(4);
+    found.delivered += count("delivered");
+    found.owed += count("owed");
+    found.parked += count("parked");
+    found.exhausted += count("exhausted");
+    found.pending += count("pending");
     Ok(missing(&row))
 }
 
 fn missing(row: &Row) -> Vec<Missing> {
-    let (events, positions): (Vec<String>, Vec<i64>) = (row.get(5), row.get(6));
-    let (times, buckets): (Vec<SystemTime>, Vec<i16>) = (row.get(7), row.get(8));
+    let (events, positions): (Vec<String>, Vec<i64>) = (row.get("events"), row.get("positions"));
+    let (times, buckets): (Vec<SystemTime>, Vec<i16>) = (row.get("times"), row.get("buckets"));
     let missing = events.into_iter().zip(positions).zip(times.into_iter().zip(buckets));
     missing
         .map(|((event, position), (created_at, bucket))| Missing { event, position, created_at, bucket })
@@ -126,7 +126,7 @@ async fn judge(
         None => None,
         Some((_, at)) => {
             let rows = client.query(include_str!("../sql/verify_fanned_out.sql"), &[&at]).await?;
-            Some(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+            Some(rows.iter().map(|row| (row.get("bucket"), row.get("position"))).collect())
         }
     };
     // A later position may have been committed before the endpoint's own event was.

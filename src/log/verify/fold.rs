@@ -56,17 +56,17 @@ pub(super) async fn check(
 }
 
 fn fold(last: Option<Last>, row: &Row, report: &mut Report) -> Last {
-    let happened: SystemTime = row.get(8);
+    let happened: SystemTime = row.get("happened_at");
     let mut now = Last {
-        account: row.get(0),
-        stream: row.get(1),
-        version: row.get(2),
-        deleted: row.get(4),
-        data: row.get(5),
+        account: row.get("account"),
+        stream: row.get("stream"),
+        version: row.get("version"),
+        deleted: row.get("deleted"),
+        data: row.get("data"),
         born: happened,
-        is_state: row.get::<_, Option<bool>>(7).unwrap_or(false),
+        is_state: row.get::<_, Option<bool>>("is_state").unwrap_or(false),
     };
-    let event: &str = row.get(3);
+    let event: &str = row.get("event");
     let before = match last {
         Some(last) if last.account == now.account && last.stream == now.stream => Some(last),
         Some(last) => {
@@ -76,7 +76,7 @@ fn fold(last: Option<Last>, row: &Row, report: &mut Report) -> Last {
         None => None,
     };
     now.born = before.as_ref().map_or(happened, |before| before.born);
-    now.is_state &= row.get::<_, Option<SystemTime>>(9) == Some(now.born);
+    now.is_state &= row.get::<_, Option<SystemTime>>("born_at") == Some(now.born);
     let expected = before.as_ref().map_or(1, |before| before.version + 1);
     if now.version != expected {
         report.state_problem(format!("{} lacks version {expected} (before {event})", now.stream));
@@ -84,7 +84,7 @@ fn fold(last: Option<Last>, row: &Row, report: &mut Report) -> Last {
     if before.as_ref().is_some_and(|before| before.deleted) {
         report.state_problem(format!("{event} follows the deletion of {}", now.stream));
     }
-    if !says_what_changed(before.as_ref(), &now, row.get(6)) {
+    if !says_what_changed(before.as_ref(), &now, row.get("previous")) {
         report.state_problem(format!("{event} doesn't say what it changed"));
     }
     now
@@ -119,16 +119,16 @@ pub(super) async fn check_orphans(
     loop {
         let rows = client.query(&statement, &[&account, &object, &PORTION]).await?;
         for row in &rows {
-            if row.get(2) {
-                report.state_problem(format!("{} is an object without an event", row.get::<_, &str>(1)));
+            if row.get("is_orphan") {
+                report.state_problem(format!("{} is an object without an event", row.get::<_, &str>("id")));
             }
         }
         watch.done(u64::try_from(rows.len()).unwrap_or(0));
         let Some(last) = rows.last() else { break };
-        (account, object) = (last.get(0), last.get(1));
+        (account, object) = (last.get("account"), last.get("id"));
     }
     for row in client.query(include_str!("../sql/verify_derived.sql"), &[]).await? {
-        report.state_problem(format!("{} is not as the log says", row.get::<_, &str>(0)));
+        report.state_problem(format!("{} is not as the log says", row.get::<_, &str>("what")));
     }
     Ok(())
 }

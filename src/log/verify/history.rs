@@ -32,13 +32,13 @@ struct Change {
 impl Change {
     fn of(row: &Row) -> Self {
         Self {
-            account: row.get(0),
-            endpoint: row.get(1),
-            position: row.get(2),
-            at: row.get(3),
-            deleted: row.get(4),
-            enabled: row.get(5),
-            enabled_events: row.get(6),
+            account: row.get("account"),
+            endpoint: row.get("endpoint"),
+            position: row.get("position"),
+            at: row.get("created_at"),
+            deleted: row.get("deleted"),
+            enabled: row.get("enabled"),
+            enabled_events: row.get("enabled_events"),
         }
     }
 

@@ -90,5 +90,5 @@ pub async fn verify(url: &DatabaseUrl, watch: &mut impl Watch) -> Result<Report,
 /// About the number of a table's rows, for a progress bar.
 pub(super) async fn estimate(client: &Client, table: &str) -> Result<u64, DatabaseError> {
     let row = client.query_one(include_str!("../sql/verify_estimate.sql"), &[&table]).await?;
-    Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+    Ok(u64::try_from(row.get::<_, i64>("count")).unwrap_or(0))
 }

@@ -4,7 +4,7 @@
 -- last. The time is PostgreSQL's, so that all workers agree.
 -- $1 own buckets, $2 rows, $3 endpoints and $5 accounts to pass over, $4 rows of one endpoint.
 -- Indexes: delivery_due, delivery_is_owed_once, event_positions_are_unique, endpoint_ids_are_unique.
-with recursive owing as (
+with recursive endpoints as (
     (select account, endpoint
        from calmony.delivery
       where state = 'owed'
@@ -12,7 +12,7 @@ with recursive owing as (
       limit 1)
     union all
     select next.account, next.endpoint
-      from owing o
+      from endpoints o
      cross join lateral (
            select account, endpoint
              from calmony.delivery
@@ -22,7 +22,7 @@ with recursive owing as (
 ), due as materialized (
     select d.account, d.position, d.endpoint, d.due_at
       from (select account, endpoint
-              from owing
+              from endpoints
              where endpoint <> all ($3::text[]) and account <> all ($5::bigint[])
              order by row_number() over (partition by account order by random()), random()) o
      cross join lateral (
@@ -40,6 +40,6 @@ select d.account, d.position, d.bucket, d.attempts,
        d.behind_ms, d.order_gap,
        false as early, d.stream, d.endpoint_version, d.trace
   from due
-  join calmony.owed_delivery d
-    on d.account = due.account and d.position = due.position and d.endpoint = due.endpoint
+  join calmony.owed_delivery d on d.account = due.account and d.position = due.position
+                              and d.endpoint = due.endpoint
  order by due.due_at, d.position

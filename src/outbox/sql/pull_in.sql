@@ -2,7 +2,7 @@
 -- were written and has been set back. It goes endpoint by endpoint along the index, at most 1,000 of each
 -- and 5,000 in all.
 -- $1 own buckets, $2 the longest delay in milliseconds. Indexes: delivery_due, delivery_is_owed_once.
-with recursive owing as (
+with recursive endpoints as (
     (select account, endpoint
        from calmony.delivery
       where state = 'owed'
@@ -10,7 +10,7 @@ with recursive owing as (
       limit 1)
     union all
     select next.account, next.endpoint
-      from owing o
+      from endpoints o
      cross join lateral (
            select account, endpoint
              from calmony.delivery
@@ -19,7 +19,7 @@ with recursive owing as (
             limit 1) next
 ), due as materialized (
     select d.account, d.position, d.endpoint
-      from owing o
+      from endpoints o
      cross join lateral (
            select account, position, endpoint
              from calmony.delivery

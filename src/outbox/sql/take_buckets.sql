@@ -10,6 +10,6 @@ with free as materialized (
      order by random()
      limit $1
 )
-select b::smallint
+select b::smallint as bucket
   from free
  where pg_try_advisory_lock(1129270605, b)

@@ -2,7 +2,7 @@
 -- more. Those of a deleted one are dropped when they are read. It goes endpoint by endpoint along the
 -- index, at most 1,000 of each and 5,000 in all.
 -- $1 own buckets. Indexes: delivery_parked, endpoint_ids_are_unique, delivery_is_owed_once.
-with recursive parked as (
+with recursive endpoints as (
     (select account, endpoint
        from calmony.delivery
       where state = 'parked'
@@ -10,22 +10,22 @@ with recursive parked as (
       limit 1)
     union all
     select next.account, next.endpoint
-      from parked k
+      from endpoints o
      cross join lateral (
            select account, endpoint
              from calmony.delivery
-            where state = 'parked' and (account, endpoint) > (k.account, k.endpoint)
+            where state = 'parked' and (account, endpoint) > (o.account, o.endpoint)
             order by account, endpoint
             limit 1) next
 ), due as materialized (
     select d.account, d.position, d.endpoint
-      from parked k
-      join calmony.endpoint p on p.account = k.account and p.id = k.endpoint
+      from endpoints o
+      join calmony.endpoint p on p.account = o.account and p.id = o.endpoint
        and (p.status = 'deleted' or p.status = 'enabled' and not p.paused)
      cross join lateral (
            select account, position, endpoint
              from calmony.delivery
-            where state = 'parked' and account = k.account and endpoint = k.endpoint
+            where state = 'parked' and account = o.account and endpoint = o.endpoint
               and bucket = any ($1::smallint[])
             order by position
             limit 1000) d

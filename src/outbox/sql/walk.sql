@@ -18,6 +18,6 @@ select d.account, d.position, d.bucket, d.attempts,
        d.behind_ms, d.order_gap,
        d.due_at > statement_timestamp() as early, d.stream, d.endpoint_version, d.trace
   from owed
-  join calmony.owed_delivery d
-    on d.account = owed.account and d.position = owed.position and d.endpoint = owed.endpoint
+  join calmony.owed_delivery d on d.account = owed.account and d.position = owed.position
+                              and d.endpoint = owed.endpoint
  order by d.position

@@ -1,7 +1,8 @@
 -- The number of workers that have announced themselves in this database; and a session that holds a lock of
 -- theirs, or waits for one, but whose login is no member of their role. Such a session isn't counted,
 -- because it does no work and mustn't make the workers' shares smaller.
-select count(*) filter (where is_worker and is_announced), min(pid) filter (where not is_worker)
+select count(*) filter (where is_worker and is_announced) as workers,
+       min(pid) filter (where not is_worker) as stranger
   from (select pid, bool_or(objid = 1000 and granted) as is_announced
           from pg_locks
          where locktype = 'advisory' and classid = 1129270605 and objsubid = 2

@@ -1,4 +1,5 @@
--- The condition of the whole system. Counts end at a million, so that a backlog of any length costs a bounded time.
+-- The condition of the whole system. Counts end at a million, so that a backlog of any length costs a bounded
+-- time.
 -- Indexes: outbox_position, delivery_due, event_positions_are_unique, endpoint_fails_since_one_time.
 with recursive owing as (
     (select account, endpoint, due_at
@@ -16,19 +17,23 @@ with recursive owing as (
             order by account, endpoint, due_at
             limit 1) next
 ), due as (
-    select o.due_at, exists (select from calmony.endpoint_failing f where f.account = o.account and f.endpoint = o.endpoint) as failing
+    select o.due_at,
+           exists (select from calmony.endpoint_failing f
+                    where f.account = o.account and f.endpoint = o.endpoint) as failing
       from owing o
      where o.due_at < statement_timestamp()
     union all
-    -- What nobody has looked at yet, whoever it is for.
+    -- The oldest event that no worker has looked at yet.
     (select e.created_at, false
        from calmony.outbox o
        join calmony.event e on e.account = o.account and e.position = o.position
       order by o.position
       limit 1)
 ), age as (
-    select coalesce(extract(epoch from statement_timestamp() - min(due_at) filter (where not failing)), 0)::float8 as of_working,
-           coalesce(extract(epoch from statement_timestamp() - min(due_at) filter (where failing)), 0)::float8 as of_failing
+    select coalesce(extract(epoch from statement_timestamp() - min(due_at) filter (where not failing)),
+                    0)::float8 as of_working,
+           coalesce(extract(epoch from statement_timestamp() - min(due_at) filter (where failing)),
+                    0)::float8 as of_failing
       from due
 ), state as (
     select count(*) filter (where state = 'owed') as owed, count(*) filter (where state = 'parked') as parked,
@@ -42,12 +47,14 @@ with recursive owing as (
 ), replays as (
     select count(*) as running,
            coalesce(sum(r.until_position - coalesce(
-               (select min(p.position) from calmony.replay_progress p where p.account = r.account and p.replay = r.id),
+               (select min(p.position)
+                  from calmony.replay_progress p
+                 where p.account = r.account and p.replay = r.id),
                r.after_position)), 0)::bigint as remaining
       from calmony.replay r
      where r.status = 'running'
 ), locks as (
-    -- Of sessions whose login may work; whoever else holds such a lock is no worker and owns nothing.
+    -- Locks of sessions whose login may work. Any other session that holds one is no worker and owns nothing.
     select coalesce(sum(announced), 0)::bigint as workers, coalesce(sum(buckets), 0)::bigint as buckets
       from (select pid, count(*) filter (where objid = 1000) as announced,
                    count(*) filter (where objid < 64) as buckets

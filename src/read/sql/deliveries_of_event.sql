@@ -1,10 +1,12 @@
--- Who gets an event, and how far that is. $1 account, $2 the event's id. `pending`: it isn't fanned out yet.
+-- The endpoints that an event is for, and the state of each delivery. $1 account, $2 the event's id.
+-- `pending`: the event isn't fanned out yet.
 -- Indexes: event_ids_are_unique, endpoint_ids_are_unique, delivery_is_owed_once, attempt_of_endpoint.
-select e.position, e.id::text, p.id::text,
+select e.position, e.id::text as event, p.id::text as endpoint,
        case when d.state is not null then d.state
             when a.delivered then 'delivered'
-            when o.position is not null and p.status = 'enabled' and calmony.subscribes(p.enabled_events, e.type) then 'pending'
-            else 'dropped' end,
+            when o.position is not null and p.status = 'enabled'
+                 and calmony.subscribes(p.enabled_events, e.type) then 'pending'
+            else 'dropped' end as state,
        d.due_at
   from calmony.event e
   join calmony.endpoint p on p.account = e.account

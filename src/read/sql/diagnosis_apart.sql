@@ -1,5 +1,5 @@
--- What roles may do of what PostgreSQL lets every login do, and with which one could stop the others
--- (schema/apart.sql closes it).
+-- The rights of roles that PostgreSQL gives to every login, and with which one role could stop the others
+-- (schema/apart.sql takes them away).
 with roles (role) as (
     values ('calmony_api'), ('calmony_reader'), ('calmony_worker')
 ), functions as (
@@ -30,7 +30,7 @@ with roles (role) as (
       from roles cross join pg_namespace
      where nspname in ('public', 'calmony') and has_schema_privilege(role, oid, 'create')
 )
-select format('%s (%s)', what, string_agg(role, ', ' order by role))
+select format('%s (%s)', what, string_agg(role, ', ' order by role)) as what
   from open
  group by what
  order by 1

@@ -1,7 +1,6 @@
--- Who stands in others' way, and the statement that ends it: sessions that hold, or wait for, a lock of
--- workers or of migrations, and whose login is no member of those roles; and sessions that others have been
--- waiting for, behind a lock, for more than a second. Seconds since they wait, null where it isn't waiting
--- that counts.
+-- Sessions that stand in others' way, and the statement that ends each: those that hold, or wait for, a lock
+-- of workers or of migrations, and whose login is no member of those roles; and those that others have waited
+-- for, behind a lock, for more than a second. The seconds that others have waited, null for the first kind.
 with held as (
     select pid, bool_or(classid = 1129270605 and objsubid = 2) as of_workers
       from pg_locks
@@ -34,7 +33,7 @@ select 'what others wait for',
        w.seconds, format('select pg_terminate_backend(%s)', w.blocker)
   from waits w
   join pg_stat_activity a on a.pid = w.blocker
- -- Whoever waits itself isn't the one.
+ -- A session that waits itself isn't the obstacle.
  where not exists (select from pg_locks l where l.pid = w.blocker and not l.granted)
    and a.datname = current_database()
  order by 3 desc nulls first

@@ -1,6 +1,6 @@
--- The logins of the APIs and workers that are connected. Sessions are named after their roles; no command that
--- only reads has one of these two names.
-select distinct usename::text
+-- The logins of the APIs and workers that are connected. Sessions are named after their roles; no command
+-- that only reads has one of these two names.
+select distinct usename::text as login
   from pg_stat_activity
  where datname = current_database()
    and application_name in ('calmony_api', 'calmony_worker')

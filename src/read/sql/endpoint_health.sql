@@ -1,6 +1,7 @@
--- How an endpoint is doing: since when it has taken nothing, what it is owed, and how its newest attempts went. Counts end at ten
--- thousand. $1 account, $2 endpoint, $3 attempts.
--- Indexes: endpoint_fails_since_one_time, delivery_due, delivery_parked, delivery_of_endpoint, attempt_of_endpoint.
+-- The condition of an endpoint: the time since which it has taken nothing, the deliveries that it is owed,
+-- and the results of its newest attempts. Counts end at ten thousand. $1 account, $2 endpoint, $3 attempts.
+-- Indexes: endpoint_fails_since_one_time, delivery_due, delivery_parked, delivery_of_endpoint,
+-- attempt_of_endpoint.
 with newest as materialized (
     select started_at, duration_us, error
       from calmony.attempt
@@ -8,7 +9,9 @@ with newest as materialized (
      order by position desc
      limit $3
 )
-select (select f.since from calmony.endpoint_failing f where f.account = $1 and f.endpoint = $2::text) as failing_since,
+select (select f.since
+          from calmony.endpoint_failing f
+         where f.account = $1 and f.endpoint = $2::text) as failing_since,
        (select d.due_at
           from calmony.delivery d
          where d.account = $1 and d.endpoint = $2::text and d.state = 'owed'
@@ -21,7 +24,11 @@ select (select f.since from calmony.endpoint_failing f where f.account = $1 and 
                                where d.account = $1 and d.endpoint = $2::text and d.state = 'parked'
                                order by d.position limit 10000) d) as parked,
        (select count(*)
-          from (select d.state from calmony.delivery d where d.account = $1 and d.endpoint = $2::text order by d.position limit 10000) d
+          from (select d.state
+                  from calmony.delivery d
+                 where d.account = $1 and d.endpoint = $2::text
+                 order by d.position
+                 limit 10000) d
          where d.state = 'exhausted') as exhausted,
        count(*) as attempts,
        count(*) filter (where error is null) as taken,

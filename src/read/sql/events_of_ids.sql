@@ -1,5 +1,5 @@
--- The events of these ids, in their order. $1 account, $2 ids. $3 bytes: what is past them comes without its
--- data; the first never is.
+-- The events of these ids, in their order. $1 account, $2 ids. $3 bytes: past them a row comes without its
+-- data; the first row has it always.
 -- Index: event_ids_are_unique.
 with found as (
     select e.account, e.position, e.id, e.type, e.created_at, e.version, e.data, e.previous, e.request_id,
@@ -13,8 +13,8 @@ with found as (
       from found
     window w as (order by place rows unbounded preceding)
 )
-select id::text, type, created_at, version, case when fits then data::text end,
-       case when fits then previous::text end, request_id, idempotency_key,
-       case when fits then calmony.pending_webhooks(account, position, type) end
+select id::text, type, created_at, version, case when fits then data::text end as data,
+       case when fits then previous::text end as previous, request_id, idempotency_key,
+       case when fits then calmony.pending_webhooks(account, position, type) end as pending_webhooks
   from sized
  order by place

@@ -1,7 +1,7 @@
--- The next part of an account's log up to a position, and which of its events somebody asks for; of the
--- others only the position. $1 account, $2 after this position, $3 up to this one, $4 rows, $5 types or null,
--- $6 object or null. $7 bytes: what is past them doesn't fit, and comes without its data; the first that is
--- asked for fits.
+-- The next part of an account's log up to a position. An event that isn't asked for comes as its position
+-- alone.
+-- $1 account, $2 after this position, $3 up to this one, $4 rows, $5 types or null, $6 object or null. $7
+-- bytes: past them an event doesn't fit, and comes without its data; the first that is asked for fits always.
 -- Index: event_positions_are_unique.
 with part as materialized (
     select position,
@@ -20,8 +20,9 @@ with part as materialized (
       from found
     window w as (order by place rows unbounded preceding)
 )
-select case when fits then id::text end, type, created_at, version, case when fits then data::text end,
-       case when fits then previous::text end, request_id, idempotency_key,
-       case when fits then calmony.pending_webhooks($1, position, type) end, place, fits
+select case when fits then id::text end as id, type, created_at, version,
+       case when fits then data::text end as data, case when fits then previous::text end as previous,
+       request_id, idempotency_key,
+       case when fits then calmony.pending_webhooks($1, position, type) end as pending_webhooks, place, fits
   from sized
  order by place

@@ -1,5 +1,5 @@
--- The objects of these ids, deleted or not, in their order. $1 account, $2 ids. $3 bytes: what is past them
--- comes without its data; the first never is.
+-- The objects of these ids, deleted or not, in their order. $1 account, $2 ids. $3 bytes: past them a row
+-- comes without its data; the first row has it always.
 -- Index: object_ids_are_unique.
 with found as (
     select o.id, o.data, o.deleted, octet_length(o.data::text) as bytes, wanted.place
@@ -10,6 +10,6 @@ with found as (
       from found
     window w as (order by place rows unbounded preceding)
 )
-select id::text, case when fits then data::text end, deleted
+select id::text, case when fits then data::text end as data, deleted
   from sized
  order by place

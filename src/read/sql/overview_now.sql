@@ -1,5 +1,6 @@
--- What an account is owed at this moment. Counts end at a hundred thousand. $1 account.
--- Indexes: delivery_due, delivery_is_owed_once, endpoint_ids_are_unique, event_positions_are_unique, outbox_rows_are_unique.
+-- The deliveries that an account is owed at this moment. Counts end at a hundred thousand. $1 account.
+-- Indexes: delivery_due, delivery_is_owed_once, endpoint_ids_are_unique, event_positions_are_unique,
+-- outbox_rows_are_unique.
 with recursive owing as (
     (select endpoint, due_at
        from calmony.delivery
@@ -23,9 +24,13 @@ with recursive owing as (
     select min(due_at) as since
       from (select due_at from owing where due_at < statement_timestamp()
              union all
-            -- First the row of the outbox: joined the other way round, the whole log would be looked through for one.
+            -- The row of the outbox comes first: the other way round, this would go through the whole log.
             (select e.created_at
-               from (select account, position from calmony.outbox where account = $1 order by position limit 1) o
+               from (select account, position
+                       from calmony.outbox
+                      where account = $1
+                      order by position
+                      limit 1) o
                join calmony.event e on e.account = o.account and e.position = o.position)) d
 )
 select coalesce(extract(epoch from statement_timestamp() - due.since), 0)::float8 as oldest_due,

@@ -1,2 +1,2 @@
 -- The last migration that was applied.
-select coalesce(max(version), 0)::bigint from calmony.migration
+select coalesce(max(version), 0)::bigint as version from calmony.migration

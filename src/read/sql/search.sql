@@ -1,12 +1,14 @@
--- What meets a condition, newest first, within a range of ids. A document without terms is what is left of a deleted customer.
--- The index is asked first. Where it knows few, these are looked at, all of them; otherwise the newest are met soon on the way down
--- the ids. Left to itself the planner multiplies how common each part of a word is, and errs by orders of magnitude (measured);
--- the appended '{}' and the brackets keep it from the index and from guessing there. To statistics, an account
--- that has grown since they were taken is a small one: the added 0, the `offset 0` and src/read/search.rs (no sort
--- where an index has the order) keep the planner from going through all of it.
--- $1 account, $2 and $3 the range without its ends, $4 terms that all are there, $5 terms of which none is, texts that must be
--- within a field or must not: $6 fields, $7 texts, $8 must; ranges of ids that are left out: $9 first, $10 the end; $11 rows,
--- $12 how many are few.
+-- Customers that meet a condition, newest first, within a range of ids. A document without terms is the rest
+-- of a deleted customer.
+-- The index is asked first. Where it knows few, all of these are looked at; otherwise the newest are met soon
+-- on the way down the ids. Left to itself the planner multiplies how common each part of a word is, and errs
+-- by orders of magnitude (measured); the appended '{}' and the brackets keep it from the index and from
+-- guessing there. To statistics, an account that has grown since they were taken is a small one: the added 0
+-- and src/read/search.rs (no sort where an index has the order) keep the planner from going through all of
+-- it.
+-- $1 account, $2 and $3 the range without its ends, $4 terms that all are there, $5 terms of which none is,
+-- texts that must be within a field or must not: $6 fields, $7 texts, $8 must; ranges of ids that are left
+-- out: $9 first, $10 the end; $11 rows, $12 the most that are few.
 -- Indexes: search_document_terms, search_documents_are_unique.
 with candidates as materialized (
     select id, name, email, phone
@@ -20,8 +22,9 @@ with candidates as materialized (
        from candidates d
       where (select few from known)
         and d.id > $2::text and d.id < $3::text
-        and (select bool_and((coalesce(strpos(case field when 'n' then d.name when 'e' then d.email else d.phone end, part),
-                                       0) > 0) = must)
+        and (select bool_and((coalesce(strpos(case field when 'n' then d.name
+                                                         when 'e' then d.email
+                                                         else d.phone end, part), 0) > 0) = must)
                from unnest($6::text[], $7::text[], $8::boolean[]) as x (field, part, must)) is not false
         and (select bool_and(d.id < x.first or d.id >= x.ending)
                from unnest($9::text[], $10::text[]) as x (first, ending)) is not false
@@ -33,8 +36,9 @@ with candidates as materialized (
       where not (select few from known)
         and d.account = $1 and d.id > $2::text and d.id < $3::text and d.terms <> '{}'
         and d.terms || '{}' @> (select $4::text[]) and not d.terms || '{}' && (select $5::text[])
-        and (select bool_and((coalesce(strpos(case field when 'n' then d.name when 'e' then d.email else d.phone end, part),
-                                       0) > 0) = must)
+        and (select bool_and((coalesce(strpos(case field when 'n' then d.name
+                                                         when 'e' then d.email
+                                                         else d.phone end, part), 0) > 0) = must)
                from unnest($6::text[], $7::text[], $8::boolean[]) as x (field, part, must)) is not false
         and (select bool_and(d.id < x.first or d.id >= x.ending)
                from unnest($9::text[], $10::text[]) as x (first, ending)) is not false
