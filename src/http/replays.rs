@@ -16,7 +16,8 @@ use super::{events, webhook_endpoints};
 use crate::clock::{self, Timestamp};
 use crate::contract::{Event, EventType, Kind as _, Replay, WebhookEndpoint};
 use crate::domain::replay::{self, End, ReplayFilter, Start, Status};
-use crate::domain::{Field, ParameterError, Problem, Rejection, Snapshot, rate_limit, schema};
+use crate::domain::types::rate_limit;
+use crate::domain::{ParameterError, Patch, Problem, Rejection, Snapshot, schema};
 use crate::id::{self, Id};
 use crate::log::idempotency::Answer;
 use crate::read::objects::ObjectFilter;
@@ -29,10 +30,10 @@ pub(super) struct StartParams {
     created: Option<TimeRange>,
     dry_run: bool,
     only_failed: bool,
-    #[schema(schema_with = schema::rate_limit)]
+    #[schema(schema_with = rate_limit::schema)]
     rate_limit: Option<i64>,
     #[schema(schema_with = schema::object_id)]
-    related_object: Field<String>,
+    related_object: Patch<String>,
     #[schema(schema_with = types_schema)]
     types: Vec<String>,
 }
@@ -197,12 +198,12 @@ fn types(names: &[String]) -> Result<Option<Vec<String>>, ParameterError> {
 }
 
 /// The id of an object. An empty one is a mistake, and not a wish for all.
-fn related_object(given: Field<String>) -> Result<Option<String>, ParameterError> {
+fn related_object(given: Patch<String>) -> Result<Option<String>, ParameterError> {
     let refuse = |problem| Err(ParameterError::new("related_object", problem));
     match given {
-        Field::Keep => Ok(None),
-        Field::Unset => refuse(Problem::Empty),
-        Field::Set(id) if id::is_object_id(&id) => Ok(Some(id)),
-        Field::Set(_) => refuse(Problem::Malformed("expected the id of an object, such as cus_…".to_owned())),
+        Patch::Keep => Ok(None),
+        Patch::Unset => refuse(Problem::Empty),
+        Patch::Set(id) if id::is_object_id(&id) => Ok(Some(id)),
+        Patch::Set(_) => refuse(Problem::Malformed("expected the id of an object, such as cus_…".to_owned())),
     }
 }

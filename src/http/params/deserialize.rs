@@ -246,7 +246,7 @@ mod tests {
 
     use super::super::form;
     use super::*;
-    use crate::domain::Field;
+    use crate::domain::Patch;
 
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -257,7 +257,7 @@ mod tests {
         #[serde(default)]
         on: Option<bool>,
         #[serde(default)]
-        note: Field<String>,
+        note: Patch<String>,
         #[serde(default)]
         tags: Vec<String>,
         #[serde(default)]
@@ -284,8 +284,8 @@ mod tests {
         let json =
             json(r#"{"name":"a","count":5,"on":true,"note":null,"tags":["x","y"],"inner":{"city":"z"}}"#);
         assert_eq!(json.as_ref(), Ok(&form));
-        assert_eq!(form.note, Field::Unset);
-        assert_eq!(read("name=a").expect("a sample").note, Field::Keep);
+        assert_eq!(form.note, Patch::Unset);
+        assert_eq!(read("name=a").expect("a sample").note, Patch::Keep);
     }
 
     #[test]

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Field, ParameterError, Problem};
+use utoipa::openapi::schema::SchemaType;
+use utoipa::openapi::{Object, ObjectBuilder, RefOr, Schema, Type};
+
+use super::patch::Patch;
+use crate::domain::{ParameterError, Problem, schema};
 
 /// The most entries, counted after the merge.
 pub const ENTRIES_MAX: usize = 50;
@@ -15,14 +19,14 @@ pub const VALUE_MAX: usize = 500;
 pub type Metadata = BTreeMap<String, String>;
 
 /// What a call says of metadata: for each name a value, or nothing to remove it.
-pub type MetadataChange = Field<BTreeMap<String, Option<String>>>;
+pub type MetadataChange = Patch<BTreeMap<String, Option<String>>>;
 
 /// The metadata after the call. An empty value removes its name, an empty hash (`metadata=`) removes all.
 pub fn merge(change: MetadataChange, mut current: Metadata) -> Result<Metadata, ParameterError> {
     let entries = match change {
-        Field::Keep => return Ok(current),
-        Field::Unset => return Ok(Metadata::new()),
-        Field::Set(entries) => entries,
+        Patch::Keep => return Ok(current),
+        Patch::Unset => return Ok(Metadata::new()),
+        Patch::Set(entries) => entries,
     };
     for (name, value) in entries {
         match value {
@@ -56,12 +60,33 @@ fn check(name: &str, value: &str) -> Result<(), ParameterError> {
     Ok(())
 }
 
+/// The schema of metadata, as it is sent.
+pub(crate) fn schema() -> Object {
+    schema_of(ObjectBuilder::new().schema_type(Type::String).max_length(Some(VALUE_MAX)).build())
+}
+
+/// The schema of what a call says of metadata.
+pub(crate) fn change_schema() -> Object {
+    let mut change = schema_of(schema::text(VALUE_MAX));
+    change.schema_type = SchemaType::from_iter([Type::Object, Type::Null]);
+    change
+}
+
+fn schema_of(value: Object) -> Object {
+    let name = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
+    let name = name.max_length(Some(NAME_MAX)).pattern(Some("^[^\\[\\]]*$"));
+    ObjectBuilder::new()
+        .property_names(Some(name))
+        .additional_properties(Some(RefOr::T(Schema::Object(value))))
+        .build()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn set(entries: &[(&str, Option<&str>)]) -> MetadataChange {
-        Field::Set(entries.iter().map(|(name, value)| ((*name).into(), value.map(Into::into))).collect())
+        Patch::Set(entries.iter().map(|(name, value)| ((*name).into(), value.map(Into::into))).collect())
     }
 
     fn metadata(entries: &[(&str, &str)]) -> Metadata {
@@ -73,8 +98,8 @@ mod tests {
         let before = metadata(&[("a", "1"), ("b", "2")]);
         let after = merge(set(&[("b", None), ("c", Some("3"))]), before.clone());
         assert_eq!(after, Ok(metadata(&[("a", "1"), ("c", "3")])));
-        assert_eq!(merge(Field::Unset, before.clone()), Ok(Metadata::new()));
-        assert_eq!(merge(Field::Keep, before.clone()), Ok(before));
+        assert_eq!(merge(Patch::Unset, before.clone()), Ok(Metadata::new()));
+        assert_eq!(merge(Patch::Keep, before.clone()), Ok(before));
     }
 
     #[test]

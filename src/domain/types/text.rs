@@ -1,6 +1,9 @@
 //! Checks of texts that several resources share. Lengths are in characters.
 
-use super::{Field, ParameterError, Problem};
+use utoipa::openapi::Object;
+
+use super::patch::Patch;
+use crate::domain::{ParameterError, Problem, schema};
 
 /// The longest email address, as Stripe has it.
 pub const EMAIL_MAX: usize = 512;
@@ -16,7 +19,7 @@ pub fn check_length(param: &str, text: &str, max: usize) -> Result<(), Parameter
 }
 
 /// Refuses a given text of more than `max` characters.
-pub fn check_field(param: &str, field: &Field<String>, max: usize) -> Result<(), ParameterError> {
+pub fn check_field(param: &str, field: &Patch<String>, max: usize) -> Result<(), ParameterError> {
     field.value().map_or(Ok(()), |text| check_length(param, text, max))
 }
 
@@ -31,6 +34,16 @@ pub fn check_email(param: &str, email: &str) -> Result<(), ParameterError> {
             && !email.chars().any(|c| c.is_whitespace() || c.is_control())
     });
     if plausible { Ok(()) } else { Err(ParameterError::new(param, Problem::NotAnEmail)) }
+}
+
+/// The schema of a long text that can be unset.
+pub(crate) fn long_schema() -> Object {
+    schema::text(TEXT_MAX)
+}
+
+/// The schema of an email address that can be unset.
+pub(crate) fn email_schema() -> Object {
+    schema::text(EMAIL_MAX)
 }
 
 #[cfg(test)]

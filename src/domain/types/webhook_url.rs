@@ -8,8 +8,10 @@
 use std::cell::Cell;
 
 use url::{Host, SyntaxViolation, Url};
+use utoipa::openapi::schema::SchemaFormat;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 
-use super::{ParameterError, Problem};
+use crate::domain::{ParameterError, Problem};
 
 /// The longest URL, in characters.
 pub const URL_MAX: usize = 2048;
@@ -93,6 +95,18 @@ fn is_name(host: &str) -> bool {
             (1..=LABEL_MAX).contains(&label.len())
                 && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         })
+}
+
+/// The schema of a URL, which says how it is stored.
+pub(crate) fn schema() -> Object {
+    let format = SchemaFormat::Custom("uri".to_owned());
+    let url = ObjectBuilder::new().schema_type(Type::String).format(Some(format)).max_length(Some(URL_MAX));
+    url.description(Some(
+        "An absolute URL that begins with https:// or http://, without a user name, a password or a fragment. \
+         It is stored in the spelling that is called: scheme and host in lower case, a host beyond ASCII in \
+         Punycode, without the scheme's own port. What would have to be repaired is refused.",
+    ))
+    .build()
 }
 
 #[cfg(test)]

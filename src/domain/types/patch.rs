@@ -7,7 +7,7 @@ use utoipa::openapi::{RefOr, Schema};
 
 /// What a caller wants of one field.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Field<T> {
+pub enum Patch<T> {
     /// The parameter was not given.
     #[default]
     Keep,
@@ -17,7 +17,7 @@ pub enum Field<T> {
     Set(T),
 }
 
-impl<T> Field<T> {
+impl<T> Patch<T> {
     /// The field's value after the call, where unset means null.
     pub fn apply(self, current: Option<T>) -> Option<T> {
         match self {
@@ -48,26 +48,26 @@ impl<T> Field<T> {
     }
 }
 
-impl<T: ComposeSchema> ComposeSchema for Field<T> {
+impl<T: ComposeSchema> ComposeSchema for Patch<T> {
     fn compose(of: Vec<RefOr<Schema>>) -> RefOr<Schema> {
         Option::<T>::compose(of)
     }
 }
 
-impl<T: ToSchema + ComposeSchema> ToSchema for Field<T> {
+impl<T: ToSchema + ComposeSchema> ToSchema for Patch<T> {
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         T::schemas(schemas);
     }
 }
 
 // The schema of a struct shows its fields' defaults.
-impl<T: Serialize> Serialize for Field<T> {
+impl<T: Serialize> Serialize for Patch<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.value().serialize(serializer)
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Option::<T>::deserialize(deserializer)?.map_or(Self::Unset, Self::Set))
     }
