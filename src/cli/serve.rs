@@ -8,12 +8,11 @@ use tokio::net::TcpListener;
 use crate::config::check::warn_of_plain_text;
 use crate::config::{ApiDatabaseOptions, ParentOptions, SecretKeyOptions, TargetOptions, listen_address};
 use crate::database::Databases;
-use crate::http::load::{Load, RateLimit};
-use crate::http::{self, App};
+use crate::http::{App, Load, RateLimit};
 use crate::log::GrowthLimit;
 use crate::stop::stop_token;
 use crate::telemetry::{self, LogOptions};
-use crate::trace;
+use crate::{http, trace};
 
 /// How to serve the API.
 #[derive(Debug, clap::Args)]

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use url::Url;
 
-use super::App;
+use super::app::App;
 use super::error::ApiError;
 use crate::address::Forbidden;
 use crate::domain::{ParameterError, Problem};

@@ -4,7 +4,7 @@
 //! past. What is released is never deleted: whoever reviews a change sees it.
 
 use calmony_pay::contract::{API_VERSION, EventType, RESOURCES};
-use calmony_pay::http::openapi::document;
+use calmony_pay::http::contract::document;
 use serde_json::Value;
 
 use super::breaking::broken;

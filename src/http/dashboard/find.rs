@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::api::Failure;
 use super::session::Session;
 use super::view::Frame;
-use crate::http::App;
+use crate::http::app::App;
 use crate::id::request_came;
 
 /// How many ids are listed.

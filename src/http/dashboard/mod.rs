@@ -28,10 +28,11 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::{any, get, post};
 
+use super::app::App;
 use super::error::ApiError;
 use super::outgoing;
 use super::params::read_body;
-use super::{App, unknown_route};
+use super::request::unknown_route;
 use api::Failure;
 use session::Session;
 use view::problem;

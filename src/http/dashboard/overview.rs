@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::api::Failure;
 use super::session::Session;
 use super::view::Frame;
-use crate::http::App;
+use crate::http::app::App;
 
 /// The most of the past that is told, in seconds.
 const PAST_MAX: u32 = 600;

@@ -18,7 +18,7 @@ use super::api::{ApiClient, Failure};
 use super::view::Node;
 use super::{App, Dashboard};
 use crate::clock::{self, Timestamp};
-use crate::http::caller;
+use crate::http::request::caller;
 use crate::http::server::Peer;
 use crate::seal::Keyring;
 use crate::secret;

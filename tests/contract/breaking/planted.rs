@@ -1,6 +1,6 @@
 //! What breaks clients is found, whatever it is; what only adds is not.
 
-use calmony_pay::http::openapi::document;
+use calmony_pay::http::contract::document;
 use serde_json::{Value, json};
 use support::contract::closed;
 

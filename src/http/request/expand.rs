@@ -13,23 +13,24 @@ use axum::response::{IntoResponse as _, Response};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 
-use super::App;
-use super::error::{ApiError, KeyProblem};
-use super::params::{Tree, only_filters};
-use super::render::{self, Rendered};
-use super::routes::{answers_of, has_pages};
+use super::context::Asked;
 use crate::contract::{Event, RESOURCES};
 use crate::domain::{ParameterError, Problem};
+use crate::http::app::App;
+use crate::http::contract::route::Route;
+use crate::http::error::{ApiError, KeyProblem};
+use crate::http::params::{Tree, only_filters};
+use crate::http::render::{self, Rendered};
 use crate::id::Id;
 use crate::read::keys::Account;
 use crate::read::page::BYTES_MAX;
 
 /// The most paths of one request.
-pub(super) const PATHS_MAX: usize = 20;
+pub(crate) const PATHS_MAX: usize = 20;
 
 /// Fields that hold an id, by the component they are in, and the components that the id may become. Fields of resources that aren't
 /// here yet are always null.
-pub(super) const FIELDS: &[(&str, &[Field])] = &[
+pub(crate) const FIELDS: &[(&str, &[Field])] = &[
     ("Customer", &[("default_source", &[]), ("invoice_settings.default_payment_method", &[])]),
     ("Delivery", &[EVENT, ENDPOINT]),
     ("Replay", &[EVENT, ENDPOINT]),
@@ -41,16 +42,37 @@ type Field = (&'static str, &'static [&'static str]);
 const EVENT: Field = ("event", &["Event"]);
 const ENDPOINT: Field = ("webhook_endpoint", &["WebhookEndpoint", "DeletedWebhookEndpoint"]);
 
-/// What a request asks to be expanded, for its fingerprint.
-#[derive(Debug, Clone)]
-pub(super) struct Asked(pub(super) String);
-
 /// What can be expanded in a component.
-pub(super) fn expandable(component: &str) -> Vec<String> {
+pub(crate) fn expandable(component: &str) -> Vec<String> {
     let listed = component.strip_suffix("List").or_else(|| component.strip_suffix("SearchResult"));
     let (of, prefix) = listed.map_or((component, ""), |of| (of, "data."));
     let fields = FIELDS.iter().find(|(name, _)| *name == of).map_or(&[][..], |(_, fields)| fields);
     fields.iter().map(|(field, _)| format!("{prefix}{field}")).collect()
+}
+
+/// A route, and what can be expanded in its answers.
+#[derive(Debug)]
+pub(crate) struct Expandable {
+    method: Method,
+    path: &'static str,
+    /// The components that its answer may be.
+    answers: &'static [&'static str],
+    has_pages: bool,
+}
+
+impl Expandable {
+    /// Of a route.
+    pub(crate) fn of(route: &Route) -> Self {
+        let has_pages = route.has_pages();
+        Self { method: route.method.clone(), path: route.path, answers: route.answers, has_pages }
+    }
+}
+
+/// What the layer works with. The routes are looked at when somebody first asks.
+#[derive(Debug, Clone)]
+pub(super) struct Expanding {
+    pub(super) app: App,
+    pub(super) routes: fn() -> &'static [Expandable],
 }
 
 /// A list that goes on after its last entry, or before its first one.
@@ -64,7 +86,7 @@ type Known = HashMap<String, Option<String>>;
 
 /// Takes `expand` from the parameters, and puts objects into the answer.
 pub(super) async fn answers(
-    State(app): State<App>,
+    State(Expanding { app, routes }): State<Expanding>,
     matched: MatchedPath,
     mut request: Request,
     next: Next,
@@ -76,8 +98,10 @@ pub(super) async fn answers(
     }
     request.extensions_mut().insert(Asked(wanted.canonical()));
     let paths = paths(wanted)?;
-    let known: Vec<String> =
-        answers_of(request.method(), matched.as_str()).iter().flat_map(|name| expandable(name)).collect();
+    let route =
+        routes().iter().find(|route| route.method == *request.method() && route.path == matched.as_str());
+    let answers = route.map_or(&[][..], |route| route.answers);
+    let known: Vec<String> = answers.iter().flat_map(|name| expandable(name)).collect();
     if let Some(unknown) = paths.iter().find(|path| !known.contains(path)) {
         let shown: String = unknown.chars().take(64).collect();
         let reason = format!("this property cannot be expanded ({shown})");
@@ -86,7 +110,7 @@ pub(super) async fn answers(
     let account = request.extensions().get::<Account>().copied().ok_or(KeyProblem::Missing)?;
     let writes = *request.method() != Method::GET;
     let goes_forwards = is_given(request.extensions().get::<Tree>(), "ending_before");
-    let pages = has_pages(request.method(), matched.as_str()).then_some(Pages { goes_forwards });
+    let pages = route.is_some_and(|route| route.has_pages).then_some(Pages { goes_forwards });
     let response = next.run(request).await;
     if !response.status().is_success() {
         return Ok(response);

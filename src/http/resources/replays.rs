@@ -6,18 +6,18 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::{Array, ArrayBuilder, ObjectBuilder, Type};
 
-use super::App;
-use super::caller::Caller;
-use super::error::ApiError;
-use super::lists::{self, PageParams, PathId, TimeRange};
-use super::params::{Filters, NoParams, Params};
-use super::render::{self, Rendered};
 use super::{events, webhook_endpoints};
 use crate::clock::{self, Timestamp};
 use crate::contract::{Event, EventType, Kind as _, Replay, WebhookEndpoint};
 use crate::domain::replay::{self, End, ReplayFilter, Start, Status};
 use crate::domain::types::rate_limit;
 use crate::domain::{ParameterError, Patch, Problem, Rejection, Snapshot, schema};
+use crate::http::app::App;
+use crate::http::error::ApiError;
+use crate::http::page::{self, PageParams};
+use crate::http::params::{Filters, NoParams, Params, PathId, TimeRange};
+use crate::http::render::{self, Rendered};
+use crate::http::request::caller::Caller;
 use crate::id::{self, Id};
 use crate::log::idempotency::Answer;
 use crate::read::objects::ObjectFilter;
@@ -26,7 +26,7 @@ use crate::read::objects::ObjectFilter;
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(as = ReplayParams)]
-pub(super) struct StartParams {
+pub(crate) struct StartParams {
     created: Option<TimeRange>,
     dry_run: bool,
     only_failed: bool,
@@ -42,13 +42,13 @@ pub(super) struct StartParams {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = EventRetryParams)]
-pub(super) struct RetryParams {
+pub(crate) struct RetryParams {
     webhook_endpoint: String,
 }
 
 /// What a replay would come to.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Preview {
+pub(crate) struct Preview {
     object: &'static str,
     dry_run: bool,
     /// Whether all events were looked at, and not only the newest.
@@ -58,7 +58,7 @@ pub(super) struct Preview {
 }
 
 /// Owe events of the log to an endpoint once more, or only count them.
-pub(super) async fn start(
+pub(crate) async fn start(
     State(app): State<App>,
     caller: Caller,
     PathId(endpoint): PathId<WebhookEndpoint>,
@@ -93,7 +93,7 @@ pub(super) async fn start(
 }
 
 /// Owe one event to an endpoint once more. Answers with the event, as Stripe does.
-pub(super) async fn retry_event(
+pub(crate) async fn retry_event(
     State(app): State<App>,
     caller: Caller,
     PathId(event): PathId<Event>,
@@ -134,7 +134,7 @@ async fn beginning(
 }
 
 /// Retrieve a replay, with how far it is.
-pub(super) async fn retrieve(
+pub(crate) async fn retrieve(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<Replay>,
@@ -150,17 +150,17 @@ pub(super) async fn retrieve(
 }
 
 /// List replays, newest first.
-pub(super) async fn list(
+pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
     Params(params): Params<PageParams>,
 ) -> Result<Rendered, ApiError> {
     let page = params.page()?;
-    lists::objects::<Replay>(&app, &caller, "/v1/replays", &ObjectFilter::default(), &page).await
+    page::objects::<Replay>(&app, &caller, "/v1/replays", &ObjectFilter::default(), &page).await
 }
 
 /// Cancel a replay. What it has owed already stays owed.
-pub(super) async fn cancel(
+pub(crate) async fn cancel(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<Replay>,

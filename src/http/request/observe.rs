@@ -10,62 +10,21 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
-use super::App;
-use super::error::ApiError;
-use super::metrics::asked;
+use super::context::{RequestId, Trace};
+use super::headers::{VERSION, is_version};
 use super::wire;
 use crate::contract::API_VERSION;
-use crate::domain::{ParameterError, Problem};
-use crate::trace::{Kind, Span, TraceContext};
+use crate::http::app::App;
+use crate::http::error::ApiError;
+use crate::http::metrics::asked;
+use crate::trace::{Kind, Span};
 use crate::{clock, id};
 
 /// How long a request may take.
-pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where the caller stands in a trace (W3C Trace Context). What can't be read is passed over, as the recommendation wants it.
 const TRACEPARENT: &str = "traceparent";
-
-/// The API version that a client was written for. There is one version of answers; the header is echoed.
-const VERSION: &str = "stripe-version";
-
-/// The longest name of a release in it.
-const TRAIN_MAX: usize = 32;
-
-/// Whether a text is of the form `2026-10-28` or `2026-10-28.endive`.
-fn is_version(version: &HeaderValue) -> bool {
-    let Ok(version) = version.to_str() else { return false };
-    let (date, train) = version.split_once('.').unwrap_or((version, "a"));
-    let parts: Vec<&str> = date.split('-').collect();
-    let is_number =
-        |part: &str, digits| part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit());
-    let [year, month, day] = parts.as_slice() else { return false };
-    let is_date = is_number(year, 4) && is_number(month, 2) && is_number(day, 2);
-    let is_train = (1..=TRAIN_MAX).contains(&train.len());
-    is_date && is_train && train.bytes().all(|byte| byte.is_ascii_alphanumeric())
-}
-
-/// Refuses what can't be done for a client that asks for it in a header: another form of version, or another account.
-pub(super) async fn check_headers(request: Request, next: Next) -> Result<Response, ApiError> {
-    if request.headers().get(VERSION).is_some_and(|version| !is_version(version)) {
-        let problem = Problem::Malformed("expected a version such as 2026-10-28.endive".to_owned());
-        return Err(ParameterError::new("Stripe-Version", problem).into());
-    }
-    for name in ["Stripe-Account", "Stripe-Context"] {
-        if request.headers().contains_key(name) {
-            let problem = Problem::Malformed("there are no connected accounts here".to_owned());
-            return Err(ParameterError::new(name, problem).into());
-        }
-    }
-    Ok(next.run(request).await)
-}
-
-/// The id of a request, `req_…`: in the `Request-Id` header of its answer, in its log line and in the events it causes.
-#[derive(Debug, Clone)]
-pub(super) struct RequestId(pub(super) String);
-
-/// Where a request stands in a distributed trace; the events that it causes stand there, too.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Trace(pub(super) Option<TraceContext>);
 
 /// Runs a request.
 pub(super) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {

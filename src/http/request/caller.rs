@@ -9,15 +9,14 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::App;
-use super::error::{ApiError, KeyProblem};
-use super::idempotency;
-use super::load::Asker;
-use super::request::{RequestId, Trace};
-use super::server::Peer;
+use super::admission::Asker;
+use super::context::{IdempotencyKey, RequestId, Trace};
 use crate::contract::{
     LIVE_KEY_PREFIX, RESTRICTED_LIVE_KEY_PREFIX, RESTRICTED_TEST_KEY_PREFIX, TEST_KEY_PREFIX,
 };
+use crate::http::app::App;
+use crate::http::error::{ApiError, KeyProblem};
+use crate::http::server::Peer;
 use crate::log::Cause;
 use crate::read::keys::{Account, Key};
 
@@ -26,7 +25,7 @@ const KEY_PREFIXES: [&str; 4] =
 
 /// Whoever a request is made for, and how the request is named in the events it causes.
 #[derive(Debug, Clone)]
-pub(super) struct Caller {
+pub(crate) struct Caller {
     /// The account of the key.
     pub account: Account,
     /// The key.
@@ -36,7 +35,7 @@ pub(super) struct Caller {
 
 impl Caller {
     /// The cause of the events that this request appends.
-    pub(super) fn cause(&self) -> &Cause {
+    pub(crate) fn cause(&self) -> &Cause {
         &self.cause
     }
 }
@@ -67,7 +66,7 @@ pub(super) async fn authenticate(
 
 /// What a key opens. Look-ups of keys that opened something a moment ago have places apart, so that whoever guesses keys is in nobody's
 /// way.
-pub(super) async fn known(app: &App, key: &str, peer: Peer) -> Result<Option<Key>, ApiError> {
+pub(crate) async fn known(app: &App, key: &str, peer: Peer) -> Result<Option<Key>, ApiError> {
     if let Some(known) = app.reader.believed_key(key) {
         return Ok(Some(known));
     }
@@ -105,7 +104,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let known = *parts.extensions.get::<Key>().ok_or(KeyProblem::Missing)?;
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
-        let given = parts.extensions.get::<idempotency::Key>().cloned();
+        let given = parts.extensions.get::<IdempotencyKey>().cloned();
         let (idempotency_key, fingerprint) = given.map(|given| (given.key, given.fingerprint)).unzip();
         let fingerprint = fingerprint.flatten();
         let trace = parts.extensions.get::<Trace>().and_then(|trace| trace.0);

@@ -16,14 +16,14 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
-use super::App;
-use super::caller::Caller;
-use super::error::ApiError;
 use super::events;
-use super::params::Params;
 use crate::contract::{Event, Kind as _};
 use crate::database::DatabaseError;
 use crate::domain::{ParameterError, Problem, schema};
+use crate::http::app::App;
+use crate::http::error::ApiError;
+use crate::http::params::Params;
+use crate::http::request::caller::Caller;
 use crate::id::Id;
 use crate::read::events::ListedEvent;
 use crate::read::feed::{Feed, FeedFilter};
@@ -39,7 +39,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(as = EventStreamParams)]
-pub(super) struct StreamParams {
+pub(crate) struct StreamParams {
     /// Instead of the header `Last-Event-ID`.
     last_event_id: Option<String>,
     #[schema(schema_with = schema::object_id)]
@@ -60,7 +60,7 @@ struct Following {
 }
 
 /// Follow the log.
-pub(super) async fn follow(
+pub(crate) async fn follow(
     State(app): State<App>,
     caller: Caller,
     headers: HeaderMap,

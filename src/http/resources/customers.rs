@@ -4,16 +4,16 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::App;
-use super::caller::Caller;
-use super::error::ApiError;
-use super::lists::{self, PathId, TimeRange};
-use super::params::{NoParams, Params};
-use super::render::{self, Rendered};
 use super::search::{self, SearchParams};
 use crate::clock;
 use crate::contract::{Customer, Kind as _};
 use crate::domain::customer::{self, Changes};
+use crate::http::app::App;
+use crate::http::error::ApiError;
+use crate::http::page;
+use crate::http::params::{NoParams, Params, PathId, TimeRange, end_of};
+use crate::http::render::{self, Rendered};
+use crate::http::request::caller::Caller;
 use crate::id::Id;
 use crate::read::objects::ObjectFilter;
 
@@ -21,7 +21,7 @@ use crate::read::objects::ObjectFilter;
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(as = customersListParams)]
-pub(super) struct ListParams {
+pub(crate) struct ListParams {
     created: Option<TimeRange>,
     email: Option<String>,
     ending_before: Option<String>,
@@ -31,7 +31,7 @@ pub(super) struct ListParams {
 }
 
 /// Create a customer.
-pub(super) async fn create(
+pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller,
     Params(changes): Params<Changes>,
@@ -42,7 +42,7 @@ pub(super) async fn create(
 }
 
 /// Update a customer. What changes nothing appends nothing.
-pub(super) async fn update(
+pub(crate) async fn update(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<Customer>,
@@ -52,7 +52,7 @@ pub(super) async fn update(
 }
 
 /// Delete a customer. It can still be retrieved, as deleted.
-pub(super) async fn delete(
+pub(crate) async fn delete(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<Customer>,
@@ -66,13 +66,13 @@ pub(super) async fn delete(
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(as = CustomerRetrieveParams)]
-pub(super) struct RetrieveParams {
+pub(crate) struct RetrieveParams {
     /// Show the customer as it was at the end of that second, from the log.
     as_of: Option<i64>,
 }
 
 /// Retrieve a customer, or what is left of a deleted one; as it is, or as it was.
-pub(super) async fn retrieve(
+pub(crate) async fn retrieve(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<Customer>,
@@ -81,26 +81,26 @@ pub(super) async fn retrieve(
     let account = caller.account.id;
     let stored = match params.as_of {
         None => app.reader.object(account, id).await?,
-        Some(second) => app.reader.object_as_of(account, id, lists::end_of(second)).await?,
+        Some(second) => app.reader.object_as_of(account, id, end_of(second)).await?,
     };
     render::stored(Customer::RESOURCE, stored.ok_or_else(|| customer::missing(&id))?)
 }
 
 /// List customers, newest first.
-pub(super) async fn list(
+pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
     Params(params): Params<ListParams>,
 ) -> Result<Rendered, ApiError> {
-    let page = lists::page(params.limit, params.starting_after, params.ending_before)?;
+    let page = page::page(params.limit, params.starting_after, params.ending_before)?;
     let created = params.created.unwrap_or_default();
     let filter =
         ObjectFilter { created_from: created.from, created_until: created.until, email: params.email };
-    lists::objects::<Customer>(&app, &caller, "/v1/customers", &filter, &page).await
+    page::objects::<Customer>(&app, &caller, "/v1/customers", &filter, &page).await
 }
 
 /// Search customers.
-pub(super) async fn search(
+pub(crate) async fn search(
     State(app): State<App>,
     caller: Caller,
     Params(params): Params<SearchParams>,

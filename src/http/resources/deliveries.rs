@@ -6,15 +6,15 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::SchemaType;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
-use super::App;
-use super::caller::Caller;
-use super::error::ApiError;
 use super::events;
-use super::lists::{self, PathId};
-use super::params::{NoParams, Params};
-use super::render::{self, Rendered};
 use crate::contract::{AttemptError, Event, WebhookEndpoint};
 use crate::domain::{ParameterError, Problem, webhook_endpoint};
+use crate::http::app::App;
+use crate::http::error::ApiError;
+use crate::http::page;
+use crate::http::params::{NoParams, Params, PathId};
+use crate::http::render::{self, Rendered};
+use crate::http::request::caller::Caller;
 use crate::read::deliveries::{Attempt, Delivery};
 use crate::read::page::Listed;
 
@@ -44,7 +44,7 @@ fn error_schema() -> Object {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(as = deliveriesListParams)]
-pub(super) struct ListParams {
+pub(crate) struct ListParams {
     ending_before: Option<String>,
     #[schema(minimum = 1, maximum = 100)]
     limit: Option<i64>,
@@ -54,7 +54,7 @@ pub(super) struct ListParams {
 }
 
 /// List the deliveries of an event, one an endpoint.
-pub(super) async fn of_event(
+pub(crate) async fn of_event(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<Event>,
@@ -68,21 +68,21 @@ pub(super) async fn of_event(
 }
 
 /// List the deliveries of an endpoint, those of the newest events first. Cursors are ids of events.
-pub(super) async fn of_endpoint(
+pub(crate) async fn of_endpoint(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<WebhookEndpoint>,
     Params(params): Params<ListParams>,
 ) -> Result<Rendered, ApiError> {
     let account = caller.account.id;
-    let page = lists::page(params.limit, params.starting_after, params.ending_before)?;
+    let page = page::page(params.limit, params.starting_after, params.ending_before)?;
     if params.state.as_deref().is_some_and(|state| !STATES.contains(&state)) {
         return Err(ParameterError::new("state", Problem::NotOneOf(STATES.to_vec())).into());
     }
     // A deleted endpoint's history stays.
     app.reader.object(account, id).await?.ok_or_else(|| webhook_endpoint::missing(&id))?;
     let listed = app.reader.deliveries_of_endpoint(account, id, params.state.as_deref(), &page).await?;
-    let listed = listed.ok_or_else(|| lists::no_such_cursor::<Event>(&page))?;
+    let listed = listed.ok_or_else(|| page::no_such_cursor::<Event>(&page))?;
     list(&format!("/v1/webhook_endpoints/{id}/deliveries"), &listed)
 }
 
@@ -94,7 +94,7 @@ fn list(url: &str, listed: &Listed<Delivery>) -> Result<Rendered, ApiError> {
 
 /// A delivery as it is sent.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Shown<'a> {
+pub(crate) struct Shown<'a> {
     object: &'static str,
     attempts: Attempts<'a>,
     event: &'a str,

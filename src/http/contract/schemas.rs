@@ -12,7 +12,7 @@ pub(super) const KNOWN: &str = "x-extensible-enum";
 const LENGTHS: &[&str] = &["maxItems", "maxLength", "minItems", "minLength", "propertyNames"];
 
 /// The schema of a `T`, with whatever it refers to put in its place.
-pub(in crate::http) fn schema_of<T: ToSchema>() -> Value {
+pub(super) fn schema_of<T: ToSchema>() -> Value {
     let mut known = Vec::new();
     T::schemas(&mut known);
     let value = |schema| serde_json::to_value(schema).unwrap_or_default();

@@ -4,18 +4,18 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::App;
-use super::caller::Caller;
-use super::error::ApiError;
-use super::idempotency;
-use super::lists::{self, PageParams, PathId};
-use super::params::{NoParams, Params};
-use super::render::{self, Rendered};
-use super::targets;
 use crate::clock;
 use crate::contract::{Kind as _, WebhookEndpoint};
 use crate::domain::webhook_endpoint::{self, Changes, CreateParams};
 use crate::domain::{Command, ParameterError, Problem, Snapshot};
+use crate::http::app::App;
+use crate::http::error::ApiError;
+use crate::http::page::{self, PageParams};
+use crate::http::params::{NoParams, Params, PathId};
+use crate::http::render::{self, Rendered};
+use crate::http::request::caller::Caller;
+use crate::http::request::idempotency;
+use crate::http::targets;
 use crate::id::Id;
 use crate::log::NewSecret;
 use crate::log::idempotency::Answer;
@@ -31,13 +31,13 @@ const OVERLAP_MAX: i64 = 7 * 24 * 3600;
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(as = SecretRollParams)]
-pub(super) struct RollParams {
+pub(crate) struct RollParams {
     #[schema(minimum = 0, maximum = 604_800)]
     overlap: Option<i64>,
 }
 
 /// Create an endpoint. Only this answer shows its signing secret.
-pub(super) async fn create(
+pub(crate) async fn create(
     State(app): State<App>,
     caller: Caller,
     Params(params): Params<CreateParams>,
@@ -55,7 +55,7 @@ pub(super) async fn create(
 
 /// Give an endpoint another signing secret. The earlier ones go on signing for a while, so that the receiver has time to
 /// change over. Only this answer shows the new one.
-pub(super) async fn roll_secret(
+pub(crate) async fn roll_secret(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<WebhookEndpoint>,
@@ -91,7 +91,7 @@ async fn append_with_secret<C: Command>(
 }
 
 /// Update an endpoint. What changes nothing appends nothing.
-pub(super) async fn update(
+pub(crate) async fn update(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<WebhookEndpoint>,
@@ -123,7 +123,7 @@ async fn new_url(
 }
 
 /// Delete an endpoint: nothing is sent to it any more.
-pub(super) async fn delete(
+pub(crate) async fn delete(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<WebhookEndpoint>,
@@ -134,7 +134,7 @@ pub(super) async fn delete(
 }
 
 /// Retrieve an endpoint. A deleted one is gone.
-pub(super) async fn retrieve(
+pub(crate) async fn retrieve(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<WebhookEndpoint>,
@@ -144,7 +144,7 @@ pub(super) async fn retrieve(
 }
 
 /// The endpoint of that id, unless it was deleted.
-pub(super) async fn living(
+pub(crate) async fn living(
     app: &App,
     caller: &Caller,
     id: Id<WebhookEndpoint>,
@@ -154,12 +154,12 @@ pub(super) async fn living(
 }
 
 /// List endpoints, newest first.
-pub(super) async fn list(
+pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
     Params(params): Params<PageParams>,
 ) -> Result<Rendered, ApiError> {
     let page = params.page()?;
     let filter = ObjectFilter::default();
-    lists::objects::<WebhookEndpoint>(&app, &caller, "/v1/webhook_endpoints", &filter, &page).await
+    page::objects::<WebhookEndpoint>(&app, &caller, "/v1/webhook_endpoints", &filter, &page).await
 }

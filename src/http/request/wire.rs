@@ -10,7 +10,7 @@ use axum::http::{HeaderValue, Version};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::error::{ApiError, HttpProblem};
+use crate::http::error::{ApiError, HttpProblem};
 
 /// The headers that mean one thing: of two that differ, nobody knows which the sender means.
 const ONCE: [HeaderName; 4] = [AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, TRANSFER_ENCODING];

@@ -7,19 +7,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
 use axum::http::Method;
-use axum::middleware::Next;
-use axum::response::Response;
 use governor::clock::DefaultClock;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
-use super::App;
-use super::error::ApiError;
-use super::outgoing;
-use super::server::Peer;
-use crate::read::keys::Account;
+use crate::http::error::ApiError;
+use crate::http::server::Peer;
 use crate::shares::{Full, Place, Shares};
 
 /// Keys that are remembered before those that are idle are forgotten.
@@ -69,7 +63,7 @@ const STREAMS_MAX: usize = 256;
 
 /// Whoever waits for a key to be looked up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Asker {
+pub(crate) enum Asker {
     /// The account of a key that opened it a moment ago.
     Account(i64),
     /// The sender of a key that nothing is known of.
@@ -91,20 +85,20 @@ pub struct Load {
 
 /// A body that is arriving: a place, and one for each of its bytes.
 #[derive(Debug)]
-pub(super) struct Arriving {
+pub(crate) struct Arriving {
     _place: Place<i64>,
     bytes: Place<i64>,
 }
 
 impl Arriving {
     /// So many bytes more have come.
-    pub(super) fn came(&mut self, count: usize) -> Result<(), ApiError> {
+    pub(crate) fn came(&mut self, count: usize) -> Result<(), ApiError> {
         self.bytes.grow(count).map_err(|full| refusal(full, "bytes of requests"))
     }
 }
 
 /// The refusal of an account, or of anybody.
-pub(super) fn refusal(full: Full, what: &'static str) -> ApiError {
+pub(crate) fn refusal(full: Full, what: &'static str) -> ApiError {
     match full {
         Full::Share => ApiError::TooManyAtOnce(what),
         Full::All => ApiError::Overloaded,
@@ -128,7 +122,7 @@ impl Load {
     }
 
     /// A place among the requests that are under way, until it is dropped.
-    pub(super) async fn enter(&self, account: i64) -> Result<Place<i64>, ApiError> {
+    pub(crate) async fn enter(&self, account: i64) -> Result<Place<i64>, ApiError> {
         match self.requests.try_enter(&account, 1) {
             Ok(place) => Ok(place),
             Err(full) => Err(self.refuse(Asker::Account(account), full, "requests").await),
@@ -136,7 +130,7 @@ impl Load {
     }
 
     /// A place among those who wait for a key to be looked up.
-    pub(super) async fn look_up(&self, asker: Asker) -> Result<Place<Asker>, ApiError> {
+    pub(crate) async fn look_up(&self, asker: Asker) -> Result<Place<Asker>, ApiError> {
         // Of many at once that bring the same key the first ones ask, and the others believe them.
         let place = self.lookups.enter(&asker, 1, LOOKUP_PATIENCE, LOOKUP_PATIENCE).await;
         place.map_err(|_| ApiError::Overloaded)
@@ -151,7 +145,7 @@ impl Load {
     }
 
     /// A place for a body to arrive in.
-    pub(super) fn arriving(&self, account: i64) -> Result<Arriving, ApiError> {
+    pub(crate) fn arriving(&self, account: i64) -> Result<Arriving, ApiError> {
         let place = |shares: &Shares<i64>, count| {
             shares.try_enter(&account, count).map_err(|full| refusal(full, "requests"))
         };
@@ -159,46 +153,31 @@ impl Load {
     }
 
     /// Room for an answer. Reads of one account wait for a moment for the answers before them to be read.
-    pub(super) async fn room(&self, account: i64, method: &Method) -> Result<Place<i64>, ApiError> {
+    pub(crate) async fn room(&self, account: i64, method: &Method) -> Result<Place<i64>, ApiError> {
         let bytes = if *method == Method::GET { PAGE_BYTES } else { OBJECT_BYTES };
         let room = self.answer_bytes.enter(&account, bytes, ANSWER_PATIENCE, ANSWER_PATIENCE).await;
         room.map_err(|full| refusal(full, "answers that wait to be read"))
     }
 
     /// Room for a page, which takes what it needs once it is made. Refused while the account's answers fill its share.
-    pub(super) fn page_room(&self, account: i64) -> Result<Place<i64>, ApiError> {
+    pub(crate) fn page_room(&self, account: i64) -> Result<Place<i64>, ApiError> {
         let room = self.answer_bytes.try_enter(&account, 0);
         room.map_err(|full| refusal(full, "answers that wait to be read"))
     }
 
     /// A place among the streams, until it is dropped.
-    pub(super) fn stream(&self, account: i64) -> Result<Place<i64>, ApiError> {
+    pub(crate) fn stream(&self, account: i64) -> Result<Place<i64>, ApiError> {
         self.streams.try_enter(&account, 1).map_err(|_| ApiError::TooManyAtOnce("streams"))
     }
 
     /// Counts a request of a key.
-    pub(super) fn count(&self, key: i64) -> Result<(), ApiError> {
+    pub(crate) fn count(&self, key: i64) -> Result<(), ApiError> {
         let Some(rates) = &self.rates else { return Ok(()) };
         if rates.len() > KEYS_MAX {
             rates.retain_recent();
         }
         rates.check_key(&key).map_err(|_| ApiError::TooManyRequests)
     }
-}
-
-/// Takes a request on that has arrived whole, as long as its account has a place and room for an answer. The place is held until
-/// the answer's head is there, the room until its last byte is being written.
-pub(super) async fn admit(
-    State(app): State<App>,
-    request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
-    let Some(Account { id, .. }) = request.extensions().get::<Account>().copied() else {
-        return Ok(next.run(request).await);
-    };
-    let _place = app.load.enter(id).await?;
-    let room = app.load.room(id, request.method()).await?;
-    Ok(outgoing::metered(next.run(request).await, room))
 }
 
 #[cfg(test)]

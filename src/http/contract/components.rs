@@ -8,8 +8,8 @@ use crate::contract::{self, Kind};
 use crate::domain::customer::Customer;
 use crate::domain::replay::Replay;
 use crate::domain::webhook_endpoint::WebhookEndpoint;
-use crate::http::expand::FIELDS;
-use crate::http::{deliveries, endpoint_health, replays};
+use crate::http::request::expand::FIELDS;
+use crate::http::resources::{deliveries, endpoint_health, replays};
 
 /// The schemas of everything that is sent, but for events, lists and errors.
 pub(super) fn all() -> Map<String, Value> {

@@ -4,21 +4,20 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::App;
-use super::caller::Caller;
-use super::error::ApiError;
-use super::lists::PathId;
-use super::params::{NoParams, Params};
-use super::render::Rendered;
 use super::webhook_endpoints::living;
 use crate::clock::Timestamp;
 use crate::contract::WebhookEndpoint;
+use crate::http::app::App;
+use crate::http::error::ApiError;
+use crate::http::params::{NoParams, Params, PathId};
+use crate::http::render::Rendered;
+use crate::http::request::caller::Caller;
 use crate::id::Id;
 use crate::read::health::EndpointHealth;
 
 /// How an endpoint is doing. Counts of deliveries end at ten thousand; attempts are its newest two hundred.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Health {
+pub(crate) struct Health {
     object: &'static str,
     attempts: Attempts,
     exhausted: i64,
@@ -42,7 +41,7 @@ struct Attempts {
 }
 
 /// Retrieve how an endpoint is doing.
-pub(super) async fn retrieve(
+pub(crate) async fn retrieve(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<WebhookEndpoint>,

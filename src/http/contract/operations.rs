@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use axum::http::Method;
 use serde_json::{Map, Value, json};
 
-use super::STREAM;
+use super::route::{Route, STREAM};
+use super::routes::routes;
 use super::schemas::reference;
 use crate::http::error;
-use crate::http::expand::{PATHS_MAX, expandable};
-use crate::http::routes::{Route, routes};
+use crate::http::request::expand::{PATHS_MAX, expandable};
 
 /// The operation of a route.
 pub(super) fn operation(route: &Route) -> Value {

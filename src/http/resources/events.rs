@@ -4,26 +4,26 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::App;
-use super::caller::Caller;
-use super::error::ApiError;
-use super::lists::{self, PathId, TimeRange};
-use super::params::{NoParams, Params};
-use super::render::{self, Rendered};
 use crate::contract::{Event, EventType, Kind as _};
 use crate::domain::{ParameterError, Problem, Rejection, schema};
+use crate::http::app::App;
+use crate::http::error::ApiError;
+use crate::http::page;
+use crate::http::params::{NoParams, Params, PathId, TimeRange};
+use crate::http::render::{self, Rendered};
+use crate::http::request::caller::Caller;
 use crate::id::{self, Id};
 use crate::read::events::{EventFilter, ListedEvent};
 use crate::read::page::Listed;
 
 /// The most names in `types`.
-pub(super) const TYPES_MAX: usize = 20;
+pub(crate) const TYPES_MAX: usize = 20;
 
 /// The parameters of a list of events.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(as = eventsListParams)]
-pub(super) struct ListParams {
+pub(crate) struct ListParams {
     created: Option<TimeRange>,
     delivery_success: Option<bool>,
     ending_before: Option<String>,
@@ -40,7 +40,7 @@ pub(super) struct ListParams {
 }
 
 /// Retrieve an event.
-pub(super) async fn retrieve(
+pub(crate) async fn retrieve(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<Event>,
@@ -50,7 +50,7 @@ pub(super) async fn retrieve(
 }
 
 /// The event of that id, as it is sent.
-pub(super) async fn rendered_one(app: &App, caller: &Caller, id: Id<Event>) -> Result<Rendered, ApiError> {
+pub(crate) async fn rendered_one(app: &App, caller: &Caller, id: Id<Event>) -> Result<Rendered, ApiError> {
     let missing = || Rejection::NoSuchObject { noun: Event::RESOURCE.noun, id: id.to_string() };
     let event =
         app.reader.event(caller.account.id, caller.account.livemode, id).await?.ok_or_else(missing)?;
@@ -58,18 +58,18 @@ pub(super) async fn rendered_one(app: &App, caller: &Caller, id: Id<Event>) -> R
 }
 
 /// List events, newest first.
-pub(super) async fn list(
+pub(crate) async fn list(
     State(app): State<App>,
     caller: Caller,
     Params(params): Params<ListParams>,
 ) -> Result<Rendered, ApiError> {
     if let Some(request) = &params.request {
-        lists::page(params.limit, None, None)?;
+        page::page(params.limit, None, None)?;
         let listed = of_request(&app, &caller, request, &params).await?;
         return render::list("/v1/events", listed);
     }
     let types = wanted(params.r#type, &params.types)?;
-    let page = lists::page(params.limit, params.starting_after, params.ending_before)?;
+    let page = page::page(params.limit, params.starting_after, params.ending_before)?;
     let created = params.created.unwrap_or_default();
     let filter = EventFilter {
         types,
@@ -79,7 +79,7 @@ pub(super) async fn list(
         delivered: params.delivery_success,
     };
     let listed = app.reader.events(caller.account.id, caller.account.livemode, &filter, &page).await?;
-    let listed = listed.ok_or_else(|| lists::no_such_cursor::<Event>(&page))?;
+    let listed = listed.ok_or_else(|| page::no_such_cursor::<Event>(&page))?;
     // Each is let go of when it is rendered.
     let entries = listed.entries.into_iter().map(|event| rendered(&event)).collect::<Result<_, _>>()?;
     render::list("/v1/events", Listed { entries, has_more: listed.has_more })
@@ -114,7 +114,7 @@ async fn of_request(
 }
 
 /// The id of an object whose events are asked for.
-pub(super) fn object_id(text: String) -> Result<String, ParameterError> {
+pub(crate) fn object_id(text: String) -> Result<String, ParameterError> {
     if id::is_object_id(&text) {
         return Ok(text);
     }
@@ -127,7 +127,7 @@ fn rendered(listed: &ListedEvent) -> Result<String, ApiError> {
 }
 
 /// The types that `type` (a name, or a group such as `customer.*`) or `types` ask for; `None` for all.
-pub(super) fn wanted(
+pub(crate) fn wanted(
     one: Option<String>,
     several: &[String],
 ) -> Result<Option<Vec<&'static str>>, ParameterError> {
@@ -143,7 +143,7 @@ pub(super) fn wanted(
 }
 
 /// The types that a name or a group such as `customer.*` stands for.
-pub(super) fn matching(name: &str) -> impl Iterator<Item = &'static str> {
+pub(crate) fn matching(name: &str) -> impl Iterator<Item = &'static str> {
     let known = EventType::ALL.iter().map(|known| known.as_str());
     known.filter(move |known| match name.strip_suffix('*') {
         Some(group) => known.starts_with(group),

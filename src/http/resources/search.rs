@@ -8,14 +8,14 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
-use super::App;
-use super::caller::Caller;
-use super::error::ApiError;
-use super::lists;
-use super::render::{self, Rendered};
 use crate::contract::Customer;
 use crate::domain::search::Query;
 use crate::domain::{ParameterError, Problem};
+use crate::http::app::App;
+use crate::http::error::ApiError;
+use crate::http::page;
+use crate::http::render::{self, Rendered};
+use crate::http::request::caller::Caller;
 use crate::id::Id;
 use crate::read::Direction;
 use crate::read::page::Listed;
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The parameters of a search.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SearchParams {
+pub(crate) struct SearchParams {
     /// From 1 to 100.
     #[schema(minimum = 1, maximum = 100)]
     #[serde(default)]
@@ -40,14 +40,14 @@ pub(super) struct SearchParams {
 }
 
 /// A page of the customers that a query finds, newest first. Whatever was answered before this request came is in it.
-pub(super) async fn customers(
+pub(crate) async fn customers(
     app: &App,
     caller: &Caller,
     params: SearchParams,
 ) -> Result<Rendered, ApiError> {
     let account = caller.account.id;
     let query = Query::parse(account, &params.query)?;
-    let mut page = lists::page(params.limit, None, None)?;
+    let mut page = page::page(params.limit, None, None)?;
     if let Some(token) = params.page {
         page.direction = Direction::After(opened(&token, account, &params.query)?.to_string());
     }

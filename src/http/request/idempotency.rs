@@ -3,60 +3,25 @@
 //! The log stores the answer with the event (`log/idempotency.rs`). Here a request is told apart from another with the same
 //! key, a twin that is still under way is refused, and a stored answer is sent again, byte for byte.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
-
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
 
-use super::App;
-use super::error::ApiError;
-use super::expand::Asked;
-use super::params::Tree;
-use super::render::Rendered;
+use super::context::{Asked, IdempotencyKey};
 use crate::domain::{ParameterError, Problem};
+use crate::http::app::App;
+use crate::http::error::ApiError;
+use crate::http::params::Tree;
+use crate::http::render::Rendered;
 use crate::log::idempotency::{Answer, Fingerprint, Remembered};
 use crate::read::keys::Account;
 
 /// The header, in requests and echoed in answers.
 const HEADER: &str = "idempotency-key";
 /// The longest key, in characters.
-pub(super) const KEY_MAX: usize = 255;
-
-/// The key of a request.
-#[derive(Debug, Clone)]
-pub(super) struct Key {
-    pub(super) key: String,
-    /// What it is for; none where the answer isn't stored, as for a DELETE.
-    pub(super) fingerprint: Option<Fingerprint>,
-}
-
-/// The keys of requests that are under way in this process.
-#[derive(Debug, Clone, Default)]
-pub struct InFlight(Arc<Mutex<HashSet<(i64, String)>>>);
-
-/// A key's entry there, until it is dropped.
-struct Entry {
-    in_flight: InFlight,
-    key: (i64, String),
-}
-
-impl InFlight {
-    fn enter(&self, account: i64, key: &str) -> Option<Entry> {
-        let key = (account, key.to_owned());
-        let is_new = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
-        is_new.then(|| Entry { in_flight: self.clone(), key })
-    }
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        self.in_flight.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
-    }
-}
+pub(crate) const KEY_MAX: usize = 255;
 
 /// Sees to it that a request with a key is done once.
 pub(super) async fn once(
@@ -68,7 +33,7 @@ pub(super) async fn once(
     if !matches!(*request.method(), Method::POST | Method::PATCH) {
         // It has no effect here, so that it can't be wrong. A DELETE's event tells of it.
         if let Ok(Some(key)) = key {
-            request.extensions_mut().insert(Key { key, fingerprint: None });
+            request.extensions_mut().insert(IdempotencyKey { key, fingerprint: None });
         }
         return Ok(next.run(request).await);
     }
@@ -91,7 +56,7 @@ async fn done_once(
 ) -> Result<Response, ApiError> {
     let fingerprint = fingerprint(&request);
     let Some(_entry) = app.in_flight.enter(account, key) else { return Err(ApiError::KeyInUse) };
-    request.extensions_mut().insert(Key { key: key.to_owned(), fingerprint: Some(fingerprint) });
+    request.extensions_mut().insert(IdempotencyKey { key: key.to_owned(), fingerprint: Some(fingerprint) });
     let response = next.run(request).await;
     // Whatever it is refused for: it may have been done already. Where that can't be found out, the refusal stands; while the
     // database is away there is nothing to find out.
@@ -143,7 +108,7 @@ fn again(
 }
 
 /// What a sealed answer is bound to.
-pub(super) fn place(account: i64, key: &str) -> String {
+pub(crate) fn place(account: i64, key: &str) -> String {
     format!("idempotency {account} {key}")
 }
 

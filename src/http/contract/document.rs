@@ -3,26 +3,17 @@
 //! `schema/openapi.json` is this document, pinned: a test fails when the two differ. Served at `/openapi.json`, and for
 //! people at `/docs`.
 
-mod operations;
-mod page;
-mod resources;
-mod schemas;
-mod webhooks;
-
 use std::sync::LazyLock;
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use serde_json::{Map, Value, json};
 
-pub(in crate::http) use schemas::schema_of;
-
-use super::error;
+use super::route::STREAM;
 use super::routes::routes;
+use super::{components, operations, page, schemas, webhooks};
 use crate::contract::{API_VERSION, ErrorCode, EventType, RESOURCES};
-
-/// What a route answers that sends events as they come.
-pub(super) const STREAM: &str = "EventStream";
+use crate::http::error;
 
 /// The document. The same program always makes the same one.
 #[must_use]
@@ -32,13 +23,13 @@ pub fn document() -> &'static Value {
 }
 
 /// `/openapi.json`.
-pub(super) async fn serve() -> impl IntoResponse {
+pub(crate) async fn serve() -> impl IntoResponse {
     static TEXT: LazyLock<String> = LazyLock::new(|| document().to_string());
     ([(CONTENT_TYPE, "application/json")], TEXT.as_str())
 }
 
 /// `/docs`.
-pub(super) async fn serve_page() -> impl IntoResponse {
+pub(crate) async fn serve_page() -> impl IntoResponse {
     static TEXT: LazyLock<String> = LazyLock::new(|| page::render(document()));
     let policy = "default-src 'none'; style-src 'unsafe-inline'";
     (
@@ -86,7 +77,7 @@ fn paths() -> Value {
 }
 
 fn components() -> Value {
-    let mut all = resources::all();
+    let mut all = components::all();
     all.insert("Event".to_owned(), webhooks::any_event());
     all.insert("OtherObject".to_owned(), webhooks::other_object());
     all.insert("Error".to_owned(), error_schema());
