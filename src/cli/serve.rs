@@ -12,7 +12,7 @@ use crate::http::{App, Load, RateLimit};
 use crate::log::GrowthLimit;
 use crate::stop::stop_token;
 use crate::telemetry::{self, LogOptions};
-use crate::{http, trace};
+use crate::{http, pages, trace};
 
 /// How to serve the API.
 #[derive(Debug, clap::Args)]
@@ -129,7 +129,7 @@ pub(super) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     }
     tracing::info!(address = %listener.local_addr()?, "the API is listening");
     let connections_max = usize::try_from(options.connections_max).unwrap_or(usize::MAX);
-    http::serve(listener, app, connections_max).await;
+    http::serve(listener, pages::router(app.clone()), &app, connections_max).await;
     tracing::info!("the API has stopped");
     Ok(())
 }

@@ -2,7 +2,6 @@
 
 mod app;
 pub mod contract;
-mod dashboard;
 mod error;
 mod lookups;
 mod metrics;
@@ -27,21 +26,21 @@ use crate::health::health_router;
 pub use app::{App, Parts};
 pub use contract::route::Route;
 pub use contract::routes::routes;
+pub(crate) use error::{ApiError, KeyProblem};
+pub(crate) use outgoing::metered;
+pub(crate) use params::read_body;
 pub use request::admission::{Load, RateLimit};
+pub(crate) use request::caller::known as known_key;
 pub use request::in_flight::InFlight;
+pub(crate) use request::{observed, unknown_route};
+pub(crate) use server::Peer;
 use vitals::ConditionMetrics;
 
 /// The most connections of those who ask for metrics.
 const METRICS_CONNECTIONS_MAX: usize = 64;
 
-/// The whole as a service: the API and the dashboard, which is a client of it.
-pub fn router(app: App) -> Router {
-    let api = api(app.clone());
-    let pages = dashboard::router(api.clone(), &app);
-    api.merge(request::observed(pages, app))
-}
-
-fn api(app: App) -> Router {
+/// The API as a service.
+pub fn api(app: App) -> Router {
     let mut api = Router::new();
     for route in routes() {
         api = api.route(route.path, route.handler);
@@ -73,10 +72,9 @@ fn metrics_router(app: &App) -> Router {
     })
 }
 
-/// Serves the API until told to stop, then lets requests in progress finish.
-pub async fn serve(listener: TcpListener, app: App, connections_max: usize) {
-    let stop = app.stop.clone();
-    server::serve(listener, router(app), connections_max, stop).await;
+/// Serves these routes until the app is told to stop, then lets requests in progress finish.
+pub async fn serve(listener: TcpListener, routes: Router, app: &App, connections_max: usize) {
+    server::serve(listener, routes, connections_max, app.stop.clone()).await;
 }
 
 /// Serves the metrics until the API stops.

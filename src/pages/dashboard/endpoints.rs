@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use super::api::{ApiClient, Failure};
 use super::events::{Done, segment};
-use super::replays::Typed;
+use super::pager::{Pager, Part};
 use super::session::{Posted, Session};
-use super::view::{Frame, Node, Pager, Part};
 use crate::contract::EventType;
+use crate::pages::shared::frame::Frame;
+use crate::pages::shared::node::Node;
 
 /// Endpoints of a page; each is asked for its health.
 const ROWS: &str = "20";
@@ -72,7 +73,32 @@ pub(super) async fn list(session: Session, Query(part): Query<Part>) -> Result<H
     let list = session.api.get("/v1/webhook_endpoints", &asked).await?;
     let endpoints = join_all(list.nodes("/data").into_iter().map(|node| health(&session.api, node))).await;
     let pager = Pager::of(&list, "/dashboard/endpoints", &asked);
-    Ok(Html(EndpointsPage { frame: Frame::new("endpoints", &session), endpoints, pager }.render()?))
+    Ok(Html(EndpointsPage { frame: session.frame("endpoints"), endpoints, pager }.render()?))
+}
+
+/// What was typed into the form of a replay, so that what is started is what was counted.
+#[derive(Debug, Default)]
+pub(super) struct Typed {
+    pub(super) from: String,
+    pub(super) until: String,
+    pub(super) kind: String,
+    pub(super) object: String,
+    pub(super) rate_limit: String,
+    pub(super) only_failed: bool,
+}
+
+impl Typed {
+    pub(super) fn of(posted: &Posted) -> Self {
+        let text = |name| posted.field(name).to_owned();
+        Self {
+            from: text("from"),
+            until: text("until"),
+            kind: text("type"),
+            object: text("object"),
+            rate_limit: text("rate_limit"),
+            only_failed: posted.field("only_failed") == "true",
+        }
+    }
 }
 
 #[derive(Template)]
@@ -110,7 +136,7 @@ pub(super) async fn one(
     Path(id): Path<String>,
     Query(done): Query<Done>,
 ) -> Result<Html<String>, Failure> {
-    let frame = Frame::new("endpoints", &session).saying(done.said());
+    let frame = session.frame("endpoints").saying(done.said());
     page(&session, &id, frame, (String::new(), None, Typed::default())).await
 }
 
@@ -120,7 +146,7 @@ pub(super) async fn with_preview(
     id: &str,
     (preview, typed): (Node, Typed),
 ) -> Result<Html<String>, Failure> {
-    let frame = Frame::new("endpoints", session);
+    let frame = session.frame("endpoints");
     page(session, id, frame, (String::new(), Some(preview), typed)).await
 }
 
@@ -143,6 +169,6 @@ pub(super) async fn roll(Path(id): Path<String>, posted: Posted) -> Result<Html<
     let overlap = [("overlap", posted.field("overlap"))];
     let path = format!("/v1/webhook_endpoints/{}/roll_secret", segment(&id));
     let rolled = posted.post(&path, &overlap).await?;
-    let frame = Frame::new("endpoints", &posted.session).saying("It has another signing secret.");
+    let frame = posted.session.frame("endpoints").saying("It has another signing secret.");
     page(&posted.session, &id, frame, (rolled.text("/secret"), None, Typed::default())).await
 }

@@ -15,11 +15,12 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
 use super::api::{ApiClient, Failure};
-use super::view::Node;
-use super::{App, Dashboard};
+use super::state::Dashboard;
 use crate::clock::{self, Timestamp};
-use crate::http::request::caller;
-use crate::http::server::Peer;
+use crate::http::known_key;
+use crate::http::{App, Peer};
+use crate::pages::shared::frame::Frame;
+use crate::pages::shared::node::Node;
 use crate::seal::Keyring;
 use crate::secret;
 
@@ -52,6 +53,14 @@ pub(super) struct Session {
     /// The key changes nothing.
     pub(super) readonly: bool,
     pub(super) livemode: bool,
+}
+
+impl Session {
+    /// What a page of that part of the navigation has round its content.
+    pub(super) fn frame(&self, part: &'static str) -> Frame {
+        let (token, readonly, livemode) = (self.token.clone(), self.readonly, self.livemode);
+        Frame { part, token, readonly, livemode, said: String::new() }
+    }
 }
 
 fn seal(content: &Content, keyring: &Keyring) -> Option<String> {
@@ -91,7 +100,7 @@ pub(super) async fn required(
         return Ok(to_sign_in(&wanted));
     };
     let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::OWN);
-    let known = caller::known(&dashboard.app, &content.key, peer).await.map_err(Failure::of)?;
+    let known = known_key(&dashboard.app, &content.key, peer).await.map_err(Failure::of)?;
     let Some(known) = known.filter(|known| !known.expired) else { return Ok(to_sign_in(&wanted)) };
     dashboard.app.load.count(known.id).map_err(Failure::of)?;
     let until = Timestamp::from_seconds(content.until);

@@ -7,9 +7,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::api::{ApiClient, Failure};
+use super::pager::Pager;
 use super::session::{Posted, Session};
-use super::view::{Frame, Node, Pager};
 use crate::contract::EventType;
+use crate::pages::shared::frame::Frame;
+use crate::pages::shared::node::Node;
 
 /// Entries of a page.
 pub(super) const ROWS: &str = "25";
@@ -45,7 +47,7 @@ pub(super) async fn list(session: Session, Query(filter): Query<Filter>) -> Resu
         ("ending_before", filter.ending_before.as_str()),
         ("limit", ROWS),
     ];
-    let frame = Frame::new("events", &session);
+    let frame = session.frame("events");
     // What is wrong with a filter is said on the page where it can be changed.
     let (frame, list) = match session.api.get("/v1/events", &asked).await {
         Ok(list) => (frame, list),
@@ -141,7 +143,7 @@ pub(super) async fn one(
         })
         .collect();
     let endpoints = endpoints(&session.api).await?;
-    let frame = Frame::new("events", &session).saying(done.said());
+    let frame = session.frame("events").saying(done.said());
     Ok(Html(EventPage { frame, event, deliveries, endpoints }.render()?))
 }
 

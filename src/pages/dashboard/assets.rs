@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
 
-use crate::http::error::ApiError;
+use crate::http::ApiError;
 
 /// Name, type and content. `uplot` is a charting library (its licence is beside it).
 const FILES: &[(&str, &str, &str)] = &[

@@ -7,9 +7,9 @@ use serde::Deserialize;
 
 use super::api::Failure;
 use super::session::Session;
-use super::view::Frame;
-use crate::http::app::App;
+use crate::http::App;
 use crate::id::request_came;
+use crate::pages::shared::frame::Frame;
 
 /// How many ids are listed.
 const FOUND_MAX: i64 = 50;
@@ -73,6 +73,6 @@ pub(super) async fn find(
     {
         return Ok(Redirect::to(&only.page).into_response());
     }
-    let page = FindPage { frame: Frame::new("find", &session), wanted: &wanted, found };
+    let page = FindPage { frame: session.frame("find"), wanted: &wanted, found };
     Ok(Html(page.render()?).into_response())
 }

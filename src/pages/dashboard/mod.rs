@@ -12,13 +12,14 @@ mod endpoints;
 mod events;
 mod find;
 mod overview;
+mod pager;
 mod replays;
 mod session;
-mod view;
+mod state;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{FromRef, Request, State};
+use axum::extract::{Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
@@ -28,33 +29,17 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::{any, get, post};
 
-use super::app::App;
-use super::error::ApiError;
-use super::outgoing;
-use super::params::read_body;
-use super::request::unknown_route;
+use super::shared::problem::problem;
+use crate::http::{ApiError, App, metered, read_body, unknown_route};
 use api::Failure;
 use session::Session;
-use view::problem;
+use state::Dashboard;
 
 /// The most bytes of a form.
 const FORM_MAX: usize = 64 * 1024;
 /// Nothing from elsewhere, nothing within a page that isn't from a file of ours, no frames.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
-/// What pages are made with: the API as a service, and what the overview reads.
-#[derive(Debug, Clone)]
-pub(super) struct Dashboard {
-    api: Router,
-    app: App,
-}
-
-impl FromRef<Dashboard> for App {
-    fn from_ref(dashboard: &Dashboard) -> Self {
-        dashboard.app.clone()
-    }
-}
 
 /// Counts the bytes of a page with those of the account's other answers.
 async fn counted(
@@ -64,7 +49,7 @@ async fn counted(
 ) -> Result<Response, Failure> {
     let account = request.extensions().get::<Session>().map(|session| session.account);
     let room = dashboard.app.load.page_room(account.ok_or(Failure::Broken)?).map_err(Failure::of)?;
-    Ok(outgoing::metered(next.run(request).await, room))
+    Ok(metered(next.run(request).await, room))
 }
 
 /// All pages. `api` answers `/v1`.

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::api::Failure;
 use super::session::Session;
-use super::view::Frame;
-use crate::http::app::App;
+use crate::http::App;
+use crate::pages::shared::frame::Frame;
 
 /// The most of the past that is told, in seconds.
 const PAST_MAX: u32 = 600;
@@ -22,7 +22,7 @@ struct OverviewPage {
 
 /// The page; its figures come by themselves.
 pub(super) async fn page(session: Session) -> Result<Html<String>, Failure> {
-    Ok(Html(OverviewPage { frame: Frame::new("overview", &session) }.render()?))
+    Ok(Html(OverviewPage { frame: session.frame("overview") }.render()?))
 }
 
 /// Since when figures are asked for.

@@ -8,9 +8,11 @@ use serde_json::Value;
 
 use super::api::Failure;
 use super::events::{ROWS, segment};
+use super::pager::{Pager, Part};
 use super::session::Session;
-use super::view::{Frame, Node, Pager, Part};
 use crate::domain::diff::{Change, changes};
+use crate::pages::shared::frame::Frame;
+use crate::pages::shared::node::Node;
 
 /// Which customers.
 #[derive(Debug, Default, Deserialize)]
@@ -43,7 +45,7 @@ fn query_of(q: &str) -> String {
 
 /// The customers, or those that a search finds.
 pub(super) async fn list(session: Session, Query(wanted): Query<Wanted>) -> Result<Html<String>, Failure> {
-    let (frame, q) = (Frame::new("customers", &session), wanted.q.trim());
+    let (frame, q) = (session.frame("customers"), wanted.q.trim());
     let query = query_of(q);
     let asked = if q.is_empty() {
         wanted.part.asked(ROWS)
@@ -101,7 +103,7 @@ pub(super) async fn one(
     let steps = list.nodes("/data").into_iter();
     let steps = steps.map(|event| Step { changes: changes(&event.0), event }).collect();
     let pager = Pager::of(&list, &format!("/dashboard/customers/{id}"), &part);
-    Ok(Html(CustomerPage { frame: Frame::new("customers", &session), customer, id, steps, pager }.render()?))
+    Ok(Html(CustomerPage { frame: session.frame("customers"), customer, id, steps, pager }.render()?))
 }
 
 #[cfg(test)]

@@ -8,10 +8,12 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 
 use super::api::Failure;
-use super::endpoints::with_preview;
+use super::endpoints::{Typed, with_preview};
 use super::events::{Done, ROWS, segment};
+use super::pager::{Pager, Part};
 use super::session::{Posted, Session};
-use super::view::{Frame, Node, Pager, Part};
+use crate::pages::shared::frame::Frame;
+use crate::pages::shared::node::Node;
 
 /// Times are typed as a browser's field for them has it, which is understood as UTC.
 fn seconds(typed: &str) -> Result<Option<String>, Failure> {
@@ -54,31 +56,6 @@ pub(super) async fn start(Path(id): Path<String>, posted: Posted) -> Result<Resp
     Ok(Redirect::to(&format!("/dashboard/replays/{}?done=started", answer.text("/id"))).into_response())
 }
 
-/// What was typed into the form of a replay, so that what is started is what was counted.
-#[derive(Debug, Default)]
-pub(super) struct Typed {
-    pub(super) from: String,
-    pub(super) until: String,
-    pub(super) kind: String,
-    pub(super) object: String,
-    pub(super) rate_limit: String,
-    pub(super) only_failed: bool,
-}
-
-impl Typed {
-    fn of(posted: &Posted) -> Self {
-        let text = |name| posted.field(name).to_owned();
-        Self {
-            from: text("from"),
-            until: text("until"),
-            kind: text("type"),
-            object: text("object"),
-            rate_limit: text("rate_limit"),
-            only_failed: posted.field("only_failed") == "true",
-        }
-    }
-}
-
 #[derive(Template)]
 #[template(path = "replays.html")]
 struct ReplaysPage {
@@ -92,10 +69,7 @@ pub(super) async fn list(session: Session, Query(part): Query<Part>) -> Result<H
     let asked = part.asked(ROWS);
     let list = session.api.get("/v1/replays", &asked).await?;
     let pager = Pager::of(&list, "/dashboard/replays", &asked);
-    Ok(Html(
-        ReplaysPage { frame: Frame::new("replays", &session), replays: list.nodes("/data"), pager }
-            .render()?,
-    ))
+    Ok(Html(ReplaysPage { frame: session.frame("replays"), replays: list.nodes("/data"), pager }.render()?))
 }
 
 #[derive(Template)]
@@ -114,7 +88,7 @@ pub(super) async fn one(
     let replay = session.api.get(&format!("/v1/replays/{}", segment(&id)), &[]).await?;
     // Where it was over before, nothing was canceled.
     let said = if done.is("canceled") && replay.text("/status") != "canceled" { "" } else { done.said() };
-    let frame = Frame::new("replays", &session).saying(said);
+    let frame = session.frame("replays").saying(said);
     Ok(Html(ReplayPage { frame, replay }.render()?))
 }
 

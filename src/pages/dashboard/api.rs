@@ -10,8 +10,9 @@ use serde_json::Value;
 use tower_service::Service as _;
 use url::form_urlencoded;
 
-use super::view::{Node, problem};
-use crate::http::error::{ApiError, KeyProblem};
+use crate::http::{ApiError, KeyProblem};
+use crate::pages::shared::node::Node;
+use crate::pages::shared::problem::problem;
 
 /// The most bytes of an answer: more than any has, a page of a list (`read/page.rs`) or one event of the
 /// largest kind.
