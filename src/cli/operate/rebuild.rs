@@ -1,13 +1,13 @@
 //! `calmony rebuild`: the state from the log.
 
-use super::bar::Bar;
-use super::{say, say_json};
+use crate::cli::support::bar::Bar;
 use crate::config::DatabaseOptions;
 use crate::log::rebuild::rebuild;
+use crate::output::{say, say_json};
 
 /// How to rebuild.
 #[derive(Debug, clap::Args)]
-pub(super) struct RebuildOptions {
+pub(crate) struct RebuildOptions {
     #[command(flatten)]
     database: DatabaseOptions,
     /// Only say what it would do
@@ -18,7 +18,7 @@ pub(super) struct RebuildOptions {
     json: bool,
 }
 
-pub(super) async fn run(options: RebuildOptions) -> anyhow::Result<()> {
+pub(crate) async fn run(options: RebuildOptions) -> anyhow::Result<()> {
     let mut bar = Bar::hidden();
     let rebuilt = rebuild(&options.database.database_url, options.dry_run, &mut bar).await?;
     bar.clear();

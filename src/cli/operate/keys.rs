@@ -6,19 +6,18 @@ use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{say, say_json};
 use crate::clock::Timestamp;
 use crate::config::DatabaseOptions;
 use crate::database::DatabaseUrl;
 use crate::log::accounts::{
     ListedKey, copy_key, create_key, end_key, list_keys, revoke_key, revoke_unseen_key,
 };
-use crate::output::{finish, in_line, is_heard};
+use crate::output::{finish, in_line, is_heard, say, say_json};
 use crate::secret::{ApiKey, KeyKind};
 
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
-pub(super) enum KeysCommand {
+pub(crate) enum KeysCommand {
     /// Make a key, and its account where there is none of that name. The key is printed once and stored nowhere
     Create(CreateOptions),
     /// Show the keys that weren't revoked
@@ -31,7 +30,7 @@ pub(super) enum KeysCommand {
 
 /// How to make a key.
 #[derive(Debug, clap::Args)]
-pub(super) struct CreateOptions {
+pub(crate) struct CreateOptions {
     #[command(flatten)]
     database: DatabaseOptions,
     /// The account the key opens: 1 to 100 characters
@@ -66,7 +65,7 @@ fn overlap(text: &str) -> Result<Duration, String> {
 
 /// Which keys to show.
 #[derive(Debug, clap::Args)]
-pub(super) struct ListOptions {
+pub(crate) struct ListOptions {
     #[command(flatten)]
     database: DatabaseOptions,
     /// Only those of this account
@@ -79,7 +78,7 @@ pub(super) struct ListOptions {
 
 /// Which key to revoke.
 #[derive(Debug, clap::Args)]
-pub(super) struct RevokeOptions {
+pub(crate) struct RevokeOptions {
     #[command(flatten)]
     database: DatabaseOptions,
     /// Its number, as `calmony keys list` shows it
@@ -88,7 +87,7 @@ pub(super) struct RevokeOptions {
 
 /// Which key to roll.
 #[derive(Debug, clap::Args)]
-pub(super) struct RollOptions {
+pub(crate) struct RollOptions {
     #[command(flatten)]
     database: DatabaseOptions,
     /// Its number, as `calmony keys list` shows it
@@ -107,7 +106,7 @@ fn account_name(text: &str) -> Result<String, String> {
     }
 }
 
-pub(super) async fn run(command: KeysCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(command: KeysCommand) -> anyhow::Result<()> {
     match command {
         KeysCommand::Create(options) => {
             let kind = KeyKind { livemode: options.live, readonly: options.read_only };

@@ -16,7 +16,7 @@ const PAGE: usize = 100;
 
 /// Where the API is, and the key.
 #[derive(Debug, clap::Args)]
-pub(super) struct ApiOptions {
+pub(crate) struct ApiOptions {
     /// Where the API is
     #[arg(long, env = "CALMONY_URL", value_name = "URL", default_value = "http://127.0.0.1:8080")]
     url: String,
@@ -26,31 +26,31 @@ pub(super) struct ApiOptions {
 }
 
 impl ApiOptions {
-    pub(super) fn client(&self) -> anyhow::Result<ApiClient> {
+    pub(crate) fn client(&self) -> anyhow::Result<ApiClient> {
         ApiClient::new(self.url.trim_end_matches('/'), &self.api_key)
     }
 }
 
 /// The API with a key.
 #[derive(Debug, Clone)]
-pub(super) struct ApiClient {
+pub(crate) struct ApiClient {
     client: Client,
     url: String,
     key: String,
 }
 
 impl ApiClient {
-    pub(super) fn new(url: &str, key: &str) -> anyhow::Result<Self> {
+    pub(crate) fn new(url: &str, key: &str) -> anyhow::Result<Self> {
         Ok(Self { client: plain_client()?, url: url.to_owned(), key: key.to_owned() })
     }
 
     /// Makes a call with a JSON body and returns the answer's.
-    pub(super) async fn call(&self, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
+    pub(crate) async fn call(&self, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.call_existing(method, path, body).await?.with_context(|| format!("{path} doesn't exist"))
     }
 
     /// The same for something that may have been deleted: `None` then.
-    pub(super) async fn call_existing(
+    pub(crate) async fn call_existing(
         &self,
         method: Method,
         path: &str,
@@ -75,12 +75,12 @@ impl ApiClient {
 
 impl ApiClient {
     /// What is at that path; none where there is no such thing.
-    pub(super) async fn get(&self, path: &str) -> anyhow::Result<Option<Value>> {
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Option<Value>> {
         Ok(self.text(Method::GET, path).await?.map(|(_, value)| value))
     }
 
     /// The first entries of a list, page by page.
-    pub(super) async fn list(
+    pub(crate) async fn list(
         &self,
         path: &str,
         query: &[(&str, Option<&str>)],
@@ -109,7 +109,7 @@ impl ApiClient {
     }
 
     /// An answer as it came, and as JSON; none where there is no such thing.
-    pub(super) async fn text(&self, method: Method, path: &str) -> anyhow::Result<Option<(String, Value)>> {
+    pub(crate) async fn text(&self, method: Method, path: &str) -> anyhow::Result<Option<(String, Value)>> {
         let response =
             self.request(method, path).send().await.with_context(|| format!("can't call {path}"))?;
         let status = response.status();
@@ -123,7 +123,7 @@ impl ApiClient {
     }
 
     /// An answer that goes on, after that event.
-    pub(super) async fn stream(&self, path: &str, after: Option<&str>) -> anyhow::Result<Response> {
+    pub(crate) async fn stream(&self, path: &str, after: Option<&str>) -> anyhow::Result<Response> {
         let mut request = self.request(Method::GET, path).timeout(FOREVER);
         if let Some(after) = after {
             request = request.header("last-event-id", after);
@@ -149,7 +149,7 @@ fn cursor(entry: &Value) -> String {
 }
 
 /// Waits until a process says that it is ready, at most that long.
-pub(super) async fn wait_ready(url: &str, at_most: Duration) -> anyhow::Result<()> {
+pub(crate) async fn wait_ready(url: &str, at_most: Duration) -> anyhow::Result<()> {
     let client = plain_client()?;
     let ready = async {
         while !client
@@ -165,7 +165,7 @@ pub(super) async fn wait_ready(url: &str, at_most: Duration) -> anyhow::Result<(
 }
 
 /// A client for plain HTTP, to a server of one's own.
-pub(super) fn plain_client() -> anyhow::Result<Client> {
+pub(crate) fn plain_client() -> anyhow::Result<Client> {
     // Installed already when this is not the first client.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Ok(Client::builder().no_proxy().tls_certs_only([]).timeout(Duration::from_secs(30)).build()?)

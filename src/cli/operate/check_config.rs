@@ -3,18 +3,18 @@
 use anyhow::bail;
 
 use super::serve::ServeOptions;
-use super::table;
+use crate::cli::support::table;
 use crate::config::check::{Checked, database, encryption, other_ways, unknown_variables};
 use crate::database::Role;
 
 /// The configuration, as `calmony serve` takes it.
 #[derive(Debug, clap::Args)]
-pub(super) struct CheckConfigOptions {
+pub(crate) struct CheckConfigOptions {
     #[command(flatten)]
     serve: ServeOptions,
 }
 
-pub(super) async fn run(options: CheckConfigOptions) -> anyhow::Result<()> {
+pub(crate) async fn run(options: CheckConfigOptions) -> anyhow::Result<()> {
     // What is wrong with a single value has stopped the command before it came here.
     let mut checked = vec![Checked::good("values", "every value can be read")];
     checked.push(unknown_variables());

@@ -2,13 +2,13 @@
 
 use clap::Subcommand;
 
-use super::say;
 use crate::config::{DatabaseOptions, SecretKeyOptions};
 use crate::log::secrets::{reseal, stale_answers};
+use crate::output::say;
 use crate::seal;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum SecretsCommand {
+pub(crate) enum SecretsCommand {
     /// Print a new key, for `CALMONY_SECRET_KEY`
     GenerateKey,
     /// Seal every stored signing secret with the first of the given keys; safe to repeat, and beside running processes
@@ -16,14 +16,14 @@ pub(super) enum SecretsCommand {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct ResealOptions {
+pub(crate) struct ResealOptions {
     #[command(flatten)]
     database: DatabaseOptions,
     #[command(flatten)]
     secret_key: SecretKeyOptions,
 }
 
-pub(super) async fn run(command: SecretsCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(command: SecretsCommand) -> anyhow::Result<()> {
     match command {
         SecretsCommand::GenerateKey => say(seal::generate_key()),
         SecretsCommand::Reseal(options) => {

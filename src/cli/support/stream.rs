@@ -14,21 +14,21 @@ const MESSAGE_MAX: usize = 8 * 1024 * 1024;
 const SILENCE: Duration = Duration::from_mins(1);
 
 /// A stream that is open.
-pub(super) struct Messages {
+pub(crate) struct Messages {
     parts: BoxStream<'static, Result<Vec<u8>, reqwest::Error>>,
     unread: Vec<u8>,
 }
 
 impl Messages {
     /// Opens the stream after that event; without one, from now on.
-    pub(super) async fn open(api: &ApiClient, after: Option<&str>) -> anyhow::Result<Self> {
+    pub(crate) async fn open(api: &ApiClient, after: Option<&str>) -> anyhow::Result<Self> {
         let response = api.stream("/v1/events/stream", after).await?;
         let parts = response.bytes_stream().map(|part| part.map(|bytes| bytes.to_vec())).boxed();
         Ok(Self { parts, unread: Vec::new() })
     }
 
     /// Waits for the next event, as JSON. Heartbeats are passed over; an end is an error, because the log has none.
-    pub(super) async fn next(&mut self) -> anyhow::Result<String> {
+    pub(crate) async fn next(&mut self) -> anyhow::Result<String> {
         loop {
             while let Some(at) = self.unread.windows(2).position(|end| end == b"\n\n") {
                 let message: Vec<u8> = self.unread.drain(..at + 2).collect();

@@ -4,13 +4,13 @@ use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::client::{ApiClient, ApiOptions};
-use super::say;
+use crate::cli::support::client::{ApiClient, ApiOptions};
 use crate::contract::EventType;
+use crate::output::say;
 
 /// What to make happen.
 #[derive(Debug, clap::Args)]
-pub(super) struct TriggerOptions {
+pub(crate) struct TriggerOptions {
     #[command(flatten)]
     api: ApiOptions,
     /// The type of the event, such as `customer.created`
@@ -23,7 +23,7 @@ fn event_type(text: &str) -> Result<EventType, String> {
     EventType::from_wire(text).ok_or_else(|| format!("expected one of {}", names.join(", ")))
 }
 
-pub(super) async fn run(options: TriggerOptions) -> anyhow::Result<()> {
+pub(crate) async fn run(options: TriggerOptions) -> anyhow::Result<()> {
     let api = options.api.client()?;
     let post = async |path: &str, body: Value| api.call(Method::POST, path, &body).await;
     let object = match options.event {

@@ -3,18 +3,20 @@
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::client::{ApiClient, ApiOptions};
 use super::objects::{self, existing, is_event};
-use super::table::text;
-use super::{deliveries, endpoints, events, object_id, say, say_json};
+use super::{deliveries, endpoints, events};
+use crate::cli::support::client::{ApiClient, ApiOptions};
+use crate::cli::support::ids::object_id;
+use crate::cli::support::table::text;
 use crate::id::request_came;
+use crate::output::{say, say_json};
 
 /// The newest events of an object whose deliveries are shown, and the newest deliveries of an endpoint.
 const SHOWN: usize = 20;
 
 /// What to look up.
 #[derive(Debug, clap::Args)]
-pub(super) struct LookupOptions {
+pub(crate) struct LookupOptions {
     #[command(flatten)]
     api: ApiOptions,
     /// Any id: an object's, an event's, an endpoint's, a replay's, or an API call's, `req_…`
@@ -54,7 +56,7 @@ async fn resolved(api: &ApiClient, id: String) -> anyhow::Result<String> {
     })
 }
 
-pub(super) async fn run(options: LookupOptions) -> anyhow::Result<()> {
+pub(crate) async fn run(options: LookupOptions) -> anyhow::Result<()> {
     let api = options.api.client()?;
     let story = story(&api, &resolved(&api, options.id).await?).await?;
     if options.json {

@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use super::client::{ApiClient, ApiOptions, plain_client};
-use super::say;
-use super::stream::Messages;
-use super::table::text;
+use crate::cli::support::client::{ApiClient, ApiOptions, plain_client};
+use crate::cli::support::stream::Messages;
+use crate::cli::support::table::text;
 use crate::clock;
 use crate::config::ParentOptions;
 use crate::contract::{Event, EventType};
 use crate::id::Id;
+use crate::output::say;
 use crate::retry::Reconnect;
 use crate::secret::SigningSecret;
 use crate::signature::{self, Message};
@@ -28,7 +28,7 @@ use crate::stop::stop_token;
 
 /// How to listen.
 #[derive(Debug, clap::Args)]
-pub(super) struct ListenOptions {
+pub(crate) struct ListenOptions {
     #[command(flatten)]
     api: ApiOptions,
     /// Where events are sent, as signed webhooks
@@ -111,7 +111,7 @@ struct Listener {
     state: State,
 }
 
-pub(super) async fn run(options: ListenOptions) -> anyhow::Result<()> {
+pub(crate) async fn run(options: ListenOptions) -> anyhow::Result<()> {
     let mut state = State::load(&options.state)?;
     state.save(&options.state)?;
     if options.print_secret {

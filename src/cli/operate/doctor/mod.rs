@@ -6,14 +6,15 @@ use anyhow::bail;
 use clap::Args;
 use serde_json::json;
 
-use super::{say_json, table};
+use crate::cli::support::table;
 use crate::config::{DatabaseOptions, SecretKeyOptions};
+use crate::output::say_json;
 use crate::read::diagnosis::diagnose;
 use judge::{Level, judge};
 
 /// What to look at.
 #[derive(Debug, Args)]
-pub(super) struct DoctorOptions {
+pub(crate) struct DoctorOptions {
     #[command(flatten)]
     database: DatabaseOptions,
     /// Says whether the stored secrets can be opened, where it is given
@@ -24,7 +25,7 @@ pub(super) struct DoctorOptions {
     json: bool,
 }
 
-pub(super) async fn run(options: DoctorOptions) -> anyhow::Result<()> {
+pub(crate) async fn run(options: DoctorOptions) -> anyhow::Result<()> {
     let keyring = if options.secret_key.is_given() { Some(options.secret_key.keyring()?) } else { None };
     let diagnosis = diagnose(&options.database.database_url).await?;
     let findings = judge(&diagnosis, keyring.as_ref());

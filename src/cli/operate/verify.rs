@@ -2,14 +2,14 @@
 
 use anyhow::bail;
 
-use super::bar::Bar;
-use super::{say, say_json};
+use crate::cli::support::bar::Bar;
 use crate::config::DatabaseOptions;
 use crate::log::verify::{Report, verify};
+use crate::output::{say, say_json};
 
 /// How to verify.
 #[derive(Debug, clap::Args)]
-pub(super) struct VerifyOptions {
+pub(crate) struct VerifyOptions {
     #[command(flatten)]
     database: DatabaseOptions,
     /// Print the report as JSON
@@ -17,7 +17,7 @@ pub(super) struct VerifyOptions {
     json: bool,
 }
 
-pub(super) async fn run(options: VerifyOptions) -> anyhow::Result<()> {
+pub(crate) async fn run(options: VerifyOptions) -> anyhow::Result<()> {
     let mut bar = Bar::hidden();
     let report = verify(&options.database.database_url, &mut bar).await?;
     bar.clear();

@@ -4,13 +4,12 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use serde_json::Value;
 
-use super::say;
-pub(super) use crate::answer::{text, time};
+pub(crate) use crate::answer::{text, time};
 use crate::domain::diff::{self, Change};
-use crate::output::in_line;
+use crate::output::{in_line, say};
 
 /// Prints rows below their headings, without lines between. No text ends a line that it stands in.
-pub(super) fn print(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
+pub(crate) fn print(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
     let mut table = Table::new();
     table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(headings);
     let cells = |row: Vec<String>| row.iter().map(|cell| in_line(cell)).collect::<Vec<_>>();
@@ -21,7 +20,7 @@ pub(super) fn print(headings: &[&str], rows: impl IntoIterator<Item = Vec<String
 }
 
 /// What an event changed, a line a field: the former value and the new one.
-pub(super) fn changes(event: &Value) -> Vec<String> {
+pub(crate) fn changes(event: &Value) -> Vec<String> {
     let line = |Change { field, was, is }| in_line(&format!("{field}: {was} -> {is}"));
     diff::changes(event).into_iter().map(line).collect()
 }

@@ -4,11 +4,12 @@ use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::client::{ApiClient, ApiOptions};
 use super::events;
-use super::table::{text, time};
-use super::{object_id, say, say_json};
+use crate::cli::support::client::{ApiClient, ApiOptions};
+use crate::cli::support::ids::object_id;
+use crate::cli::support::table::{text, time};
 use crate::contract::{Event, Kind as _};
+use crate::output::{say, say_json};
 
 /// Where objects are retrieved, by the prefix of their ids.
 const PATHS: &[(&str, &str)] = &[
@@ -20,14 +21,14 @@ const PATHS: &[(&str, &str)] = &[
 
 /// What to do with objects.
 #[derive(Debug, Subcommand)]
-pub(super) enum ObjectsCommand {
+pub(crate) enum ObjectsCommand {
     /// Show an object
     Show(ShowOptions),
 }
 
 /// Which object to show.
 #[derive(Debug, clap::Args)]
-pub(super) struct ShowOptions {
+pub(crate) struct ShowOptions {
     #[command(flatten)]
     api: ApiOptions,
     /// Its id
@@ -41,7 +42,7 @@ pub(super) struct ShowOptions {
     json: bool,
 }
 
-pub(super) async fn run(ObjectsCommand::Show(options): ObjectsCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(ObjectsCommand::Show(options): ObjectsCommand) -> anyhow::Result<()> {
     let api = options.api.client()?;
     let object = existing(&api, &options.id).await?;
     let history =
@@ -60,7 +61,7 @@ pub(super) async fn run(ObjectsCommand::Show(options): ObjectsCommand) -> anyhow
 }
 
 /// The object of any id; a deleted one as what is left of it.
-pub(super) async fn existing(api: &ApiClient, id: &str) -> anyhow::Result<Value> {
+pub(crate) async fn existing(api: &ApiClient, id: &str) -> anyhow::Result<Value> {
     let prefix = id.split_once('_').map_or("", |(prefix, _)| prefix);
     let Some((_, path)) = PATHS.iter().find(|(known, _)| *known == prefix) else {
         let known: Vec<_> = PATHS.iter().map(|(prefix, _)| format!("{prefix}_")).collect();
@@ -70,7 +71,7 @@ pub(super) async fn existing(api: &ApiClient, id: &str) -> anyhow::Result<Value>
 }
 
 /// Prints events in the order of the log, each with what it changed.
-pub(super) fn tell_history(events: &[Value]) {
+pub(crate) fn tell_history(events: &[Value]) {
     for event in events {
         say(format_args!("{}  {}  {}", time(event, "/created"), text(event, "/type"), text(event, "/id")));
         events::tell_changes(event);
@@ -78,6 +79,6 @@ pub(super) fn tell_history(events: &[Value]) {
 }
 
 /// Whether an id is an event's.
-pub(super) fn is_event(id: &str) -> bool {
+pub(crate) fn is_event(id: &str) -> bool {
     id.starts_with(&format!("{}_", Event::RESOURCE.prefix))
 }

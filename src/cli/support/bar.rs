@@ -7,15 +7,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::log::verify::Watch;
 
 /// The bar of a command that works in stages.
-pub(super) struct Bar(ProgressBar);
+pub(crate) struct Bar(ProgressBar);
 
 impl Bar {
-    pub(super) fn hidden() -> Self {
+    pub(crate) fn hidden() -> Self {
         Self(ProgressBar::hidden())
     }
 
     /// Takes it away.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.0.finish_and_clear();
     }
 }

@@ -2,21 +2,22 @@
 
 use crate::config::DatabaseOptions;
 use crate::database::migrate::migrate;
+use crate::output::say;
 
 /// How to migrate.
 #[derive(Debug, clap::Args)]
-pub(super) struct MigrateOptions {
+pub(crate) struct MigrateOptions {
     #[command(flatten)]
     database: DatabaseOptions,
 }
 
-pub(super) async fn run(options: MigrateOptions) -> anyhow::Result<()> {
+pub(crate) async fn run(options: MigrateOptions) -> anyhow::Result<()> {
     let applied = migrate(&options.database.database_url).await?;
     if applied.is_empty() {
-        super::say("the database is up to date");
+        say("the database is up to date");
     }
     for migration in applied {
-        super::say(format_args!("applied {migration}"));
+        say(format_args!("applied {migration}"));
     }
     Ok(())
 }

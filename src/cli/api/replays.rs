@@ -9,13 +9,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::client::{ApiClient, ApiOptions};
-use super::table::{self, text, time};
-use super::{object_id, say, say_json};
+use crate::cli::support::client::{ApiClient, ApiOptions};
+use crate::cli::support::ids::object_id;
+use crate::cli::support::table::{self, text, time};
 use crate::clock::Timestamp;
 use crate::contract::{Replay, WebhookEndpoint};
 use crate::id::Id;
-use crate::output::complain;
+use crate::output::{complain, say, say_json};
 use crate::retry::Reconnect;
 
 /// How often a replay is asked how far it is.
@@ -23,7 +23,7 @@ const ASK_EVERY: Duration = Duration::from_millis(500);
 
 /// What to do with replays.
 #[derive(Debug, Subcommand)]
-pub(super) enum ReplayCommand {
+pub(crate) enum ReplayCommand {
     /// Owe events to an endpoint once more, and show how far that is. Ctrl-C ends the showing, not the replay
     Start(StartOptions),
     /// List replays, the newest first
@@ -36,7 +36,7 @@ pub(super) enum ReplayCommand {
 
 /// Which events to replay, and how.
 #[derive(Debug, clap::Args)]
-pub(super) struct StartOptions {
+pub(crate) struct StartOptions {
     #[command(flatten)]
     api: ApiOptions,
     /// The endpoint
@@ -80,7 +80,7 @@ struct Filter {
 
 /// Which replays to list.
 #[derive(Debug, clap::Args)]
-pub(super) struct ListOptions {
+pub(crate) struct ListOptions {
     #[command(flatten)]
     api: ApiOptions,
     /// How many at the most
@@ -93,7 +93,7 @@ pub(super) struct ListOptions {
 
 /// Which replay it is about.
 #[derive(Debug, clap::Args)]
-pub(super) struct OneOptions {
+pub(crate) struct OneOptions {
     #[command(flatten)]
     api: ApiOptions,
     /// The replay
@@ -115,7 +115,7 @@ fn instant(text: &str) -> Result<u64, String> {
     Ok(Timestamp::from(time).seconds())
 }
 
-pub(super) async fn run(command: ReplayCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(command: ReplayCommand) -> anyhow::Result<()> {
     match command {
         ReplayCommand::Start(options) => start(options).await,
         ReplayCommand::List(options) => {

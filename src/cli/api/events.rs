@@ -6,21 +6,21 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::client::{ApiClient, ApiOptions};
 use super::deliveries;
-use super::stream::Messages;
-use super::table::{self, changes, text, time};
-use super::{object_id, say, say_json};
+use crate::cli::support::client::{ApiClient, ApiOptions};
+use crate::cli::support::ids::object_id;
+use crate::cli::support::stream::Messages;
+use crate::cli::support::table::{self, changes, text, time};
 use crate::config::ParentOptions;
 use crate::contract::Event;
 use crate::id::Id;
-use crate::output::{complain, said, said_json};
+use crate::output::{complain, said, said_json, say, say_json};
 use crate::retry::Reconnect;
 use crate::stop::stop_token;
 
 /// What to do with events.
 #[derive(Debug, Subcommand)]
-pub(super) enum EventsCommand {
+pub(crate) enum EventsCommand {
     /// List events, the newest first
     List(ListOptions),
     /// Show an event: what it changed, its deliveries and their attempts
@@ -31,7 +31,7 @@ pub(super) enum EventsCommand {
 
 /// Which events to list.
 #[derive(Debug, clap::Args)]
-pub(super) struct ListOptions {
+pub(crate) struct ListOptions {
     #[command(flatten)]
     api: ApiOptions,
     /// Only of this type, such as `customer.created` or `customer.*`
@@ -53,7 +53,7 @@ pub(super) struct ListOptions {
 
 /// Which event to show.
 #[derive(Debug, clap::Args)]
-pub(super) struct ShowOptions {
+pub(crate) struct ShowOptions {
     #[command(flatten)]
     api: ApiOptions,
     /// Its id
@@ -66,7 +66,7 @@ pub(super) struct ShowOptions {
 
 /// Which events to print.
 #[derive(Debug, clap::Args)]
-pub(super) struct TailOptions {
+pub(crate) struct TailOptions {
     #[command(flatten)]
     api: ApiOptions,
     /// Begin after this event instead of now
@@ -82,7 +82,7 @@ pub(super) struct TailOptions {
     parent: ParentOptions,
 }
 
-pub(super) async fn run(command: EventsCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(command: EventsCommand) -> anyhow::Result<()> {
     match command {
         EventsCommand::List(options) => list(options).await,
         EventsCommand::Show(options) => show(options).await,
@@ -107,7 +107,7 @@ async fn list(options: ListOptions) -> anyhow::Result<()> {
 }
 
 /// Prints events, a line each.
-pub(super) fn tell(events: &[Value]) {
+pub(crate) fn tell(events: &[Value]) {
     let rows = events.iter().map(|event| {
         vec![
             time(event, "/created"),
@@ -145,14 +145,14 @@ async fn show(options: ShowOptions) -> anyhow::Result<()> {
 }
 
 /// Prints which request an event comes from and what it changed.
-pub(super) fn tell_origin(event: &Value) {
+pub(crate) fn tell_origin(event: &Value) {
     let (request, key) = (text(event, "/request/id"), text(event, "/request/idempotency_key"));
     say(format_args!("request {}  idempotency key {}", or_none(&request), or_none(&key)));
     tell_changes(event);
 }
 
 /// Prints what an event changed, a line a field.
-pub(super) fn tell_changes(event: &Value) {
+pub(crate) fn tell_changes(event: &Value) {
     for change in changes(event) {
         say(format_args!("    {change}"));
     }
@@ -217,7 +217,7 @@ async fn follow(api: &ApiClient, options: &TailOptions) -> anyhow::Result<()> {
 }
 
 /// The events of an object, the oldest first.
-pub(super) async fn history(api: &ApiClient, object: &str, at_most: usize) -> anyhow::Result<Vec<Value>> {
+pub(crate) async fn history(api: &ApiClient, object: &str, at_most: usize) -> anyhow::Result<Vec<Value>> {
     let mut events = api.list("/v1/events", &[("object", Some(object))], at_most).await?;
     events.reverse();
     Ok(events)

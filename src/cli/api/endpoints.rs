@@ -5,16 +5,15 @@ use clap::Subcommand;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::client::ApiOptions;
-use super::table::{self, text, time};
-use super::{say, say_json};
+use crate::cli::support::client::ApiOptions;
+use crate::cli::support::table::{self, text, time};
 use crate::contract::WebhookEndpoint;
 use crate::id::Id;
-use crate::output::finish;
+use crate::output::{finish, say, say_json};
 
 /// What to do with endpoints.
 #[derive(Debug, Subcommand)]
-pub(super) enum EndpointsCommand {
+pub(crate) enum EndpointsCommand {
     /// List endpoints, the newest first
     List(ListOptions),
     /// Show an endpoint
@@ -33,7 +32,7 @@ pub(super) enum EndpointsCommand {
 
 /// Which endpoints to list.
 #[derive(Debug, clap::Args)]
-pub(super) struct ListOptions {
+pub(crate) struct ListOptions {
     #[command(flatten)]
     api: ApiOptions,
     /// How many at the most
@@ -46,7 +45,7 @@ pub(super) struct ListOptions {
 
 /// Which endpoint it is about.
 #[derive(Debug, clap::Args)]
-pub(super) struct OneOptions {
+pub(crate) struct OneOptions {
     #[command(flatten)]
     api: ApiOptions,
     /// The endpoint
@@ -59,7 +58,7 @@ pub(super) struct OneOptions {
 
 /// Whose secret is rolled.
 #[derive(Debug, clap::Args)]
-pub(super) struct RollOptions {
+pub(crate) struct RollOptions {
     #[command(flatten)]
     api: ApiOptions,
     /// The endpoint
@@ -70,7 +69,7 @@ pub(super) struct RollOptions {
     overlap: Option<std::time::Duration>,
 }
 
-pub(super) async fn run(command: EndpointsCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(command: EndpointsCommand) -> anyhow::Result<()> {
     match command {
         EndpointsCommand::List(options) => list(options).await,
         EndpointsCommand::Show(options) => show(options).await,
@@ -149,7 +148,7 @@ async fn roll(options: RollOptions) -> anyhow::Result<()> {
 }
 
 /// How an endpoint is doing, for people.
-pub(super) fn tell_health(health: &Value) {
+pub(crate) fn tell_health(health: &Value) {
     let number = |place: &str| health.pointer(place).and_then(Value::as_f64).unwrap_or_default();
     let since = time(health, "/failing_since");
     let since = if since.is_empty() { "no".to_owned() } else { format!("since {since}") };

@@ -8,15 +8,15 @@ use tokio::net::TcpListener;
 use crate::config::check::warn_of_plain_text;
 use crate::config::{ApiDatabaseOptions, ParentOptions, SecretKeyOptions, TargetOptions, listen_address};
 use crate::database::Databases;
-use crate::http::{App, Load, RateLimit};
+use crate::http::{self, App, Load, RateLimit};
 use crate::log::GrowthLimit;
 use crate::stop::stop_token;
 use crate::telemetry::{self, LogOptions};
-use crate::{http, pages, trace};
+use crate::{pages, trace};
 
 /// How to serve the API.
 #[derive(Debug, clap::Args)]
-pub(super) struct ServeOptions {
+pub(crate) struct ServeOptions {
     #[command(flatten)]
     database: ApiDatabaseOptions,
     /// Where to listen. Port 0 takes a free one
@@ -48,11 +48,11 @@ pub(super) struct ServeOptions {
 }
 
 impl ServeOptions {
-    pub(super) fn databases(&self) -> Databases {
+    pub(crate) fn databases(&self) -> Databases {
         self.database.databases()
     }
 
-    pub(super) const fn secret_key(&self) -> &SecretKeyOptions {
+    pub(crate) const fn secret_key(&self) -> &SecretKeyOptions {
         &self.secret_key
     }
 }
@@ -109,7 +109,7 @@ async fn metrics_listener(asked: Option<MetricsAddress>) -> anyhow::Result<Optio
     }
 }
 
-pub(super) async fn run(options: ServeOptions) -> anyhow::Result<()> {
+pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let _logging = telemetry::init(&options.log).context("can't start logging")?;
     let databases = options.databases();
     warn_of_plain_text(&databases);

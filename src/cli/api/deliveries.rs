@@ -4,15 +4,15 @@ use clap::Subcommand;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::client::{ApiClient, ApiOptions};
-use super::table::{self, text, time};
-use super::{say, say_json};
+use crate::cli::support::client::{ApiClient, ApiOptions};
+use crate::cli::support::table::{self, text, time};
 use crate::contract::{Event, WebhookEndpoint};
 use crate::id::Id;
+use crate::output::{say, say_json};
 
 /// What to do with deliveries.
 #[derive(Debug, Subcommand)]
-pub(super) enum DeliveriesCommand {
+pub(crate) enum DeliveriesCommand {
     /// List the deliveries to an endpoint, those of the newest events first
     List(ListOptions),
     /// Send one event to one endpoint once more, whatever became of it before
@@ -21,7 +21,7 @@ pub(super) enum DeliveriesCommand {
 
 /// Which deliveries to list.
 #[derive(Debug, clap::Args)]
-pub(super) struct ListOptions {
+pub(crate) struct ListOptions {
     #[command(flatten)]
     api: ApiOptions,
     /// The endpoint
@@ -40,7 +40,7 @@ pub(super) struct ListOptions {
 
 /// What to send once more.
 #[derive(Debug, clap::Args)]
-pub(super) struct RetryOptions {
+pub(crate) struct RetryOptions {
     #[command(flatten)]
     api: ApiOptions,
     /// The event
@@ -51,7 +51,7 @@ pub(super) struct RetryOptions {
     endpoint: Id<WebhookEndpoint>,
 }
 
-pub(super) async fn run(command: DeliveriesCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(command: DeliveriesCommand) -> anyhow::Result<()> {
     match command {
         DeliveriesCommand::List(options) => list(options).await,
         DeliveriesCommand::Retry(options) => {
@@ -77,14 +77,14 @@ async fn list(options: ListOptions) -> anyhow::Result<()> {
 }
 
 /// The deliveries of an event.
-pub(super) async fn of_event(api: &ApiClient, event: &str) -> anyhow::Result<Vec<Value>> {
+pub(crate) async fn of_event(api: &ApiClient, event: &str) -> anyhow::Result<Vec<Value>> {
     let answer = api.get(&format!("/v1/events/{event}/deliveries")).await?;
     let list = answer.as_ref().and_then(|answer| answer.pointer("/data")).and_then(Value::as_array);
     Ok(list.cloned().unwrap_or_default())
 }
 
 /// Prints deliveries, each with its attempts, the newest first.
-pub(super) fn tell(deliveries: &[Value]) {
+pub(crate) fn tell(deliveries: &[Value]) {
     if deliveries.is_empty() {
         say("no deliveries");
         return;
