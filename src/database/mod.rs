@@ -3,6 +3,7 @@
 mod client;
 mod error;
 mod hosts;
+mod identity;
 pub mod listen;
 pub mod login;
 pub mod migrate;
@@ -10,7 +11,6 @@ mod parameters;
 mod pool;
 mod replica;
 mod role;
-mod same;
 mod tls;
 
 use std::fmt;

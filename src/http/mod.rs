@@ -34,7 +34,7 @@ pub(crate) use request::caller::known as known_key;
 pub use request::in_flight::InFlight;
 pub(crate) use request::{observed, unknown_route};
 pub(crate) use server::Peer;
-use vitals::ConditionMetrics;
+use vitals::VitalsMetrics;
 
 /// The most connections of those who ask for metrics.
 const METRICS_CONNECTIONS_MAX: usize = 64;
@@ -61,14 +61,14 @@ pub fn api(app: App) -> Router {
 /// `/metrics` of the API, and of the whole system as the database has it; for a port of its own.
 fn metrics_router(app: &App) -> Router {
     let mut registry = Registry::default();
-    let (condition, reader) = (ConditionMetrics::default(), app.reader.clone());
+    let (vitals, reader) = (VitalsMetrics::default(), app.reader.clone());
     app.metrics.register(&mut registry);
     app.log.register(&mut registry);
     app.reader.register(&mut registry);
-    condition.register(&mut registry);
+    vitals.register(&mut registry);
     crate::metrics::router(registry, move || {
-        let (condition, reader) = (condition.clone(), reader.clone());
-        async move { condition.refresh(&reader).await }
+        let (vitals, reader) = (vitals.clone(), reader.clone());
+        async move { vitals.refresh(&reader).await }
     })
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::read::Reader;
-use crate::read::condition::Condition;
+use crate::read::vitals::Vitals;
 
 /// How old the condition may be that is told.
 const FRESH: Duration = Duration::from_secs(5);
@@ -40,7 +40,7 @@ struct OfTable {
 
 /// The condition as metrics.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ConditionMetrics {
+pub(super) struct VitalsMetrics {
     /// When it was last read.
     read_at: Arc<Mutex<Option<Instant>>>,
     is_known: Count,
@@ -57,7 +57,7 @@ pub(super) struct ConditionMetrics {
     partition_days: Count,
 }
 
-impl ConditionMetrics {
+impl VitalsMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         let mut gauge = |name: &str, help: &str, gauge: &Count| registry.register(name, help, gauge.clone());
         gauge(
@@ -104,12 +104,12 @@ impl ConditionMetrics {
         if read_at.is_some_and(|at| at.elapsed() < FRESH) {
             return;
         }
-        let condition = timeout(PATIENCE, reader.condition()).await;
+        let vitals = timeout(PATIENCE, reader.vitals()).await;
         *read_at = Some(Instant::now());
-        match condition {
-            Ok(Ok(condition)) => {
+        match vitals {
+            Ok(Ok(vitals)) => {
                 self.is_known.set(1);
-                self.set(&condition);
+                self.set(&vitals);
             }
             // The last figures stay, and the first one says that they are old.
             Ok(Err(error)) => {
@@ -123,18 +123,17 @@ impl ConditionMetrics {
         }
     }
 
-    fn set(&self, condition: &Condition) {
-        let ages = [("working", condition.oldest_due), ("failing", condition.oldest_due_of_failing)];
+    fn set(&self, vitals: &Vitals) {
+        let ages = [("working", vitals.oldest_due), ("failing", vitals.oldest_due_of_failing)];
         for (endpoints, age) in ages {
             self.oldest_due.get_or_create(&OfEndpoints { endpoints }).set(age.as_secs_f64());
         }
-        let waiting =
-            [("owed", condition.owed), ("parked", condition.parked), ("exhausted", condition.exhausted)];
+        let waiting = [("owed", vitals.owed), ("parked", vitals.parked), ("exhausted", vitals.exhausted)];
         let endpoints = [
-            ("enabled", condition.endpoints_enabled),
-            ("paused", condition.endpoints_paused),
-            ("disabled", condition.endpoints_disabled),
-            ("failing", condition.endpoints_failing),
+            ("enabled", vitals.endpoints_enabled),
+            ("paused", vitals.endpoints_paused),
+            ("disabled", vitals.endpoints_disabled),
+            ("failing", vitals.endpoints_failing),
         ];
         for (state, count) in waiting {
             self.deliveries.get_or_create(&Kind { state }).set(count);
@@ -142,17 +141,15 @@ impl ConditionMetrics {
         for (state, count) in endpoints {
             self.endpoints.get_or_create(&Kind { state }).set(count);
         }
-        for (table, count) in
-            [("outbox", condition.outbox_dead_rows), ("delivery", condition.delivery_dead_rows)]
-        {
+        for (table, count) in [("outbox", vitals.outbox_dead_rows), ("delivery", vitals.delivery_dead_rows)] {
             self.dead_rows.get_or_create(&OfTable { table }).set(count);
         }
-        self.outbox.set(condition.outbox);
-        self.replays.set(condition.replays_running);
-        self.replays_left.set(condition.replays_left);
-        self.workers.set(condition.workers);
-        self.buckets.set(condition.buckets_owned);
-        self.position.set(condition.log_position);
-        self.partition_days.set(condition.partition_days_ahead);
+        self.outbox.set(vitals.outbox);
+        self.replays.set(vitals.replays_running);
+        self.replays_left.set(vitals.replays_left);
+        self.workers.set(vitals.workers);
+        self.buckets.set(vitals.buckets_owned);
+        self.position.set(vitals.log_position);
+        self.partition_days.set(vitals.partition_days_ahead);
     }
 }

@@ -1,7 +1,6 @@
 //! The only reader for the API, under a role that can do nothing else.
 
 mod believed;
-pub mod condition;
 pub mod deliveries;
 pub mod diagnosis;
 pub mod events;
@@ -15,6 +14,7 @@ pub mod page;
 pub mod replays;
 pub mod search;
 pub mod sessions;
+pub mod vitals;
 pub mod watch;
 
 use std::sync::Arc;

@@ -19,7 +19,7 @@ fn root() -> PathBuf {
 
 /// Statements that aren't run for a request, an event or a delivery.
 const COLD: &[&str] = &[
-    "condition",
+    "vitals",
     "overview_now",
     "overview_attempts",
     "schema_version",

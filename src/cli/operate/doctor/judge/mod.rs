@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::database::login::Login;
 use crate::database::migrate::newest;
-use crate::read::condition::Condition;
 use crate::read::diagnosis::{Diagnosis, Holder, Server};
+use crate::read::vitals::Vitals;
 use crate::seal::Keyring;
 
 /// Overdue for so long is late, and for so long is wrong.
@@ -82,10 +82,10 @@ fn finding(level: Level, about: &'static str, said: impl Into<String>) -> Findin
 
 /// Everything that was looked at, in the order in which to read it.
 pub(super) fn judge(diagnosis: &Diagnosis, keyring: Option<&Keyring>) -> Vec<Finding> {
-    let Diagnosis { server, condition, holders, .. } = diagnosis;
-    let mut findings = deliveries(condition);
-    findings.extend(workers(condition));
-    findings.extend(housekeeping(condition, holders, server.sees_all));
+    let Diagnosis { server, vitals, holders, .. } = diagnosis;
+    let mut findings = deliveries(vitals);
+    findings.extend(workers(vitals));
+    findings.extend(housekeeping(vitals, holders, server.sees_all));
     findings.extend(obstacles(&diagnosis.obstacles));
     findings.push(apart(&diagnosis.not_apart));
     findings.push(triggers(&diagnosis.triggers_off));
@@ -95,17 +95,17 @@ pub(super) fn judge(diagnosis: &Diagnosis, keyring: Option<&Keyring>) -> Vec<Fin
     findings
 }
 
-fn deliveries(condition: &Condition) -> Vec<Finding> {
-    let Condition { oldest_due, oldest_due_of_failing, owed, parked, exhausted, .. } = condition;
+fn deliveries(vitals: &Vitals) -> Vec<Finding> {
+    let Vitals { oldest_due, oldest_due_of_failing, owed, parked, exhausted, .. } = vitals;
     let level = Level::of(*oldest_due, (LATE, FAR_TOO_LATE));
     let advice = if level == Level::Ok { "" } else { "; see OPERATIONS.md, \"CalmonyDeliveriesLate\"" };
     let oldest = format!("the oldest has been due for {}{advice}", human(*oldest_due));
-    let failing = condition.endpoints_failing;
+    let failing = vitals.endpoints_failing;
     let of_failing = format!(
         "{failing} endpoints take nothing; the oldest delivery to one has been due for {}; the dashboard and `calmony lookup` say which and why",
         human(*oldest_due_of_failing)
     );
-    let paused = condition.endpoints_paused + condition.endpoints_disabled;
+    let paused = vitals.endpoints_paused + vitals.endpoints_disabled;
     vec![
         finding(level, "due deliveries", oldest),
         finding(Level::warn_if(failing > 0), "failing endpoints", of_failing),
@@ -124,8 +124,8 @@ fn deliveries(condition: &Condition) -> Vec<Finding> {
     ]
 }
 
-fn workers(condition: &Condition) -> Vec<Finding> {
-    let Condition { workers, buckets_owned, outbox, .. } = condition;
+fn workers(vitals: &Vitals) -> Vec<Finding> {
+    let Vitals { workers, buckets_owned, outbox, .. } = vitals;
     let level = match (*workers, *buckets_owned) {
         (0, _) => Level::Bad,
         (_, 64..) => Level::Ok,
@@ -143,15 +143,12 @@ fn workers(condition: &Condition) -> Vec<Finding> {
     ]
 }
 
-fn housekeeping(condition: &Condition, holders: &[Holder], sees_all: bool) -> Vec<Finding> {
-    let dead = condition.outbox_dead_rows.max(condition.delivery_dead_rows);
+fn housekeeping(vitals: &Vitals, holders: &[Holder], sees_all: bool) -> Vec<Finding> {
+    let dead = vitals.outbox_dead_rows.max(vitals.delivery_dead_rows);
     let mut found = vec![finding(
         Level::warn_if(dead >= DEAD_ROWS_MANY),
         "dead rows",
-        format!(
-            "{} in the outbox, {} among deliveries",
-            condition.outbox_dead_rows, condition.delivery_dead_rows
-        ),
+        format!("{} in the outbox, {} among deliveries", vitals.outbox_dead_rows, vitals.delivery_dead_rows),
     )];
     for Holder { kind, who, seconds, ended_by } in holders {
         let since = seconds.map_or_else(
@@ -170,13 +167,13 @@ fn housekeeping(condition: &Condition, holders: &[Holder], sees_all: bool) -> Ve
         };
         found.push(finding(Level::Ok, "horizon", format!("nobody holds it for more than a minute{limits}")));
     }
-    let days = condition.partition_days_ahead;
+    let days = vitals.partition_days_ahead;
     found.push(finding(
         Level::bad_unless(days >= DAYS_MIN),
         "partitions",
         format!("{days} days from today on have one for attempts; a worker makes them"),
     ));
-    if condition.has_strays {
+    if vitals.has_strays {
         let said = "attempts of days without a partition are in attempt_default; retention doesn't take them";
         found.push(finding(Level::Warn, "partitions", said));
     }

@@ -7,7 +7,7 @@ use crate::database::DatabaseError;
 
 /// Work of all accounts. Counts of deliveries and of the outbox end at a million.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Condition {
+pub struct Vitals {
     /// How long the delivery that is overdue for the longest time has been due, of endpoints that take what they are sent.
     #[serde(rename = "oldest_due_seconds", serialize_with = "seconds")]
     pub oldest_due: Duration,
@@ -56,14 +56,14 @@ fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S
 
 impl Reader {
     /// The condition now.
-    pub async fn condition(&self) -> Result<Condition, DatabaseError> {
+    pub async fn vitals(&self) -> Result<Vitals, DatabaseError> {
         let mut client = self.client().await?;
         // Whoever asks doesn't wait longer, and the next one to use the connection mustn't either.
         let moment = client.moment(Some("set local statement_timeout = '3s'")).await?;
-        let row = moment.query_one(include_str!("sql/condition.sql"), &[]).await?;
+        let row = moment.query_one(include_str!("sql/vitals.sql"), &[]).await?;
         let number = |name: &str| row.get::<_, i64>(name);
         let age = |name: &str| Duration::try_from_secs_f64(row.get(name)).unwrap_or_default();
-        Ok(Condition {
+        Ok(Vitals {
             oldest_due: age("oldest_due"),
             oldest_due_of_failing: age("oldest_due_of_failing"),
             outbox: number("outbox"),
