@@ -171,22 +171,22 @@ fn modules(root: &str, files: &[(String, String)]) -> BTreeMap<Path, Module> {
 }
 
 /// A path from the crate's root; `None` for what is of another crate, or of the file itself.
-fn absolute(of: &Path, path: &[String], all: &BTreeMap<Path, Module>) -> Option<Path> {
+fn absolute(of: &[String], path: &[String], all: &BTreeMap<Path, Module>) -> Option<Path> {
     let supers = path.iter().take_while(|word| *word == "super").count();
     let (base, rest) = match path.first()?.as_str() {
         "crate" => (&[][..], &path[1..]),
-        "self" => (&of[..], &path[1..]),
+        "self" => (of, &path[1..]),
         "super" => (&of[..of.len().checked_sub(supers)?], &path[supers..]),
         child => {
-            let own: Path = of.iter().cloned().chain([child.to_owned()]).collect();
-            all.contains_key(&own).then_some((&of[..], path))?
+            let own = [of, &[child.to_owned()]].concat();
+            all.contains_key(&own).then_some((of, path))?
         }
     };
     Some(base.iter().chain(rest).cloned().collect())
 }
 
 /// The module that has what a path names, through re-exports.
-fn home(path: &Path, all: &BTreeMap<Path, Module>, steps: usize) -> Path {
+fn home(path: &[String], all: &BTreeMap<Path, Module>, steps: usize) -> Path {
     let depth = (0..=path.len()).rev().find(|depth| all.contains_key(&path[..*depth])).unwrap_or_default();
     let found = path[..depth].to_vec();
     let named = path.get(depth).filter(|_| steps > 0);
@@ -194,7 +194,7 @@ fn home(path: &Path, all: &BTreeMap<Path, Module>, steps: usize) -> Path {
         named.and_then(|name| all[&found].uses.iter().find(|one| one.is_public && one.name == *name));
     match export.and_then(|export| absolute(&found, &export.path, all)) {
         Some(next) => {
-            let next = next.into_iter().chain(path[depth + 1..].iter().cloned()).collect();
+            let next: Path = next.into_iter().chain(path[depth + 1..].iter().cloned()).collect();
             home(&next, all, steps - 1)
         }
         None => found,

@@ -1,4 +1,4 @@
-//! What several sub-commands are made of.
+//! What sub-commands are made of, and what is made of all of them: their manual.
 
 pub(super) mod bar;
 pub(super) mod client;
