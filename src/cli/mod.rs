@@ -1,35 +1,18 @@
 //! The `calmony` command: one sub-command a file.
 
-mod bar;
-mod check_config;
-mod client;
-mod deliveries;
+mod api;
 pub mod dev;
-mod doctor;
-mod endpoints;
-mod events;
-mod keys;
-mod listen;
-mod lookup;
-mod manual;
-mod migrate;
-mod objects;
-mod rebuild;
-mod replays;
-mod secrets;
-mod serve;
-mod stream;
-mod table;
-mod trigger;
-mod verify;
+mod operate;
+mod support;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::id::is_object_id;
 use crate::output::conclude;
-pub(crate) use crate::output::{say, say_json};
+use api::{deliveries, endpoints, events, listen, lookup, objects, replays, trigger};
+use operate::{check_config, doctor, keys, migrate, rebuild, secrets, serve, verify};
+use support::manual;
 
 /// A Stripe-shaped payments API whose every mutation is an event that cannot be forgotten
 #[derive(Debug, Parser)]
@@ -111,19 +94,10 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Rebuild(options) => rebuild::run(options).await,
         Command::CheckConfig(options) => Box::pin(check_config::run(*options)).await,
         Command::Completion(options) => {
-            manual::complete(&options);
+            manual::complete(&options, Cli::command());
             Ok(())
         }
-        Command::Man(options) => manual::man(&options),
+        Command::Man(options) => manual::man(&options, Cli::command()),
     };
     conclude("calmony", result)
-}
-
-/// The id of any object, as an argument.
-fn object_id(text: &str) -> Result<String, String> {
-    if is_object_id(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("expected an id such as cus_, evt_ or we_ and 26 characters".to_owned())
-    }
 }

@@ -4,6 +4,7 @@ mod client;
 mod direction;
 mod error;
 mod hosts;
+mod identity;
 pub mod listen;
 pub mod login;
 pub mod migrate;
@@ -11,7 +12,6 @@ mod parameters;
 mod pool;
 mod replica;
 mod role;
-mod same;
 mod tls;
 
 use std::fmt;

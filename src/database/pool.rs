@@ -13,8 +13,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::client::PooledClient;
 use super::hosts::ToAnyHost;
+use super::identity::SessionCheck;
 use super::parameters::ParameterTypes;
-use super::same::SessionCheck;
 use super::{CONNECT_TIMEOUT, DatabaseError, DatabaseUrl, POOL_WAIT, Role};
 use crate::metrics::durations;
 

@@ -1,30 +1,25 @@
 //! The rules: a command and the present state give an event or a rejection.
 //!
 //! Pure: no clock, no randomness, no SQL, no HTTP, nothing asynchronous. Whatever a decision depends on is in the command
-//! or in the state. One resource a file.
+//! or in the state. One resource a folder.
 
 pub mod customer;
 pub mod diff;
 pub mod envelope;
-pub mod field;
-pub mod metadata;
-pub mod object_tag;
-pub mod rate_limit;
 pub mod rejection;
 pub mod replay;
 pub mod schema;
 pub mod search;
-pub mod text;
+pub mod types;
 pub mod webhook_endpoint;
-pub mod webhook_url;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::contract::EventType;
-pub use field::Field;
 pub use rejection::{ParameterError, Problem, Rejection};
+pub use types::patch::Patch;
 
 /// A wish to change one object.
 pub trait Command: Send + Sync {

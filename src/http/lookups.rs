@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::error::ApiError;
-use super::load::refusal;
+use super::request::admission::refusal;
 use crate::domain::{ParameterError, Problem};
 use crate::shares::{Full, Shares};
 

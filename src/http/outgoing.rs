@@ -1,4 +1,4 @@
-//! Answers on their way out: how many of their bytes wait to be written is known, and bounded (`load.rs`).
+//! Answers on their way out: how many of their bytes wait to be written is known, and bounded (`request/admission.rs`).
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,7 +15,7 @@ const PART: usize = 32 * 1024;
 const STREAM: usize = 2 * PART;
 
 /// The answer, which holds as many places as it has bytes until the last of them is handed to its connection.
-pub(super) fn metered(response: Response, mut room: Place<i64>) -> Response {
+pub(crate) fn metered(response: Response, mut room: Place<i64>) -> Response {
     let size = response.body().size_hint().exact().map(|size| usize::try_from(size).unwrap_or(usize::MAX));
     room.resize(size.unwrap_or(STREAM));
     response.map(|body| Body::new(Metered { body, part: Bytes::new(), _room: room }))

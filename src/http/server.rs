@@ -39,11 +39,11 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// The sender of a connection: its address, of IPv6 the first 64 bits, which are one subscriber's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Peer(IpAddr);
+pub(crate) struct Peer(IpAddr);
 
 impl Peer {
     /// The process itself, for requests that no connection brings.
-    pub(super) const OWN: Self = Self(IpAddr::V6(Ipv6Addr::LOCALHOST));
+    pub(crate) const OWN: Self = Self(IpAddr::V6(Ipv6Addr::LOCALHOST));
 
     fn of(address: IpAddr) -> Self {
         match address.to_canonical() {

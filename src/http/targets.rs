@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use url::Url;
 
-use super::App;
+use super::app::App;
 use super::error::ApiError;
 use crate::address::Forbidden;
 use crate::domain::{ParameterError, Problem};
@@ -45,7 +45,7 @@ mod tests {
     use axum::http::Uri;
     use proptest::prelude::*;
 
-    use crate::domain::webhook_url;
+    use crate::domain::types::webhook_url;
 
     proptest! {
         /// The HTTP client calls the URL as this type has it.

@@ -1,6 +1,6 @@
 //! The budget of stored bytes of each account: what its events and stored answers add to the database in a
 //! second. Whatever is over is refused before anything is stored. Requests are counted elsewhere, and by key
-//! (`http/load.rs`): one of a few bytes may store a whole object.
+//! (`http/request/admission.rs`): one of a few bytes may store a whole object.
 
 use std::num::NonZeroU32;
 use std::str::FromStr;

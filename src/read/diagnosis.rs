@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use tokio_postgres::Row;
 
 use super::Reader;
-use super::condition::Condition;
+use super::vitals::Vitals;
 use crate::clock;
 use crate::database::login::{Login, logins};
 use crate::database::{DatabaseError, DatabaseUrl, Databases, Role};
@@ -58,7 +58,8 @@ pub struct Diagnosis {
     /// The server.
     pub server: Server,
     /// The work.
-    pub condition: Condition,
+    #[serde(rename = "condition")]
+    pub vitals: Vitals,
     /// The logins of the API and the workers that are connected.
     pub logins: Vec<Login>,
     /// Those that have held the horizon for more than a minute, at most 20.
@@ -109,8 +110,8 @@ pub async fn diagnose(url: &DatabaseUrl) -> Result<Diagnosis, DatabaseError> {
     let ending = client.query_one(include_str!("sql/diagnosis_expiring.sql"), &[]).await?;
     let reader = Reader::open(&Databases::only(url.clone()))?;
     let triggers = client.query(include_str!("sql/diagnosis_triggers.sql"), &[]).await?;
-    let condition = match reader.condition().await {
-        Ok(condition) => condition,
+    let vitals = match reader.vitals().await {
+        Ok(vitals) => vitals,
         // An obstacle may keep every reader from it.
         Err(error) => {
             let obstacles = login.query(include_str!("sql/diagnosis_obstacles.sql"), &[]).await?;
@@ -121,7 +122,7 @@ pub async fn diagnose(url: &DatabaseUrl) -> Result<Diagnosis, DatabaseError> {
         triggers_off: triggers.iter().map(|row| row.get("trigger")).collect(),
         server,
         logins,
-        condition,
+        vitals,
         holders: holders.iter().map(holder).collect(),
         obstacles: obstacles.iter().map(holder).collect(),
         not_apart: not_apart.iter().map(|row| row.get("what")).collect(),

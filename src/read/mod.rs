@@ -2,7 +2,6 @@
 
 mod believed;
 mod columns;
-pub mod condition;
 pub mod deliveries;
 pub mod diagnosis;
 pub mod events;
@@ -17,6 +16,7 @@ pub mod page;
 pub mod replays;
 pub mod search;
 pub mod sessions;
+pub mod vitals;
 pub mod watch;
 
 use std::sync::Arc;

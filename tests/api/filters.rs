@@ -1,6 +1,6 @@
 //! Filters have a value, or aren't given: one rule for every list, search and stream.
 
-use calmony_pay::http::openapi::document;
+use calmony_pay::http::contract::document;
 use serde_json::Value;
 use support::System;
 

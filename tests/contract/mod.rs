@@ -1,6 +1,7 @@
 //! Rules for the code itself: its SQL, its layers, its sizes.
 
 mod breaking;
+mod circles;
 mod limits;
 mod open;
 mod pinned;
@@ -20,7 +21,7 @@ fn root() -> PathBuf {
 
 /// Statements that aren't run for a request, an event or a delivery.
 const COLD: &[&str] = &[
-    "condition",
+    "vitals",
     "overview_now",
     "overview_attempts",
     "schema_version",

@@ -1,7 +1,7 @@
 //! Answers are open and requests are closed, everywhere in the contract: a client that is made today can
 //! read tomorrow's answers, and a parameter that the server doesn't know is refused.
 
-use calmony_pay::http::openapi::document;
+use calmony_pay::http::contract::document;
 use serde_json::Value;
 use support::contract::{closed, is_taken};
 

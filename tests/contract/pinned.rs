@@ -6,7 +6,7 @@
 //! would see it.
 
 use calmony_pay::contract::{API_VERSION, EventType, RESOURCES};
-use calmony_pay::http::openapi::document;
+use calmony_pay::http::contract::document;
 use serde_json::Value;
 
 use super::breaking::broken;

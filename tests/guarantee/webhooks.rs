@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use calmony_pay::contract::EventType;
-use calmony_pay::http::{openapi::document, routes};
+use calmony_pay::http::{contract::document, routes};
 use support::contract::wrong_webhook;
 use support::{Receiver, System, eventually};
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use calmony_pay::http::openapi::document;
+use calmony_pay::http::contract::document;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 

@@ -10,8 +10,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::inbox::Inbox;
 use super::state::{InboxState, State};
-use crate::cli::client::ApiClient;
-use crate::cli::say;
+use crate::cli::support::client::ApiClient;
+use crate::output::say;
 use crate::secret::SigningSecret;
 
 /// How long the three webhooks may take.

@@ -12,10 +12,10 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::cli::say;
 use crate::clock;
 use crate::contract::Event;
 use crate::id::Id;
+use crate::output::say;
 use crate::secret::SigningSecret;
 use crate::signature::verify_stripe;
 

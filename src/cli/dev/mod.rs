@@ -16,12 +16,12 @@ use anyhow::{Context as _, bail};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::say;
-use crate::cli::client::wait_ready;
+use super::support::client::wait_ready;
 use crate::config::{ParentOptions, listen_address};
 use crate::database::migrate::migrate;
 use crate::log::accounts::create_key;
 use crate::log::secrets::reseal;
+use crate::output::say;
 use crate::retry::{Reconnect, RetrySchedule};
 use crate::seal::Keyring;
 use crate::secret::KeyKind;

@@ -4,8 +4,8 @@ use std::iter::Peekable;
 use std::ops::Range;
 use std::str::CharIndices;
 
-use super::{CLAUSES_MAX, Clause, QUERY_MAX, SUBSTRING_MIN, Test, TextField};
-use crate::domain::text::check_length;
+use super::clause::{CLAUSES_MAX, Clause, QUERY_MAX, SUBSTRING_MIN, Test, TextField};
+use crate::domain::types::text::check_length;
 use crate::domain::{ParameterError, Problem};
 
 /// A value as it is written.

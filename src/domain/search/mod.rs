@@ -2,6 +2,7 @@
 //!
 //! The language is Stripe's (<https://docs.stripe.com/search>): `language` reads it. Upper and lower case are the same.
 
+mod clause;
 mod language;
 
 use std::collections::BTreeMap;
@@ -11,60 +12,14 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::ParameterError;
+pub use clause::{CLAUSES_MAX, QUERY_MAX, SUBSTRING_MIN, TextField};
+use clause::{Clause, Test};
 
-/// The longest query, in characters.
-pub const QUERY_MAX: usize = 2_000;
-/// The most clauses of a query.
-pub const CLAUSES_MAX: usize = 10;
-/// The fewest characters that can be searched for within a text.
-pub const SUBSTRING_MIN: usize = 3;
 /// The longest term that is stored as it is, in bytes; of a longer one the digest. (An index takes 2,700.)
 const TERM_MAX: usize = 200;
 
 /// The letter of metadata.
 const METADATA: &str = "m";
-
-/// A text that a customer is found by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TextField {
-    /// The email address.
-    Email,
-    /// The name.
-    Name,
-    /// The phone number.
-    Phone,
-}
-
-impl TextField {
-    /// Its letter: in terms, which are many and had better be short, and in `read/sql/search.sql`.
-    #[must_use]
-    pub const fn letter(self) -> &'static str {
-        match self {
-            Self::Email => "e",
-            Self::Name => "n",
-            Self::Phone => "p",
-        }
-    }
-}
-
-/// What one clause asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Test {
-    Is(TextField, String),
-    Contains(TextField, String),
-    IsNull(TextField),
-    MetadataIs(String, String),
-    MetadataIsNull(String),
-    /// Created within these seconds.
-    Created(Range<u64>),
-}
-
-/// One clause.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Clause {
-    test: Test,
-    negated: bool,
-}
 
 /// All that must hold at once.
 #[derive(Debug, Clone, PartialEq, Eq)]

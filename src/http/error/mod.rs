@@ -1,9 +1,11 @@
 //! The one place that knows status codes: what went wrong, as Stripe's clients expect to be told.
 //!
-//! The SDKs choose their exception by the status, programs branch on `code`, people read `message`, and `param` says which
-//! parameter it is about.
+//! The SDKs choose their exception by the status, programs branch on `code`, people read `message`, and
+//! `param` says which parameter it is about.
 
+mod problem;
 mod refusal;
+mod sent;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,11 +19,13 @@ use crate::contract::ErrorCode;
 use crate::database::DatabaseError;
 use crate::domain::{ParameterError, Rejection};
 use crate::log::AppendError;
+pub(crate) use problem::{HttpProblem, KeyProblem};
 use refusal::{http, rejected, shown};
+use sent::{IDEMPOTENCY, INVALID_REQUEST, OURS, Sent};
 
 /// Whatever can keep a request from being answered with 200.
 #[derive(Debug)]
-pub(super) enum ApiError {
+pub(crate) enum ApiError {
     /// The domain refused it.
     Rejected(Rejection),
     /// Its API key doesn't open what it asks for.
@@ -60,30 +64,6 @@ pub(super) enum ApiError {
     Unavailable,
     /// A defect of ours. The details are in the log, under the request id.
     Internal,
-}
-
-/// Why an API key doesn't open what a request asks for. With what may be shown of it.
-#[derive(Debug)]
-pub(super) enum KeyProblem {
-    /// There is none.
-    Missing,
-    /// It is none of ours, or was revoked.
-    Invalid(String),
-    /// Its time is over.
-    Expired(String),
-    /// It changes nothing.
-    ReadsOnly(String),
-}
-
-/// Why a request of HTTP isn't read.
-#[derive(Debug)]
-pub(super) enum HttpProblem {
-    /// It isn't one of HTTP/1.1, for this reason.
-    Malformed(&'static str),
-    /// Its body is packed in this way.
-    Packed(String),
-    /// Its body is transferred in another way than in chunks.
-    TransferCoding,
 }
 
 impl From<HttpProblem> for ApiError {
@@ -157,20 +137,6 @@ impl From<serde_json::Error> for ApiError {
     }
 }
 
-/// An error as it is sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Sent {
-    status: StatusCode,
-    kind: &'static str,
-    code: Option<ErrorCode>,
-    param: Option<String>,
-    message: String,
-}
-
-const INVALID_REQUEST: &str = "invalid_request_error";
-const IDEMPOTENCY: &str = "idempotency_error";
-const OURS: &str = "api_error";
-
 /// Every type of error.
 pub(super) const TYPES: &[&str] = &[OURS, IDEMPOTENCY, INVALID_REQUEST];
 
@@ -196,28 +162,6 @@ pub(super) fn documented(method: &Method, has_id: bool) -> impl Iterator<Item = 
     ]
     .into_iter()
     .filter_map(|(status, when, applies)| applies.then_some((status.as_u16(), when)))
-}
-
-impl Sent {
-    fn invalid(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, kind: INVALID_REQUEST, code: None, param: None, message: message.into() }
-    }
-
-    fn idempotency(status: StatusCode, message: &str) -> Self {
-        Self { kind: IDEMPOTENCY, ..Self::invalid(status, message) }
-    }
-
-    fn ours(status: StatusCode, message: &str) -> Self {
-        Self { kind: OURS, ..Self::invalid(status, message) }
-    }
-
-    fn too_many(message: impl Into<String>) -> Self {
-        Self::invalid(StatusCode::TOO_MANY_REQUESTS, message).with(ErrorCode::RateLimit, None)
-    }
-
-    fn with(self, code: ErrorCode, param: Option<String>) -> Self {
-        Self { code: Some(code), param, ..self }
-    }
 }
 
 impl From<ApiError> for Sent {

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use axum::http::StatusCode;
 
-use super::{HttpProblem, Sent};
+use super::problem::HttpProblem;
+use super::sent::Sent;
 use crate::contract::ErrorCode;
 use crate::domain::{ParameterError, Problem, Rejection};
 

@@ -1,4 +1,5 @@
-//! The table of errors: every refusal there is, as it is sent. `docs/ERRORS.md` is this table; `make contract` writes it anew.
+//! The table of errors: every refusal there is, as it is sent. `docs/ERRORS.md` is this table; `make
+//! contract` writes it anew.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::Tree;
+use super::tree::Tree;
 
 impl Tree {
     /// The same text for the same parameters, whether they came as a form, a query or JSON, in whatever order.
-    pub(in crate::http) fn canonical(&self) -> String {
+    pub(crate) fn canonical(&self) -> String {
         let mut text = String::new();
         self.write(&mut text);
         text

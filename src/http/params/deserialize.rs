@@ -8,7 +8,7 @@ use std::fmt;
 use serde::de::value::StringDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
-use super::Tree;
+use super::tree::{Tree, integer};
 use crate::domain::{ParameterError, Problem};
 
 impl Error for ParameterError {
@@ -37,22 +37,7 @@ fn problem(problem: Problem) -> ParameterError {
     ParameterError::new("", problem)
 }
 
-/// The whole number of a text, in its one spelling: no `+`, no zeros before it, no blanks.
-pub(in crate::http) fn integer(text: &str) -> Option<i64> {
-    text.parse::<i64>().ok().filter(|number| number.to_string() == text)
-}
-
 impl Tree {
-    /// Whether it says "nothing".
-    pub(super) fn is_unset(&self) -> bool {
-        match self {
-            Self::Null => true,
-            Self::Text(text) => text.is_empty(),
-            Self::Given(values) => matches!(values.as_slice(), [value] if value.is_empty()),
-            _ => false,
-        }
-    }
-
     /// A text instead of what a form gives under one name, where one value is wanted.
     fn single(self) -> Result<Self, ParameterError> {
         let Self::Given(mut values) = self else { return Ok(self) };
@@ -80,7 +65,7 @@ impl Tree {
     }
 
     /// A list of texts.
-    pub(in crate::http) fn texts(self) -> Result<Vec<String>, ParameterError> {
+    pub(crate) fn texts(self) -> Result<Vec<String>, ParameterError> {
         let entry = |(index, value): (String, Self)| value.text().map_err(|error| error.within(&index));
         self.list()?.into_iter().map(entry).collect()
     }
@@ -246,7 +231,7 @@ mod tests {
 
     use super::super::form;
     use super::*;
-    use crate::domain::Field;
+    use crate::domain::Patch;
 
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -257,7 +242,7 @@ mod tests {
         #[serde(default)]
         on: Option<bool>,
         #[serde(default)]
-        note: Field<String>,
+        note: Patch<String>,
         #[serde(default)]
         tags: Vec<String>,
         #[serde(default)]
@@ -284,8 +269,8 @@ mod tests {
         let json =
             json(r#"{"name":"a","count":5,"on":true,"note":null,"tags":["x","y"],"inner":{"city":"z"}}"#);
         assert_eq!(json.as_ref(), Ok(&form));
-        assert_eq!(form.note, Field::Unset);
-        assert_eq!(read("name=a").expect("a sample").note, Field::Keep);
+        assert_eq!(form.note, Patch::Unset);
+        assert_eq!(read("name=a").expect("a sample").note, Patch::Keep);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::{PARAMETERS_MAX, Tree, integer};
+use super::tree::{PARAMETERS_MAX, Tree, integer};
 use crate::domain::{ParameterError, Problem};
 
 /// The most names in brackets, one within the other.

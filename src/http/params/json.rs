@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
-use super::Tree;
+use super::tree::Tree;
 use crate::http::error::ApiError;
 
 /// Reads a JSON body.

@@ -1,6 +1,6 @@
 //! Every kind of breaking change is found, and additions are not reported.
 
-use calmony_pay::http::openapi::document;
+use calmony_pay::http::contract::document;
 use serde_json::{Value, json};
 use support::contract::closed;
 

@@ -1,0 +1,113 @@
+//! `calmony lookup`: the whole story of any id.
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use super::objects::{self, existing, is_event};
+use super::{deliveries, endpoints, events};
+use crate::cli::support::client::{ApiClient, ApiOptions};
+use crate::cli::support::ids::object_id;
+use crate::cli::support::table::text;
+use crate::id::request_came;
+use crate::output::{say, say_json};
+
+/// The newest events of an object whose deliveries are shown, and the newest deliveries of an endpoint.
+const SHOWN: usize = 20;
+
+/// What to look up.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LookupOptions {
+    #[command(flatten)]
+    api: ApiOptions,
+    /// Any id: an object's, an event's, an endpoint's, a replay's, or an API call's, `req_…`
+    #[arg(value_name = "ID", value_parser = any_id)]
+    id: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What there is to say of an id.
+struct Story {
+    object: Value,
+    /// Its events, the oldest first.
+    events: Vec<Value>,
+    /// Deliveries of those events, or to it where it is an endpoint.
+    deliveries: Vec<Value>,
+    /// How it is doing, where it is an endpoint that is there.
+    health: Option<Value>,
+}
+
+fn any_id(text: &str) -> Result<String, String> {
+    if request_came(text).is_some() {
+        return Ok(text.to_owned());
+    }
+    object_id(text).map_err(|error| format!("{error}, or a call's, req_"))
+}
+
+/// The id to look up: of a call the event's that it caused.
+async fn resolved(api: &ApiClient, id: String) -> anyhow::Result<String> {
+    if request_came(&id).is_none() {
+        return Ok(id);
+    }
+    let events = api.list("/v1/events", &[("request", Some(&id))], 1).await?;
+    events.first().map(|event| text(event, "/id")).with_context(|| {
+        format!("no event came of {id}: it changed nothing, was refused, or is another account's; the API's own log has it")
+    })
+}
+
+pub(crate) async fn run(options: LookupOptions) -> anyhow::Result<()> {
+    let api = options.api.client()?;
+    let story = story(&api, &resolved(&api, options.id).await?).await?;
+    if options.json {
+        let Story { object, events, deliveries, health } = story;
+        let told = json!({ "object": object, "events": events, "deliveries": deliveries, "health": health });
+        say_json(&told)?;
+    } else {
+        tell(&story)?;
+    }
+    Ok(())
+}
+
+async fn story(api: &ApiClient, id: &str) -> anyhow::Result<Story> {
+    let object = existing(api, id).await?;
+    if is_event(id) {
+        let deliveries = deliveries::of_event(api, id).await?;
+        return Ok(Story { events: vec![object.clone()], object, deliveries, health: None });
+    }
+    let events = events::history(api, id, SHOWN).await?;
+    let is_endpoint = text(&object, "/object") == "webhook_endpoint";
+    // A deleted one has none.
+    let health =
+        if is_endpoint { api.get(&format!("/v1/webhook_endpoints/{id}/health")).await? } else { None };
+    let deliveries = if is_endpoint {
+        api.list(&format!("/v1/webhook_endpoints/{id}/deliveries"), &[], SHOWN).await?
+    } else {
+        let mut all = Vec::new();
+        for event in &events {
+            all.extend(deliveries::of_event(api, &text(event, "/id")).await?);
+        }
+        all
+    };
+    Ok(Story { object, events, deliveries, health })
+}
+
+fn tell(Story { object, events, deliveries, health }: &Story) -> anyhow::Result<()> {
+    let first = events.first().context("it has no event")?;
+    say(format_args!("{}  {}", text(object, "/id"), text(object, "/object")));
+    say_json(object)?;
+    if let Some(health) = health {
+        say("");
+        endpoints::tell_health(health);
+    }
+    if first == object {
+        events::tell_origin(first);
+    } else {
+        say("");
+        say(format_args!("EVENTS, the newest {SHOWN} at the most"));
+        objects::tell_history(events);
+    }
+    say("");
+    deliveries::tell(deliveries);
+    Ok(())
+}

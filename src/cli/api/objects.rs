@@ -1,0 +1,84 @@
+//! `calmony objects`: any object by its id, and how it came to be as it is.
+
+use anyhow::{Context as _, bail};
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::events;
+use crate::cli::support::client::{ApiClient, ApiOptions};
+use crate::cli::support::ids::object_id;
+use crate::cli::support::table::{text, time};
+use crate::contract::{Event, Kind as _};
+use crate::output::{say, say_json};
+
+/// Where objects are retrieved, by the prefix of their ids.
+const PATHS: &[(&str, &str)] = &[
+    ("cus", "/v1/customers"),
+    ("we", "/v1/webhook_endpoints"),
+    ("rpl", "/v1/replays"),
+    ("evt", "/v1/events"),
+];
+
+/// What to do with objects.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ObjectsCommand {
+    /// Show an object
+    Show(ShowOptions),
+}
+
+/// Which object to show.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ShowOptions {
+    #[command(flatten)]
+    api: ApiOptions,
+    /// Its id
+    #[arg(value_name = "ID", value_parser = object_id)]
+    id: String,
+    /// Show every event of it, and what each changed
+    #[arg(long)]
+    history: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(ObjectsCommand::Show(options): ObjectsCommand) -> anyhow::Result<()> {
+    let api = options.api.client()?;
+    let object = existing(&api, &options.id).await?;
+    let history =
+        if options.history { events::history(&api, &options.id, usize::MAX).await? } else { Vec::new() };
+    if options.json {
+        let shown = if options.history { json!({ "object": object, "events": history }) } else { object };
+        say_json(&shown)?;
+        return Ok(());
+    }
+    say_json(&object)?;
+    if options.history {
+        say("");
+        tell_history(&history);
+    }
+    Ok(())
+}
+
+/// The object of any id; a deleted one as what is left of it.
+pub(crate) async fn existing(api: &ApiClient, id: &str) -> anyhow::Result<Value> {
+    let prefix = id.split_once('_').map_or("", |(prefix, _)| prefix);
+    let Some((_, path)) = PATHS.iter().find(|(known, _)| *known == prefix) else {
+        let known: Vec<_> = PATHS.iter().map(|(prefix, _)| format!("{prefix}_")).collect();
+        bail!("{id} begins with none of {}", known.join(", "));
+    };
+    api.get(&format!("{path}/{id}")).await?.with_context(|| format!("this account has no {id}"))
+}
+
+/// Prints events in the order of the log, each with what it changed.
+pub(crate) fn tell_history(events: &[Value]) {
+    for event in events {
+        say(format_args!("{}  {}  {}", time(event, "/created"), text(event, "/type"), text(event, "/id")));
+        events::tell_changes(event);
+    }
+}
+
+/// Whether an id is an event's.
+pub(crate) fn is_event(id: &str) -> bool {
+    id.starts_with(&format!("{}_", Event::RESOURCE.prefix))
+}

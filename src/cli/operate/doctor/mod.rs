@@ -1,0 +1,45 @@
+//! `calmony doctor`: what is wrong now, or soon will be, and what to do about it.
+
+mod judge;
+
+use anyhow::bail;
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::support::table;
+use crate::config::{DatabaseOptions, SecretKeyOptions};
+use crate::output::say_json;
+use crate::read::diagnosis::diagnose;
+use judge::{Level, judge};
+
+/// What to look at.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorOptions {
+    #[command(flatten)]
+    database: DatabaseOptions,
+    /// Says whether the stored secrets can be opened, where it is given
+    #[command(flatten)]
+    secret_key: SecretKeyOptions,
+    /// Print the findings and what they are drawn from as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(options: DoctorOptions) -> anyhow::Result<()> {
+    let keyring = if options.secret_key.is_given() { Some(options.secret_key.keyring()?) } else { None };
+    let diagnosis = diagnose(&options.database.database_url).await?;
+    let findings = judge(&diagnosis, keyring.as_ref());
+    if options.json {
+        say_json(&json!({ "findings": findings, "diagnosis": diagnosis }))?;
+    } else {
+        let rows = findings.iter().map(|finding| {
+            vec![finding.level.name().to_owned(), finding.about.to_owned(), finding.said.clone()]
+        });
+        table::print(&["STATE", "ABOUT", "FOUND"], rows);
+    }
+    match findings.iter().filter(|finding| finding.level == Level::Bad).count() {
+        0 => Ok(()),
+        1 => bail!("1 thing is wrong"),
+        count => bail!("{count} things are wrong"),
+    }
+}

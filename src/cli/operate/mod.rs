@@ -1,0 +1,10 @@
+//! Sub-commands of those who run the service, a file each.
+
+pub(super) mod check_config;
+pub(super) mod doctor;
+pub(super) mod keys;
+pub(super) mod migrate;
+pub(super) mod rebuild;
+pub(super) mod secrets;
+pub(super) mod serve;
+pub(super) mod verify;

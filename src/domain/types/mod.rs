@@ -1,0 +1,8 @@
+//! Types that several resources have: checked on the way in, each with its schema.
+
+pub mod metadata;
+pub mod object_tag;
+pub mod patch;
+pub mod rate_limit;
+pub mod text;
+pub mod webhook_url;

@@ -1,0 +1,111 @@
+//! A route of the API: what it takes, what it answers, and the events it appends.
+
+use std::borrow::Cow;
+
+use axum::http::Method;
+use axum::routing::{MethodRouter, on};
+use axum::{handler::Handler, routing::MethodFilter};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::schemas::schema_of;
+use crate::contract::EventType as E;
+use crate::http::app::App;
+use crate::http::params::NoParams;
+
+/// What a route answers that sends events as they come.
+pub(super) const STREAM: &str = "EventStream";
+
+/// A route of the API.
+#[derive(Debug)]
+pub struct Route {
+    /// Its method.
+    pub method: Method,
+    /// Its path, with `{id}` for an id.
+    pub path: &'static str,
+    /// The events a successful call appends, in order. None for a route that only reads.
+    pub emits: &'static [E],
+    /// What it does, in a line.
+    pub summary: &'static str,
+    /// Its parameters.
+    pub(crate) takes: Takes,
+    /// The components that its answer may be.
+    pub(crate) answers: &'static [&'static str],
+    /// What answers it.
+    pub(crate) handler: MethodRouter<App>,
+}
+
+/// The parameters of a route: what their type is called in the contract, and its schema.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Takes {
+    pub(crate) name: fn() -> Cow<'static, str>,
+    pub(crate) schema: fn() -> Value,
+}
+
+impl Takes {
+    fn of<T: ToSchema>() -> Self {
+        Self { name: T::name, schema: schema_of::<T> }
+    }
+}
+
+impl Route {
+    fn new<H: Handler<T, App>, T: 'static>(filter: MethodFilter, path: &'static str, handler: H) -> Self {
+        let method = match filter {
+            MethodFilter::POST => Method::POST,
+            MethodFilter::PATCH => Method::PATCH,
+            MethodFilter::DELETE => Method::DELETE,
+            _ => Method::GET,
+        };
+        let takes = Takes::of::<NoParams>();
+        Self { method, path, emits: &[], summary: "", takes, answers: &[], handler: on(filter, handler) }
+    }
+
+    pub(super) fn summary(self, summary: &'static str) -> Self {
+        Self { summary, ..self }
+    }
+
+    pub(super) fn emits(self, emits: &'static [E]) -> Self {
+        Self { emits, ..self }
+    }
+
+    pub(super) fn takes<T: ToSchema>(self) -> Self {
+        Self { takes: Takes::of::<T>(), ..self }
+    }
+
+    pub(super) fn answers(self, answers: &'static [&'static str]) -> Self {
+        Self { answers, ..self }
+    }
+
+    /// Whether its answer is a list that can be gone on with, by a cursor.
+    pub(crate) fn has_pages(&self) -> bool {
+        (self.takes.schema)().pointer("/properties/starting_after").is_some()
+    }
+
+    /// Its name: `post_v1_customers_id`.
+    pub(crate) fn id(&self) -> String {
+        let name: String = self
+            .path
+            .chars()
+            .map(|c| if c.is_alphanumeric() { c } else { '_' })
+            .filter(|c| *c != '{')
+            .collect();
+        let words: Vec<_> = name.split('_').filter(|word| !word.is_empty()).collect();
+        format!("{}_{}", self.method.as_str().to_ascii_lowercase(), words.join("_"))
+    }
+}
+
+pub(super) fn get<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Route {
+    Route::new(MethodFilter::GET, path, handler)
+}
+
+pub(super) fn post<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Route {
+    Route::new(MethodFilter::POST, path, handler)
+}
+
+pub(super) fn patch<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Route {
+    Route::new(MethodFilter::PATCH, path, handler)
+}
+
+pub(super) fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Route {
+    Route::new(MethodFilter::DELETE, path, handler)
+}

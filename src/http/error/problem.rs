@@ -1,0 +1,25 @@
+//! What is wrong with a key, and with a request as HTTP.
+
+/// Why an API key doesn't open what a request asks for. With what may be shown of it.
+#[derive(Debug)]
+pub(crate) enum KeyProblem {
+    /// There is none.
+    Missing,
+    /// It is none of ours, or was revoked.
+    Invalid(String),
+    /// Its time is over.
+    Expired(String),
+    /// It changes nothing.
+    ReadsOnly(String),
+}
+
+/// Why a request of HTTP isn't read.
+#[derive(Debug)]
+pub(crate) enum HttpProblem {
+    /// It isn't one of HTTP/1.1, for this reason.
+    Malformed(&'static str),
+    /// Its body is packed in this way.
+    Packed(String),
+    /// Its body is transferred in another way than in chunks.
+    TransferCoding,
+}

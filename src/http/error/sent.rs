@@ -1,0 +1,46 @@
+//! An error as it is sent.
+
+use axum::http::StatusCode;
+
+use crate::contract::ErrorCode;
+
+pub(super) const INVALID_REQUEST: &str = "invalid_request_error";
+pub(super) const IDEMPOTENCY: &str = "idempotency_error";
+pub(super) const OURS: &str = "api_error";
+
+/// An error as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sent {
+    pub(super) status: StatusCode,
+    pub(super) kind: &'static str,
+    pub(super) code: Option<ErrorCode>,
+    pub(super) param: Option<String>,
+    pub(super) message: String,
+}
+
+impl Sent {
+    /// A request that can't be done as it is.
+    pub(super) fn invalid(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, kind: INVALID_REQUEST, code: None, param: None, message: message.into() }
+    }
+
+    /// A key that is used for something else, or at this moment.
+    pub(super) fn idempotency(status: StatusCode, message: &str) -> Self {
+        Self { kind: IDEMPOTENCY, ..Self::invalid(status, message) }
+    }
+
+    /// Something that the caller can't help.
+    pub(super) fn ours(status: StatusCode, message: &str) -> Self {
+        Self { kind: OURS, ..Self::invalid(status, message) }
+    }
+
+    /// More than an account or a key may.
+    pub(super) fn too_many(message: impl Into<String>) -> Self {
+        Self::invalid(StatusCode::TOO_MANY_REQUESTS, message).with(ErrorCode::RateLimit, None)
+    }
+
+    /// The same with what programs branch on, and the parameter it is about.
+    pub(super) fn with(self, code: ErrorCode, param: Option<String>) -> Self {
+        Self { code: Some(code), param, ..self }
+    }
+}

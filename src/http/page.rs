@@ -1,0 +1,102 @@
+//! Pages of lists: the parameters that all lists share, and a page as it is sent.
+
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::app::App;
+use super::error::ApiError;
+use super::render::{self, Rendered};
+use super::request::caller::Caller;
+use crate::contract::Kind;
+use crate::domain::{ParameterError, Problem};
+use crate::id::Id;
+use crate::read::objects::ObjectFilter;
+use crate::read::page::Listed;
+use crate::read::{Direction, Page};
+
+/// The most entries of a page.
+const LIMIT_MAX: i64 = 100;
+/// How many entries a page has where nothing is said.
+const LIMIT_DEFAULT: i64 = 10;
+/// The parameters of a list that takes no others.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PageParams {
+    ending_before: Option<String>,
+    #[schema(minimum = 1, maximum = 100)]
+    limit: Option<i64>,
+    starting_after: Option<String>,
+}
+
+impl PageParams {
+    /// The page they ask for.
+    pub(super) fn page(self) -> Result<Page, ParameterError> {
+        page(self.limit, self.starting_after, self.ending_before)
+    }
+}
+
+/// The page that `limit`, `starting_after` and `ending_before` ask for.
+pub(super) fn page(
+    limit: Option<i64>,
+    starting_after: Option<String>,
+    ending_before: Option<String>,
+) -> Result<Page, ParameterError> {
+    let limit = limit.unwrap_or(LIMIT_DEFAULT);
+    if !(1..=LIMIT_MAX).contains(&limit) {
+        return Err(ParameterError::new("limit", Problem::OutOfRange(1, LIMIT_MAX)));
+    }
+    let direction = match (starting_after, ending_before) {
+        (None, None) => Direction::Newest,
+        (Some(cursor), None) => Direction::After(cursor),
+        (None, Some(cursor)) => Direction::Before(cursor),
+        (Some(_), Some(_)) => {
+            return Err(ParameterError::new("starting_after", Problem::ExclusiveWith("ending_before")));
+        }
+    };
+    Ok(Page { limit: usize::try_from(limit).unwrap_or(usize::MAX), direction })
+}
+
+/// The refusal of a cursor that names no object of the account.
+pub(super) fn no_such_cursor<K: Kind>(page: &Page) -> ApiError {
+    let (param, id) = match &page.direction {
+        Direction::Before(id) => ("ending_before", id.clone()),
+        Direction::After(id) => ("starting_after", id.clone()),
+        Direction::Newest => ("starting_after", String::new()),
+    };
+    ParameterError::new(param, Problem::NoSuchObject { noun: K::RESOURCE.noun, id }).into()
+}
+
+/// A page of the living objects of one kind, as it is sent. A cursor may be an object that was deleted
+/// meanwhile, so that a client that deletes what it pages through gets to the end.
+pub(super) async fn objects<K: Kind>(
+    app: &App,
+    caller: &Caller,
+    url: &'static str,
+    filter: &ObjectFilter,
+    page: &Page,
+) -> Result<Rendered, ApiError> {
+    if let Direction::After(cursor) | Direction::Before(cursor) = &page.direction {
+        let id = cursor.parse::<Id<K>>().map_err(|_| no_such_cursor::<K>(page))?;
+        app.reader.object(caller.account.id, id).await?.ok_or_else(|| no_such_cursor::<K>(page))?;
+    }
+    let listed = app.reader.objects::<K>(caller.account.id, filter, page).await?;
+    let entries = listed.entries.into_iter().map(|object| object.data).collect();
+    render::list(url, Listed { entries, has_more: listed.has_more })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_1_to_100_entries_and_one_cursor() {
+        assert_eq!(page(None, None, None).expect("a page").limit, 10);
+        for limit in [0, 101, -1, i64::MAX] {
+            assert_eq!(page(Some(limit), None, None).unwrap_err().param, "limit");
+        }
+        assert_eq!(
+            page(None, Some("a".into()), Some("b".into())).unwrap_err().problem,
+            Problem::ExclusiveWith("ending_before")
+        );
+    }
+}

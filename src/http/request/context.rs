@@ -1,0 +1,25 @@
+//! What layers find out about a request, for those that come after them and for the handler.
+
+use crate::log::idempotency::Fingerprint;
+use crate::trace::TraceContext;
+
+/// The id of a request, `req_…`: in the `Request-Id` header of its answer, in its log line and in the events
+/// it causes.
+#[derive(Debug, Clone)]
+pub(super) struct RequestId(pub(super) String);
+
+/// Where a request stands in a distributed trace; the events that it causes stand there, too.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trace(pub(super) Option<TraceContext>);
+
+/// What a request asks to be expanded, for its fingerprint.
+#[derive(Debug, Clone)]
+pub(super) struct Asked(pub(super) String);
+
+/// The key of a request.
+#[derive(Debug, Clone)]
+pub(super) struct IdempotencyKey {
+    pub(super) key: String,
+    /// What it is for; none where the answer isn't stored, as for a DELETE.
+    pub(super) fingerprint: Option<Fingerprint>,
+}

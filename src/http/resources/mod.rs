@@ -1,0 +1,10 @@
+//! The handlers, a file a resource: extract, one command or one read, render.
+
+pub(super) mod customers;
+pub(super) mod deliveries;
+pub(super) mod endpoint_health;
+pub(super) mod events;
+pub(super) mod replays;
+pub(super) mod search;
+pub(super) mod stream;
+pub(super) mod webhook_endpoints;

@@ -1,0 +1,83 @@
+//! Searching: `GET /v1/customers/search`.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
+
+use crate::contract::Customer;
+use crate::domain::search::Query;
+use crate::domain::{ParameterError, Problem};
+use crate::http::app::App;
+use crate::http::error::ApiError;
+use crate::http::page;
+use crate::http::render::{self, Rendered};
+use crate::http::request::caller::Caller;
+use crate::id::Id;
+use crate::read::Direction;
+use crate::read::page::Listed;
+
+/// How long a request brings up to date what is searched.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The parameters of a search.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SearchParams {
+    /// From 1 to 100.
+    #[schema(minimum = 1, maximum = 100)]
+    #[serde(default)]
+    limit: Option<i64>,
+    /// The `next_page` of the page before.
+    #[serde(default)]
+    page: Option<String>,
+    /// Clauses such as `email~'example' AND -metadata['plan']:null`.
+    #[schema(max_length = 2000, pattern = r"\S")]
+    query: String,
+}
+
+/// A page of the customers that a query finds, newest first. Whatever was answered before this request came is in it.
+pub(crate) async fn customers(
+    app: &App,
+    caller: &Caller,
+    params: SearchParams,
+) -> Result<Rendered, ApiError> {
+    let account = caller.account.id;
+    let query = Query::parse(account, &params.query)?;
+    let mut page = page::page(params.limit, None, None)?;
+    if let Some(token) = params.page {
+        page.direction = Direction::After(opened(&token, account, &params.query)?.to_string());
+    }
+    let position = app.reader.decided_position().await?;
+    if !app.log.bring_search_up_to(account, position, PATIENCE).await? {
+        return Err(ApiError::SearchBehind);
+    }
+    let found = app.reader.search(account, &query, &page).await?;
+    let last = found.entries.last().filter(|_| found.has_more);
+    let next_page = last.map(|object| token(&object.id, account, &params.query));
+    let living = found.entries.into_iter().filter(|object| !object.deleted);
+    let listed = Listed { entries: living.map(|object| object.data).collect(), has_more: found.has_more };
+    render::found("/v1/customers/search", listed, next_page.as_deref())
+}
+
+/// What the next page of a query is asked for by: where it begins, and a mark of the query, because a page of another would leave
+/// something out.
+fn token(id: &str, account: i64, query: &str) -> String {
+    let digest = Sha256::digest(format!("{account} {query}").as_bytes());
+    URL_SAFE_NO_PAD.encode([id.as_bytes(), digest.get(..8).unwrap_or_default()].concat())
+}
+
+/// The customer that the page before ended with.
+fn opened(text: &str, account: i64, query: &str) -> Result<Id<Customer>, ParameterError> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
+    let id = bytes
+        .split_at_checked(bytes.len().saturating_sub(8))
+        .and_then(|(id, _)| std::str::from_utf8(id).ok());
+    let id = id.filter(|id| token(id, account, query) == text).and_then(|id| id.parse().ok());
+    id.ok_or_else(|| {
+        ParameterError::new("page", Problem::Malformed("it is no next_page of this query".to_owned()))
+    })
+}

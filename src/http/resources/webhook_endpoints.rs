@@ -1,0 +1,165 @@
+//! `/v1/webhook_endpoints`.
+
+use axum::extract::State;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::clock;
+use crate::contract::{Kind as _, WebhookEndpoint};
+use crate::domain::webhook_endpoint::{self, Changes, CreateParams};
+use crate::domain::{Command, ParameterError, Problem, Snapshot};
+use crate::http::app::App;
+use crate::http::error::ApiError;
+use crate::http::page::{self, PageParams};
+use crate::http::params::{NoParams, Params, PathId};
+use crate::http::render::{self, Rendered};
+use crate::http::request::caller::Caller;
+use crate::http::request::idempotency;
+use crate::http::targets;
+use crate::id::Id;
+use crate::log::NewSecret;
+use crate::log::idempotency::Answer;
+use crate::read::objects::{ObjectFilter, StoredObject};
+use crate::secret::SigningSecret;
+
+/// How long the earlier secrets sign on, in seconds, where nothing is said: a day.
+const OVERLAP_DEFAULT: i64 = 24 * 3600;
+/// The longest overlap, in seconds: a week.
+const OVERLAP_MAX: i64 = 7 * 24 * 3600;
+
+/// The parameters of a roll.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(as = SecretRollParams)]
+pub(crate) struct RollParams {
+    #[schema(minimum = 0, maximum = 604_800)]
+    overlap: Option<i64>,
+}
+
+/// Create an endpoint. Only this answer shows its signing secret.
+pub(crate) async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Params(params): Params<CreateParams>,
+) -> Result<Rendered, ApiError> {
+    webhook_endpoint::check_count(app.reader.endpoint_count(caller.account.id).await?)?;
+    let livemode = caller.account.livemode;
+    let command = webhook_endpoint::Create { id: Id::generate(clock::now()), livemode, params };
+    // Every other problem is found before its name is looked up.
+    targets::check(&app, caller.account.id, command.decide(None)?.state.url()).await?;
+    let secret = SigningSecret::generate();
+    let sealed = app.keyring.seal(&secret, &command.id.to_string());
+    let brings = NewSecret { sealed, overlap_seconds: None };
+    append_with_secret(&app, &caller, &command, (&secret, &brings)).await
+}
+
+/// Give an endpoint another signing secret. The earlier ones go on signing for a while, so that the receiver has time to
+/// change over. Only this answer shows the new one.
+pub(crate) async fn roll_secret(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<WebhookEndpoint>,
+    Params(params): Params<RollParams>,
+) -> Result<Rendered, ApiError> {
+    let overlap = params.overlap.unwrap_or(OVERLAP_DEFAULT);
+    if !(0..=OVERLAP_MAX).contains(&overlap) {
+        return Err(ParameterError::new("overlap", Problem::OutOfRange(0, OVERLAP_MAX)).into());
+    }
+    let secret = SigningSecret::generate();
+    let sealed = app.keyring.seal(&secret, &id.to_string());
+    let brings = NewSecret { sealed, overlap_seconds: i32::try_from(overlap).ok() };
+    let command = webhook_endpoint::RollSecret { id };
+    append_with_secret(&app, &caller, &command, (&secret, &brings)).await
+}
+
+/// Appends an event that brings a secret, and answers with the endpoint and the secret. That answer is stored sealed.
+async fn append_with_secret<C: Command>(
+    app: &App,
+    caller: &Caller,
+    command: &C,
+    (secret, brings): (&SigningSecret, &NewSecret),
+) -> Result<Rendered, ApiError> {
+    let cause = caller.cause();
+    let place = idempotency::place(cause.account, cause.idempotency_key.as_deref().unwrap_or_default());
+    let shown = |snapshot: &Snapshot| render::with(&snapshot.data, "secret", secret.reveal().into());
+    let sealed = |snapshot: &Snapshot| {
+        let Rendered(body) = shown(snapshot)?;
+        Ok(Answer::Sealed(app.keyring.seal_text(&body, &place)))
+    };
+    let snapshot = app.log.append_with_secret(cause, command, brings, &sealed).await?;
+    Ok(shown(&snapshot)?)
+}
+
+/// Update an endpoint. What changes nothing appends nothing.
+pub(crate) async fn update(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<WebhookEndpoint>,
+    Params(changes): Params<Changes>,
+) -> Result<Rendered, ApiError> {
+    let command = webhook_endpoint::Update { id, changes };
+    if let Some(url) = new_url(&app, &caller, &command).await? {
+        targets::check(&app, caller.account.id, &url).await?;
+    }
+    Ok(app.log.append(caller.cause(), &command).await?.into())
+}
+
+/// The URL that an update leads to, if it is another one. Every other problem of the update is found
+/// before its name is looked up.
+async fn new_url(
+    app: &App,
+    caller: &Caller,
+    command: &webhook_endpoint::Update,
+) -> Result<Option<String>, ApiError> {
+    if !command.changes.has_url() {
+        return Ok(None);
+    }
+    let stored = living(app, caller, command.id).await?;
+    let now: webhook_endpoint::WebhookEndpoint = serde_json::from_str(&stored.data)?;
+    let before = now.url().to_owned();
+    let decided = command.decide(Some(now))?;
+    let url = decided.state.url();
+    Ok((url != before).then(|| url.to_owned()))
+}
+
+/// Delete an endpoint: nothing is sent to it any more.
+pub(crate) async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<WebhookEndpoint>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<Rendered, ApiError> {
+    app.log.append(caller.cause(), &webhook_endpoint::Delete { id }).await?;
+    render::deleted(WebhookEndpoint::RESOURCE, &id.to_string())
+}
+
+/// Retrieve an endpoint. A deleted one is gone.
+pub(crate) async fn retrieve(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<WebhookEndpoint>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<Rendered, ApiError> {
+    Ok(Rendered(living(&app, &caller, id).await?.data))
+}
+
+/// The endpoint of that id, unless it was deleted.
+pub(crate) async fn living(
+    app: &App,
+    caller: &Caller,
+    id: Id<WebhookEndpoint>,
+) -> Result<StoredObject, ApiError> {
+    let stored = app.reader.object(caller.account.id, id).await?.filter(|stored| !stored.deleted);
+    Ok(stored.ok_or_else(|| webhook_endpoint::missing(&id))?)
+}
+
+/// List endpoints, newest first.
+pub(crate) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Params(params): Params<PageParams>,
+) -> Result<Rendered, ApiError> {
+    let page = params.page()?;
+    let filter = ObjectFilter::default();
+    page::objects::<WebhookEndpoint>(&app, &caller, "/v1/webhook_endpoints", &filter, &page).await
+}

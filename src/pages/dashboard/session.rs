@@ -1,0 +1,301 @@
+//! Signing in: with an API key, which from then on is in a cookie, sealed, so that the browser doesn't have
+//! it. It ends after half a day, with the key, or when somebody signs out, wherever a copy of it is. Any
+//! process that has the sealing key opens it; none keeps it. What was ended before its time is in the
+//! database until it would have ended by itself.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{FromRequest, FromRequestParts, Query, Request, State};
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
+
+use super::api::{ApiClient, Failure};
+use super::state::Dashboard;
+use crate::clock::{self, Timestamp};
+use crate::http::known_key;
+use crate::http::{App, Peer};
+use crate::pages::shared::frame::Frame;
+use crate::pages::shared::node::Node;
+use crate::seal::Keyring;
+use crate::secret;
+
+/// What a session is sealed for.
+const PLACE: &str = "dashboard session";
+const COOKIE_NAME: &str = "calmony_session";
+/// How long a session lasts, in seconds.
+const LASTS: u64 = 12 * 3600;
+/// Where one comes in.
+const SIGN_IN: &str = "/dashboard/sign-in";
+
+/// What the cookie holds.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Content {
+    key: String,
+    /// Until when, in Unix seconds.
+    until: u64,
+    /// What every form of this session has to bring with it.
+    token: String,
+}
+
+/// Somebody who has signed in.
+#[derive(Clone)]
+pub(super) struct Session {
+    pub(super) api: ApiClient,
+    pub(super) token: String,
+    pub(super) account: i64,
+    /// What it is ended by.
+    own: secret::Session,
+    /// The key changes nothing.
+    pub(super) readonly: bool,
+    pub(super) livemode: bool,
+}
+
+impl Session {
+    /// What a page of that part of the navigation has round its content.
+    pub(super) fn frame(&self, part: &'static str) -> Frame {
+        let (token, readonly, livemode) = (self.token.clone(), self.readonly, self.livemode);
+        Frame { part, token, readonly, livemode, said: String::new() }
+    }
+}
+
+fn seal(content: &Content, keyring: &Keyring) -> Option<String> {
+    let sealed = keyring.seal_text(&serde_json::to_string(content).ok()?, PLACE);
+    Some(format!("{}.{}", sealed.key_id, sealed.text))
+}
+
+fn open(headers: &HeaderMap, keyring: &Keyring) -> Option<Content> {
+    let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|line| line.split("; ")).filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.find(|(name, _)| *name == COOKIE_NAME)?;
+    let (key_id, text) = value.split_once('.')?;
+    let content: Content = serde_json::from_str(&keyring.open_text(key_id, text, PLACE).ok()?).ok()?;
+    (content.until > clock::now().seconds()).then_some(content)
+}
+
+/// The cookie. Over plain HTTP, as on one's own machine, a browser would not take a secure one.
+fn cookie(value: &str, lasts: u64, headers: &HeaderMap) -> Option<HeaderValue> {
+    let is_secure = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
+    let secure = if is_secure { "; Secure" } else { "" };
+    let text =
+        format!("{COOKIE_NAME}={value}; Path=/dashboard; Max-Age={lasts}; HttpOnly; SameSite=Strict{secure}");
+    text.parse().ok()
+}
+
+/// Lets those through who have signed in; sends the others there, and back afterwards.
+pub(super) async fn required(
+    State(dashboard): State<Dashboard>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
+    // What was to be done isn't done by coming back.
+    let is_page = *request.method() == Method::GET;
+    let wanted = request.uri().path_and_query().filter(|_| is_page).map(ToString::to_string);
+    let wanted = wanted.unwrap_or_else(|| "/dashboard".to_owned());
+    let Some(content) = open(request.headers(), &dashboard.app.keyring) else {
+        return Ok(to_sign_in(&wanted));
+    };
+    let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::OWN);
+    let known = known_key(&dashboard.app, &content.key, peer).await.map_err(Failure::of)?;
+    let Some(known) = known.filter(|known| !known.expired) else { return Ok(to_sign_in(&wanted)) };
+    dashboard.app.load.count(known.id).map_err(Failure::of)?;
+    let until = Timestamp::from_seconds(content.until);
+    let own = secret::Session::new((known.account.id, known.id), &content.token, until);
+    if dashboard.app.reader.is_ended(&own).await.map_err(|error| Failure::of(error.into()))? {
+        return Ok(to_sign_in(&wanted));
+    }
+    let api = ApiClient { api: dashboard.api, key: content.key };
+    request.extensions_mut().insert(Session {
+        api,
+        own,
+        token: content.token,
+        account: known.account.id,
+        readonly: known.readonly,
+        livemode: known.account.livemode,
+    });
+    Ok(next.run(request).await)
+}
+
+fn to_sign_in(wanted: &str) -> Response {
+    let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", wanted).finish();
+    Redirect::to(&format!("{SIGN_IN}?{query}")).into_response()
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Session {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        parts.extensions.get::<Self>().cloned().ok_or(Failure::Broken)
+    }
+}
+
+/// A form that somebody of this session has sent from a page of ours.
+pub(super) struct Posted {
+    pub(super) session: Session,
+    fields: Vec<(String, String)>,
+}
+
+impl Posted {
+    /// Does what the form asks for, by a call of the API, once.
+    pub(super) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Result<Node, Failure> {
+        self.session.api.post(path, form, self.field("once")).await
+    }
+
+    /// A field; empty where it isn't there.
+    pub(super) fn field(&self, name: &str) -> &str {
+        self.fields.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.trim())
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Posted {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        if !is_from_here(request.headers()) {
+            return Err(Failure::unreadable("This form was sent from another site."));
+        }
+        let session = request.extensions().get::<Session>().cloned();
+        let form = Form::<Vec<(String, String)>>::from_request(request, state).await;
+        let (Some(session), Ok(Form(fields))) = (session, form) else {
+            return Err(Failure::unreadable("This form can't be read."));
+        };
+        let posted = Self { session, fields };
+        let token = posted.field("token").as_bytes().ct_eq(posted.session.token.as_bytes());
+        if bool::from(token) {
+            Ok(posted)
+        } else {
+            Err(Failure::unreadable("This form is of another session; go back and load the page again."))
+        }
+    }
+}
+
+/// Whether a request comes from a page of ours, as far as the browser says.
+fn is_from_here(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let site = text("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none");
+    // Where the former isn't sent, as over plain HTTP.
+    let origin = text("origin").and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+    site && (text("origin").is_none() || origin == text("host"))
+}
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage<'a> {
+    next: &'a str,
+    problem: &'a str,
+}
+
+/// Where to go on after signing in.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Onwards {
+    next: String,
+}
+
+/// What is typed in.
+#[derive(Debug, Deserialize)]
+pub(super) struct Credentials {
+    key: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// A page of ours, and nobody else's.
+fn own_page(next: &str) -> &str {
+    let is_own = next == "/dashboard" || next.starts_with("/dashboard/") || next.starts_with("/dashboard?");
+    if is_own && next.bytes().all(|byte| byte.is_ascii_graphic()) { next } else { "/dashboard" }
+}
+
+/// Asks for a key.
+pub(super) async fn ask(Query(Onwards { next }): Query<Onwards>) -> Result<Html<String>, Failure> {
+    Ok(Html(SignInPage { next: own_page(&next), problem: "" }.render()?))
+}
+
+/// Takes a key. A wrong one is answered as slowly as the API answers it.
+pub(super) async fn sign_in(
+    State(dashboard): State<Dashboard>,
+    headers: HeaderMap,
+    Form(Credentials { key, next }): Form<Credentials>,
+) -> Result<Response, Failure> {
+    let (key, next) = (key.trim().to_owned(), own_page(&next));
+    let api = ApiClient { api: dashboard.api, key: key.clone() };
+    if let Err(failure) = api.get("/v1/events", &[("limit", "1")]).await {
+        let page = SignInPage { next, problem: failure.said() }.render()?;
+        let mut response = failure.into_response();
+        *response.body_mut() = page.into();
+        response.headers_mut().remove("content-length");
+        return Ok(response);
+    }
+    if !is_from_here(&headers) {
+        return Ok(Redirect::to(SIGN_IN).into_response());
+    }
+    let token = format!("{:032x}", rand::random::<u128>());
+    let content = Content { key, until: clock::now().seconds() + LASTS, token };
+    let sealed = seal(&content, &dashboard.app.keyring).ok_or(Failure::Broken)?;
+    let mut response = Redirect::to(next).into_response();
+    response.headers_mut().insert(SET_COOKIE, cookie(&sealed, LASTS, &headers).ok_or(Failure::Broken)?);
+    Ok(response)
+}
+
+/// Ends the session, for this browser and for whoever has a copy. Where that can't be written down, it isn't
+/// over.
+pub(super) async fn sign_out(
+    State(app): State<App>,
+    headers: HeaderMap,
+    posted: Posted,
+) -> Result<Response, Failure> {
+    let own = posted.session.own;
+    app.log.end_session(&own).await.map_err(|error| Failure::of(error.into()))?;
+    app.reader.believe_ended(&own);
+    let mut response = Redirect::to(SIGN_IN).into_response();
+    response.headers_mut().insert(SET_COOKIE, cookie("", 0, &headers).ok_or(Failure::Broken)?);
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_to_another_site() {
+        for own in ["/dashboard", "/dashboard/events?type=x", "/dashboard?a=b"] {
+            assert_eq!(own_page(own), own);
+        }
+        for other in [
+            "",
+            "https://elsewhere.example",
+            "//elsewhere.example",
+            "/v1/customers",
+            "/dashboards",
+            "/\\x",
+            "/dashboard/\n",
+        ] {
+            assert_eq!(own_page(other), "/dashboard", "{other}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_what_was_sealed_here_and_is_not_over() {
+        let keyring: Keyring = crate::seal::generate_key().parse().expect("a key");
+        let session = |until| Content { key: "sk_test_x".to_owned(), until, token: "t".to_owned() };
+        let headers = |value: &str| {
+            let mut headers = HeaderMap::new();
+            let line = format!("other=1; {COOKIE_NAME}={value}");
+            headers.insert(COOKIE, line.parse().expect("a header"));
+            headers
+        };
+        let now = clock::now().seconds();
+        let good = seal(&session(now + 60), &keyring).expect("a cookie");
+        assert_eq!(open(&headers(&good), &keyring).map(|content| content.key), Some("sk_test_x".to_owned()));
+        assert!(!good.contains("sk_test"));
+        let over = seal(&session(now - 1), &keyring).expect("a cookie");
+        let elsewhere: Keyring = crate::seal::generate_key().parse().expect("a key");
+        for (value, keyring) in [(over, &keyring), (good.replace('.', ""), &keyring), (good, &elsewhere)] {
+            assert!(open(&headers(&value), keyring).is_none());
+        }
+    }
+}
