@@ -1,6 +1,7 @@
 //! What holds for the code itself: its SQL, its layers, its sizes.
 
 mod breaking;
+mod docs;
 mod limits;
 mod open;
 mod pinned;
