@@ -22,7 +22,7 @@ quick: ## Check format, the domain's rules, the contract and the habits of the c
 	$(CARGO) fmt --all --check
 	$(CARGO) test --quiet --package calmony-pay --lib -- domain::
 	$(CARGO) test --quiet --package calmony-tests --test calmony -- \
-		contract::tidy contract::docs contract::limits contract::open contract::pinned contract::breaking \
+		contract::tidy contract::circles contract::docs contract::limits contract::open contract::pinned contract::breaking \
 		cli::documented::whatever cli::documented::no_command
 
 .PHONY: test-postgres
