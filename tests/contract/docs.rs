@@ -83,12 +83,40 @@ fn anchors_are_those_of_github() {
     assert_eq!(anchor(" 1. No silent change: `a_b`"), "1-no-silent-change-a_b");
 }
 
+/// The words between backticks.
+fn quoted(page: &str) -> impl Iterator<Item = &str> {
+    prose(page).into_iter().flat_map(|line| line.split('`').skip(1).step_by(2))
+}
+
+/// Files that somebody who adds something would make.
+const TO_BE_MADE: &[&str] = &["payment_method", "V0018"];
+
+#[test]
+fn every_file_that_is_named_is_there() {
+    let endings = ["rs", "sql", "py"];
+    let there: Vec<String> = endings
+        .iter()
+        .flat_map(|ending| files(&["src", "outbox-worker", "schema", "deploy", "tests"], ending))
+        .map(|(path, _)| format!("/{path}"))
+        .collect();
+    let mut seen = 0;
+    for (path, text) in files(PLACES, "md") {
+        let named = quoted(&text).filter(|word| endings.contains(&word.rsplit('.').next().unwrap()));
+        for name in named.filter(|name| name.contains('/') && !name.contains([' ', '{'])) {
+            let is_there = there.iter().any(|file| file.ends_with(&format!("/{name}")));
+            let is_to_be = TO_BE_MADE.iter().any(|part| name.contains(part));
+            assert!(is_there || is_to_be, "{path}: there is no {name}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 50, "{seen}");
+}
+
 /// The names between backticks that are tests'.
 fn named_tests(page: &str) -> BTreeSet<&str> {
     let is_name =
         |word: &&str| word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    let words = prose(page).into_iter().flat_map(|line| line.split('`').skip(1).step_by(2));
-    words
+    quoted(page)
         .filter(is_name)
         .filter(|word| word.split('_').count() >= TEST_WORDS && !word.starts_with("calmony_"))
         .collect()
