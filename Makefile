@@ -20,7 +20,7 @@ test: postgres pgbouncer ## Run every test, against a private PostgreSQL
 .PHONY: quick
 quick: ## Check format, the domain's rules, the contract and the habits of the code: no database, for every save
 	$(CARGO) fmt --all --check
-	$(CARGO) test --quiet --package calmony-pay --lib -- domain::
+	$(CARGO) test --quiet --package calmony-pay --lib -- domain:: http::error
 	$(CARGO) test --quiet --package calmony-tests --test calmony -- \
 		contract::tidy contract::circles contract::docs contract::limits contract::open contract::pinned contract::breaking \
 		cli::documented::whatever cli::documented::no_command
