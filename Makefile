@@ -1,4 +1,4 @@
-# `make help` lists what there is. `make run` and `make test` are the two that matter.
+# `make help` lists what there is. `make run`, `make quick` and `make test` are the three that matter.
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 DATA_DIR ?= .calmony
@@ -16,6 +16,14 @@ run: postgres ## Build, then run everything on this machine: PostgreSQL, API, wo
 test: postgres pgbouncer ## Run every test, against a private PostgreSQL
 	$(CARGO) build --workspace --bins
 	$(CARGO) test --workspace --no-fail-fast
+
+.PHONY: quick
+quick: ## Check format, the domain's rules, the contract and the habits of the code: no database, for every save
+	$(CARGO) fmt --all --check
+	$(CARGO) test --quiet --package calmony-pay --lib -- domain:: http::error
+	$(CARGO) test --quiet --package calmony-tests --test calmony -- \
+		contract::tidy contract::circles contract::docs contract::limits contract::open contract::pinned contract::breaking \
+		cli::documented::whatever cli::documented::no_command
 
 .PHONY: test-postgres
 test-postgres: pgbouncer ## Run the black-box tests and the first minute on another PostgreSQL (VERSION=14 to 18; SHORT=1: some tests)

@@ -2,6 +2,7 @@
 
 mod breaking;
 mod circles;
+mod docs;
 mod limits;
 mod open;
 mod pinned;
