@@ -2,105 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::pin::pin;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt as _;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
+use super::rows::{due_row, fresh_row};
 use super::secrets::Learnt;
+use super::work::{Due, EndpointStatus, Fresh, Target};
 use super::{EndpointKey, EventKey, Gaps, Session};
-use crate::clock::Timestamp;
 use crate::database::DatabaseError;
-use crate::domain::envelope::StoredEvent;
-use crate::secret::SigningSecret;
-use crate::trace::TraceContext;
-
-/// An endpoint to send to.
-#[derive(Debug, Clone)]
-pub struct Target {
-    /// Its id.
-    pub endpoint: String,
-    /// How often it has been changed.
-    pub version: i64,
-    /// Where to.
-    pub url: String,
-    /// Its live signing secrets, the newest first. None when they can't be opened: then nothing can be sent.
-    pub secrets: Arc<[SigningSecret]>,
-    /// How many requests a second it takes, where it says so.
-    pub rate_limit: Option<u32>,
-    /// Where it asks for order: an earlier event of the object was given up.
-    pub order_gap: bool,
-}
-
-/// An endpoint that asks for an event which is not yet fanned out.
-#[derive(Debug, Clone)]
-pub struct FreshTarget {
-    /// The endpoint.
-    pub target: Target,
-    /// Nothing is sent now: what is owed waits.
-    pub paused: bool,
-    /// It asks for order.
-    pub ordered: bool,
-    /// It asks for order, and an earlier event of the object waits for it.
-    pub behind: bool,
-}
-
-/// An event that is not yet fanned out.
-#[derive(Debug, Clone)]
-pub struct Fresh {
-    /// Where it stands.
-    pub key: EventKey,
-    /// The bucket of its object.
-    pub bucket: i16,
-    /// The object.
-    pub stream: String,
-    /// The event.
-    pub event: StoredEvent,
-    /// Where its cause stands in a distributed trace.
-    pub trace: Option<TraceContext>,
-    /// The endpoints that ask for it.
-    pub targets: Vec<FreshTarget>,
-}
-
-/// A delivery whose time has come.
-#[derive(Debug, Clone)]
-pub struct Due {
-    /// Where its event stands.
-    pub key: EventKey,
-    /// The bucket of its object.
-    pub bucket: i16,
-    /// How many attempts there were.
-    pub attempts: u32,
-    /// The event.
-    pub event: StoredEvent,
-    /// Where its cause stands in a distributed trace.
-    pub trace: Option<TraceContext>,
-    /// Whether the endpoint wants it now.
-    pub status: EndpointStatus,
-    /// The endpoint.
-    pub target: Target,
-    /// Endpoints the event is still owed to, this one included.
-    pub pending_webhooks: i64,
-    /// It stands in line behind an earlier event of its object, for so long at least.
-    pub behind: Option<Duration>,
-    /// It isn't due yet.
-    pub early: bool,
-    /// The object it stands in line for, where its endpoint asks for order.
-    pub line: Option<Arc<str>>,
-}
-
-/// Whether an endpoint is sent to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EndpointStatus {
-    /// Yes.
-    Enabled,
-    /// Not now, because it is disabled or paused: what is owed waits.
-    Waiting,
-    /// Never again.
-    Deleted,
-}
 
 /// The bytes after which a read has no more rows: what it brings is kept in memory, however large events are.
 pub const PORTION_BYTES: usize = 8 * 1024 * 1024;
@@ -327,77 +238,5 @@ impl Work for Vec<Due> {
             !endpoints.contains(&key)
         });
         true
-    }
-}
-
-fn fresh_row(row: &Row) -> Fresh {
-    let texts = |column: usize| row.get::<_, Option<Vec<String>>>(column).unwrap_or_default();
-    let flags = |column: usize| row.get::<_, Option<Vec<bool>>>(column).unwrap_or_default();
-    let rate_limits = row.get::<_, Option<Vec<Option<i32>>>>(16).unwrap_or_default();
-    let versions = row.get::<_, Option<Vec<i64>>>(21).unwrap_or_default();
-    let names = texts(14).into_iter().zip(texts(15)).zip(versions.into_iter().zip(rate_limits));
-    let modes = flags(17).into_iter().zip(flags(18)).zip(flags(19).into_iter().zip(flags(20)));
-    let mut targets = Vec::new();
-    for (((endpoint, url), (version, rate_limit)), ((paused, ordered), (behind, order_gap))) in
-        names.zip(modes)
-    {
-        let target = Target { order_gap, ..target(endpoint, version, url, rate_limit) };
-        targets.push(FreshTarget { target, paused, ordered, behind });
-    }
-    Fresh {
-        key: EventKey { account: row.get(0), position: row.get(1) },
-        bucket: row.get(2),
-        stream: row.get(13),
-        event: event(row),
-        trace: trace(row, 22),
-        targets,
-    }
-}
-
-fn due_row(row: &Row) -> Due {
-    Due {
-        key: EventKey { account: row.get(0), position: row.get(1) },
-        bucket: row.get(2),
-        attempts: u32::try_from(row.get::<_, i32>(3)).unwrap_or(0),
-        event: event(row),
-        trace: trace(row, 23),
-        target: Target {
-            order_gap: row.get(19),
-            ..target(row.get(13), row.get(22), row.get(14), row.get(17))
-        },
-        status: match row.get(15) {
-            "enabled" => EndpointStatus::Enabled,
-            "deleted" => EndpointStatus::Deleted,
-            _ => EndpointStatus::Waiting,
-        },
-        pending_webhooks: row.get(16),
-        behind: row.get::<_, Option<i64>>(18).map(|ms| Duration::from_millis(ms.unsigned_abs())),
-        early: row.get(20),
-        line: row.get::<_, Option<&str>>(21).map(Into::into),
-    }
-}
-
-/// A target that is given its secrets later.
-fn target(endpoint: String, version: i64, url: String, rate_limit: Option<i32>) -> Target {
-    let rate_limit = rate_limit.and_then(|rate| u32::try_from(rate).ok());
-    Target { endpoint, version, url, secrets: Arc::default(), rate_limit, order_gap: false }
-}
-
-fn trace(row: &Row, column: usize) -> Option<TraceContext> {
-    row.get::<_, Option<&str>>(column)?.parse().ok()
-}
-
-/// Both statements have the event in the columns 4 to 12.
-fn event(row: &Row) -> StoredEvent {
-    StoredEvent {
-        id: row.get(4),
-        event_type: row.get(5),
-        created: Timestamp::from(row.get::<_, SystemTime>(6)).seconds(),
-        version: row.get(7),
-        data: row.get(8),
-        previous: row.get(9),
-        request_id: row.get(10),
-        idempotency_key: row.get(11),
-        livemode: row.get(12),
     }
 }

@@ -2,11 +2,10 @@
 //! down.
 //!
 //! *Ownership.* An outbox row carries a bucket, a hash of its object's id. A worker owns buckets by
-//! advisory locks of its one session ([`Session`]), and that session does all reading and writing of work:
-//! a worker that lost its session can't write, and PostgreSQL frees its buckets at that instant. No row is
-//! locked and no lease is written.
+//! advisory locks of its session ([`Session`]), and that session writes: a worker that lost it can't write,
+//! and PostgreSQL frees its buckets at that instant. No row is locked and no lease is written.
 //!
-//! *Reading.* The session reads `position > cursor` and remembers in memory what is in flight, so that it
+//! *Reading.* A connection beside the session reads `position > cursor` and remembers in memory what is in flight, so that it
 //! never walks the dead head of the table. A position below the cursor that was missing may belong to an
 //! append that commits late. Such gaps are asked for again until they are too old to come ([`Gaps`]). A
 //! scan from the head is the backstop.
@@ -17,16 +16,19 @@ mod fetch;
 mod gaps;
 mod ownership;
 mod replay;
+mod rows;
 mod secrets;
 mod session;
 mod settle;
+mod work;
 
-pub use fetch::{Due, EndpointStatus, Fetched, Fresh, FreshTarget, PORTION_BYTES, Passed, Portion, Target};
+pub use fetch::{Fetched, PORTION_BYTES, Passed, Portion};
 pub use gaps::Gaps;
 pub use ownership::{BUCKETS, fair_share};
 pub use replay::{ReplayOver, ReplayStep};
 pub use session::Session;
 pub use settle::{AttemptRecord, DeliveryState, Phases, Settlement, Waiting};
+pub use work::{Due, EndpointStatus, Fresh, FreshTarget, Target};
 
 /// The place of an event in the log: its account and its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_postgres::Row;
 
-use super::{EndpointKey, Session, Target};
+use super::work::Target;
+use super::{EndpointKey, Session};
 use crate::database::DatabaseError;
 use crate::seal::Keyring;
 use crate::secret::SigningSecret;

@@ -22,7 +22,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("src/log/mod.rs", "src/log/search.rs"),
     ("src/log/verify/mod.rs", "src/log/verify/deliveries.rs"),
     ("src/log/verify/mod.rs", "src/log/verify/fold.rs"),
-    ("src/outbox/secrets.rs", "src/outbox/fetch.rs"),
     ("src/outbox/session.rs", "src/outbox/ownership.rs"),
     ("src/outbox/session.rs", "src/outbox/secrets.rs"),
     ("src/read/mod.rs", "src/read/feed.rs"),

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use calmony_pay::outbox::{Due, EndpointKey, EndpointStatus, Portion};
 use tokio::time::Instant;
 
-use super::Engine;
-use super::operations::Operation;
-use super::reads::{What, rows};
+use super::operation::{Operation, ReadDue, What};
+use super::reads::rows;
+use super::state::Engine;
 use crate::flight::ReadFor;
 
 /// The rows of one read.
@@ -19,22 +19,6 @@ const DUE_ON_PROBATION: usize = 2;
 const DUE_OF_EACH: usize = 128;
 /// The deliveries that a walk reads at once; it goes on when half as many are here.
 const WALK_ROWS: usize = 256;
-
-/// What was read of deliveries with rows.
-pub(super) enum ReadDue {
-    Due(Portion<Vec<Due>>),
-    Probed(EndpointKey, Portion<Vec<Due>>),
-    Walked(EndpointKey, Portion<Vec<Due>>),
-}
-
-impl ReadDue {
-    pub(super) const fn operation(&self) -> Operation {
-        match self {
-            Self::Due(_) => Operation::ReadDue,
-            Self::Probed(..) | Self::Walked(..) => Operation::Walk,
-        }
-    }
-}
 
 impl Engine {
     /// Reads what is due, but not of endpoints that have enough here, take nothing now, or are walked.

@@ -6,52 +6,41 @@
 
 mod behind;
 mod due;
+mod operation;
 mod operations;
 mod reads;
 mod replays;
+mod scan;
+mod state;
 
-use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use calmony_pay::contract::WebhookEndpoint;
 use calmony_pay::database::DatabaseError;
 use calmony_pay::domain::webhook_endpoint::{Disable, DisabledReason};
 use calmony_pay::id::Id;
-use calmony_pay::log::{Cause, Log};
-use calmony_pay::outbox::{Gaps, Session};
+use calmony_pay::log::Cause;
 use calmony_pay::retry::{self, Reconnect};
-use futures_util::future::BoxFuture;
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use tokio::task::{JoinError, JoinSet, yield_now};
+use futures_util::stream::StreamExt as _;
+use tokio::task::{JoinError, yield_now};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::attempt::{Report, Sender};
-use crate::config::WorkerOptions;
-use crate::flight::{Flight, Landing};
-use crate::lanes::{Job, Rooms};
-use crate::metrics::{Metrics, Standing};
-use crate::ownership::Ownership;
-use crate::progress::Progress;
+use crate::attempt::Report;
+use crate::flight::Landing;
+use crate::lanes::Job;
+use crate::metrics::Standing;
 use crate::target;
-use behind::Behind;
-use operations::{Done, Failing, Operation};
-use reads::{STALL, Scan};
+use operation::Operation;
+use reads::STALL;
+pub(crate) use state::{Engine, Tools};
 
 /// The HTTP status of a receiver that is gone for good (RFC 9110, 15.5.11).
 const GONE: u16 = 410;
 /// How often an idle worker looks for work that nobody woke it for: retries, and lost wake-ups.
 const POLL: Duration = Duration::from_millis(200);
-/// How long after a write deliveries that were taken at once gather before the next one, unless there are many. Nobody waits for those
-/// outcomes; a worker that is killed in between sends them once more.
-const WRITE_PACE: Duration = Duration::from_millis(50);
-/// So many rows to be written are many; a delivery to one endpoint has two.
-const MANY: usize = 128;
 /// So many requests are begun before it is looked what has arrived.
 const LAUNCHED_AT_ONCE: usize = 16;
-/// While so many outcomes wait to be written, nothing more is read.
-const UNWRITTEN_MAX: usize = 4_096;
 /// How often workers look how many they are. It also shows PostgreSQL that this one lives.
 const SHARE: Duration = Duration::from_millis(500);
 /// How often the outbox is read from its head, for what the cursor and the gaps have missed, and what is
@@ -64,95 +53,7 @@ const HAND_OVER: Duration = Duration::from_secs(1);
 /// How often the health of endpoints is written down, and what isn't used is forgotten.
 const HEALTH: Duration = Duration::from_millis(500);
 
-/// What an engine works with, whatever its session.
-#[derive(Debug, Clone)]
-pub(crate) struct Tools {
-    pub(crate) sender: Sender,
-    /// For what the worker changes: endpoints that take nothing any more, and replays that are over.
-    pub(crate) log: Log,
-    pub(crate) progress: Progress,
-    pub(crate) metrics: Arc<Metrics>,
-}
-
-/// A worker at work on one session.
-pub(crate) struct Engine {
-    session: Arc<Session>,
-    tools: Tools,
-    in_flight_max: usize,
-    drain_timeout: Duration,
-    disable_after: Duration,
-    retention_days: i32,
-    longest_delay: Duration,
-    flight: Flight,
-    ownership: Ownership,
-    cursor: i64,
-    gaps: Gaps,
-    /// The endpoints of an event, by the last read.
-    targets_each: usize,
-    /// The bytes of a row, by the last read.
-    row_bytes: usize,
-    behind: Behind,
-    /// Events up to there may have been begun with by another worker.
-    begun_up_to: i64,
-    /// How often buckets have come or gone.
-    sharing: u64,
-    /// Since when nothing is read because there is enough to send.
-    stalled_since: Option<Instant>,
-    /// The scan from the head.
-    scan: Scan,
-    /// Since when outcomes can't be written, and when to try again. Nothing is sent meanwhile.
-    failing: Option<Failing>,
-    /// There may be more to send at once.
-    more_to_launch: bool,
-    /// There may be something after the cursor.
-    want_fresh: bool,
-    /// When the next write may begin.
-    next_write: Instant,
-    /// Something may be due.
-    want_due: bool,
-    /// Endpoints that have more due than was read.
-    have_more: HashSet<String>,
-    busy: HashSet<Operation>,
-    operations: FuturesUnordered<BoxFuture<'static, Result<Done, DatabaseError>>>,
-    attempts: JoinSet<(Report, Job)>,
-}
-
 impl Engine {
-    pub(crate) fn new(session: Session, tools: Tools, options: &WorkerOptions) -> Self {
-        let (in_flight_max, lane_max) =
-            (usize::from(options.in_flight_max), usize::from(options.endpoint_in_flight_max));
-        let rooms = Rooms::new(in_flight_max, lane_max * 2);
-        Self {
-            begun_up_to: session.head(),
-            session: Arc::new(session),
-            tools,
-            in_flight_max,
-            drain_timeout: options.drain_timeout,
-            disable_after: options.disable_after,
-            retention_days: i32::from(options.attempt_retention_days),
-            longest_delay: retry::longest_delay(&options.retry_schedule),
-            flight: Flight::new(options.retry_schedule.clone(), rooms, lane_max, options.attempt_timeout),
-            ownership: Ownership::default(),
-            cursor: 0,
-            gaps: Gaps::default(),
-            targets_each: 1,
-            row_bytes: 0,
-            behind: Behind::default(),
-            sharing: 0,
-            stalled_since: None,
-            scan: Scan::default(),
-            failing: None,
-            more_to_launch: false,
-            want_fresh: false,
-            next_write: Instant::now(),
-            want_due: false,
-            have_more: HashSet::new(),
-            busy: HashSet::new(),
-            operations: FuturesUnordered::new(),
-            attempts: JoinSet::new(),
-        }
-    }
-
     /// Works until told to stop, or until the session is lost: then what is in flight is abandoned, because its outcome can
     /// no longer be written; it is still in the outbox and will be sent again. `reconnect` starts anew once something was
     /// written, so that a database that takes connections and nothing else isn't called without end.

@@ -6,92 +6,20 @@ use std::time::Duration;
 
 use calmony_pay::database::DatabaseError;
 use calmony_pay::domain::webhook_endpoint::DisabledReason;
-use calmony_pay::outbox::{EndpointKey, ReplayOver, ReplayStep, Session, Settlement};
+use calmony_pay::outbox::{Session, Settlement};
 use calmony_pay::retry::Reconnect;
 use tokio::time::Instant;
 
-use super::reads::Read;
-use super::{Engine, MANY, WRITE_PACE};
+use super::operation::{Done, Failing, Operation};
+use super::state::Engine;
 
+/// How long after a write deliveries that were taken at once gather before the next one, unless there are many. Nobody waits for those
+/// outcomes; a worker that is killed in between sends them once more.
+const WRITE_PACE: Duration = Duration::from_millis(50);
+/// So many rows to be written are many; a delivery to one endpoint has two.
+const MANY: usize = 128;
 /// How long outcomes that can't be written are kept and tried again before the session is given up.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
-/// Writing fails: the database is read-only, or full.
-#[derive(Debug)]
-pub(super) struct Failing {
-    since: Instant,
-    retry_at: Instant,
-}
-
-/// What the session does, at most one of each at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Operation {
-    ReadFresh,
-    ReadBehind,
-    ReadDue,
-    Write,
-    Share,
-    Unpark,
-    PullIn,
-    Walk,
-    Health,
-    Replay,
-    Versions,
-    Partitions,
-}
-
-impl Operation {
-    /// Whether it is tried again another time if it fails. Without the outbox there is nothing to do for a
-    /// session.
-    pub(super) const fn can_fail(self) -> bool {
-        matches!(self, Self::ReadDue | Self::Walk)
-    }
-
-    /// Its name in the metrics.
-    const fn name(self) -> &'static str {
-        match self {
-            Self::ReadFresh => "read_fresh",
-            Self::ReadBehind => "read_behind",
-            Self::ReadDue => "read_due",
-            Self::Write => "write",
-            Self::Share => "share",
-            Self::Unpark => "unpark",
-            Self::PullIn => "pull_in",
-            Self::Walk => "walk",
-            Self::Health => "health",
-            Self::Replay => "replay",
-            Self::Versions => "versions",
-            Self::Partitions => "partitions",
-        }
-    }
-}
-
-/// What an operation on the session brought.
-pub(super) enum Done {
-    Read(Read),
-    /// A read has failed.
-    Unread {
-        operation: Operation,
-        number: u64,
-        error: DatabaseError,
-    },
-    Settled(Settlement, Vec<i16>),
-    Unsettled(Settlement, DatabaseError),
-    /// So many deliveries were made due.
-    MadeDue(Operation, u64),
-    Judged(Vec<EndpointKey>),
-    Replayed {
-        owes: bool,
-        step: ReplayStep,
-        over: Vec<ReplayOver>,
-    },
-    Versions(Vec<(String, i64)>),
-    /// Something that isn't a delivery's failed; it is tried again another time.
-    Aside(Operation, DatabaseError),
-    Shared(usize),
-    Took(Vec<i16>),
-    Partitioned,
-}
-
 impl Engine {
     /// Starts whatever the session should do and doesn't.
     pub(super) fn operate(&mut self, now: Instant) {

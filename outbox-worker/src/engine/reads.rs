@@ -1,6 +1,6 @@
 //! Reading what is new: after the cursor, of accounts that were behind, and in a scan from the head now and again.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +9,12 @@ use calmony_pay::outbox::{EventKey, Fetched, Fresh, PORTION_BYTES, Passed, Porti
 use tokio::time::Instant;
 
 use super::behind::TARGETS_MANY;
-use super::due::ReadDue;
-use super::operations::{Done, Operation};
-use super::{Engine, UNWRITTEN_MAX};
+use super::operation::{Done, Operation, Read, What};
+use super::state::Engine;
 use crate::lanes::Lanes;
 
+/// While so many outcomes wait to be written, nothing more is read.
+const UNWRITTEN_MAX: usize = 4_096;
 /// The first attempts that a read should leave in memory at the most, where events go to several endpoints.
 const QUEUED_WANTED: usize = 1_024;
 /// The rows of a session's first read: nothing is known of any endpoint then.
@@ -30,79 +31,6 @@ const JOBS_MAX: usize = 1_024;
 /// Rows of one read, and the fewest of one for events that go to many endpoints.
 const ROWS: usize = 500;
 const ROWS_MIN: usize = 8;
-
-/// The scan of the worker's own buckets from the head of the outbox: for what another worker has left in them, and for what
-/// the cursor and the gaps have missed.
-#[derive(Debug, Default)]
-pub(super) struct Scan {
-    /// How far it has come; none when none is on.
-    at: Option<i64>,
-    /// The buckets that were there when it began.
-    covers: Vec<i16>,
-    /// Buckets that were taken and not scanned since. What is new in them waits, because what another worker has left there
-    /// comes first.
-    unscanned: BTreeSet<i16>,
-    /// It has to begin again: it is time, or buckets have come while it was on.
-    pub(super) again: bool,
-    /// The last read was one of it.
-    was_last: bool,
-}
-
-impl Scan {
-    /// Where to scan from, if it is the scan's turn. It takes turns with reads after the cursor.
-    fn turn(&mut self, own: &[i16], others_wait: bool) -> Option<i64> {
-        if self.at.is_none() && std::mem::take(&mut self.again) {
-            self.at = Some(0);
-            self.covers = own.to_vec();
-        }
-        let from = self.at.filter(|_| !(others_wait && self.was_last));
-        self.was_last = from.is_some();
-        from
-    }
-
-    /// These buckets were taken.
-    pub(super) fn took(&mut self, buckets: &[i16]) {
-        self.unscanned.extend(buckets);
-        self.covers.retain(|bucket| !buckets.contains(bucket));
-        self.again = true;
-    }
-
-    /// It has come so far, or to its end.
-    fn reached(&mut self, at: Option<i64>) {
-        self.at = at;
-        if at.is_none() {
-            for bucket in self.covers.drain(..) {
-                self.unscanned.remove(&bucket);
-            }
-        }
-    }
-}
-
-/// What was read, by the number of the read, and of the buckets as they were shared out then.
-pub(super) struct Read {
-    pub(super) number: u64,
-    pub(super) sharing: u64,
-    pub(super) what: What,
-}
-
-/// What there is to read.
-pub(super) enum What {
-    Fresh(Portion<Fetched>),
-    Scanned(Portion<Fetched>),
-    /// With what was asked for.
-    Behind(Portion<Fetched>, Passed),
-    Due(ReadDue),
-}
-
-impl What {
-    const fn operation(&self) -> Operation {
-        match self {
-            Self::Fresh(_) | Self::Scanned(_) => Operation::ReadFresh,
-            Self::Behind(..) => Operation::ReadBehind,
-            Self::Due(due) => due.operation(),
-        }
-    }
-}
 
 impl Engine {
     /// Reads whatever there is room for.

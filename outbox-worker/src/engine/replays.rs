@@ -6,8 +6,8 @@ use calmony_pay::id::Id;
 use calmony_pay::log::Cause;
 use calmony_pay::outbox::{ReplayOver, ReplayStep};
 
-use super::Engine;
-use super::operations::{Done, Operation};
+use super::operation::{Done, Operation};
+use super::state::Engine;
 
 impl Engine {
     /// Owes what somebody has picked, and does a step of a replay, if there is one.

@@ -1,0 +1,115 @@
+//! The engine's state.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use calmony_pay::database::DatabaseError;
+use calmony_pay::log::Log;
+use calmony_pay::outbox::{Gaps, Session};
+use calmony_pay::retry;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::behind::Behind;
+use super::operation::{Done, Failing, Operation};
+use super::scan::Scan;
+use crate::attempt::{Report, Sender};
+use crate::config::WorkerOptions;
+use crate::flight::Flight;
+use crate::lanes::{Job, Rooms};
+use crate::metrics::Metrics;
+use crate::ownership::Ownership;
+use crate::progress::Progress;
+
+/// What an engine works with, whatever its session.
+#[derive(Debug, Clone)]
+pub(crate) struct Tools {
+    pub(crate) sender: Sender,
+    /// For what the worker changes: endpoints that take nothing any more, and replays that are over.
+    pub(crate) log: Log,
+    pub(crate) progress: Progress,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// A worker at work on one session.
+pub(crate) struct Engine {
+    pub(super) session: Arc<Session>,
+    pub(super) tools: Tools,
+    pub(super) in_flight_max: usize,
+    pub(super) drain_timeout: Duration,
+    pub(super) disable_after: Duration,
+    pub(super) retention_days: i32,
+    pub(super) longest_delay: Duration,
+    pub(super) flight: Flight,
+    pub(super) ownership: Ownership,
+    pub(super) cursor: i64,
+    pub(super) gaps: Gaps,
+    /// The endpoints of an event, by the last read.
+    pub(super) targets_each: usize,
+    /// The bytes of a row, by the last read.
+    pub(super) row_bytes: usize,
+    pub(super) behind: Behind,
+    /// Events up to there may have been begun with by another worker.
+    pub(super) begun_up_to: i64,
+    /// How often buckets have come or gone.
+    pub(super) sharing: u64,
+    /// Since when nothing is read because there is enough to send.
+    pub(super) stalled_since: Option<Instant>,
+    /// The scan from the head.
+    pub(super) scan: Scan,
+    /// Since when outcomes can't be written, and when to try again. Nothing is sent meanwhile.
+    pub(super) failing: Option<Failing>,
+    /// There may be more to send at once.
+    pub(super) more_to_launch: bool,
+    /// There may be something after the cursor.
+    pub(super) want_fresh: bool,
+    /// When the next write may begin.
+    pub(super) next_write: Instant,
+    /// Something may be due.
+    pub(super) want_due: bool,
+    /// Endpoints that have more due than was read.
+    pub(super) have_more: HashSet<String>,
+    pub(super) busy: HashSet<Operation>,
+    pub(super) operations: FuturesUnordered<BoxFuture<'static, Result<Done, DatabaseError>>>,
+    pub(super) attempts: JoinSet<(Report, Job)>,
+}
+
+impl Engine {
+    pub(crate) fn new(session: Session, tools: Tools, options: &WorkerOptions) -> Self {
+        let (in_flight_max, lane_max) =
+            (usize::from(options.in_flight_max), usize::from(options.endpoint_in_flight_max));
+        let rooms = Rooms::new(in_flight_max, lane_max * 2);
+        Self {
+            begun_up_to: session.head(),
+            session: Arc::new(session),
+            tools,
+            in_flight_max,
+            drain_timeout: options.drain_timeout,
+            disable_after: options.disable_after,
+            retention_days: i32::from(options.attempt_retention_days),
+            longest_delay: retry::longest_delay(&options.retry_schedule),
+            flight: Flight::new(options.retry_schedule.clone(), rooms, lane_max, options.attempt_timeout),
+            ownership: Ownership::default(),
+            cursor: 0,
+            gaps: Gaps::default(),
+            targets_each: 1,
+            row_bytes: 0,
+            behind: Behind::default(),
+            sharing: 0,
+            stalled_since: None,
+            scan: Scan::default(),
+            failing: None,
+            more_to_launch: false,
+            want_fresh: false,
+            next_write: Instant::now(),
+            want_due: false,
+            have_more: HashSet::new(),
+            busy: HashSet::new(),
+            operations: FuturesUnordered::new(),
+            attempts: JoinSet::new(),
+        }
+    }
+}

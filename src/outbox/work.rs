@@ -1,0 +1,94 @@
+//! The worker's work: new events with the endpoints that ask for them, and deliveries whose time has come.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::EventKey;
+use crate::domain::envelope::StoredEvent;
+use crate::secret::SigningSecret;
+use crate::trace::TraceContext;
+
+/// An endpoint to send to.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Its id.
+    pub endpoint: String,
+    /// How often it has been changed.
+    pub version: i64,
+    /// Where to.
+    pub url: String,
+    /// Its live signing secrets, the newest first. None when they can't be opened: then nothing can be sent.
+    pub secrets: Arc<[SigningSecret]>,
+    /// How many requests a second it takes, where it says so.
+    pub rate_limit: Option<u32>,
+    /// Where it asks for order: an earlier event of the object was given up.
+    pub order_gap: bool,
+}
+
+/// An endpoint that asks for an event which is not yet fanned out.
+#[derive(Debug, Clone)]
+pub struct FreshTarget {
+    /// The endpoint.
+    pub target: Target,
+    /// Nothing is sent now: what is owed waits.
+    pub paused: bool,
+    /// It asks for order.
+    pub ordered: bool,
+    /// It asks for order, and an earlier event of the object waits for it.
+    pub behind: bool,
+}
+
+/// An event that is not yet fanned out.
+#[derive(Debug, Clone)]
+pub struct Fresh {
+    /// Where it stands.
+    pub key: EventKey,
+    /// The bucket of its object.
+    pub bucket: i16,
+    /// The object.
+    pub stream: String,
+    /// The event.
+    pub event: StoredEvent,
+    /// Where its cause stands in a distributed trace.
+    pub trace: Option<TraceContext>,
+    /// The endpoints that ask for it.
+    pub targets: Vec<FreshTarget>,
+}
+
+/// A delivery whose time has come.
+#[derive(Debug, Clone)]
+pub struct Due {
+    /// Where its event stands.
+    pub key: EventKey,
+    /// The bucket of its object.
+    pub bucket: i16,
+    /// How many attempts there were.
+    pub attempts: u32,
+    /// The event.
+    pub event: StoredEvent,
+    /// Where its cause stands in a distributed trace.
+    pub trace: Option<TraceContext>,
+    /// Whether the endpoint wants it now.
+    pub status: EndpointStatus,
+    /// The endpoint.
+    pub target: Target,
+    /// Endpoints the event is still owed to, this one included.
+    pub pending_webhooks: i64,
+    /// It stands in line behind an earlier event of its object, for so long at least.
+    pub behind: Option<Duration>,
+    /// It isn't due yet.
+    pub early: bool,
+    /// The object it stands in line for, where its endpoint asks for order.
+    pub line: Option<Arc<str>>,
+}
+
+/// Whether an endpoint is sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndpointStatus {
+    /// Yes.
+    Enabled,
+    /// Not now, because it is disabled or paused: what is owed waits.
+    Waiting,
+    /// Never again.
+    Deleted,
+}
