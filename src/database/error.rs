@@ -25,6 +25,9 @@ pub enum DatabaseError {
     Refused(String),
 }
 
+/// The constraints that a decision meets where an object has changed since it was read.
+const OUTDATED: &[&str] = &["event_version_follows_its_object", "group_rests_on_what_it_read"];
+
 impl From<tokio_postgres::Error> for DatabaseError {
     fn from(error: tokio_postgres::Error) -> Self {
         let passing = |code: &SqlState| {
@@ -33,7 +36,10 @@ impl From<tokio_postgres::Error> for DatabaseError {
             ["08", "53", "57", "40"].iter().any(|class| code.code().starts_with(class))
                 || [SqlState::LOCK_NOT_AVAILABLE, SqlState::READ_ONLY_SQL_TRANSACTION].contains(code)
         };
+        let constraint = error.as_db_error().and_then(|refusal| refusal.constraint()).unwrap_or_default();
         match error.code() {
+            Some(&SqlState::T_R_DEADLOCK_DETECTED) => Self::Conflict(refusal(&error)),
+            Some(_) if OUTDATED.contains(&constraint) => Self::Conflict(refusal(&error)),
             Some(&SqlState::UNIQUE_VIOLATION) => Self::Duplicate {
                 table: error.as_db_error().and_then(|refusal| refusal.table()).unwrap_or_default().to_owned(),
                 said: refusal(&error),

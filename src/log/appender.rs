@@ -54,16 +54,16 @@ impl Append {
 
 /// How it went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// The event is in the log.
-    Appended,
+pub(super) enum Appended {
+    /// The events are in the log.
+    All,
     /// Another event has that version of the object, or the idempotency key was used before.
     Conflict,
 }
 
 struct Waiting {
     append: Append,
-    answer: oneshot::Sender<Result<Outcome, DatabaseError>>,
+    answer: oneshot::Sender<Result<Appended, DatabaseError>>,
 }
 
 /// The way into the log.
@@ -102,11 +102,16 @@ impl Appender {
     }
 
     /// Appends an event and waits until it is committed or known not to be.
-    pub(super) async fn append(&self, append: Append) -> Result<Outcome, DatabaseError> {
+    pub(super) async fn append(&self, append: Append) -> Result<Appended, DatabaseError> {
         let (answer, answered) = oneshot::channel();
         let stopped = || DatabaseError::Unavailable("the appender has stopped".to_owned());
         self.queue.send(Waiting { append, answer }).await.map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
+    }
+
+    /// Wakes the workers for so many events.
+    pub(super) fn wake(&self, events: usize) {
+        self.waker.wake(events);
     }
 
     /// Appends one event and the signing secret it brings.
@@ -115,7 +120,7 @@ impl Appender {
         client: &PooledClient,
         append: &Append,
         secret: &NewSecret,
-    ) -> Result<Outcome, DatabaseError> {
+    ) -> Result<Appended, DatabaseError> {
         let Append { cause, event, fact, at, answer: _ } = append;
         let (fingerprint, answer, sealed_with) = append.remembered();
         let trace = cause.trace.map(|trace| trace.to_string());
@@ -143,8 +148,8 @@ impl Appender {
             Err(error) if is_key_used(&error) => 0,
             result => result?,
         };
-        self.waker.wake(usize::from(touched > 0));
-        Ok(if touched > 0 { Outcome::Appended } else { Outcome::Conflict })
+        self.wake(usize::from(touched > 0));
+        Ok(if touched > 0 { Appended::All } else { Appended::Conflict })
     }
 }
 
@@ -269,9 +274,9 @@ async fn append_batch(connection: &Connection, batch: Vec<Waiting>, waker: &Wake
             }
             for waiting in batch {
                 let outcome = if appended.contains(&waiting.append.event) {
-                    Outcome::Appended
+                    Appended::All
                 } else {
-                    Outcome::Conflict
+                    Appended::Conflict
                 };
                 // A caller that has gone away needs no answer.
                 let _ = waiting.answer.send(Ok(outcome));
@@ -285,8 +290,8 @@ async fn append_batch(connection: &Connection, batch: Vec<Waiting>, waker: &Wake
                 let result = insert(connection, &[&waiting.append], None).await;
                 waker.wake(result.as_ref().ok().and_then(Option::as_ref).map_or(0, HashSet::len));
                 let outcome = result.map(|appended| match appended {
-                    Some(appended) if !appended.is_empty() => Outcome::Appended,
-                    _ => Outcome::Conflict,
+                    Some(appended) if !appended.is_empty() => Appended::All,
+                    _ => Appended::Conflict,
                 });
                 let _ = waiting.answer.send(outcome);
             }

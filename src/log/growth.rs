@@ -66,15 +66,19 @@ impl Growth {
         Self(limit.0.map(accounts))
     }
 
-    /// Counts an event, and the answer that is stored with it.
-    pub(super) fn count_event(
+    /// Counts events, and the answer that is stored with them.
+    pub(super) fn count_events(
         &self,
         cause: &Cause,
-        fact: &Fact,
+        facts: &[Fact],
         answer: Option<&Answer>,
     ) -> Result<(), AppendError> {
-        let previous = fact.previous.as_ref().map_or(0, String::len);
-        self.count(cause.account, fact.data.len() + previous + answer_bytes(cause, answer))
+        let bytes = |fact: &Fact| {
+            let besides = [&fact.previous, &fact.internal].into_iter().flatten();
+            fact.data.len() + besides.map(String::len).sum::<usize>()
+        };
+        let events: usize = facts.iter().map(bytes).sum();
+        self.count(cause.account, events + answer_bytes(cause, answer))
     }
 
     /// Counts the answer that is stored where nothing changed.
@@ -125,6 +129,7 @@ mod tests {
             event_type: EventType::CustomerCreated,
             data: "x".repeat(bytes),
             previous: None,
+            internal: None,
             deletes: false,
         }
     }
@@ -142,7 +147,7 @@ mod tests {
     fn one_account_over_its_budget_costs_no_other() {
         let growth = Growth::new("1024".parse().expect("a budget"));
         let taken = |account| {
-            let taken = |_: &i32| growth.count_event(&keyed(account), &event(2048), None).is_ok();
+            let taken = |_: &i32| growth.count_events(&keyed(account), &[event(2048)], None).is_ok();
             (0..20).filter(taken).count()
         };
         assert_eq!((taken(1), taken(2)), (8, 8), "16 KiB at once");
@@ -163,9 +168,9 @@ mod tests {
     #[test]
     fn the_largest_event_has_its_turn_under_the_smallest_budget() {
         let growth = Growth::new("1024".parse().expect("a budget"));
-        assert!(growth.count_event(&keyed(1), &event(1024 * 1024), None).is_ok());
-        assert!(growth.count_event(&keyed(1), &event(1), None).is_err());
+        assert!(growth.count_events(&keyed(1), &[event(1024 * 1024)], None).is_ok());
+        assert!(growth.count_events(&keyed(1), &[event(1)], None).is_err());
         let any = Growth::new(GrowthLimit::OFF);
-        assert!((0..100).all(|_| any.count_event(&keyed(1), &event(1024 * 1024), None).is_ok()));
+        assert!((0..100).all(|_| any.count_events(&keyed(1), &[event(1024 * 1024)], None).is_ok()));
     }
 }

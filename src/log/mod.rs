@@ -1,10 +1,13 @@
-//! The only writer. A change to an object is an appended event; PostgreSQL derives the rest in the same statement.
+//! The only writer. A change to an object is an appended event; PostgreSQL derives the rest in the same
+//! statement.
 //!
-//! Appends that wait at the same time share one statement (`appender.rs`). Two that meet at one version of an object are
-//! told apart by the log's key: the loser loads the object again and decides again.
+//! Appends that wait at the same time share one statement (`appender.rs`). Two that meet at one version
+//! of an object are told apart by the log's key: the loser loads the object again and decides again.
 
 pub mod accounts;
+mod append;
 mod appender;
+mod group;
 mod growth;
 pub mod idempotency;
 mod key_use;
@@ -22,17 +25,15 @@ use std::sync::Arc;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::clock;
-use crate::contract::Event;
 use crate::database::{DatabaseError, Databases, Pool, PooledClient, Role};
-use crate::domain::{self, Command, DecideError, Rejection, Snapshot, Verdict};
-use crate::id::Id;
+use crate::domain::Rejection;
 use crate::seal::Sealed;
 use crate::trace::TraceContext;
-use appender::{Append, Appender, Outcome};
+pub use append::{Answering, Appending};
+use appender::Appender;
 use growth::Growth;
 pub use growth::GrowthLimit;
-use idempotency::{Answer, Fingerprint};
+use idempotency::Fingerprint;
 use key_use::KeyUse;
 pub use statement::{APPEND_ONE, append_keyless};
 
@@ -69,23 +70,6 @@ impl Cause {
     }
 }
 
-/// Makes the answer that is stored, where it isn't the object as it is then.
-pub type Answering<'a> = &'a (dyn Fn(&Snapshot) -> Result<Answer, serde_json::Error> + Send + Sync);
-
-/// What an append brings besides its event.
-#[derive(Clone, Copy, Default)]
-struct Extras<'a> {
-    secret: Option<&'a NewSecret>,
-    answering: Option<Answering<'a>>,
-}
-
-impl Extras<'_> {
-    /// The answer that is stored, where it isn't the object.
-    fn answer_to(&self, snapshot: &Snapshot) -> Result<Option<Answer>, AppendError> {
-        self.answering.map(|answering| answering(snapshot)).transpose().map_err(AppendError::Snapshot)
-    }
-}
-
 /// A signing secret that an event brings with it.
 #[derive(Debug, Clone)]
 pub struct NewSecret {
@@ -95,7 +79,8 @@ pub struct NewSecret {
     pub overlap_seconds: Option<i32>,
 }
 
-/// Why an append came to nothing. Nothing was changed, except where the database went away before it answered.
+/// Why an append came to nothing. Nothing was changed, except where the database went away before it
+/// answered.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
     /// The command was refused.
@@ -107,6 +92,9 @@ pub enum AppendError {
     /// Others kept changing the object; trying again may work.
     #[error("the object kept changing")]
     Conflict,
+    /// The command asks for objects without end: a defect of this program.
+    #[error("the command asks for objects without end")]
+    Endless,
     /// The account has stored more of late than it may.
     #[error("the account stores more than it may")]
     TooMuch,
@@ -116,15 +104,6 @@ pub enum AppendError {
     /// A stored snapshot can't be read.
     #[error("a snapshot is not what this version writes: {0}")]
     Snapshot(serde_json::Error),
-}
-
-impl From<DecideError> for AppendError {
-    fn from(error: DecideError) -> Self {
-        match error {
-            DecideError::Rejected(rejection) => Self::Rejected(rejection),
-            DecideError::Snapshot(error) => Self::Snapshot(error),
-        }
-    }
 }
 
 /// Commands that have met another take turns, one of this many lanes an object.
@@ -167,84 +146,6 @@ impl Log {
         self.appender.register(registry);
     }
 
-    /// Runs a command: loads its object, decides, appends. Returns the object as it is then.
-    pub async fn append<C: Command>(&self, cause: &Cause, command: &C) -> Result<Snapshot, AppendError> {
-        self.append_with(cause, command, Extras::default()).await
-    }
-
-    /// The same, for a caller who is answered something else than the object.
-    pub async fn append_answering<C: Command>(
-        &self,
-        cause: &Cause,
-        command: &C,
-        answering: Answering<'_>,
-    ) -> Result<Snapshot, AppendError> {
-        self.append_with(cause, command, Extras { answering: Some(answering), secret: None }).await
-    }
-
-    /// The same, for a command whose event brings a signing secret with it, in the same statement.
-    pub async fn append_with_secret<C: Command>(
-        &self,
-        cause: &Cause,
-        command: &C,
-        secret: &NewSecret,
-        answering: Answering<'_>,
-    ) -> Result<Snapshot, AppendError> {
-        let extras = Extras { secret: Some(secret), answering: Some(answering) };
-        self.append_with(cause, command, extras).await
-    }
-
-    async fn append_with<C: Command>(
-        &self,
-        cause: &Cause,
-        command: &C,
-        extras: Extras<'_>,
-    ) -> Result<Snapshot, AppendError> {
-        let (mut turn, mut is_counted) = (None, false);
-        for _ in 0..CONFLICT_TRIES {
-            let current =
-                if command.creates() { None } else { self.load(cause.account, &command.stream()).await? };
-            let fact = match domain::decide(command, current)? {
-                Verdict::Unchanged(snapshot) => {
-                    let answer = extras.answer_to(&snapshot)?;
-                    self.growth.count_answer(cause, answer.as_ref())?;
-                    let stream = command.stream();
-                    self.remember(cause, answer.as_ref(), (&stream, snapshot.version)).await?;
-                    return Ok(snapshot);
-                }
-                Verdict::Append(fact) => fact,
-            };
-            let after = Snapshot { version: fact.version, data: fact.data.clone() };
-            let answer = extras.answer_to(&after)?;
-            if !is_counted {
-                self.growth.count_event(cause, &fact, answer.as_ref())?;
-                is_counted = true;
-            }
-            let at = clock::now();
-            let event = Id::<Event>::generate(at).to_string();
-            let append = Append { cause: cause.clone(), event, fact, at, answer };
-            let outcome = match extras.secret {
-                None => self.appender.append(append).await?,
-                Some(secret) => {
-                    self.appender.append_with_secret(&self.client().await?, &append, secret).await?
-                }
-            };
-            if outcome == Outcome::Appended {
-                return Ok(after);
-            }
-            if let (Some(key), Some(_)) = (&cause.idempotency_key, cause.fingerprint)
-                && self.recall(cause.account, key).await?.is_some()
-            {
-                return Err(AppendError::KeyUsed);
-            }
-            // Within this process the next tries go one after the other, so that each of many callers gets through.
-            if turn.is_none() {
-                turn = self.turn(cause.account, &command.stream()).await;
-            }
-        }
-        Err(AppendError::Conflict)
-    }
-
     /// Writes down that a key was used, some time soon.
     pub fn note_key_use(&self, account: i64, id: i64) {
         self.key_use.note((account, id));
@@ -264,13 +165,6 @@ impl Log {
             Some(turn) => Some(turn.lock().await),
             None => None,
         }
-    }
-
-    /// The living object of that id.
-    async fn load(&self, account: i64, stream: &str) -> Result<Option<Snapshot>, DatabaseError> {
-        let client = self.client().await?;
-        let row = client.query_opt(include_str!("sql/load.sql"), &[&account, &stream]).await?;
-        Ok(row.map(|row| Snapshot { version: row.get(0), data: row.get(1) }))
     }
 
     async fn client(&self) -> Result<PooledClient, DatabaseError> {

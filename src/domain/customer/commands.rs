@@ -1,8 +1,8 @@
 //! What can be done with a customer.
 
-use super::{Changes, Customer, missing};
+use super::{Changes, Customer};
 use crate::contract::{self, EventType};
-use crate::domain::{Command, Decision, Rejection};
+use crate::domain::{Command, Objects, Stop};
 use crate::id::Id;
 
 /// Bring a customer into being.
@@ -33,45 +33,34 @@ pub struct Delete {
 }
 
 impl Command for Create {
-    type State = Customer;
-
-    fn stream(&self) -> String {
-        self.id.to_string()
+    fn reads(&self) -> Vec<String> {
+        Vec::new()
     }
 
-    fn creates(&self) -> bool {
-        true
-    }
-
-    fn decide(&self, _: Option<Customer>) -> Result<Decision<Customer>, Rejection> {
+    fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
         let state = self.changes.clone().apply(Customer::blank(self.id, self.livemode))?;
-        Ok(Decision { event_type: EventType::CustomerCreated, state, deletes: false })
+        objects.create(EventType::CustomerCreated, &state)
     }
 }
 
 impl Command for Update {
-    type State = Customer;
-
-    fn stream(&self) -> String {
-        self.id.to_string()
+    fn reads(&self) -> Vec<String> {
+        vec![self.id.to_string()]
     }
 
-    fn decide(&self, current: Option<Customer>) -> Result<Decision<Customer>, Rejection> {
-        let current = current.ok_or_else(|| missing(&self.id))?;
-        let state = self.changes.clone().apply(current)?;
-        Ok(Decision { event_type: EventType::CustomerUpdated, state, deletes: false })
+    fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
+        let state = self.changes.clone().apply(objects.get(self.id)?)?;
+        objects.put(EventType::CustomerUpdated, &state)
     }
 }
 
 impl Command for Delete {
-    type State = Customer;
-
-    fn stream(&self) -> String {
-        self.id.to_string()
+    fn reads(&self) -> Vec<String> {
+        vec![self.id.to_string()]
     }
 
-    fn decide(&self, current: Option<Customer>) -> Result<Decision<Customer>, Rejection> {
-        let state = current.ok_or_else(|| missing(&self.id))?;
-        Ok(Decision { event_type: EventType::CustomerDeleted, state, deletes: true })
+    fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
+        let state: Customer = objects.get(self.id)?;
+        objects.delete(EventType::CustomerDeleted, &state)
     }
 }

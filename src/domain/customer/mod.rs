@@ -6,11 +6,11 @@ mod params;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Rejection;
+use super::Resource;
 use super::schema;
 use super::types::metadata::{self, Metadata};
 use super::types::object_tag::ObjectTag;
-use crate::contract::{self, Kind as _};
+use crate::contract::{self, EventType};
 use crate::id::Id;
 pub use commands::{Create, Delete, Update};
 pub use params::{
@@ -138,8 +138,16 @@ pub struct CustomField {
     value: String,
 }
 
-/// No customer of that id.
-#[must_use]
-pub fn missing(id: &impl ToString) -> Rejection {
-    Rejection::NoSuchObject { noun: contract::Customer::RESOURCE.noun, id: id.to_string() }
+impl Resource for Customer {
+    type Kind = contract::Customer;
+
+    const EVENTS: &'static [EventType] = &[
+        EventType::CustomerCreated,
+        EventType::CustomerUpdated,
+        EventType::CustomerDeleted,
+    ];
+
+    fn id(&self) -> Id<contract::Customer> {
+        self.id
+    }
 }

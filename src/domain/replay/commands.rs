@@ -1,9 +1,9 @@
 //! What can be done with a replay.
 
-use super::{Replay, ReplayFilter, Status, missing};
+use super::{Replay, ReplayFilter, Status};
 use crate::contract::{self, EventType};
 use crate::domain::types::object_tag::ObjectTag;
-use crate::domain::{Command, Decision, Rejection};
+use crate::domain::{Command, Objects, Stop};
 use crate::id::Id;
 
 /// Begin a replay.
@@ -31,17 +31,11 @@ pub struct End {
 }
 
 impl Command for Start {
-    type State = Replay;
-
-    fn stream(&self) -> String {
-        self.id.to_string()
+    fn reads(&self) -> Vec<String> {
+        Vec::new()
     }
 
-    fn creates(&self) -> bool {
-        true
-    }
-
-    fn decide(&self, _: Option<Replay>) -> Result<Decision<Replay>, Rejection> {
+    fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
         let state = Replay {
             id: self.id,
             object: ObjectTag::default(),
@@ -52,24 +46,21 @@ impl Command for Start {
             status: Status::Running,
             webhook_endpoint: self.endpoint,
         };
-        Ok(Decision { event_type: EventType::ReplayCreated, state, deletes: false })
+        objects.create(EventType::ReplayCreated, &state)
     }
 }
 
 impl Command for End {
-    type State = Replay;
-
-    fn stream(&self) -> String {
-        self.id.to_string()
+    fn reads(&self) -> Vec<String> {
+        vec![self.id.to_string()]
     }
 
-    fn decide(&self, current: Option<Replay>) -> Result<Decision<Replay>, Rejection> {
-        let current = current.ok_or_else(|| missing(&self.id))?;
+    fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
         let event_type = match self.status {
             Status::Completed => EventType::ReplayCompleted,
             Status::Canceled | Status::Running => EventType::ReplayCanceled,
         };
-        let state = current.ended(self.status);
-        Ok(Decision { event_type, state, deletes: false })
+        let state = objects.get::<Replay>(self.id)?.ended(self.status);
+        objects.put(event_type, &state)
     }
 }

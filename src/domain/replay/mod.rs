@@ -8,9 +8,9 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Rejection;
+use super::{Rejection, Resource};
 use super::types::object_tag::ObjectTag;
-use crate::contract::{self, Kind as _};
+use crate::contract::{self, EventType};
 use crate::id::Id;
 pub use commands::{End, Start};
 pub use params::ReplayFilter;
@@ -55,14 +55,23 @@ impl Replay {
     }
 }
 
-/// No replay of that id.
-#[must_use]
-pub fn missing(id: &impl ToString) -> Rejection {
-    Rejection::NoSuchObject { noun: contract::Replay::RESOURCE.noun, id: id.to_string() }
-}
 
 /// Refuses another replay to an account where so many run.
 pub fn check_count(running: i64) -> Result<(), Rejection> {
     let noun = "running replay";
     if running >= RUNNING_MAX { Err(Rejection::LimitReached { noun, max: RUNNING_MAX }) } else { Ok(()) }
+}
+
+impl Resource for Replay {
+    type Kind = contract::Replay;
+
+    const EVENTS: &'static [EventType] = &[
+        EventType::ReplayCreated,
+        EventType::ReplayCanceled,
+        EventType::ReplayCompleted,
+    ];
+
+    fn id(&self) -> Id<contract::Replay> {
+        self.id
+    }
 }

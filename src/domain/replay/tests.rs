@@ -1,7 +1,6 @@
 use super::*;
 use crate::clock::Timestamp;
-use crate::contract::EventType;
-use crate::domain::{Snapshot, Verdict, decide};
+use crate::domain::testing::nothing;
 
 #[test]
 fn a_replay_ends_once() {
@@ -13,13 +12,11 @@ fn a_replay_ends_once() {
         filter: ReplayFilter { only_failed: true, ..ReplayFilter::default() },
         rate_limit: Some(5),
     };
-    let Ok(Verdict::Append(begun)) = decide(&start, None) else { panic!("it begins") };
-    assert!(begun.data.contains(r#""only_failed":true"#) && begun.data.contains(r#""types":null"#));
-    let now = Snapshot { version: begun.version, data: begun.data };
-    let cancel = End { id: start.id, status: Status::Canceled };
-    let Ok(Verdict::Append(canceled)) = decide(&cancel, Some(now)) else { panic!("it ends") };
-    assert_eq!(canceled.event_type, EventType::ReplayCanceled);
-    let ended = Snapshot { version: canceled.version, data: canceled.data };
-    let complete = End { id: start.id, status: Status::Completed };
-    assert!(matches!(decide(&complete, Some(ended)), Ok(Verdict::Unchanged(_))));
+    let begun = nothing().when(&start);
+    let data = &begun.outcome.answer.data;
+    assert!(data.contains(r#""only_failed":true"#) && data.contains(r#""types":null"#));
+    let canceled = begun.world.when(&End { id: start.id, status: Status::Canceled });
+    assert_eq!(canceled.types(), ["replay.canceled"]);
+    let completed = canceled.world.when(&End { id: start.id, status: Status::Completed });
+    assert_eq!(completed.types(), [""; 0], "it stays canceled");
 }

@@ -1,8 +1,8 @@
 //! What can be done with a webhook endpoint.
 
-use super::{Changes, CreateParams, DisabledReason, WebhookEndpoint, missing};
+use super::{Changes, CreateParams, DisabledReason, WebhookEndpoint};
 use crate::contract::{self, EventType};
-use crate::domain::{Command, Decision, Rejection};
+use crate::domain::{Command, Objects, Stop};
 use crate::id::Id;
 
 /// Bring an endpoint into being, enabled. Its signing secret is given to the log beside this command.
@@ -49,71 +49,56 @@ pub struct Delete {
 }
 
 impl Command for Create {
-    type State = WebhookEndpoint;
-
-    fn stream(&self) -> String {
-        self.id.to_string()
+    fn reads(&self) -> Vec<String> {
+        Vec::new()
     }
 
-    fn creates(&self) -> bool {
-        true
-    }
-
-    fn decide(&self, _: Option<WebhookEndpoint>) -> Result<Decision<WebhookEndpoint>, Rejection> {
+    fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
         let state = self.params.clone().endpoint(self.id, self.livemode)?;
-        Ok(Decision { event_type: EventType::WebhookEndpointCreated, state, deletes: false })
+        objects.create(EventType::WebhookEndpointCreated, &state)
     }
 }
 
 impl Command for Update {
-    type State = WebhookEndpoint;
-
-    fn stream(&self) -> String {
-        self.id.to_string()
+    fn reads(&self) -> Vec<String> {
+        vec![self.id.to_string()]
     }
 
-    fn decide(&self, current: Option<WebhookEndpoint>) -> Result<Decision<WebhookEndpoint>, Rejection> {
-        let current = current.ok_or_else(|| missing(&self.id))?;
-        let state = self.changes.clone().apply(current)?;
-        Ok(Decision { event_type: EventType::WebhookEndpointUpdated, state, deletes: false })
+    fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
+        let state = self.changes.clone().apply(objects.get(self.id)?)?;
+        objects.put(EventType::WebhookEndpointUpdated, &state)
     }
 }
 
 impl Command for Disable {
-    type State = WebhookEndpoint;
-
-    fn stream(&self) -> String {
-        self.id.to_string()
+    fn reads(&self) -> Vec<String> {
+        vec![self.id.to_string()]
     }
 
-    fn decide(&self, current: Option<WebhookEndpoint>) -> Result<Decision<WebhookEndpoint>, Rejection> {
-        let state = current.ok_or_else(|| missing(&self.id))?.disabled_because(self.reason);
-        Ok(Decision { event_type: EventType::WebhookEndpointDisabled, state, deletes: false })
+    fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
+        let state = objects.get::<WebhookEndpoint>(self.id)?.disabled_because(self.reason);
+        objects.put(EventType::WebhookEndpointDisabled, &state)
     }
 }
 
 impl Command for RollSecret {
-    type State = WebhookEndpoint;
-
-    fn stream(&self) -> String {
-        self.id.to_string()
+    fn reads(&self) -> Vec<String> {
+        vec![self.id.to_string()]
     }
 
-    fn decide(&self, current: Option<WebhookEndpoint>) -> Result<Decision<WebhookEndpoint>, Rejection> {
-        let state = current.ok_or_else(|| missing(&self.id))?.with_next_secret();
-        Ok(Decision { event_type: EventType::WebhookEndpointSecretRolled, state, deletes: false })
+    fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
+        let state = objects.get::<WebhookEndpoint>(self.id)?.with_next_secret();
+        objects.put(EventType::WebhookEndpointSecretRolled, &state)
     }
 }
 
 impl Command for Delete {
-    type State = WebhookEndpoint;
-
-    fn stream(&self) -> String {
-        self.id.to_string()
+    fn reads(&self) -> Vec<String> {
+        vec![self.id.to_string()]
     }
 
-    fn decide(&self, current: Option<WebhookEndpoint>) -> Result<Decision<WebhookEndpoint>, Rejection> {
-        let state = current.ok_or_else(|| missing(&self.id))?;
-        Ok(Decision { event_type: EventType::WebhookEndpointDeleted, state, deletes: true })
+    fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
+        let state: WebhookEndpoint = objects.get(self.id)?;
+        objects.delete(EventType::WebhookEndpointDeleted, &state)
     }
 }

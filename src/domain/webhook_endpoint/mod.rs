@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 
 use super::types::metadata::{self, Metadata};
 use super::types::object_tag::ObjectTag;
-use super::{ParameterError, Problem, Rejection, schema};
-use crate::contract::{self, Kind as _};
+use super::{ParameterError, Problem, Rejection, Resource, schema};
+use crate::contract::{self, EventType, Kind as _};
 use crate::id::Id;
 pub use commands::{Create, Delete, Disable, RollSecret, Update};
 pub use params::{Changes, CreateParams};
@@ -133,8 +133,18 @@ impl WebhookEndpoint {
     }
 }
 
-/// No endpoint of that id.
-#[must_use]
-pub fn missing(id: &impl ToString) -> Rejection {
-    Rejection::NoSuchObject { noun: contract::WebhookEndpoint::RESOURCE.noun, id: id.to_string() }
+impl Resource for WebhookEndpoint {
+    type Kind = contract::WebhookEndpoint;
+
+    const EVENTS: &'static [EventType] = &[
+        EventType::WebhookEndpointCreated,
+        EventType::WebhookEndpointUpdated,
+        EventType::WebhookEndpointDisabled,
+        EventType::WebhookEndpointSecretRolled,
+        EventType::WebhookEndpointDeleted,
+    ];
+
+    fn id(&self) -> Id<contract::WebhookEndpoint> {
+        self.id
+    }
 }

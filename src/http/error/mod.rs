@@ -93,7 +93,7 @@ impl From<ParameterError> for ApiError {
 impl From<DatabaseError> for ApiError {
     fn from(error: DatabaseError) -> Self {
         match error {
-            DatabaseError::Unavailable(reason) => {
+            DatabaseError::Unavailable(reason) | DatabaseError::Conflict(reason) => {
                 warn_sometimes(&reason);
                 Self::Unavailable
             }
@@ -123,6 +123,10 @@ impl From<AppendError> for ApiError {
             AppendError::KeyUsed => Self::KeyInUse,
             AppendError::Conflict => Self::Conflict,
             AppendError::TooMuch => Self::StoresTooMuch,
+            AppendError::Endless => {
+                tracing::error!("a command asks for objects without end");
+                Self::Internal
+            }
             AppendError::Database(error) => error.into(),
             AppendError::Snapshot(error) => error.into(),
         }

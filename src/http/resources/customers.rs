@@ -83,7 +83,7 @@ pub(crate) async fn retrieve(
         None => app.reader.object(account, id).await?,
         Some(second) => app.reader.object_as_of(account, id, end_of(second)).await?,
     };
-    render::stored(Customer::RESOURCE, stored.ok_or_else(|| customer::missing(&id))?)
+    render::stored(Customer::RESOURCE, stored.ok_or_else(|| missing::<Customer>(&id))?)
 }
 
 /// List customers, newest first.

@@ -80,7 +80,7 @@ pub(crate) async fn of_endpoint(
         return Err(ParameterError::new("state", Problem::NotOneOf(STATES.to_vec())).into());
     }
     // A deleted endpoint's history stays.
-    app.reader.object(account, id).await?.ok_or_else(|| webhook_endpoint::missing(&id))?;
+    app.reader.object(account, id).await?.ok_or_else(|| missing::<WebhookEndpoint>(&id))?;
     let listed = app.reader.deliveries_of_endpoint(account, id, params.state.as_deref(), &page).await?;
     let listed = listed.ok_or_else(|| page::no_such_cursor::<Event>(&page))?;
     list(&format!("/v1/webhook_endpoints/{id}/deliveries"), &listed)

@@ -113,7 +113,7 @@ pub(crate) async fn retry_event(
     let filter = ReplayFilter { event: Some(event), ..ReplayFilter::default() };
     let command = beginning(&app, &caller, endpoint, filter, None).await?;
     let answer = |_: &Snapshot| Ok(Answer::Plain(rendered.0.clone()));
-    app.log.append_answering(caller.cause(), &command, &answer).await?;
+    app.log.append(caller.cause(), &command).answering(&answer).await?;
     Ok(rendered)
 }
 
@@ -141,7 +141,7 @@ pub(crate) async fn retrieve(
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<Rendered, ApiError> {
     let account = caller.account.id;
-    let stored = app.reader.object(account, id).await?.ok_or_else(|| replay::missing(&id))?;
+    let stored = app.reader.object(account, id).await?.ok_or_else(|| missing::<Replay>(&id))?;
     let progress = app.reader.replay_progress(account, id).await?;
     let progress = progress.map_or(Value::Null, |progress| {
         json!({ "fraction": progress.fraction, "owed": progress.owed, "waiting": progress.waiting })

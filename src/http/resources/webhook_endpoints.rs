@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::clock;
 use crate::contract::{Kind as _, WebhookEndpoint};
 use crate::domain::webhook_endpoint::{self, Changes, CreateParams};
-use crate::domain::{Command, ParameterError, Problem, Snapshot};
+use crate::domain::{Command, ParameterError, Problem, Snapshot, missing};
 use crate::http::app::App;
 use crate::http::error::ApiError;
 use crate::http::page::{self, PageParams};
@@ -86,7 +86,7 @@ async fn append_with_secret<C: Command>(
         let Rendered(body) = shown(snapshot)?;
         Ok(Answer::Sealed(app.keyring.seal_text(&body, &place)))
     };
-    let snapshot = app.log.append_with_secret(cause, command, brings, &sealed).await?;
+    let snapshot = app.log.append(cause, command).with_secret(brings).answering(&sealed).await?;
     Ok(shown(&snapshot)?)
 }
 
@@ -150,7 +150,7 @@ pub(crate) async fn living(
     id: Id<WebhookEndpoint>,
 ) -> Result<StoredObject, ApiError> {
     let stored = app.reader.object(caller.account.id, id).await?.filter(|stored| !stored.deleted);
-    Ok(stored.ok_or_else(|| webhook_endpoint::missing(&id))?)
+    Ok(stored.ok_or_else(|| missing::<WebhookEndpoint>(&id))?)
 }
 
 /// List endpoints, newest first.

@@ -1,5 +1,6 @@
--- Derived rows of endpoints and replays that differ from their objects, and work without an event or an
--- endpoint; a hundred at the most.
+-- Derived rows of endpoints and replays that differ from their objects, work without an event or an
+-- endpoint, and groups that aren't whole or not in order; a hundred at the most. Index:
+-- event_places_are_unique_in_a_group.
 select * from (
     select 'endpoint ' || coalesce(p.id, o.id)
       from calmony.endpoint p
@@ -27,5 +28,14 @@ select * from (
     union all
     select 'delivery ' || d.position || ' ' || d.endpoint || ' in bucket ' || d.bucket from calmony.delivery d
       join calmony.event e on e.account = d.account and e.position = d.position
-     where d.bucket <> calmony.bucket_of(e.stream)) wrong (what)
+     where d.bucket <> calmony.bucket_of(e.stream)
+    union all
+    select 'group ' || g.group_id
+      from (select account, group_id, place, group_size,
+                   position > lag(position) over (partition by account, group_id order by place) as rises
+              from calmony.event
+             where group_id is not null) g
+     group by g.account, g.group_id
+    having count(*) <> min(group_size) or min(group_size) <> max(group_size) or max(place) <> count(*)
+        or not bool_and(coalesce(rises, true))) wrong (what)
  limit 100

@@ -1,0 +1,201 @@
+//! The objects that a decision sees, and the facts that it puts.
+//!
+//! A decision asks for an object. Where that isn't loaded the decision stops; the log loads it and runs
+//! the decision again from the top. An object that was asked for and isn't changed is guarded: the facts
+//! are appended only while it is as it was read (Dynamic Consistency Boundary).
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::rejection::{ParameterError, Rejection};
+use super::resource::Resource;
+use super::{Snapshot, diff};
+use crate::contract::{EventType, Kind};
+use crate::id::Id;
+
+/// The most objects that a decision may ask for one after the other.
+pub const ROUNDS_MAX: usize = 16;
+
+/// An event to append: everything of it but its id, who caused it and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// The object's id.
+    pub stream: String,
+    /// The object's version after it.
+    pub version: i64,
+    /// Its type.
+    pub event_type: EventType,
+    /// The object after it, as JSON: the bytes that are stored, shown, signed and sent.
+    pub data: String,
+    /// `previous_attributes`, as JSON, for an update.
+    pub previous: Option<String>,
+    /// The JSON that the object keeps to itself after it.
+    pub internal: Option<String>,
+    /// Whether nothing follows.
+    pub deletes: bool,
+}
+
+impl Fact {
+    /// The object after it.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot { version: self.version, data: self.data.clone(), internal: self.internal.clone() }
+    }
+}
+
+/// The reason why a decision stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Stop {
+    /// It is refused.
+    #[error(transparent)]
+    Rejected(#[from] Rejection),
+    /// This object has to be loaded first.
+    #[error("{0} has not been loaded")]
+    Unread(String),
+    /// A stored snapshot can't be read, or a state can't be written: a defect of this program.
+    #[error("a snapshot is not what this version writes: {0}")]
+    Snapshot(#[from] serde_json::Error),
+}
+
+impl From<ParameterError> for Stop {
+    fn from(error: ParameterError) -> Self {
+        Self::Rejected(error.into())
+    }
+}
+
+/// An object as a decision knows it.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    /// The object in the log; `None` where there is no living one.
+    stored: Option<Snapshot>,
+    /// The object after the facts that were put.
+    now: Option<Snapshot>,
+    /// What it keeps to itself from its next fact on, where that is another than before.
+    internal: Option<Option<String>>,
+    was_read: bool,
+    has_facts: bool,
+}
+
+/// The objects of one decision.
+#[derive(Debug, Default)]
+pub struct Objects {
+    known: BTreeMap<String, Known>,
+    facts: Vec<Fact>,
+}
+
+/// The outcome of a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The facts, in the order in which they were put. They are appended all or none.
+    pub facts: Vec<Fact>,
+    /// The objects that were read and aren't changed, with their versions; 0 for one that isn't there.
+    pub guards: Vec<(String, i64)>,
+    /// The id of the object that the caller is answered with.
+    pub answered: String,
+    /// That object after the facts.
+    pub answer: Snapshot,
+}
+
+impl Objects {
+    /// Takes in an object as it is in the log.
+    pub fn load(&mut self, id: impl Into<String>, stored: Option<Snapshot>) {
+        self.known.insert(id.into(), Known { now: stored.clone(), stored, ..Known::default() });
+    }
+
+    /// Forgets the facts, so that the decision can run again from the top.
+    pub fn rewind(&mut self) {
+        self.facts.clear();
+        for known in self.known.values_mut() {
+            *known = Known { now: known.stored.clone(), stored: known.stored.take(), ..Known::default() };
+        }
+    }
+
+    /// The object of that id; `None` where there is no living one.
+    pub fn find<R: Resource>(&mut self, id: Id<R::Kind>) -> Result<Option<R>, Stop> {
+        let name = id.to_string();
+        let known = self.known.get_mut(&name).ok_or(Stop::Unread(name))?;
+        known.was_read = true;
+        Ok(known.now.as_ref().map(|now| serde_json::from_str(&now.data)).transpose()?)
+    }
+
+    /// The object of that id, or the rejection that there is none.
+    pub fn get<R: Resource>(&mut self, id: Id<R::Kind>) -> Result<R, Stop> {
+        self.find(id)?.ok_or_else(|| missing::<R::Kind>(&id).into())
+    }
+
+    /// The JSON that an object keeps to itself.
+    pub fn internal<K: Kind>(&mut self, id: Id<K>) -> Result<Option<Value>, Stop> {
+        let name = id.to_string();
+        let known = self.known.get_mut(&name).ok_or(Stop::Unread(name))?;
+        known.was_read = true;
+        let internal = known.now.as_ref().and_then(|now| now.internal.as_ref());
+        Ok(internal.map(|internal| serde_json::from_str(internal)).transpose()?)
+    }
+
+    /// Changes the JSON that an object keeps to itself, with its next fact. Its member `due`, in seconds
+    /// since 1970, says when time changes the object.
+    pub fn keep<K: Kind>(&mut self, id: Id<K>, internal: Option<&Value>) {
+        let known = self.known.entry(id.to_string()).or_default();
+        known.internal = Some(internal.map(Value::to_string));
+    }
+
+    /// Puts the first fact of a new object. Its id was made for it, so that nothing is loaded.
+    pub fn create<R: Resource>(&mut self, event_type: EventType, state: &R) -> Result<String, Stop> {
+        self.known.entry(state.id().to_string()).or_default();
+        self.put(event_type, state)
+    }
+
+    /// Puts a fact of an object. Nothing comes of it where the object stays as it is. Returns the
+    /// object's id.
+    pub fn put<R: Resource>(&mut self, event_type: EventType, state: &R) -> Result<String, Stop> {
+        self.append(event_type, state, false)
+    }
+
+    /// Puts the last fact of an object, which is shown in it as it last was.
+    pub fn delete<R: Resource>(&mut self, event_type: EventType, state: &R) -> Result<String, Stop> {
+        self.append(event_type, state, true)
+    }
+
+    fn append<R: Resource>(
+        &mut self,
+        event_type: EventType,
+        state: &R,
+        deletes: bool,
+    ) -> Result<String, Stop> {
+        debug_assert!(R::EVENTS.contains(&event_type), "{event_type:?} is no event of such an object");
+        let stream = state.id().to_string();
+        let known = self.known.get_mut(&stream).ok_or_else(|| Stop::Unread(stream.clone()))?;
+        let before = known.now.as_ref();
+        let data = serde_json::to_string(state)?;
+        let kept = before.and_then(|now| now.internal.clone());
+        let internal = known.internal.take().unwrap_or_else(|| kept.clone());
+        let previous = match before.filter(|_| !deletes) {
+            None => None,
+            Some(now) => match diff::previous_attributes(&now.data, &data)? {
+                None if internal == kept => return Ok(stream),
+                changed => Some(Value::Object(changed.unwrap_or_default()).to_string()),
+            },
+        };
+        let version = before.map_or(0, |now| now.version) + 1;
+        let fact = Fact { stream: stream.clone(), version, event_type, data, previous, internal, deletes };
+        known.now = Some(fact.snapshot());
+        known.has_facts = true;
+        self.facts.push(fact);
+        Ok(stream)
+    }
+
+    /// The outcome, where the caller is answered with the object of that id.
+    pub fn outcome(&mut self, answered: String) -> Result<Outcome, Stop> {
+        let answer = self.known.get(&answered).and_then(|known| known.now.clone());
+        let answer = answer.ok_or_else(|| Stop::Unread(answered.clone()))?;
+        let read_only = self.known.iter().filter(|(_, known)| known.was_read && !known.has_facts);
+        let version = |known: &Known| known.stored.as_ref().map_or(0, |stored| stored.version);
+        let guards = read_only.map(|(id, known)| (id.clone(), version(known))).collect();
+        Ok(Outcome { facts: std::mem::take(&mut self.facts), guards, answered, answer })
+    }
+}
+
+/// The rejection that there is no object of that id.
+pub fn missing<K: Kind>(id: &impl ToString) -> Rejection {
+    Rejection::NoSuchObject { noun: K::RESOURCE.noun, id: id.to_string() }
+}

@@ -1,0 +1,94 @@
+//! Given, when, then: tests of decisions, without a database.
+//!
+//! ```ignore
+//! let world = given(&[customer(ID)]);
+//! assert_eq!(world.when(&Delete { id: ID }).types(), ["customer.deleted"]);
+//! ```
+
+use std::collections::BTreeMap;
+
+use super::objects::{Fact, Objects, Outcome, ROUNDS_MAX, Stop};
+use super::resource::Resource;
+use super::{Command, Rejection, Snapshot};
+use crate::id::Id;
+
+/// The objects that are there.
+#[derive(Debug, Clone, Default)]
+pub struct World(BTreeMap<String, Snapshot>);
+
+/// A world in which nothing has happened.
+#[must_use]
+pub fn nothing() -> World {
+    World::default()
+}
+
+impl World {
+    /// This world with one more object, as if by one event.
+    #[must_use]
+    pub fn with<R: Resource>(mut self, state: &R) -> Self {
+        let data = serde_json::to_string(state).expect("a state is JSON");
+        self.0.insert(state.id().to_string(), Snapshot { version: 1, data, internal: None });
+        self
+    }
+
+    /// What a command comes to here.
+    pub fn decide<C: Command>(&self, command: &C) -> Result<Outcome, Rejection> {
+        let mut objects = Objects::default();
+        let mut asked = command.reads();
+        for _ in 0..ROUNDS_MAX {
+            for id in asked.drain(..) {
+                let stored = self.0.get(&id).cloned();
+                objects.load(id, stored);
+            }
+            objects.rewind();
+            match command.decide(&mut objects).and_then(|answered| objects.outcome(answered)) {
+                Ok(outcome) => return Ok(outcome),
+                Err(Stop::Rejected(rejection)) => return Err(rejection),
+                Err(Stop::Unread(id)) => asked.push(id),
+                Err(Stop::Snapshot(error)) => panic!("{error}"),
+            }
+        }
+        panic!("the decision asks without end")
+    }
+
+    /// What a command comes to here, which isn't refused.
+    pub fn when<C: Command>(&self, command: &C) -> Then {
+        match self.decide(command) {
+            Ok(outcome) => Then { world: self.clone().after(&outcome.facts), outcome },
+            Err(rejection) => panic!("refused: {rejection}"),
+        }
+    }
+
+    fn after(mut self, facts: &[Fact]) -> Self {
+        for fact in facts {
+            if fact.deletes {
+                self.0.remove(&fact.stream);
+            } else {
+                self.0.insert(fact.stream.clone(), fact.snapshot());
+            }
+        }
+        self
+    }
+
+    /// An object of this world.
+    pub fn object<R: Resource>(&self, id: Id<R::Kind>) -> Option<R> {
+        self.0.get(&id.to_string()).map(|stored| serde_json::from_str(&stored.data).expect("a state"))
+    }
+}
+
+/// What came of a command.
+#[derive(Debug)]
+pub struct Then {
+    /// Its facts and guards.
+    pub outcome: Outcome,
+    /// The world after it.
+    pub world: World,
+}
+
+impl Then {
+    /// The types of its events, in order.
+    #[must_use]
+    pub fn types(&self) -> Vec<&'static str> {
+        self.outcome.facts.iter().map(|fact| fact.event_type.as_str()).collect()
+    }
+}

@@ -1,0 +1,153 @@
+//! Load, decide, append: and once more where others were faster.
+
+use std::future::IntoFuture;
+use std::pin::Pin;
+
+use super::appender::{Append, Appended};
+use super::group::Group;
+use super::idempotency::Answer;
+use super::{AppendError, CONFLICT_TRIES, Cause, Log, NewSecret};
+use crate::clock;
+use crate::contract::Event;
+use crate::database::DatabaseError;
+use crate::domain::{Command, Fact, Objects, Outcome, ROUNDS_MAX, Snapshot, Stop};
+use crate::id::Id;
+
+/// Makes the answer that is stored, where it isn't the object as it is then.
+pub type Answering<'a> = &'a (dyn Fn(&Snapshot) -> Result<Answer, serde_json::Error> + Send + Sync);
+
+/// A command on its way into the log. Awaited, it returns the object that the caller is answered with, as
+/// it is then.
+#[must_use = "nothing is appended before this is awaited"]
+pub struct Appending<'a, C> {
+    log: &'a Log,
+    cause: &'a Cause,
+    command: &'a C,
+    secret: Option<&'a NewSecret>,
+    answering: Option<Answering<'a>>,
+}
+
+impl Log {
+    /// Runs a command: loads its objects, decides, appends the facts, all or none.
+    pub const fn append<'a, C: Command>(&'a self, cause: &'a Cause, command: &'a C) -> Appending<'a, C> {
+        Appending { log: self, cause, command, secret: None, answering: None }
+    }
+
+    /// What a command comes to, with the objects that it asks for as they are now.
+    async fn decide<C: Command>(&self, account: i64, command: &C) -> Result<Outcome, AppendError> {
+        let mut objects = Objects::default();
+        self.load(account, command.reads(), &mut objects).await?;
+        for _ in 0..ROUNDS_MAX {
+            let decided = command.decide(&mut objects);
+            match decided.and_then(|answered| objects.outcome(answered)) {
+                Ok(outcome) => return Ok(outcome),
+                Err(Stop::Unread(id)) => self.load(account, vec![id], &mut objects).await?,
+                Err(Stop::Rejected(rejection)) => return Err(rejection.into()),
+                Err(Stop::Snapshot(error)) => return Err(AppendError::Snapshot(error)),
+            }
+            objects.rewind();
+        }
+        Err(AppendError::Endless)
+    }
+
+    /// Loads the living objects of these ids.
+    async fn load(&self, account: i64, ids: Vec<String>, objects: &mut Objects) -> Result<(), DatabaseError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let client = self.client().await?;
+        let rows = client.query(include_str!("sql/load.sql"), &[&account, &ids]).await?;
+        ids.into_iter().for_each(|id| objects.load(id, None));
+        for row in rows {
+            let (version, data, internal) = (row.get("version"), row.get("data"), row.get("internal"));
+            objects.load(row.get::<_, String>("id"), Some(Snapshot { version, data, internal }));
+        }
+        Ok(())
+    }
+}
+
+impl<'a, C: Command> Appending<'a, C> {
+    /// The caller is answered something else than the object.
+    pub const fn answering(self, answering: Answering<'a>) -> Self {
+        Self { answering: Some(answering), ..self }
+    }
+
+    /// The one event brings a signing secret with it, in the same statement.
+    pub const fn with_secret(self, secret: &'a NewSecret) -> Self {
+        Self { secret: Some(secret), ..self }
+    }
+
+    /// The answer that is stored, where it isn't the object.
+    fn answer_to(&self, snapshot: &Snapshot) -> Result<Option<Answer>, AppendError> {
+        self.answering.map(|answering| answering(snapshot)).transpose().map_err(AppendError::Snapshot)
+    }
+
+    async fn run(self) -> Result<Snapshot, AppendError> {
+        let Self { log, cause, .. } = self;
+        let (mut turn, mut is_counted) = (None, false);
+        for _ in 0..CONFLICT_TRIES {
+            let outcome = log.decide(cause.account, self.command).await?;
+            let answer = self.answer_to(&outcome.answer)?;
+            let Some(first) = outcome.facts.first() else {
+                log.growth.count_answer(cause, answer.as_ref())?;
+                let object = (outcome.answered.as_str(), outcome.answer.version);
+                log.remember(cause, answer.as_ref(), object).await?;
+                return Ok(outcome.answer);
+            };
+            if !is_counted {
+                log.growth.count_events(cause, &outcome.facts, answer.as_ref())?;
+                is_counted = true;
+            }
+            let stream = first.stream.clone();
+            let after = outcome.answer.clone();
+            if self.write(outcome, answer).await? == Appended::All {
+                return Ok(after);
+            }
+            if let (Some(key), Some(_)) = (&cause.idempotency_key, cause.fingerprint)
+                && log.recall(cause.account, key).await?.is_some()
+            {
+                return Err(AppendError::KeyUsed);
+            }
+            // Within this process the next tries go one after the other, so that each of many callers
+            // gets through.
+            if turn.is_none() {
+                turn = log.turn(cause.account, &stream).await;
+            }
+        }
+        Err(AppendError::Conflict)
+    }
+
+    /// Appends the facts of an outcome: on the fast way where there is one, and its decision read nothing
+    /// else.
+    async fn write(&self, outcome: Outcome, answer: Option<Answer>) -> Result<Appended, DatabaseError> {
+        let (log, cause, at) = (self.log, self.cause, clock::now());
+        let Outcome { mut facts, guards, answered, answer: after } = outcome;
+        let fresh_id = || Id::<Event>::generate(at).to_string();
+        if facts.len() > 1 || !guards.is_empty() {
+            if self.secret.is_some() {
+                return Err(DatabaseError::Refused("a signing secret comes with a lone fact".to_owned()));
+            }
+            let changes_it = facts.iter().any(|fact| fact.stream == answered);
+            // Where no event has the object as it is answered, the answer is stored as it is.
+            let answer = answer.or_else(|| (!changes_it).then(|| Answer::Plain(after.data)));
+            let facts: Vec<_> = facts.into_iter().map(|fact| (fresh_id(), fact)).collect();
+            let group = Group { cause, at, facts: &facts, guards: &guards, answered: &answered, answer };
+            return log.appender.append_group(&log.client().await?, &group).await;
+        }
+        let Some(fact) = facts.pop() else { return Ok(Appended::All) };
+        let append = Append { cause: cause.clone(), event: fresh_id(), fact, at, answer };
+        match self.secret {
+            None => log.appender.append(append).await,
+            Some(secret) => log.appender.append_with_secret(&log.client().await?, &append, secret).await,
+        }
+    }
+}
+
+impl<'a, C: Command> IntoFuture for Appending<'a, C> {
+    type Output = Result<Snapshot, AppendError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
