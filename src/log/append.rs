@@ -10,7 +10,7 @@ use super::{AppendError, CONFLICT_TRIES, Cause, Log, NewSecret};
 use crate::clock;
 use crate::contract::Event;
 use crate::database::DatabaseError;
-use crate::domain::{Command, Fact, Objects, Outcome, ROUNDS_MAX, Snapshot, Stop};
+use crate::domain::{Command, Objects, Outcome, ROUNDS_MAX, Snapshot, Stop};
 use crate::id::Id;
 
 /// Makes the answer that is stored, where it isn't the object as it is then.
@@ -123,7 +123,8 @@ impl<'a, C: Command> Appending<'a, C> {
         let (log, cause, at) = (self.log, self.cause, clock::now());
         let Outcome { mut facts, guards, answered, answer: after } = outcome;
         let fresh_id = || Id::<Event>::generate(at).to_string();
-        if facts.len() > 1 || !guards.is_empty() {
+        let keeps_something = facts.iter().any(|fact| fact.internal.is_some());
+        if facts.len() > 1 || !guards.is_empty() || keeps_something {
             if self.secret.is_some() {
                 return Err(DatabaseError::Refused("a signing secret comes with a lone fact".to_owned()));
             }

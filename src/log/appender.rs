@@ -273,11 +273,8 @@ async fn append_batch(connection: &Connection, batch: Vec<Waiting>, waker: &Wake
                 waker.wake(appended.len());
             }
             for waiting in batch {
-                let outcome = if appended.contains(&waiting.append.event) {
-                    Appended::All
-                } else {
-                    Appended::Conflict
-                };
+                let outcome =
+                    if appended.contains(&waiting.append.event) { Appended::All } else { Appended::Conflict };
                 // A caller that has gone away needs no answer.
                 let _ = waiting.answer.send(Ok(outcome));
             }

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Cause;
 use super::appender::{Appended, Appender};
 use super::idempotency::Answer;
-use super::Cause;
 use crate::clock::Timestamp;
 use crate::database::{DatabaseError, Parameters, PooledClient};
 use crate::domain::Fact;

@@ -141,11 +141,8 @@ pub struct CustomField {
 impl Resource for Customer {
     type Kind = contract::Customer;
 
-    const EVENTS: &'static [EventType] = &[
-        EventType::CustomerCreated,
-        EventType::CustomerUpdated,
-        EventType::CustomerDeleted,
-    ];
+    const EVENTS: &'static [EventType] =
+        &[EventType::CustomerCreated, EventType::CustomerUpdated, EventType::CustomerDeleted];
 
     fn id(&self) -> Id<contract::Customer> {
         self.id

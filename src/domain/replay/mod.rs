@@ -8,8 +8,8 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Rejection, Resource};
 use super::types::object_tag::ObjectTag;
+use super::{Rejection, Resource};
 use crate::contract::{self, EventType};
 use crate::id::Id;
 pub use commands::{End, Start};
@@ -55,7 +55,6 @@ impl Replay {
     }
 }
 
-
 /// Refuses another replay to an account where so many run.
 pub fn check_count(running: i64) -> Result<(), Rejection> {
     let noun = "running replay";
@@ -65,11 +64,8 @@ pub fn check_count(running: i64) -> Result<(), Rejection> {
 impl Resource for Replay {
     type Kind = contract::Replay;
 
-    const EVENTS: &'static [EventType] = &[
-        EventType::ReplayCreated,
-        EventType::ReplayCanceled,
-        EventType::ReplayCompleted,
-    ];
+    const EVENTS: &'static [EventType] =
+        &[EventType::ReplayCreated, EventType::ReplayCanceled, EventType::ReplayCompleted];
 
     fn id(&self) -> Id<contract::Replay> {
         self.id

@@ -2,7 +2,7 @@
 
 use super::{Changes, CreateParams, DisabledReason, WebhookEndpoint};
 use crate::contract::{self, EventType};
-use crate::domain::{Command, Objects, Stop};
+use crate::domain::{Command, Objects, ParameterError, Stop};
 use crate::id::Id;
 
 /// Bring an endpoint into being, enabled. Its signing secret is given to the log beside this command.
@@ -48,14 +48,27 @@ pub struct Delete {
     pub id: Id<contract::WebhookEndpoint>,
 }
 
+impl Create {
+    /// The endpoint that it leads to.
+    pub fn endpoint(&self) -> Result<WebhookEndpoint, ParameterError> {
+        self.params.clone().endpoint(self.id, self.livemode)
+    }
+}
+
+impl Update {
+    /// The endpoint that it leads to from that one.
+    pub fn applied_to(&self, endpoint: WebhookEndpoint) -> Result<WebhookEndpoint, ParameterError> {
+        self.changes.clone().apply(endpoint)
+    }
+}
+
 impl Command for Create {
     fn reads(&self) -> Vec<String> {
         Vec::new()
     }
 
     fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
-        let state = self.params.clone().endpoint(self.id, self.livemode)?;
-        objects.create(EventType::WebhookEndpointCreated, &state)
+        objects.create(EventType::WebhookEndpointCreated, &self.endpoint()?)
     }
 }
 
@@ -65,7 +78,7 @@ impl Command for Update {
     }
 
     fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
-        let state = self.changes.clone().apply(objects.get(self.id)?)?;
+        let state = self.applied_to(objects.get(self.id)?)?;
         objects.put(EventType::WebhookEndpointUpdated, &state)
     }
 }

@@ -8,6 +8,7 @@ use super::search::{self, SearchParams};
 use crate::clock;
 use crate::contract::{Customer, Kind as _};
 use crate::domain::customer::{self, Changes};
+use crate::domain::missing;
 use crate::http::app::App;
 use crate::http::error::ApiError;
 use crate::http::page;

@@ -8,7 +8,7 @@ use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use super::events;
 use crate::contract::{AttemptError, Event, WebhookEndpoint};
-use crate::domain::{ParameterError, Problem, webhook_endpoint};
+use crate::domain::{ParameterError, Problem, missing};
 use crate::http::app::App;
 use crate::http::error::ApiError;
 use crate::http::page;

@@ -11,7 +11,7 @@ use crate::clock::{self, Timestamp};
 use crate::contract::{Event, EventType, Kind as _, Replay, WebhookEndpoint};
 use crate::domain::replay::{self, End, ReplayFilter, Start, Status};
 use crate::domain::types::rate_limit;
-use crate::domain::{ParameterError, Patch, Problem, Rejection, Snapshot, schema};
+use crate::domain::{ParameterError, Patch, Problem, Rejection, Snapshot, missing, schema};
 use crate::http::app::App;
 use crate::http::error::ApiError;
 use crate::http::page::{self, PageParams};

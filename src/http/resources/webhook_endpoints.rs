@@ -46,7 +46,7 @@ pub(crate) async fn create(
     let livemode = caller.account.livemode;
     let command = webhook_endpoint::Create { id: Id::generate(clock::now()), livemode, params };
     // Every other problem is found before its name is looked up.
-    targets::check(&app, caller.account.id, command.decide(None)?.state.url()).await?;
+    targets::check(&app, caller.account.id, command.endpoint()?.url()).await?;
     let secret = SigningSecret::generate();
     let sealed = app.keyring.seal(&secret, &command.id.to_string());
     let brings = NewSecret { sealed, overlap_seconds: None };
@@ -117,9 +117,8 @@ async fn new_url(
     let stored = living(app, caller, command.id).await?;
     let now: webhook_endpoint::WebhookEndpoint = serde_json::from_str(&stored.data)?;
     let before = now.url().to_owned();
-    let decided = command.decide(Some(now))?;
-    let url = decided.state.url();
-    Ok((url != before).then(|| url.to_owned()))
+    let after = command.applied_to(now)?;
+    Ok((after.url() != before).then(|| after.url().to_owned()))
 }
 
 /// Delete an endpoint: nothing is sent to it any more.
