@@ -5,11 +5,18 @@
 begin;
 set local role calmony_owner;
 
--- The body stays the migrations' own: what it reads of a statement's rows, it reads of the one row.
+-- The body stays the migrations' own: what it reads of a statement's rows, it reads of the one row. The rows of a
+-- group come object by object in the order of their versions, so they are derived like lone facts.
 do $$
 declare
     body text := (select prosrc from pg_proc where oid = 'calmony.derive_from_event()'::regprocedure);
 begin
+    body := regexp_replace(body, E'if guards <> '''' then.*?\n    else\n', E'if guards <> '''' then
+        perform calmony.hold_objects(new.account, array_agg(key), array_agg(value::bigint), array_agg(false))
+           from json_each_text(guards::json);
+    end if;
+    if true then
+');
     body := replace(replace(body, 'from appended a' || chr(10), 'from (select new.*) as a' || chr(10)),
                     'from appended;', 'from (select new.*) as appended;');
     if body ~ 'from appended\M' or strpos(body, '(select new.*) as a' || chr(10)) = 0

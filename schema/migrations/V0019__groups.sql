@@ -4,17 +4,17 @@
 alter table calmony.event
     add column internal json,
     add column group_id calmony.event_id, -- the id of the group's first event; null for a lone fact
-    add column place smallint,            -- of the event in its group, from 1
+    add column group_place smallint,      -- of the event in its group, from 1
     add column group_size smallint,
     add constraint event_internal_is_an_object check (json_typeof(internal) = 'object') not valid,
     add constraint event_is_alone_or_has_a_place check (
-        num_nulls(group_id, place, group_size) = 3
-        or num_nulls(group_id, place, group_size) = 0 and group_size between 2 and 100
-           and place between 1 and group_size and (place = 1) = (group_id::text = id::text)) not valid;
+        num_nulls(group_id, group_place, group_size) = 3
+        or num_nulls(group_id, group_place, group_size) = 0 and group_size between 2 and 100
+           and group_place between 1 and group_size and (group_place = 1) = (group_id::text = id::text)) not valid;
 -- On a large log, make it beforehand with `create unique index concurrently`: it has no row yet, but its
 -- making reads all of the log.
 create unique index if not exists event_places_are_unique_in_a_group
-    on calmony.event (account, group_id, place) where group_id is not null;
+    on calmony.event (account, group_id, group_place) where group_id is not null;
 grant insert (internal) on calmony.event to calmony_api;
 
 -- When time changes an object, by what it keeps to itself: seconds since 1970.
@@ -157,7 +157,7 @@ begin
     )
     insert into calmony.event
            (account, position, id, stream, version, type, deleted, data, previous, internal, request_id,
-            idempotency_key, created_at, trace, group_id, place, group_size)
+            idempotency_key, created_at, trace, group_id, group_place, group_size)
     overriding system value
     select of_account, d.positions[g.place], g.id, g.stream, g.version, g.type, g.deleted, g.data::json,
            g.previous::json, g.internal::json, of_request, of_key, at, of_trace,

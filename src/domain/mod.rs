@@ -17,7 +17,7 @@ pub mod testing;
 pub mod types;
 pub mod webhook_endpoint;
 
-pub use objects::{Fact, Objects, Outcome, ROUNDS_MAX, Stop, missing};
+pub use objects::{Fact, Objects, Outcome, ROUNDS_MAX, Snapshot, Stop, missing};
 pub use rejection::{ParameterError, Problem, Rejection};
 pub use resource::Resource;
 pub use types::patch::Patch;
@@ -30,15 +30,4 @@ pub trait Command: Send + Sync {
     /// Puts the facts that the command comes to, and returns the id of the object that the caller is
     /// answered with. It runs again from the top whenever it asks for an object that isn't loaded.
     fn decide(&self, objects: &mut Objects) -> Result<String, Stop>;
-}
-
-/// The present state of an object, as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Snapshot {
-    /// The number of its events.
-    pub version: i64,
-    /// The object as JSON.
-    pub data: String,
-    /// The JSON that it keeps to itself.
-    pub internal: Option<String>,
 }

@@ -183,7 +183,7 @@ const CASES: &[(&str, &str, &str)] = &[
         "log/sql/append",
         "@event(2, 2000002, 1, created, 'key'), array[@32], '{null}', '{null}', true",
     ),
-    ("a customer is loaded, to be changed", "log/sql/load", "1, @customer(500000)"),
+    ("a customer is loaded, to be changed", "log/sql/load", "1, array[@customer(500000)]"),
     ("and changed", "log/sql/append_one", "@event(3, 500000, 2, updated, null)"),
     (
         "a new event is read for delivery",

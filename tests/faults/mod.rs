@@ -4,6 +4,7 @@ mod acknowledged;
 mod clock;
 mod exhausted;
 mod failover;
+mod groups;
 mod kills;
 mod retries;
 mod torture;

@@ -3,6 +3,7 @@
 
 mod apart;
 mod contract;
+mod groups;
 mod refused;
 mod routes;
 mod told;

@@ -11,6 +11,7 @@
 pub mod client;
 pub mod contract;
 pub mod database;
+pub mod groups;
 pub mod pooler;
 pub mod proxy;
 pub mod random;

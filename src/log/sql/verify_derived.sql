@@ -31,11 +31,12 @@ select * from (
      where d.bucket <> calmony.bucket_of(e.stream)
     union all
     select 'group ' || g.group_id
-      from (select account, group_id, place, group_size,
-                   position > lag(position) over (partition by account, group_id order by place) as rises
+      from (select account, group_id, group_place, group_size,
+                   position > lag(position) over (partition by account, group_id order by group_place)
+                   as rises
               from calmony.event
              where group_id is not null) g
      group by g.account, g.group_id
-    having count(*) <> min(group_size) or min(group_size) <> max(group_size) or max(place) <> count(*)
+    having count(*) <> min(group_size) or min(group_size) <> max(group_size) or max(group_place) <> count(*)
         or not bool_and(coalesce(rises, true))) wrong (what)
  limit 100

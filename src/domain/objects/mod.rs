@@ -8,14 +8,25 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::rejection::{ParameterError, Rejection};
-use super::resource::Resource;
-use super::{Snapshot, diff};
 use crate::contract::{EventType, Kind};
+use crate::domain::diff;
+use crate::domain::rejection::{ParameterError, Rejection};
+use crate::domain::resource::Resource;
 use crate::id::Id;
 
 /// The most objects that a decision may ask for one after the other.
 pub const ROUNDS_MAX: usize = 16;
+
+/// The present state of an object, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The number of its events.
+    pub version: i64,
+    /// The object as JSON.
+    pub data: String,
+    /// The JSON that it keeps to itself.
+    pub internal: Option<String>,
+}
 
 /// An event to append: everything of it but its id, who caused it and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +49,7 @@ pub struct Fact {
 
 impl Fact {
     /// The object after it.
-    pub(super) fn snapshot(&self) -> Snapshot {
+    pub(in crate::domain) fn snapshot(&self) -> Snapshot {
         Snapshot { version: self.version, data: self.data.clone(), internal: self.internal.clone() }
     }
 }
@@ -199,3 +210,6 @@ impl Objects {
 pub fn missing<K: Kind>(id: &impl ToString) -> Rejection {
     Rejection::NoSuchObject { noun: K::RESOURCE.noun, id: id.to_string() }
 }
+
+#[cfg(test)]
+mod tests;
