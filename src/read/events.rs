@@ -45,6 +45,9 @@ pub struct ListedEvent {
     pub pending_webhooks: i64,
 }
 
+/// The most events that are shown of one call.
+const OF_A_CALL_MAX: i64 = 100;
+
 impl Reader {
     /// The event of that id; `None` if this account has none.
     pub async fn event(
@@ -58,22 +61,22 @@ impl Reader {
         Ok(row.map(|row| EventColumns::of(&row).listed(&row, livemode)))
     }
 
-    /// The event that an API call caused, by the call's id and the time at which it came in; `None` if it
-    /// caused none of this account's.
-    pub async fn event_of_request(
+    /// The events of this account that an API call caused, in the order of the log, by the call's id and the
+    /// time at which it came in. A group has no more than [`OF_A_CALL_MAX`].
+    pub async fn events_of_request(
         &self,
         account: i64,
         livemode: bool,
         request: &str,
         came: Timestamp,
-    ) -> Result<Option<ListedEvent>, DatabaseError> {
+    ) -> Result<Vec<ListedEvent>, DatabaseError> {
         let millis = came.millis();
         let [first, end] = [millis.saturating_sub(CLOCK_STEP_MS), millis.saturating_add(CALL_MAX_MS)]
             .map(|millis| Id::<Event>::first_at(Timestamp::from_millis(millis)).to_string());
         let client = self.client().await?;
-        let parameters: &Parameters<'_> = &[&account, &first, &end, &request];
-        let row = client.query_opt(include_str!("sql/event_of_request.sql"), parameters).await?;
-        Ok(row.map(|row| EventColumns::of(&row).listed(&row, livemode)))
+        let parameters: &Parameters<'_> = &[&account, &first, &end, &request, &OF_A_CALL_MAX];
+        let rows = client.query(include_str!("sql/events_of_request.sql"), parameters).await?;
+        Ok(shown(&rows, livemode).flatten().collect())
     }
 
     /// A page of events; `None` if the cursor names no event of this account. A page that goes forwards ends

@@ -38,19 +38,22 @@ async fn facts_of_several_objects_are_one_statement_in_the_order_in_which_they_w
     // The one with the highest id comes first: the order is the decision's and not that of the locks.
     ids.sort_by_key(|id| std::cmp::Reverse(id.to_string()));
     let account = account(&system).await;
-    let cause = Cause { request_id: Some("req_1".to_owned()), ..Cause::service(account) };
+    let call = format!("req_{}", &ids[0].to_string()[4..]);
+    let cause = Cause { request_id: Some(call.clone()), ..Cause::service(account) };
     let give = Give { from: ids[0], to: vec![ids[1], ids[2]], amount: 5 };
     let answered = log(&system.database).append(&cause, &give).await.unwrap();
     assert_eq!(answered.version, 2);
     let admin = system.database.admin().await;
-    let rows = "select e.stream::text, e.group_place::integer, e.group_size::integer, \
+    let rows = format!(
+        "select e.stream::text, e.group_place::integer, e.group_size::integer, \
                        e.group_id = first_value(e.id) over (order by e.position), \
                        e.xmin = first_value(e.xmin) over (order by e.position), \
                        o.version = e.version and o.data::text = e.data::text, x.position is not null \
                   from calmony.event e join calmony.object o on o.account = e.account and o.id = e.stream \
                   left join calmony.outbox x on x.account = e.account and x.position = e.position \
-                 where e.request_id = 'req_1' order by e.position";
-    let rows = admin.query(rows, &[]).await.unwrap();
+                 where e.request_id = '{call}' order by e.position"
+    );
+    let rows = admin.query(&rows, &[]).await.unwrap();
     let streams: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     assert_eq!(streams, ids.iter().map(ToString::to_string).collect::<Vec<_>>());
     for (row, place) in rows.iter().zip(1..) {
@@ -59,6 +62,15 @@ async fn facts_of_several_objects_are_one_statement_in_the_order_in_which_they_w
     }
     let seen = system.client.get(&format!("/v1/customers/{}", ids[0])).await.ok();
     assert_eq!(seen["balance"], -10);
+    // The call leads to all of them.
+    let listed = system.client.get(&format!("/v1/events?request={call}")).await.ok();
+    let listed = listed["data"].as_array().unwrap();
+    let of: Vec<_> = listed.iter().map(|event| event["data"]["object"]["id"].as_str().unwrap()).collect();
+    assert_eq!(of, streams);
+    let environment = [("CALMONY_URL", system.url.as_str()), ("CALMONY_API_KEY", system.client.key())];
+    let said = run("calmony", &["lookup", &call], &environment).await;
+    let page = system.client.get(&format!("/v1/events/{}", listed[2]["id"].as_str().unwrap())).await.ok();
+    assert!(said.stdout.contains(page["id"].as_str().unwrap()), "{}{}", said.stdout, said.stderr);
     verified(&system).await;
 }
 
@@ -202,7 +214,7 @@ async fn nobody_sees_what_an_object_keeps_to_itself() {
     let environment = [("CALMONY_DATABASE_URL", system.database.url.as_str())];
     let said = run("calmony", &["verify"], &environment).await;
     assert_eq!(said.code, Some(1), "{}{}", said.stdout, said.stderr);
-    let said = run("calmony", &["rebuild", "--yes"], &environment).await;
+    let said = run("calmony", &["rebuild"], &environment).await;
     assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
     assert_eq!(system.database.number(due).await, 1);
     verified(&system).await;

@@ -13,6 +13,8 @@ use crate::output::{say, say_json};
 
 /// The newest events of an object whose deliveries are shown, and the newest deliveries of an endpoint.
 const SHOWN: usize = 20;
+/// The most events of a call.
+const OF_A_CALL_MAX: usize = 100;
 
 /// What to look up.
 #[derive(Debug, clap::Args)]
@@ -45,20 +47,31 @@ fn any_id(text: &str) -> Result<String, String> {
     object_id(text).map_err(|error| format!("{error}, or a call's, req_"))
 }
 
-/// The id to look up: of a call the event's that it caused.
-async fn resolved(api: &ApiClient, id: String) -> anyhow::Result<String> {
-    if request_came(&id).is_none() {
-        return Ok(id);
+/// The story of an API call: of the event that it caused, or of all of them.
+async fn story_of_call(api: &ApiClient, id: &str) -> anyhow::Result<Story> {
+    let events = api.list("/v1/events", &[("request", Some(id))], OF_A_CALL_MAX).await?;
+    let first = events.first().with_context(|| {
+        format!(
+            "no event came of {id}: it changed nothing, was refused, or is another account's; \
+             the API's own log has it"
+        )
+    })?;
+    if events.len() == 1 {
+        return story(api, &text(first, "/id")).await;
     }
-    let events = api.list("/v1/events", &[("request", Some(&id))], 1).await?;
-    events.first().map(|event| text(event, "/id")).with_context(|| {
-        format!("no event came of {id}: it changed nothing, was refused, or is another account's; the API's own log has it")
-    })
+    let mut deliveries = Vec::new();
+    for event in &events {
+        deliveries.extend(deliveries::of_event(api, &text(event, "/id")).await?);
+    }
+    Ok(Story { object: json!({ "id": id, "object": "request" }), events, deliveries, health: None })
 }
 
 pub(crate) async fn run(options: LookupOptions) -> anyhow::Result<()> {
     let api = options.api.client()?;
-    let story = story(&api, &resolved(&api, options.id).await?).await?;
+    let story = match request_came(&options.id) {
+        Some(_) => story_of_call(&api, &options.id).await?,
+        None => story(&api, &options.id).await?,
+    };
     if options.json {
         let Story { object, events, deliveries, health } = story;
         let told = json!({ "object": object, "events": events, "deliveries": deliveries, "health": health });

@@ -108,8 +108,8 @@ async fn of_request(
     let malformed = || wrong(Problem::Malformed("expected the id of an API call, req_…".to_owned()));
     let came = id::request_came(request).ok_or_else(malformed)?;
     let account = &caller.account;
-    let event = app.reader.event_of_request(account.id, account.livemode, request, came).await?;
-    let entries = event.iter().map(rendered).collect::<Result<_, _>>()?;
+    let events = app.reader.events_of_request(account.id, account.livemode, request, came).await?;
+    let entries = events.iter().map(rendered).collect::<Result<_, _>>()?;
     Ok(Listed { entries, has_more: false })
 }
 

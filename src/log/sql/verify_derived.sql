@@ -1,6 +1,5 @@
 -- Derived rows of endpoints and replays that differ from their objects, work without an event or an
--- endpoint, and groups that aren't whole or not in order; a hundred at the most. Index:
--- event_places_are_unique_in_a_group.
+-- endpoint, and groups that aren't whole or not in order; a hundred at the most.
 select * from (
     select 'endpoint ' || coalesce(p.id, o.id)
       from calmony.endpoint p

@@ -2,6 +2,7 @@
 -- if it has another version. $1 account, $2 object and $3 version to go on after, $4 rows.
 -- Indexes: event_versions_are_unique_in_a_stream, object_ids_are_unique.
 select e.account, e.stream::text, e.version, e.id::text as event, e.deleted, e.data::text, e.previous::text,
+       e.internal::text,
        o.data::text = e.data::text and o.deleted = e.deleted and o.updated_at = e.created_at
        and o.internal::text is not distinct from e.internal::text
        and o.due is not distinct from calmony.due_of(e.internal) as is_state,

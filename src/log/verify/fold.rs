@@ -20,6 +20,8 @@ struct Last {
     version: i64,
     deleted: bool,
     data: String,
+    /// The JSON that the object keeps to itself.
+    internal: Option<String>,
     /// The time of its first event.
     born: SystemTime,
     /// True if the object stood as after this event when it was read.
@@ -63,6 +65,7 @@ fn fold(last: Option<Last>, row: &Row, report: &mut Report) -> Last {
         version: row.get("version"),
         deleted: row.get("deleted"),
         data: row.get("data"),
+        internal: row.get("internal"),
         born: happened,
         is_state: row.get::<_, Option<bool>>("is_state").unwrap_or(false),
     };
@@ -90,11 +93,16 @@ fn fold(last: Option<Last>, row: &Row, report: &mut Report) -> Last {
     now
 }
 
-/// True if `previous_attributes` is what the event changed: of an update, and of nothing else.
+/// True if `previous_attributes` is what the event changed: of an update, and of nothing else. It is empty where the
+/// event changed only what the object keeps to itself.
 fn says_what_changed(before: Option<&Last>, now: &Last, previous: Option<&str>) -> bool {
     let stored = previous.map(serde_json::from_str::<Map<String, Value>>).transpose();
     let expected = match before {
-        Some(before) if !now.deleted => previous_attributes(&before.data, &now.data),
+        Some(before) if !now.deleted => {
+            let differs = before.internal != now.internal;
+            previous_attributes(&before.data, &now.data)
+                .map(|changed| changed.or_else(|| differs.then(Map::new)))
+        }
         _ => Ok(None),
     };
     matches!((stored, expected), (Ok(stored), Ok(expected)) if stored == expected)
