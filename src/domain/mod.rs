@@ -13,7 +13,7 @@ mod resource;
 pub mod schema;
 pub mod search;
 #[cfg(test)]
-pub mod testing;
+pub(crate) mod testing;
 pub mod types;
 pub mod webhook_endpoint;
 

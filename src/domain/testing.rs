@@ -14,25 +14,16 @@ use crate::id::Id;
 
 /// The objects that are there.
 #[derive(Debug, Clone, Default)]
-pub struct World(BTreeMap<String, Snapshot>);
+pub(crate) struct World(BTreeMap<String, Snapshot>);
 
 /// A world in which nothing has happened.
-#[must_use]
-pub fn nothing() -> World {
+pub(crate) fn nothing() -> World {
     World::default()
 }
 
 impl World {
-    /// This world with one more object, as if by one event.
-    #[must_use]
-    pub fn with<R: Resource>(mut self, state: &R) -> Self {
-        let data = serde_json::to_string(state).expect("a state is JSON");
-        self.0.insert(state.id().to_string(), Snapshot { version: 1, data, internal: None });
-        self
-    }
-
     /// What a command comes to here.
-    pub fn decide<C: Command>(&self, command: &C) -> Result<Outcome, Rejection> {
+    pub(crate) fn decide<C: Command>(&self, command: &C) -> Result<Outcome, Rejection> {
         let mut objects = Objects::default();
         let mut asked = command.reads();
         for _ in 0..ROUNDS_MAX {
@@ -52,7 +43,7 @@ impl World {
     }
 
     /// What a command comes to here, which isn't refused.
-    pub fn when<C: Command>(&self, command: &C) -> Then {
+    pub(crate) fn when<C: Command>(&self, command: &C) -> Then {
         match self.decide(command) {
             Ok(outcome) => Then { world: self.clone().after(&outcome.facts), outcome },
             Err(rejection) => panic!("refused: {rejection}"),
@@ -71,24 +62,23 @@ impl World {
     }
 
     /// An object of this world.
-    pub fn object<R: Resource>(&self, id: Id<R::Kind>) -> Option<R> {
+    pub(crate) fn object<R: Resource>(&self, id: Id<R::Kind>) -> Option<R> {
         self.0.get(&id.to_string()).map(|stored| serde_json::from_str(&stored.data).expect("a state"))
     }
 }
 
 /// What came of a command.
 #[derive(Debug)]
-pub struct Then {
+pub(crate) struct Then {
     /// Its facts and guards.
-    pub outcome: Outcome,
+    pub(crate) outcome: Outcome,
     /// The world after it.
-    pub world: World,
+    pub(crate) world: World,
 }
 
 impl Then {
     /// The types of its events, in order.
-    #[must_use]
-    pub fn types(&self) -> Vec<&'static str> {
+    pub(crate) fn types(&self) -> Vec<&'static str> {
         self.outcome.facts.iter().map(|fact| fact.event_type.as_str()).collect()
     }
 }

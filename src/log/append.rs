@@ -57,7 +57,9 @@ impl Log {
         }
         let client = self.client().await?;
         let rows = client.query(include_str!("sql/load.sql"), &[&account, &ids]).await?;
-        ids.into_iter().for_each(|id| objects.load(id, None));
+        for id in ids {
+            objects.load(id, None);
+        }
         for row in rows {
             let (version, data, internal) = (row.get("version"), row.get("data"), row.get("internal"));
             objects.load(row.get::<_, String>("id"), Some(Snapshot { version, data, internal }));
@@ -130,7 +132,7 @@ impl<'a, C: Command> Appending<'a, C> {
             }
             let changes_it = facts.iter().any(|fact| fact.stream == answered);
             // Where no event has the object as it is answered, the answer is stored as it is.
-            let answer = answer.or_else(|| (!changes_it).then(|| Answer::Plain(after.data)));
+            let answer = answer.or_else(|| (!changes_it).then_some(Answer::Plain(after.data)));
             let facts: Vec<_> = facts.into_iter().map(|fact| (fresh_id(), fact)).collect();
             let group = Group { cause, at, facts: &facts, guards: &guards, answered: &answered, answer };
             return log.appender.append_group(&log.client().await?, &group).await;

@@ -161,7 +161,8 @@ async fn a_decision_that_rests_on_what_has_changed_is_made_anew() {
         let (first, second) =
             (StepDown { who: ids[0], other: ids[1] }, StepDown { who: ids[1], other: ids[0] });
         let (a, b) = tokio::join!(one.append(&cause, &first), other.append(&cause, &second));
-        (a.unwrap(), b.unwrap());
+        a.unwrap();
+        b.unwrap();
         let on_duty = "select count(*) from calmony.object where data -> 'metadata' ->> 'duty' = 'on'";
         assert_eq!(system.database.number(on_duty).await, 1, "round {round}");
     }

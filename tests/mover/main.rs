@@ -39,7 +39,7 @@ async fn main() {
             *counts.entry(what).or_default() += count;
         }
     }
-    println!("{}", serde_json::to_string(&counts).unwrap());
+    calmony_pay::output::say(serde_json::to_string(&counts).unwrap());
 }
 
 /// Appends until it is told to stop, and counts what came of it.
@@ -53,7 +53,7 @@ async fn client(
     let mut counts = BTreeMap::new();
     while !stop.load(Ordering::Relaxed) {
         let cause = Cause::service(account);
-        let one = usize::try_from(random.below(ids.len() as u64)).unwrap();
+        let one = usize::try_from(random.below(u64::try_from(ids.len()).unwrap())).unwrap();
         let (who, other) = (ids[one], ids[one ^ 1]);
         let appended = match random.below(4) {
             0 => log.append(&cause, &StepDown { who, other }).await,

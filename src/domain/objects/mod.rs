@@ -12,6 +12,7 @@ use crate::contract::{EventType, Kind};
 use crate::domain::diff;
 use crate::domain::rejection::{ParameterError, Rejection};
 use crate::domain::resource::Resource;
+use crate::domain::types::patch::Patch;
 use crate::id::Id;
 
 /// The most objects that a decision may ask for one after the other.
@@ -81,8 +82,8 @@ struct Known {
     stored: Option<Snapshot>,
     /// The object after the facts that were put.
     now: Option<Snapshot>,
-    /// What it keeps to itself from its next fact on, where that is another than before.
-    internal: Option<Option<String>>,
+    /// The change, with its next fact, of what it keeps to itself.
+    internal: Patch<String>,
     was_read: bool,
     has_facts: bool,
 }
@@ -147,7 +148,7 @@ impl Objects {
     /// since 1970, says when time changes the object.
     pub fn keep<K: Kind>(&mut self, id: Id<K>, internal: Option<&Value>) {
         let known = self.known.entry(id.to_string()).or_default();
-        known.internal = Some(internal.map(Value::to_string));
+        known.internal = internal.map_or(Patch::Unset, |internal| Patch::Set(internal.to_string()));
     }
 
     /// Puts the first fact of a new object. Its id was made for it, so that nothing is loaded.
@@ -179,7 +180,7 @@ impl Objects {
         let before = known.now.as_ref();
         let data = serde_json::to_string(state)?;
         let kept = before.and_then(|now| now.internal.clone());
-        let internal = known.internal.take().unwrap_or_else(|| kept.clone());
+        let internal = std::mem::take(&mut known.internal).apply(kept.clone());
         let previous = match before.filter(|_| !deletes) {
             None => None,
             Some(now) => match diff::previous_attributes(&now.data, &data)? {
