@@ -62,7 +62,7 @@ impl Reader {
     }
 
     /// The events of this account that an API call caused, in the order of the log, by the call's id and the
-    /// time at which it came in. A group has no more than [`OF_A_CALL_MAX`].
+    /// time at which it came in. At most a hundred.
     pub async fn events_of_request(
         &self,
         account: i64,
