@@ -1,7 +1,7 @@
 //! `previous_attributes`: what an update changed, with the former values.
 //!
-//! Of an object the changed fields; of a hash within it only the changed entries, null for one that was not there; of a
-//! list the whole former list.
+//! Of an object the changed fields; of a hash within it only the changed entries, null for one that was
+//! not there; of a list the whole former list.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,5 @@
-//! An event as clients and receivers see it. The API and the worker both write it here, so that they can't differ.
+//! An event as clients and receivers see it. The API and the worker both write it here, so that they
+//! can't differ.
 
 use serde::Serialize;
 use serde_json::value::RawValue;

@@ -17,17 +17,7 @@ pub(crate) mod testing;
 pub mod types;
 pub mod webhook_endpoint;
 
-pub use objects::{Fact, Objects, Outcome, ROUNDS_MAX, Snapshot, Stop, missing};
+pub use objects::{Command, Fact, Objects, Outcome, ROUNDS_MAX, Snapshot, Stop, missing};
 pub use rejection::{ParameterError, Problem, Rejection};
 pub use resource::Resource;
 pub use types::patch::Patch;
-
-/// A wish to change objects.
-pub trait Command: Send + Sync {
-    /// The ids of the objects that are known beforehand to be asked for. They are loaded together.
-    fn reads(&self) -> Vec<String>;
-
-    /// Puts the facts that the command comes to, and returns the id of the object that the caller is
-    /// answered with. It runs again from the top whenever it asks for an object that isn't loaded.
-    fn decide(&self, objects: &mut Objects) -> Result<String, Stop>;
-}

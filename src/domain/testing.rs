@@ -1,15 +1,15 @@
 //! Given, when, then: tests of decisions, without a database.
 //!
 //! ```ignore
-//! let world = given(&[customer(ID)]);
-//! assert_eq!(world.when(&Delete { id: ID }).types(), ["customer.deleted"]);
+//! let made = nothing().when(&create);
+//! assert_eq!(made.world.when(&Delete { id }).types(), ["customer.deleted"]);
 //! ```
 
 use std::collections::BTreeMap;
 
-use super::objects::{Fact, Objects, Outcome, ROUNDS_MAX, Stop};
+use super::objects::{Command, Fact, Objects, Outcome, ROUNDS_MAX, Stop};
 use super::resource::Resource;
-use super::{Command, Rejection, Snapshot};
+use super::{Rejection, Snapshot};
 use crate::id::Id;
 
 /// The objects that are there.
@@ -31,8 +31,7 @@ impl World {
                 let stored = self.0.get(&id).cloned();
                 objects.load(id, stored);
             }
-            objects.rewind();
-            match command.decide(&mut objects).and_then(|answered| objects.outcome(answered)) {
+            match objects.decide(command) {
                 Ok(outcome) => return Ok(outcome),
                 Err(Stop::Rejected(rejection)) => return Err(rejection),
                 Err(Stop::Unread(id)) => asked.push(id),

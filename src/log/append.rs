@@ -10,7 +10,7 @@ use super::{AppendError, CONFLICT_TRIES, Cause, Log, NewSecret};
 use crate::clock;
 use crate::contract::Event;
 use crate::database::DatabaseError;
-use crate::domain::{Command, Objects, Outcome, ROUNDS_MAX, Snapshot, Stop};
+use crate::domain::{Command, Fact, Objects, Outcome, ROUNDS_MAX, Snapshot, Stop};
 use crate::id::Id;
 
 /// Makes the answer that is stored, where it isn't the object as it is then.
@@ -38,14 +38,12 @@ impl Log {
         let mut objects = Objects::default();
         self.load(account, command.reads(), &mut objects).await?;
         for _ in 0..ROUNDS_MAX {
-            let decided = command.decide(&mut objects);
-            match decided.and_then(|answered| objects.outcome(answered)) {
+            match objects.decide(command) {
                 Ok(outcome) => return Ok(outcome),
                 Err(Stop::Unread(id)) => self.load(account, vec![id], &mut objects).await?,
                 Err(Stop::Rejected(rejection)) => return Err(rejection.into()),
                 Err(Stop::Snapshot(error)) => return Err(AppendError::Snapshot(error)),
             }
-            objects.rewind();
         }
         Err(AppendError::Endless)
     }
@@ -90,19 +88,18 @@ impl<'a, C: Command> Appending<'a, C> {
         for _ in 0..CONFLICT_TRIES {
             let outcome = log.decide(cause.account, self.command).await?;
             let answer = self.answer_to(&outcome.answer)?;
-            let Some(first) = outcome.facts.first() else {
+            if outcome.facts.is_empty() {
                 log.growth.count_answer(cause, answer.as_ref())?;
                 let object = (outcome.answered.as_str(), outcome.answer.version);
                 log.remember(cause, answer.as_ref(), object).await?;
                 return Ok(outcome.answer);
-            };
+            }
             if !is_counted {
                 log.growth.count_events(cause, &outcome.facts, answer.as_ref())?;
                 is_counted = true;
             }
-            let stream = first.stream.clone();
-            let after = outcome.answer.clone();
-            if self.write(outcome, answer).await? == Appended::All {
+            let Outcome { facts, guards, answered, answer: after } = outcome;
+            if self.write((facts, guards), (&answered, &after), answer).await? == Appended::All {
                 return Ok(after);
             }
             if let (Some(key), Some(_)) = (&cause.idempotency_key, cause.fingerprint)
@@ -113,7 +110,7 @@ impl<'a, C: Command> Appending<'a, C> {
             // Within this process the next tries go one after the other, so that each of many callers
             // gets through.
             if turn.is_none() {
-                turn = log.turn(cause.account, &stream).await;
+                turn = log.turn(cause.account, &answered).await;
             }
         }
         Err(AppendError::Conflict)
@@ -121,9 +118,13 @@ impl<'a, C: Command> Appending<'a, C> {
 
     /// Appends the facts of an outcome: on the fast way where there is one, and its decision read nothing
     /// else.
-    async fn write(&self, outcome: Outcome, answer: Option<Answer>) -> Result<Appended, DatabaseError> {
+    async fn write(
+        &self,
+        (mut facts, guards): (Vec<Fact>, Vec<(String, i64)>),
+        (answered, after): (&str, &Snapshot),
+        answer: Option<Answer>,
+    ) -> Result<Appended, DatabaseError> {
         let (log, cause, at) = (self.log, self.cause, clock::now());
-        let Outcome { mut facts, guards, answered, answer: after } = outcome;
         let fresh_id = || Id::<Event>::generate(at).to_string();
         let keeps_something = facts.iter().any(|fact| fact.internal.is_some());
         if facts.len() > 1 || !guards.is_empty() || keeps_something {
@@ -132,9 +133,9 @@ impl<'a, C: Command> Appending<'a, C> {
             }
             let changes_it = facts.iter().any(|fact| fact.stream == answered);
             // Where no event has the object as it is answered, the answer is stored as it is.
-            let answer = answer.or_else(|| (!changes_it).then_some(Answer::Plain(after.data)));
+            let answer = answer.or_else(|| (!changes_it).then(|| Answer::Plain(after.data.clone())));
             let facts: Vec<_> = facts.into_iter().map(|fact| (fresh_id(), fact)).collect();
-            let group = Group { cause, at, facts: &facts, guards: &guards, answered: &answered, answer };
+            let group = Group { cause, at, facts: &facts, guards: &guards, answered, answer };
             return log.appender.append_group(&log.client().await?, &group).await;
         }
         let Some(fact) = facts.pop() else { return Ok(Appended::All) };

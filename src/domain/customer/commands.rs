@@ -33,10 +33,6 @@ pub struct Delete {
 }
 
 impl Command for Create {
-    fn reads(&self) -> Vec<String> {
-        Vec::new()
-    }
-
     fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
         let state = self.changes.clone().apply(Customer::blank(self.id, self.livemode))?;
         objects.create(EventType::CustomerCreated, &state)

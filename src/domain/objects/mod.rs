@@ -18,6 +18,18 @@ use crate::id::Id;
 /// The most objects that a decision may ask for one after the other.
 pub const ROUNDS_MAX: usize = 16;
 
+/// A wish to change objects.
+pub trait Command: Send + Sync {
+    /// The ids of the objects that are known beforehand to be asked for. They are loaded together.
+    fn reads(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Puts the facts that the command comes to, and returns the id of the object that the caller is
+    /// answered with. It runs again from the top whenever it asks for an object that isn't loaded.
+    fn decide(&self, objects: &mut Objects) -> Result<String, Stop>;
+}
+
 /// The present state of an object, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
@@ -82,8 +94,6 @@ struct Known {
     stored: Option<Snapshot>,
     /// The object after the facts that were put.
     now: Option<Snapshot>,
-    /// The change, with its next fact, of what it keeps to itself.
-    internal: Patch<String>,
     was_read: bool,
     has_facts: bool,
 }
@@ -92,6 +102,9 @@ struct Known {
 #[derive(Debug, Default)]
 pub struct Objects {
     known: BTreeMap<String, Known>,
+    /// The changes of what objects keep to themselves, until their next facts. Whether an object is loaded
+    /// doesn't matter to them.
+    kept: BTreeMap<String, Patch<String>>,
     facts: Vec<Fact>,
 }
 
@@ -114,9 +127,16 @@ impl Objects {
         self.known.insert(id.into(), Known { now: stored.clone(), stored, ..Known::default() });
     }
 
-    /// Forgets the facts, so that the decision can run again from the top.
-    pub fn rewind(&mut self) {
+    /// Runs a decision from the top. What it put before, when it stopped, is forgotten.
+    pub fn decide<C: Command>(&mut self, command: &C) -> Result<Outcome, Stop> {
+        self.rewind();
+        let answered = command.decide(self)?;
+        self.outcome(answered)
+    }
+
+    fn rewind(&mut self) {
         self.facts.clear();
+        self.kept.clear();
         for known in self.known.values_mut() {
             *known = Known { now: known.stored.clone(), stored: known.stored.take(), ..Known::default() };
         }
@@ -147,8 +167,8 @@ impl Objects {
     /// Changes the JSON that an object keeps to itself, with its next fact. Its member `due`, in seconds
     /// since 1970, says when time changes the object.
     pub fn keep<K: Kind>(&mut self, id: Id<K>, internal: Option<&Value>) {
-        let known = self.known.entry(id.to_string()).or_default();
-        known.internal = internal.map_or(Patch::Unset, |internal| Patch::Set(internal.to_string()));
+        let change = internal.map_or(Patch::Unset, |internal| Patch::Set(internal.to_string()));
+        self.kept.insert(id.to_string(), change);
     }
 
     /// Puts the first fact of a new object. Its id was made for it, so that nothing is loaded.
@@ -180,7 +200,7 @@ impl Objects {
         let before = known.now.as_ref();
         let data = serde_json::to_string(state)?;
         let kept = before.and_then(|now| now.internal.clone());
-        let internal = std::mem::take(&mut known.internal).apply(kept.clone());
+        let internal = self.kept.remove(&stream).unwrap_or_default().apply(kept.clone());
         let previous = match before.filter(|_| !deletes) {
             None => None,
             Some(now) => match diff::previous_attributes(&now.data, &data)? {
@@ -197,7 +217,7 @@ impl Objects {
     }
 
     /// The outcome, where the caller is answered with the object of that id.
-    pub fn outcome(&mut self, answered: String) -> Result<Outcome, Stop> {
+    fn outcome(&mut self, answered: String) -> Result<Outcome, Stop> {
         let answer = self.known.get(&answered).and_then(|known| known.now.clone());
         let answer = answer.ok_or_else(|| Stop::Unread(answered.clone()))?;
         let read_only = self.known.iter().filter(|(_, known)| known.was_read && !known.has_facts);

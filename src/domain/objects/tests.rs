@@ -3,7 +3,6 @@ use serde_json::json;
 use super::*;
 use crate::clock::Timestamp;
 use crate::contract;
-use crate::domain::Command;
 use crate::domain::customer::{Changes, Create, Customer, Delete, Update};
 use crate::domain::testing::{World, nothing};
 
@@ -115,6 +114,32 @@ impl Command for Keep {
         let customer = with_balance(&objects.get(self.0)?, |_| self.2)?;
         objects.keep(self.0, self.1.as_ref());
         objects.put(EventType::CustomerUpdated, &customer)
+    }
+}
+
+/// Keeps something before it has asked for the object, or makes it.
+struct KeepFirst(CustomerId, bool);
+
+impl Command for KeepFirst {
+    fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
+        objects.keep(self.0, Some(&json!({ "due": 5 })));
+        if self.1 {
+            return create(self.0, 0).decide(objects);
+        }
+        let customer: Customer = objects.get(self.0)?;
+        objects.put(EventType::CustomerUpdated, &customer)
+    }
+}
+
+#[test]
+fn something_can_be_kept_before_the_object_is_asked_for_or_made() {
+    let (world, [a]) = customers();
+    let kept = world.when(&KeepFirst(a, false));
+    assert_eq!(kept.types(), ["customer.updated"]);
+    let made = nothing().when(&KeepFirst(a, true));
+    assert_eq!(made.types(), ["customer.created"]);
+    for then in [kept, made] {
+        assert_eq!(then.outcome.facts[0].internal.as_deref(), Some(r#"{"due":5}"#));
     }
 }
 

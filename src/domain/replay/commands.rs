@@ -31,10 +31,6 @@ pub struct End {
 }
 
 impl Command for Start {
-    fn reads(&self) -> Vec<String> {
-        Vec::new()
-    }
-
     fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
         let state = Replay {
             id: self.id,

@@ -1,6 +1,8 @@
-//! What objects are found by: a query becomes conditions, an object becomes a document of terms, and both spell terms alike.
+//! What objects are found by: a query becomes conditions, an object becomes a document of terms, and
+//! both spell terms alike.
 //!
-//! The language is Stripe's (<https://docs.stripe.com/search>): `language` reads it. Upper and lower case are the same.
+//! The language is Stripe's (<https://docs.stripe.com/search>): `language` reads it. Upper and lower
+//! case are the same.
 
 mod clause;
 mod language;
@@ -184,8 +186,8 @@ fn term(account: i64, field: &str, says: &str, value: &str) -> String {
     digest.iter().fold(format!("{account}{field}#{says}"), |text, byte| format!("{text}{byte:02x}"))
 }
 
-/// In lower case, each character for itself: a part of a text must be a part of it in lower case, too, and a sigma at the end of a word
-/// would be another.
+/// In lower case, each character for itself: a part of a text must be a part of it in lower case, too,
+/// and a sigma at the end of a word would be another.
 fn lower(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
 }

@@ -23,8 +23,9 @@ pub fn check_field(param: &str, field: &Patch<String>, max: usize) -> Result<(),
     field.value().map_or(Ok(()), |text| check_length(param, text, max))
 }
 
-/// Refuses what can't be an email address: there must be one `@` with something before it, a domain after it, and no white
-/// space or control character. Whether mail arrives is the only real test, so this one is generous.
+/// Refuses what can't be an email address: there must be one `@` with something before it, a domain
+/// after it, and no white space or control character. Whether mail arrives is the only real test, so
+/// this one is generous.
 pub fn check_email(param: &str, email: &str) -> Result<(), ParameterError> {
     check_length(param, email, EMAIL_MAX)?;
     let plausible = email.split_once('@').is_some_and(|(local, domain)| {

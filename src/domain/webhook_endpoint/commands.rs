@@ -63,10 +63,6 @@ impl Update {
 }
 
 impl Command for Create {
-    fn reads(&self) -> Vec<String> {
-        Vec::new()
-    }
-
     fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
         objects.create(EventType::WebhookEndpointCreated, &self.endpoint()?)
     }
