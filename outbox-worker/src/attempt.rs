@@ -21,7 +21,6 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::config::WorkerOptions;
-use crate::lanes::Rooms;
 use crate::{failure, phases, target};
 
 /// The most bytes of an answer that are kept.
@@ -86,11 +85,12 @@ impl Report {
 }
 
 impl Sender {
-    pub(crate) fn new(options: &WorkerOptions) -> anyhow::Result<Self> {
+    /// A sender that may have so many requests in flight at once.
+    pub(crate) fn new(options: &WorkerOptions, in_flight: usize) -> anyhow::Result<Self> {
         let policy = Arc::new(options.target.policy());
         // The most idle connections to one host are as many as may have been in flight to it: each is used
         // again.
-        let client = target::client(&policy, Rooms::most(usize::from(options.in_flight_max)))?;
+        let client = target::client(&policy, in_flight)?;
         Ok(Self { client, policy, timeout: options.attempt_timeout })
     }
 

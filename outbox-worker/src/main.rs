@@ -35,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use attempt::Sender;
 use config::WorkerOptions;
 use engine::{Engine, Tools};
+use lanes::Rooms;
 use metrics::Metrics;
 use mimalloc::MiMalloc;
 use progress::Progress;
@@ -75,7 +76,7 @@ async fn start(options: &WorkerOptions) -> anyhow::Result<()> {
     let progress = Progress::default();
     let metrics = Arc::new(Metrics::default());
     serve_health(options, progress.clone(), &metrics).await?;
-    let sender = Sender::new(options)?;
+    let sender = Sender::new(options, Rooms::most(usize::from(options.in_flight_max)))?;
     let log = Log::open(&databases)?;
     run(options, &Tools { sender, log, progress, metrics }, &keyring, &stop).await;
     tracing::info!("the worker has stopped");

@@ -1,4 +1,5 @@
-//! Reading what is new: after the cursor, of accounts that were behind, and in a scan from the head now and again.
+//! Reading what is new: after the cursor, of accounts that were behind, and in a scan from the head now
+//! and again.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -19,9 +20,11 @@ const UNWRITTEN_MAX: usize = 4_096;
 const QUEUED_WANTED: usize = 1_024;
 /// The rows of a session's first read: nothing is known of any endpoint then.
 const ROWS_FIRST: usize = 64;
-/// The longest time in which nothing is read because there is enough to send. Then whoever has most of that falls behind.
+/// The longest time in which nothing is read because there is enough to send. Then whoever has most of
+/// that falls behind.
 pub(super) const STALL: Duration = Duration::from_millis(20);
-/// The jobs of an account that keep others from being read, and those below which it has room for what was passed over.
+/// The jobs of an account that keep others from being read, and those below which it has room for what
+/// was passed over.
 const JOBS_MANY: usize = 64;
 const JOBS_FEW: usize = 128;
 /// The jobs of an account that is behind that one read brings.
@@ -87,12 +90,16 @@ impl Engine {
         if self.busy.contains(&Operation::ReadFresh) {
             return;
         }
+        let from = self.scan.turn(own, self.want_fresh);
+        if from.is_none() && !self.want_fresh {
+            return;
+        }
         let (own, most, behind) = (own.to_vec(), self.rows_wanted(), self.behind.accounts());
-        if let Some(from) = self.scan.turn(&own, self.want_fresh) {
+        if let Some(from) = from {
             self.perform_read(Operation::ReadFresh, move |session| async move {
                 session.scan(from, rows(most), &own, &behind).await.map(What::Scanned)
             });
-        } else if self.want_fresh {
+        } else {
             self.want_fresh = false;
             let (cursor, gaps) = (self.cursor, self.gaps.clone());
             self.perform_read(Operation::ReadFresh, move |session| async move {
@@ -107,10 +114,12 @@ impl Engine {
         if self.busy.contains(&Operation::ReadBehind) {
             return;
         }
-        let passed = self.passed(own, self.rows_wanted());
-        if passed.events.is_empty() {
+        let most = self.rows_wanted() / 2;
+        let events = self.behind.ready(most, |account| has_room(&self.flight.firsts, account));
+        if events.is_empty() {
             return;
         }
+        let passed = self.passed(own, events, most);
         for (event, _) in &passed.events {
             self.behind.is_read(event.account);
         }
@@ -149,12 +158,11 @@ impl Engine {
         self.flight.end_read(number);
     }
 
-    /// What to read of accounts that are behind. In buckets that aren't scanned yet, what another worker has left comes first.
-    fn passed(&self, own: &[i16], most: usize) -> Passed {
-        let firsts = &self.flight.firsts;
-        let events = self.behind.ready(most / 2, |account| has_room(firsts, account));
+    /// What to read of accounts that are behind. In buckets that aren't scanned yet, what another worker
+    /// has left comes first.
+    fn passed(&self, own: &[i16], events: Vec<EventKey>, most: usize) -> Passed {
         let buckets = own.iter().copied().filter(|bucket| !self.scan.unscanned.contains(bucket)).collect();
-        let each = (most / 2).checked_div(events.len()).unwrap_or_default();
+        let each = most.checked_div(events.len()).unwrap_or_default();
         let begun = events.iter().any(|event| event.position <= self.begun_up_to);
         let with_rows = |event: EventKey| {
             let by_jobs = JOBS_AGAIN.div_ceil(self.behind.targets(event.account));
@@ -274,8 +282,9 @@ impl Engine {
         self.flight.firsts.set_behind(event.account, true);
     }
 
-    /// Takes events in. Of accounts that are behind only those that were passed over before, and of nobody more than there is
-    /// room for; what comes after an event that has no room is passed over with it.
+    /// Takes events in. Of accounts that are behind only those that were passed over before, and of
+    /// nobody more than there is room for; what comes after an event that has no room is passed over
+    /// with it.
     fn admit(&mut self, number: u64, fetched: Vec<Fresh>, were_passed: bool) {
         let now = Instant::now();
         let mut full = HashSet::new();
@@ -303,7 +312,8 @@ impl Engine {
     }
 }
 
-/// Whether an account has room for what was passed over: it would be passed over again, and read without end, where it has none.
+/// Whether an account has room for what was passed over: it would be passed over again, and read without
+/// end, where it has none.
 fn has_room(firsts: &Lanes, account: i64) -> bool {
     firsts.queued_by(account) < JOBS_FEW && !firsts.is_crowded(account)
 }

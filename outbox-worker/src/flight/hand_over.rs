@@ -1,5 +1,5 @@
-//! Giving rows to deliveries that can't be attempted now, or whose outcome can't be waited for: from then on they are owed
-//! there, and their events can leave the outbox.
+//! Giving rows to deliveries that can't be attempted now, or whose outcome can't be waited for: from
+//! then on they are owed there, and their events can leave the outbox.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -43,8 +43,8 @@ impl Flight {
         self.hand_over(&late);
     }
 
-    /// Gives rows to what is queued for receivers that hang, so that it neither fills the memory nor keeps its events in the
-    /// outbox. Asked at a steady pace.
+    /// Gives rows to what is queued for receivers that hang, so that it neither fills the memory nor
+    /// keeps its events in the outbox. Asked at a steady pace.
     pub(crate) fn hand_over_hanging(&mut self, now: Instant) {
         self.retries.find_hanging(&mut self.rooms, now);
         for endpoint in self.firsts.find_hanging(&mut self.rooms, now) {
@@ -52,7 +52,8 @@ impl Flight {
         }
     }
 
-    /// Gives rows to what is queued for an endpoint that takes nothing, or that was changed. What is in flight goes on.
+    /// Gives rows to what is queued for an endpoint that takes nothing, or that was changed. What is in
+    /// flight goes on.
     pub(crate) fn hand_over_endpoint(&mut self, endpoint: &str) {
         self.hand_over_firsts(endpoint);
         self.forget_retries(|job| job.key.endpoint == endpoint);
@@ -66,7 +67,8 @@ impl Flight {
         }
     }
 
-    /// Hands over whatever is of that bucket, because it is to go to another worker. What is in flight goes on.
+    /// Hands over whatever is of that bucket, because it is to go to another worker. What is in flight
+    /// goes on.
     pub(crate) fn hand_over_bucket(&mut self, bucket: i16) {
         let of_bucket = self
             .pending
@@ -84,8 +86,8 @@ impl Flight {
         self.forget_retries(|_| true);
     }
 
-    /// Gives rows to whatever hasn't answered of these events, so that they leave the outbox. What is in flight is due again
-    /// when its attempt must have ended; what is only queued is due at once.
+    /// Gives rows to whatever hasn't answered of these events, so that they leave the outbox. What is in
+    /// flight is due again when its attempt must have ended; what is only queued is due at once.
     fn hand_over(&mut self, events: &HashSet<EventKey>) {
         if events.is_empty() {
             return;

@@ -1,7 +1,8 @@
-//! Lines: where an endpoint asks for order, the first attempts for one object's events go one after the other.
+//! Lines: where an endpoint asks for order, the first attempts for one object's events go one after the
+//! other.
 //!
-//! A line is here while its head is on its way, or until the row of what has failed is known to be written. Events behind
-//! a row stand in line in the database (`calmony.owed_delivery`).
+//! A line is here while its head is on its way, or until the row of what has failed is known to be
+//! written. Events behind a row stand in line in the database (`calmony.owed_delivery`).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -72,8 +73,8 @@ impl Lines {
         std::mem::take(&mut line.queue).into()
     }
 
-    /// What was to be written is written: the database knows who stands where, and closed lines are forgotten but those that
-    /// have something unwritten.
+    /// What was to be written is written: the database knows who stands where, and closed lines are
+    /// forgotten but those that have something unwritten.
     pub(super) fn keep_closed(&mut self, has_unwritten: impl Fn(&str, &Arc<str>) -> bool) {
         self.0.retain(|(endpoint, object), line| !line.closed || has_unwritten(endpoint, object));
     }

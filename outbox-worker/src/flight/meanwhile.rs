@@ -1,5 +1,5 @@
-//! What was written while reads were under way. Reads and writes run on connections of their own, so a read that began before a
-//! write may be over after it, and shows what was true before it.
+//! What was written while reads were under way. Reads and writes run on connections of their own, so a
+//! read that began before a write may be over after it, and shows what was true before it.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;

@@ -1,12 +1,14 @@
-//! What is in memory: events whose endpoints haven't all answered, their jobs, and outcomes that are to be written.
+//! What is in memory: events whose endpoints haven't all answered, their jobs, and outcomes that are to
+//! be written.
 //!
-//! Nothing here reads a clock or a socket. The engine tells it what happened; it tells the engine what to send and puts
-//! what is to be written into the settlement.
+//! Nothing here reads a clock or a socket. The engine tells it what happened; it tells the engine what
+//! to send and puts what is to be written into the settlement.
 
 mod body;
 mod hand_over;
 mod lines;
 mod meanwhile;
+mod record;
 mod sending;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -14,8 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use calmony_pay::outbox::{
-    AttemptRecord, DeliveryKey, DeliveryState, Due, EndpointStatus, EventKey, Fresh, FreshTarget, Settlement,
-    Waiting,
+    DeliveryKey, DeliveryState, Due, EndpointStatus, EventKey, Fresh, FreshTarget, Settlement, Waiting,
 };
 use calmony_pay::retry::{self, RetrySchedule};
 use tokio::time::Instant;
@@ -26,14 +27,18 @@ use crate::lanes::{Job, Lanes, Rooms};
 use body::Body;
 use lines::{Found, Lines};
 use meanwhile::{Meanwhile, Written};
+use record::record;
 
-/// How long what stands in line in the database waits before it is looked at again, unless it is called before.
+/// How long what stands in line in the database waits before it is looked at again, unless it is called
+/// before.
 const BEHIND: Duration = Duration::from_secs(5);
 
-/// How long a delivery waits whose signing secrets can't be opened. Nothing is sent unsigned, and it is no attempt.
+/// How long a delivery waits whose signing secrets can't be opened. Nothing is sent unsigned, and it is
+/// no attempt.
 const UNSIGNABLE: Duration = Duration::from_secs(10);
 
-/// How many first attempts may queue for an endpoint that has a rate limit, so that they don't keep others from being read.
+/// How many first attempts may queue for an endpoint that has a rate limit, so that they don't keep
+/// others from being read.
 const PACED_MAX: usize = 64;
 
 /// The most events of one object that stand in line in memory for one endpoint.
@@ -59,7 +64,8 @@ pub(crate) struct Flight {
     pub(crate) endpoints: Endpoints,
     /// First attempts, straight from the outbox.
     pub(crate) firsts: Lanes,
-    /// Deliveries with rows of their own. They have lanes apart, so that however many are due, first attempts have room.
+    /// Deliveries with rows of their own. They have lanes apart, so that however many are due, first
+    /// attempts have room.
     pub(crate) retries: Lanes,
     rooms: Rooms,
     lines: Lines,
@@ -152,7 +158,8 @@ impl Flight {
         }
     }
 
-    /// Queues the first attempt for one endpoint, or gives it a row where it can't go now. Returns whether it is queued.
+    /// Queues the first attempt for one endpoint, or gives it a row where it can't go now. Returns
+    /// whether it is queued.
     fn place(&mut self, body: &Body, fresh: FreshTarget, number: u64, now: Instant) -> bool {
         let FreshTarget { target, paused, ordered, behind } = fresh;
         let endpoint = target.endpoint.clone();
@@ -263,8 +270,8 @@ impl Flight {
         self.pending.get(&key.event).is_some_and(|pending| pending.waiting.contains_key(&key.endpoint))
     }
 
-    /// An attempt is over. Of a bucket that was let go meanwhile only the attempt is recorded: the delivery has a row, and
-    /// that is its new owner's.
+    /// An attempt is over. Of a bucket that was let go meanwhile only the attempt is recorded: the
+    /// delivery has a row, and that is its new owner's.
     pub(crate) fn attempted(&mut self, job: &Job, report: Report, landing: Landing) {
         let change = self.landed(job, &report, landing.at);
         let attempts = job.attempts.saturating_add(1);
@@ -325,7 +332,8 @@ impl Flight {
             if had_row {
                 self.settlement.moves_line();
             }
-            // What comes from a row, an old event that is resent perhaps, was never the head of a line in memory.
+            // What comes from a row, an old event that is resent perhaps, was never the head of a line
+            // in memory.
             if !job.is_retry
                 && let Some(next) = self.lines.advance(&job.key.endpoint, line)
             {
@@ -373,24 +381,6 @@ impl Flight {
     /// Whether a request of that bucket is in flight.
     pub(crate) fn flies(&self, bucket: i16) -> bool {
         self.firsts.flies(bucket) || self.retries.flies(bucket)
-    }
-}
-
-fn record(job: &Job, number: u32, report: Report) -> AttemptRecord {
-    let Report { started_at, duration, phases, status, error, response, truncated, retry_after: _ } = report;
-    let (key, early, order_gap) = (job.key.clone(), job.early, job.order_gap);
-    AttemptRecord {
-        key,
-        number,
-        started_at,
-        duration,
-        phases,
-        status,
-        error,
-        response,
-        truncated,
-        early,
-        order_gap,
     }
 }
 
