@@ -24,7 +24,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run everything on this machine: a private PostgreSQL, the API, the worker and an inbox that shows webhooks
+    /// Run everything on this machine: a private PostgreSQL, the API, the worker and an inbox that shows
+    /// webhooks
     Dev(dev::DevOptions),
     /// Run the API
     Serve(Box<serve::ServeOptions>),
@@ -57,15 +58,17 @@ enum Command {
     Listen(listen::ListenOptions),
     /// Make an event happen, by the calls that a client would make
     Trigger(trigger::TriggerOptions),
-    /// Prove that nothing was lost: the state is the fold of the log, and every event has reached or is owed to every endpoint
-    /// that asked for it. Exit code 1 if anything is wrong
+    /// Prove that nothing was lost: the state is the fold of the log, and every event has reached or is
+    /// owed to every endpoint that asked for it. Exit code 1 if anything is wrong
     Verify(verify::VerifyOptions),
-    /// Say what is wrong now, or soon will be: late deliveries, missing workers, transactions that hold the horizon, clocks, settings
-    /// that lose data. Exit code 1 if anything is wrong
+    /// Say what is wrong now, or soon will be: late deliveries, missing workers, transactions that hold
+    /// the horizon, clocks, settings that lose data. Exit code 1 if anything is wrong
     Doctor(Box<doctor::DoctorOptions>),
-    /// Bring the state back to what the log says, beside running processes; what stands as it should is not touched
+    /// Bring the state back to what the log says, beside running processes; what stands as it should is
+    /// not touched
     Rebuild(rebuild::RebuildOptions),
-    /// Check what `calmony serve` would be started with: the configuration, the database, its schema and roles, the sealing keys
+    /// Check what `calmony serve` would be started with: the configuration, the database, its schema and
+    /// roles, the sealing keys
     CheckConfig(Box<check_config::CheckConfigOptions>),
     /// Print the completions of a shell
     Completion(manual::CompletionOptions),

@@ -17,8 +17,8 @@ pub enum DatabaseError {
         /// The database's message.
         said: String,
     },
-    /// Objects have changed since they were read, or two statements waited for each other. What rests on them is
-    /// to be decided anew.
+    /// Objects have changed since they were read, or two statements waited for each other. What rests on
+    /// them is to be decided anew.
     #[error("the database refused: {0}")]
     Conflict(String),
     /// The database wasn't asked: the account has as many reads under way as it may.

@@ -1,5 +1,5 @@
-//! What the API counts of requests: how many, how they were answered, how long that took. By the route as it stands in the contract,
-//! so that there are as many series as routes.
+//! What the API counts of requests: how many, how they were answered, how long that took. By the route
+//! as it stands in the contract, so that there are as many series as routes.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Answers on their way out: how many of their bytes wait to be written is known, and bounded (`request/admission.rs`).
+//! Answers on their way out: how many of their bytes wait to be written is known, and bounded
+//! (`request/admission.rs`).
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -1,5 +1,6 @@
-//! Connections: a bound with a share for each address, a time for the head of a request to arrive, and one without progress after
-//! which an answer that nobody reads is given up. So neither many, nor slow, nor silent clients hold anything for ever.
+//! Connections: a bound with a share for each address, a time for the head of a request to arrive, and
+//! one without progress after which an answer that nobody reads is given up. So neither many, nor slow,
+//! nor silent clients hold anything for ever.
 
 use std::convert::Infallible;
 use std::io;
@@ -25,7 +26,8 @@ use tower_service::Service;
 
 use crate::shares::Shares;
 
-/// The time for the head of a request to arrive, counted from the answer before it: an idle connection is closed then, too.
+/// The time for the head of a request to arrive, counted from the answer before it: an idle connection
+/// is closed then, too.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The time without progress after which a write is given up.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -53,8 +55,8 @@ impl Peer {
     }
 }
 
-/// Serves until told to stop, then lets requests in progress finish. An address may have as many connections as are free, so that
-/// one alone gets half of them.
+/// Serves until told to stop, then lets requests in progress finish. An address may have as many
+/// connections as are free, so that one alone gets half of them.
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,

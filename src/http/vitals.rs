@@ -1,5 +1,5 @@
-//! The condition of the system as metrics: read from the database when they are asked for, and not more often than every few seconds,
-//! however many ask.
+//! The condition of the system as metrics: read from the database when they are asked for, and not more
+//! often than every few seconds, however many ask.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};

@@ -27,7 +27,8 @@ pub struct ListedKey {
     pub last_used_at: Option<Timestamp>,
 }
 
-/// Makes a key for the account of that name, and the account where there is none. The key is in the answer and nowhere else.
+/// Makes a key for the account of that name, and the account where there is none. The key is in the
+/// answer and nowhere else.
 pub async fn create_key(
     url: &DatabaseUrl,
     account: &str,

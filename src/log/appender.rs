@@ -1,8 +1,9 @@
 //! Appends that wait at the same time share one INSERT.
 //!
-//! Two connections. Each takes whatever has queued while both were busy, up to a limit and at most one event a
-//! stream, without a timer: a lone append goes out at once, and under load the statement's cost is shared. A statement
-//! that fails is run again one event at a time, so that one bad event takes no other with it.
+//! Two connections. Each takes whatever has queued while both were busy, up to a limit and at most one
+//! event a stream, without a timer: a lone append goes out at once, and under load the statement's cost
+//! is shared. A statement that fails is run again one event at a time, so that one bad event takes no
+//! other with it.
 
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
@@ -171,12 +172,13 @@ impl Connection {
 #[derive(Default)]
 struct Lane {
     connection: Option<Connection>,
-    /// Second events of a stream, and second ones with an idempotency key, which would take all the others of a statement with them.
+    /// Second events of a stream, and second ones with an idempotency key, which would take all the
+    /// others of a statement with them.
     held_back: Vec<Waiting>,
 }
 
-/// Gives what waits to whichever connection is free. The one that was used last is the first to be used again: what PostgreSQL's
-/// process for it needs is still at hand.
+/// Gives what waits to whichever connection is free. The one that was used last is the first to be used
+/// again: what PostgreSQL's process for it needs is still at hand.
 async fn run(url: DatabaseUrl, mut queue: mpsc::Receiver<Waiting>, waker: Waker, metrics: AppendMetrics) {
     let mut free: Vec<Lane> = std::iter::repeat_with(Lane::default).take(CONNECTIONS).collect();
     let mut busy = FuturesUnordered::new();
@@ -258,8 +260,8 @@ fn top_up(taken: &mut Vec<Waiting>, queue: &mut mpsc::Receiver<Waiting>) {
     }
 }
 
-/// Appends and answers. The workers are woken here and not by the callers, who may have gone away. What can't be done together, or
-/// with a wake-up in the commit, is tried one by one and without.
+/// Appends and answers. The workers are woken here and not by the callers, who may have gone away. What
+/// can't be done together, or with a wake-up in the commit, is tried one by one and without.
 async fn append_batch(connection: &Connection, batch: Vec<Waiting>, waker: &Waker, wake_on: Option<&str>) {
     let events: Vec<_> = batch.iter().map(|waiting| &waiting.append).collect();
     let mut inserted = insert(connection, &events, wake_on).await;
@@ -307,8 +309,8 @@ fn is_key_used(error: &DatabaseError) -> bool {
     matches!(error, DatabaseError::Duplicate { table, .. } if table.starts_with("idempotency"))
 }
 
-/// Runs the INSERT, whose commit wakes the workers on that channel, if any; returns the ids of the events that got in, or none when two use one idempotency key at this moment and
-/// nothing was done.
+/// Runs the INSERT, whose commit wakes the workers on that channel, if any; returns the ids of the
+/// events that got in, or none when two use one idempotency key at this moment and nothing was done.
 async fn insert(
     connection: &Connection,
     events: &[&Append],

@@ -1,4 +1,5 @@
-//! Idempotency: what was answered to a request with an `Idempotency-Key` is stored in the statement that appends its event.
+//! Idempotency: what was answered to a request with an `Idempotency-Key` is stored in the statement that
+//! appends its event.
 //!
 //! So there is no moment at which a change is made and its answer isn't known: a client that retries through
 //! a crash gets the stored answer. Where that is an object as it was after an event, the event has it, and

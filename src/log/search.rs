@@ -1,7 +1,7 @@
 //! Bringing what is searched up to date with the log, when somebody searches (docs/decisions/0017).
 //!
-//! Portion by portion, each a statement that stores its documents together with how far it has come. Of two processes that do
-//! the same at once, one goes on and the other sees it.
+//! Portion by portion, each a statement that stores its documents together with how far it has come. Of
+//! two processes that do the same at once, one goes on and the other sees it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +15,14 @@ use crate::database::{DatabaseError, Parameters, Pool, PooledClient};
 use crate::domain::search::Document;
 use crate::shares::{Place, Shares};
 
-/// Events of one portion, and the bytes after which it has no more: a statement's work, however large customers are.
+/// Events of one portion, and the bytes after which it has no more: a statement's work, however large
+/// customers are.
 const PORTION: i64 = 2_000;
 const PORTION_BYTES: i64 = 512 * 1024;
 /// Portions that are stored at the same time: searching must not take the place of writing.
 const AT_ONCE: usize = 2;
-/// Accounts that bring something up to date at the same time. Each has one turn, so that many requests of one stand in nobody's way.
+/// Accounts that bring something up to date at the same time. Each has one turn, so that many requests
+/// of one stand in nobody's way.
 const ACCOUNTS_MAX: usize = 1_024;
 
 /// Whose turn it is to store a portion.
@@ -46,8 +48,9 @@ impl Turns {
 }
 
 impl Log {
-    /// Brings the account's search documents up to that position; false when that takes longer than `patience`. What was done
-    /// is kept, and the next call goes on there. The position must be one below which nothing is undecided.
+    /// Brings the account's search documents up to that position; false when that takes longer than
+    /// `patience`. What was done is kept, and the next call goes on there. The position must be one
+    /// below which nothing is undecided.
     pub async fn bring_search_up_to(
         &self,
         account: i64,
@@ -108,7 +111,8 @@ async fn store_portion(pool: &Pool, account: i64, up_to: i64) -> Result<(), Data
     Ok(())
 }
 
-/// The document of a customer as it is in the log; an empty one when it was deleted, so that nothing of it is kept.
+/// The document of a customer as it is in the log; an empty one when it was deleted, so that nothing of
+/// it is kept.
 fn document(account: i64, row: &Row) -> Document {
     let (id, deleted, data): (&str, bool, &str) = (row.get("id"), row.get("deleted"), row.get("data"));
     if deleted {

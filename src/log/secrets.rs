@@ -1,5 +1,5 @@
-//! Sealing stored signing secrets anew, under the owner's role: after a change of the key, or where they were stored before
-//! secrets were sealed.
+//! Sealing stored signing secrets anew, under the owner's role: after a change of the key, or where they
+//! were stored before secrets were sealed.
 
 use tokio_postgres::types::ToSql;
 
@@ -34,15 +34,15 @@ pub enum ResealError {
     },
 }
 
-/// How many stored answers that show a secret are sealed with another key than the ring's first. They aren't sealed anew: they
-/// are forgotten within two days.
+/// How many stored answers that show a secret are sealed with another key than the ring's first. They
+/// aren't sealed anew: they are forgotten within two days.
 pub async fn stale_answers(url: &DatabaseUrl, keyring: &Keyring) -> Result<i64, DatabaseError> {
     let client = url.client(Role::Owner).await?;
     Ok(client.query_one(include_str!("sql/stale_answers.sql"), &[&keyring.current()]).await?.get(0))
 }
 
-/// Seals every secret that isn't sealed with the ring's first key. Returns how many there were. One that can't be opened stays
-/// as it is; the first of those is the error, once all the others are done.
+/// Seals every secret that isn't sealed with the ring's first key. Returns how many there were. One that
+/// can't be opened stays as it is; the first of those is the error, once all the others are done.
 pub async fn reseal(url: &DatabaseUrl, keyring: &Keyring) -> Result<u64, ResealError> {
     let client = url.client(Role::Owner).await?;
     let (mut count, mut problem) = (0, None);

@@ -4,7 +4,8 @@ use tokio_postgres::{Client, Statement};
 
 use crate::database::{DatabaseError, rewritten};
 
-/// As they are prepared: for an event that comes alone, for those that have no idempotency key, and where some have one.
+/// As they are prepared: for an event that comes alone, for those that have no idempotency key, and
+/// where some have one.
 pub(super) struct Statements {
     one: Statement,
     keyless: Statement,

@@ -1,6 +1,7 @@
-//! Waking the workers after a commit. NOTIFY takes a lock of the whole cluster through the commit, so that commits that carry one
-//! wait for each other. An event that comes alone carries it, because nobody is there to wait; of those that come close together
-//! a connection of its own tells, once for however many commits.
+//! Waking the workers after a commit. NOTIFY takes a lock of the whole cluster through the commit, so
+//! that commits that carry one wait for each other. An event that comes alone carries it, because nobody
+//! is there to wait; of those that come close together a connection of its own tells, once for however
+//! many commits.
 //!
 //! It is a courtesy, not the guarantee. A lost one costs a worker's poll interval.
 
@@ -42,8 +43,8 @@ impl Waker {
         Self(signal)
     }
 
-    /// An append of so many events begins, while others are under way or not. Whether its own commit should wake the workers,
-    /// because it comes alone.
+    /// An append of so many events begins, while others are under way or not. Whether its own commit
+    /// should wake the workers, because it comes alone.
     pub(super) fn rides_along(&self, events: usize, others: bool, now: Instant) -> bool {
         let last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner).replace(now);
         events <= FEW && !others && last.is_none_or(|last| now.duration_since(last) > ALONE)

@@ -21,7 +21,8 @@ pub const PORTION_BYTES: usize = 8 * 1024 * 1024;
 pub struct Portion<W> {
     /// The work.
     pub work: W,
-    /// There may be more behind it: it has as many rows as were asked for, or as many bytes as a read may have.
+    /// There may be more behind it: it has as many rows as were asked for, or as many bytes as a read
+    /// may have.
     pub is_part: bool,
     /// It has as many bytes as a read may have.
     pub ends_early: bool,
@@ -45,11 +46,13 @@ pub struct Passed {
 pub struct Fetched {
     /// Events of the session's own buckets, oldest first.
     pub fresh: Vec<Fresh>,
-    /// The positions that were read, in rising order: of all buckets after the cursor, of the own ones in a scan.
+    /// The positions that were read, in rising order: of all buckets after the cursor, of the own ones
+    /// in a scan.
     pub positions: Vec<i64>,
     /// The positions that have turned up in the gaps, each with its bucket.
     pub late: Vec<(i64, i16)>,
-    /// What came without its event: of other workers' buckets, or of accounts that are behind. Each with its bucket.
+    /// What came without its event: of other workers' buckets, or of accounts that are behind. Each with
+    /// its bucket.
     pub passed: Vec<(EventKey, i16)>,
 }
 
@@ -84,8 +87,8 @@ impl Session {
         self.read((&self.client, statement), &parameters, 0).await
     }
 
-    /// Reads up to that many rows of the session's own buckets after a position, and none of the others'. Those of accounts that
-    /// are behind come without their events.
+    /// Reads up to that many rows of the session's own buckets after a position, and none of the
+    /// others'. Those of accounts that are behind come without their events.
     pub async fn scan(
         &self,
         from: i64,
@@ -100,8 +103,8 @@ impl Session {
         self.read((&self.reader, statement), &parameters, rows).await
     }
 
-    /// Reads up to that many deliveries that are due, of each endpoint at most `of_each`, the longest due first, but none of
-    /// those endpoints' and accounts'.
+    /// Reads up to that many deliveries that are due, of each endpoint at most `of_each`, the longest
+    /// due first, but none of those endpoints' and accounts'.
     pub async fn due(
         &self,
         rows: i64,
@@ -113,7 +116,8 @@ impl Session {
             .await
     }
 
-    /// Reads up to that many deliveries that wait for one endpoint, due or not, in the order of the log after a position.
+    /// Reads up to that many deliveries that wait for one endpoint, due or not, in the order of the log
+    /// after a position.
     pub async fn walk(
         &self,
         rows: i64,
@@ -125,9 +129,9 @@ impl Session {
         self.read((&self.beside, &self.statements.walk), &parameters, rows).await
     }
 
-    /// Reads work, and the secrets that sign for it where they aren't known. The rows are thrown away then and read again: nothing
-    /// may come between the last row and its use, because an outcome that is written meanwhile is forgotten, and what it settled
-    /// would be begun again.
+    /// Reads work, and the secrets that sign for it where they aren't known. The rows are thrown away
+    /// then and read again: nothing may come between the last row and its use, because an outcome that
+    /// is written meanwhile is forgotten, and what it settled would be begun again.
     async fn read<W: Work>(
         &self,
         statement: (&Client, &Statement),
@@ -176,8 +180,8 @@ trait Work {
     /// Whatever has to be signed for, each with its account.
     fn targets(&mut self) -> Vec<(i64, &mut Target)>;
 
-    /// Leaves out whatever is for these endpoints, if it is found again by another read. What is read in a fixed order isn't, and
-    /// needs no such end: the next read brings the same endpoints.
+    /// Leaves out whatever is for these endpoints, if it is found again by another read. What is read in
+    /// a fixed order isn't, and needs no such end: the next read brings the same endpoints.
     fn can_do_without(&mut self, endpoints: &BTreeSet<EndpointKey>) -> bool;
 }
 

@@ -53,7 +53,8 @@ impl Gaps {
         self.ranges.drain(..surplus);
     }
 
-    /// Forgets positions that have come late. They would be read again with every read until they leave the outbox.
+    /// Forgets positions that have come late. They would be read again with every read until they leave
+    /// the outbox.
     pub fn found(&mut self, positions: impl IntoIterator<Item = i64>) {
         for position in positions {
             let at = self.ranges.partition_point(|gap| gap.last < position);

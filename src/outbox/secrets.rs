@@ -1,4 +1,5 @@
-//! The endpoints' signing secrets: read and opened when an endpoint is first sent to or was changed, not for every event.
+//! The endpoints' signing secrets: read and opened when an endpoint is first sent to or was changed, not
+//! for every event.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,7 +29,8 @@ pub(super) struct Known {
     account: i64,
     /// How often the endpoint had been changed then. Rolling a secret changes it.
     version: i64,
-    /// None when any of them can't be opened: a receiver that waits for just that signature would refuse the rest.
+    /// None when any of them can't be opened: a receiver that waits for just that signature would refuse
+    /// the rest.
     secrets: Arc<[SigningSecret]>,
     until: Instant,
 }
@@ -57,8 +59,9 @@ impl SecretCache {
         Self { keyring, open: Mutex::default(), complained: Mutex::default() }
     }
 
-    /// Gives targets, each with its account, the secrets that sign for them. Returns those whose secrets aren't known. What was
-    /// `learnt` for just this is used whatever has changed since: whoever changes an endpoint all the time mustn't be waited for.
+    /// Gives targets, each with its account, the secrets that sign for them. Returns those whose secrets
+    /// aren't known. What was `learnt` for just this is used whatever has changed since: whoever changes
+    /// an endpoint all the time mustn't be waited for.
     pub(super) fn sign(&self, targets: Vec<(i64, &mut Target)>, learnt: &Learnt) -> BTreeSet<EndpointKey> {
         let (open, now) = (self.open.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
         let mut unknown = BTreeSet::new();

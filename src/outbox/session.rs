@@ -83,7 +83,8 @@ impl FreshStatements {
 }
 
 impl Session {
-    /// The place in the log where its first read may begin: what is before it was there when the session began.
+    /// The place in the log where its first read may begin: what is before it was there when the session
+    /// began.
     #[must_use]
     pub const fn head(&self) -> i64 {
         self.head
@@ -142,9 +143,9 @@ impl Session {
         }
     }
 
-    /// Makes the partitions of the attempts' history for today and a week ahead, drops those of more than so many days ago,
-    /// and forgets old idempotency keys. What can't be done now, because somebody reads the table, is done another time: a week is in stock, and there
-    /// is a default partition.
+    /// Makes the partitions of the attempts' history for today and a week ahead, drops those of more
+    /// than so many days ago, and forgets old idempotency keys. What can't be done now, because somebody
+    /// reads the table, is done another time: a week is in stock, and there is a default partition.
     pub async fn keep_partitions(&self, retention_days: i32) {
         let make = self.client.execute(include_str!("sql/make_partitions.sql"), &[]).await;
         let drop = self.client.execute(include_str!("sql/drop_partitions.sql"), &[&retention_days]).await;
@@ -155,8 +156,8 @@ impl Session {
         }
     }
 
-    /// Writes down which endpoints have failed and which have succeeded of late. Returns those of the failing that have had no
-    /// success for `too_long`.
+    /// Writes down which endpoints have failed and which have succeeded of late. Returns those of the
+    /// failing that have had no success for `too_long`.
     pub async fn record_health(
         &self,
         failing: &[EndpointKey],
@@ -179,13 +180,14 @@ impl Session {
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
-    /// Makes what is parked due again where its endpoint has been enabled or resumed, or deleted; returns how many deliveries.
+    /// Makes what is parked due again where its endpoint has been enabled or resumed, or deleted;
+    /// returns how many deliveries.
     pub async fn unpark(&self, own: &[i16]) -> Result<u64, DatabaseError> {
         Ok(self.client.execute(&self.statements.unpark, &[&own]).await?)
     }
 
-    /// Makes due what is due later than any delay reaches, because PostgreSQL's clock has been set back; returns how many
-    /// deliveries.
+    /// Makes due what is due later than any delay reaches, because PostgreSQL's clock has been set back;
+    /// returns how many deliveries.
     pub async fn pull_in(&self, own: &[i16], longest_delay: Duration) -> Result<u64, DatabaseError> {
         let longest_delay = i64::try_from(longest_delay.as_millis()).unwrap_or(i64::MAX);
         Ok(self.client.execute(&self.statements.pull_in, &[&own, &longest_delay]).await?)

@@ -86,7 +86,8 @@ impl Behind {
         self.0.get(&account).map_or(1, |account| account.targets.max(1))
     }
 
-    /// The accounts that have room, at most so many, with their first events; whose is the oldest comes first.
+    /// The accounts that have room, at most so many, with their first events; whose is the oldest comes
+    /// first.
     pub(super) fn ready(&self, most: usize, has_room: impl Fn(i64) -> bool) -> Vec<EventKey> {
         let mut ready: Vec<EventKey> = self
             .0

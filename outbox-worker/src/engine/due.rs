@@ -1,5 +1,5 @@
-//! Reading deliveries that have rows: what is due, and what is owed to an endpoint that is probed or back. On a
-//! connection of its own, so that nobody's new event waits behind much that is owed.
+//! Reading deliveries that have rows: what is due, and what is owed to an endpoint that is probed or
+//! back. On a connection of its own, so that nobody's new event waits behind much that is owed.
 
 use std::collections::HashMap;
 

@@ -1,8 +1,10 @@
-//! The loop: read what is owed, send it, write down what became of it; share the buckets out; stop in good order.
+//! The loop: read what is owed, send it, write down what became of it; share the buckets out; stop in
+//! good order.
 //!
-//! One task owns everything. Reads, writes and the sharing run on the session one after the other, at most one of each kind
-//! at a time; requests run beside them. What was taken at the first attempt is written in portions, because a statement costs much the
-//! same for one as for ten; what others may wait for is written at once.
+//! One task owns everything. Reads, writes and the sharing run on the session one after the other, at
+//! most one of each kind at a time; requests run beside them. What was taken at the first attempt is
+//! written in portions, because a statement costs much the same for one as for ten; what others may wait
+//! for is written at once.
 
 mod behind;
 mod due;
@@ -48,15 +50,17 @@ const SHARE: Duration = Duration::from_millis(500);
 const SCAN: Duration = Duration::from_secs(30);
 /// How often the partitions of the coming days are looked after.
 const PARTITIONS: Duration = Duration::from_hours(1);
-/// How long an event waits in the outbox for its endpoints; then each that hasn't answered gets a row of its own.
+/// How long an event waits in the outbox for its endpoints; then each that hasn't answered gets a row of
+/// its own.
 const HAND_OVER: Duration = Duration::from_secs(1);
 /// How often the health of endpoints is written down, and what isn't used is forgotten.
 const HEALTH: Duration = Duration::from_millis(500);
 
 impl Engine {
-    /// Works until told to stop, or until the session is lost: then what is in flight is abandoned, because its outcome can
-    /// no longer be written; it is still in the outbox and will be sent again. `reconnect` starts anew once something was
-    /// written, so that a database that takes connections and nothing else isn't called without end.
+    /// Works until told to stop, or until the session is lost: then what is in flight is abandoned,
+    /// because its outcome can no longer be written; it is still in the outbox and will be sent again.
+    /// `reconnect` starts anew once something was written, so that a database that takes connections and
+    /// nothing else isn't called without end.
     pub(crate) async fn run(
         mut self,
         stop: &CancellationToken,
@@ -156,7 +160,8 @@ impl Engine {
         }
     }
 
-    /// The receiver is gone, or might as well be. The endpoint is disabled as everything is done: by an appended event.
+    /// The receiver is gone, or might as well be. The endpoint is disabled as everything is done: by an
+    /// appended event.
     fn disable(&self, account: i64, endpoint: &str, reason: DisabledReason) {
         let Ok(id) = endpoint.parse::<Id<WebhookEndpoint>>() else { return };
         let log = self.tools.log.clone();
@@ -195,8 +200,8 @@ impl Engine {
         }
     }
 
-    /// Stops: sends nothing more, waits for what is in flight, writes everything down. What is still in flight at the
-    /// deadline is abandoned, which is no failure of its: it is due again.
+    /// Stops: sends nothing more, waits for what is in flight, writes everything down. What is still in
+    /// flight at the deadline is abandoned, which is no failure of its: it is due again.
     async fn drain(mut self, reconnect: &mut Reconnect) -> Result<(), DatabaseError> {
         tracing::info!(in_flight = self.flight.in_flight(), "stopping");
         self.flight.wind_down();

@@ -1,5 +1,5 @@
-//! What the engine does on its session: reading, writing, sharing the buckets out. At most one of each at a time, and each
-//! brings something back that changes what is in memory.
+//! What the engine does on its session: reading, writing, sharing the buckets out. At most one of each
+//! at a time, and each brings something back that changes what is in memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use super::operation::{Done, Failing, Operation};
 use super::state::Engine;
 
-/// How long after a write deliveries that were taken at once gather before the next one, unless there are many. Nobody waits for those
-/// outcomes; a worker that is killed in between sends them once more.
+/// How long after a write deliveries that were taken at once gather before the next one, unless there
+/// are many. Nobody waits for those outcomes; a worker that is killed in between sends them once more.
 const WRITE_PACE: Duration = Duration::from_millis(50);
 /// So many rows to be written are many; a delivery to one endpoint has two.
 const MANY: usize = 128;
@@ -48,7 +48,8 @@ impl Engine {
         });
     }
 
-    /// Asks whether endpoints that have something queued were changed: what is queued was read for them as they were.
+    /// Asks whether endpoints that have something queued were changed: what is queued was read for them
+    /// as they were.
     pub(super) fn ask_versions(&mut self) {
         let queued = self.flight.queued_endpoints();
         if queued.is_empty() || self.failing.is_some() || !self.busy.insert(Operation::Versions) {

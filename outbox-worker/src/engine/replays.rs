@@ -28,8 +28,8 @@ impl Engine {
         });
     }
 
-    /// Replays that keep to a rate go on until each has had its step; the others have one step at a time, so that they don't
-    /// keep the session from everything else.
+    /// Replays that keep to a rate go on until each has had its step; the others have one step at a
+    /// time, so that they don't keep the session from everything else.
     pub(super) fn replayed(&mut self, owes: bool, step: ReplayStep, over: Vec<ReplayOver>) {
         self.want_due |= owes;
         self.busy.remove(&Operation::Replay);
@@ -39,7 +39,8 @@ impl Engine {
         }
     }
 
-    /// Says of replays that they are over, by an appended event. Several workers may say so; the first one is heard.
+    /// Says of replays that they are over, by an appended event. Several workers may say so; the first
+    /// one is heard.
     fn replays_over(&self, over: Vec<ReplayOver>) {
         for ReplayOver { account, id, completed } in over {
             let Ok(id) = id.parse::<Id<Replay>>() else { continue };

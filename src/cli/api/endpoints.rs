@@ -18,7 +18,8 @@ pub(crate) enum EndpointsCommand {
     List(ListOptions),
     /// Show an endpoint
     Show(OneOptions),
-    /// Enable an endpoint; what it was owed goes out. `calmony replay start` owes it what happened while it was disabled, too
+    /// Enable an endpoint; what it was owed goes out. `calmony replay start` owes it what happened while
+    /// it was disabled, too
     Enable(OneOptions),
     /// Disable an endpoint; new events are no longer owed to it
     Disable(OneOptions),

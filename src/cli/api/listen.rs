@@ -1,5 +1,5 @@
-//! `calmony listen`: follows the log and forwards it to a URL, signed as the worker signs: for developing a receiver, without an
-//! endpoint that the service could reach.
+//! `calmony listen`: follows the log and forwards it to a URL, signed as the worker signs: for
+//! developing a receiver, without an endpoint that the service could reach.
 
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;

@@ -1,7 +1,7 @@
 //! A private PostgreSQL: its own folder, its own port on loopback, its own password.
 //!
-//! It lives as long as this process: a shell between the two waits for the end of its standard input and then stops
-//! PostgreSQL, so that it goes even when this process is killed.
+//! It lives as long as this process: a shell between the two waits for the end of its standard input and
+//! then stops PostgreSQL, so that it goes even when this process is killed.
 
 use std::fs::{OpenOptions, Permissions};
 use std::io::{ErrorKind, Write as _};
@@ -115,7 +115,8 @@ impl Cluster {
         self.log.parent().unwrap_or(&self.data)
     }
 
-    /// Makes the cluster beside its place and moves it there, so that a half-made one is never taken for whole.
+    /// Makes the cluster beside its place and moves it there, so that a half-made one is never taken for
+    /// whole.
     async fn make(&self, home: &Path) -> anyhow::Result<()> {
         let draft = home.join("postgres.new");
         let password_file = home.join("password.new");
@@ -149,16 +150,17 @@ impl Cluster {
         self.user.as_ref().map_or(Ok(()), |user| chown(path, Some(user.uid), Some(user.gid)))
     }
 
-    /// The folder that PostgreSQL's files are in, where that is not the one it was opened with, and the user who can't go
-    /// there.
+    /// The folder that PostgreSQL's files are in, where that is not the one it was opened with, and the
+    /// user who can't go there.
     #[must_use]
     pub fn elsewhere(&self) -> Option<(&Path, &str)> {
         let user = self.user.as_ref()?;
         (!self.data.starts_with(self.folder())).then_some((&self.data, &user.name))
     }
 
-    /// Starts it and waits until it takes connections. After a crash the backends of the killed server may hold its memory
-    /// for a moment longer, and PostgreSQL refuses to start; so it is tried again for a while.
+    /// Starts it and waits until it takes connections. After a crash the backends of the killed server
+    /// may hold its memory for a moment longer, and PostgreSQL refuses to start; so it is tried again
+    /// for a while.
     pub async fn start(&mut self) -> anyhow::Result<()> {
         self.end_leftover().await;
         let deadline = Instant::now() + RESTART_TIMEOUT;
@@ -288,7 +290,8 @@ impl Cluster {
         format!("postgresql://{login}:{}@127.0.0.1:{}/{database}", self.password, self.port)
     }
 
-    /// Stops a server that a killed predecessor left behind. The number in its file may be somebody else's by now.
+    /// Stops a server that a killed predecessor left behind. The number in its file may be somebody
+    /// else's by now.
     async fn end_leftover(&self) {
         let Ok(pid) = self.pid() else { return };
         let command_line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -312,8 +315,8 @@ impl Cluster {
     }
 }
 
-/// The folder that PostgreSQL's files go to, owned by whoever runs it: within the given one, or, where that user can't get
-/// there (a clone in root's home), in one of the system's made for it.
+/// The folder that PostgreSQL's files go to, owned by whoever runs it: within the given one, or, where
+/// that user can't get there (a clone in root's home), in one of the system's made for it.
 fn home(folder: &Path, user: Option<&Unprivileged>, password: &str) -> anyhow::Result<PathBuf> {
     let Some(user) = user else {
         return Ok(folder.to_owned());

@@ -17,7 +17,8 @@ use crate::secret::SigningSecret;
 /// How long the three webhooks may take.
 const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Opens the inbox; on the first start shows three webhooks. With `off`, an inbox of an earlier start is disabled.
+/// Opens the inbox; on the first start shows three webhooks. With `off`, an inbox of an earlier start is
+/// disabled.
 pub(super) async fn run(folder: &Path, url: &str, off: bool, state: &mut State) -> anyhow::Result<()> {
     let [key, _] = state.keys.as_ref().context("no API key was made")?;
     let api = ApiClient::new(url, key)?;

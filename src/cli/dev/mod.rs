@@ -36,7 +36,8 @@ const READY_TIMEOUT: Duration = Duration::from_secs(30);
 /// After so long without a death, the next restart is quick again.
 const CALM: Duration = Duration::from_secs(10);
 
-/// Where webhooks may be sent to besides the public internet: receivers under development are on this machine.
+/// Where webhooks may be sent to besides the public internet: receivers under development are on this
+/// machine.
 const LOOPBACK: &str = "127.0.0.0/8,::1/128";
 
 /// How to run everything.

@@ -1,5 +1,5 @@
-//! What `calmony dev` remembers between starts, in `<data-dir>/state.json`, and what it tells scripts, in `<data-dir>/env`.
-//! Both hold secrets and are readable by their owner only.
+//! What `calmony dev` remembers between starts, in `<data-dir>/state.json`, and what it tells scripts,
+//! in `<data-dir>/env`. Both hold secrets and are readable by their owner only.
 
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;

@@ -18,7 +18,8 @@ use crate::secret::{ApiKey, KeyKind};
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
-    /// Make a key, and its account where there is none of that name. The key is printed once and stored nowhere
+    /// Make a key, and its account where there is none of that name. The key is printed once and stored
+    /// nowhere
     Create(CreateOptions),
     /// Show the keys that weren't revoked
     List(ListOptions),

@@ -11,7 +11,8 @@ use crate::seal;
 pub(crate) enum SecretsCommand {
     /// Print a new key, for `CALMONY_SECRET_KEY`
     GenerateKey,
-    /// Seal every stored signing secret with the first of the given keys; safe to repeat, and beside running processes
+    /// Seal every stored signing secret with the first of the given keys; safe to repeat, and beside
+    /// running processes
     Reseal(Box<ResealOptions>),
 }
 

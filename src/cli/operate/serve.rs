@@ -22,7 +22,8 @@ pub(crate) struct ServeOptions {
     /// Where to listen. Port 0 takes a free one
     #[arg(long, env = "CALMONY_LISTEN", default_value = "127.0.0.1:8080", value_parser = listen_address)]
     listen: SocketAddr,
-    /// Where /metrics is served, for Prometheus: an address and a port, or `off`; 127.0.0.1:8082 if nothing is said and that is free
+    /// Where /metrics is served, for Prometheus: an address and a port, or `off`; 127.0.0.1:8082 if
+    /// nothing is said and that is free
     #[arg(long, env = "CALMONY_METRICS_LISTEN", value_name = "ADDRESS", value_parser = metrics_address)]
     metrics_listen: Option<MetricsAddress>,
     #[command(flatten)]
@@ -32,7 +33,8 @@ pub(crate) struct ServeOptions {
     /// Requests a second of each API key, or `off`
     #[arg(long, env = "CALMONY_RATE_LIMIT", default_value = "1000", value_name = "RATE")]
     rate_limit: RateLimit,
-    /// Bytes a second of events and answers that each account may have stored, or `off`; 16 times that at once
+    /// Bytes a second of events and answers that each account may have stored, or `off`; 16 times that
+    /// at once
     #[arg(long, env = "CALMONY_BYTES_LIMIT", default_value = "4194304", value_name = "BYTES")]
     bytes_limit: GrowthLimit,
     /// Requests that are taken on at the same time; more are refused at once
@@ -57,8 +59,9 @@ impl ServeOptions {
     }
 }
 
-/// Says at the start when secrets are sealed with keys that aren't given here. The worker opens them, and this process opens the
-/// stored answers that show one; a key that is new to the database may be a mistake.
+/// Says at the start when secrets are sealed with keys that aren't given here. The worker opens them,
+/// and this process opens the stored answers that show one; a key that is new to the database may be a
+/// mistake.
 async fn warn_of_unknown_keys(app: App) {
     // A database that is away now is met again by the first request.
     let stored = app.reader.key_ids().await.unwrap_or_default();
@@ -88,8 +91,8 @@ fn metrics_address(text: &str) -> Result<MetricsAddress, String> {
 /// Where metrics are served if nothing is said.
 const METRICS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8082);
 
-/// The listener for metrics. An address that was asked for has to be free; the other one needn't be, so that several APIs start on one
-/// machine.
+/// The listener for metrics. An address that was asked for has to be free; the other one needn't be, so
+/// that several APIs start on one machine.
 async fn metrics_listener(asked: Option<MetricsAddress>) -> anyhow::Result<Option<TcpListener>> {
     match asked {
         Some(MetricsAddress(None)) => Ok(None),

@@ -1,4 +1,5 @@
-//! `calmony completion` and `calmony man`: what shells and readers want of a command, made of its own description.
+//! `calmony completion` and `calmony man`: what shells and readers want of a command, made of its own
+//! description.
 
 use std::path::PathBuf;
 

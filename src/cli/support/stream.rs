@@ -27,7 +27,8 @@ impl Messages {
         Ok(Self { parts, unread: Vec::new() })
     }
 
-    /// Waits for the next event, as JSON. Heartbeats are passed over; an end is an error, because the log has none.
+    /// Waits for the next event, as JSON. Heartbeats are passed over; an end is an error, because the
+    /// log has none.
     pub(crate) async fn next(&mut self) -> anyhow::Result<String> {
         loop {
             while let Some(at) = self.unread.windows(2).position(|end| end == b"\n\n") {

@@ -1,7 +1,8 @@
-//! The contract as a document: OpenAPI 3.1, made of the list of routes and of the types that handlers read and send.
+//! The contract as a document: OpenAPI 3.1, made of the list of routes and of the types that handlers
+//! read and send.
 //!
-//! `schema/openapi.json` is this document, pinned: a test fails when the two differ. Served at `/openapi.json`, and for
-//! people at `/docs`.
+//! `schema/openapi.json` is this document, pinned: a test fails when the two differ. Served at
+//! `/openapi.json`, and for people at `/docs`.
 
 use std::sync::LazyLock;
 

@@ -1,5 +1,6 @@
-//! Every route, in one list. The router is built from it, and so is the contract (`document`); a test performs each mutating
-//! one and sees that it appends exactly the events it says: a new route that forgets its event fails that test.
+//! Every route, in one list. The router is built from it, and so is the contract (`document`); a test
+//! performs each mutating one and sees that it appends exactly the events it says: a new route that
+//! forgets its event fails that test.
 
 use std::sync::LazyLock;
 

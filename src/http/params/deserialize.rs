@@ -1,7 +1,7 @@
 //! From a [`Tree`] to a type, by serde, with errors that name the parameter.
 //!
-//! Forms have only texts, so a text is read as a number or a boolean where one is wanted; null and the empty text are an
-//! option's `None`, which is how a field is unset.
+//! Forms have only texts, so a text is read as a number or a boolean where one is wanted; null and the
+//! empty text are an option's `None`, which is how a field is unset.
 
 use std::fmt;
 

@@ -1,6 +1,7 @@
-//! How much is taken on: a rate for each key, and of everything else a bound for the process with a share of the account beneath it
-//! (`shares.rs`). What is over is refused cheaply, so that what was taken on is answered nearly as fast as ever: a refusal keeps
-//! its client waiting for a moment, or those who come back at once would have the machine refuse instead of work.
+//! How much is taken on: a rate for each key, and of everything else a bound for the process with a
+//! share of the account beneath it (`shares.rs`). What is over is refused cheaply, so that what was
+//! taken on is answered nearly as fast as ever: a refusal keeps its client waiting for a moment, or
+//! those who come back at once would have the machine refuse instead of work.
 
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -51,8 +52,8 @@ const LOOKUP_PATIENCE: Duration = Duration::from_secs(1);
 /// Requests whose bodies are arriving, and the bytes of those bodies.
 const ARRIVING_MAX: usize = 1_024;
 const ARRIVING_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// The bytes of answers that are made or wait to be written, and those that a request counts for before its answer is known: a
-/// page, or an object.
+/// The bytes of answers that are made or wait to be written, and those that a request counts for before
+/// its answer is known: a page, or an object.
 const ANSWER_BYTES_MAX: usize = 96 * 1024 * 1024;
 const PAGE_BYTES: usize = 1024 * 1024;
 const OBJECT_BYTES: usize = 128 * 1024;
@@ -106,7 +107,8 @@ pub(crate) fn refusal(full: Full, what: &'static str) -> ApiError {
 }
 
 impl Load {
-    /// So many requests a second of each key, as many again at once after a pause, and so many at the same time of all.
+    /// So many requests a second of each key, as many again at once after a pause, and so many at the
+    /// same time of all.
     #[must_use]
     pub fn new(rate: RateLimit, requests_max: usize) -> Self {
         Self {
@@ -159,7 +161,8 @@ impl Load {
         room.map_err(|full| refusal(full, "answers that wait to be read"))
     }
 
-    /// Room for a page, which takes what it needs once it is made. Refused while the account's answers fill its share.
+    /// Room for a page, which takes what it needs once it is made. Refused while the account's answers
+    /// fill its share.
     pub(crate) fn page_room(&self, account: i64) -> Result<Place<i64>, ApiError> {
         let room = self.answer_bytes.try_enter(&account, 0);
         room.map_err(|full| refusal(full, "answers that wait to be read"))

@@ -64,8 +64,8 @@ pub(super) async fn authenticate(
     Ok(next.run(request).await)
 }
 
-/// What a key opens. Look-ups of keys that opened something a moment ago have places apart, so that whoever guesses keys is in nobody's
-/// way.
+/// What a key opens. Look-ups of keys that opened something a moment ago have places apart, so that
+/// whoever guesses keys is in nobody's way.
 pub(crate) async fn known(app: &App, key: &str, peer: Peer) -> Result<Option<Key>, ApiError> {
     if let Some(known) = app.reader.believed_key(key) {
         return Ok(Some(known));

@@ -28,8 +28,8 @@ use crate::read::page::BYTES_MAX;
 /// The most paths of one request.
 pub(crate) const PATHS_MAX: usize = 20;
 
-/// Fields that hold an id, by the component they are in, and the components that the id may become. Fields of resources that aren't
-/// here yet are always null.
+/// Fields that hold an id, by the component they are in, and the components that the id may become.
+/// Fields of resources that aren't here yet are always null.
 pub(crate) const FIELDS: &[(&str, &[Field])] = &[
     ("Customer", &[("default_source", &[]), ("invoice_settings.default_payment_method", &[])]),
     ("Delivery", &[EVENT, ENDPOINT]),

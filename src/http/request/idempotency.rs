@@ -1,7 +1,8 @@
 //! `Idempotency-Key`: a POST or PATCH that is sent again is answered as it was answered first, and done once.
 //!
-//! The log stores the answer with the event (`log/idempotency.rs`). Here a request is told apart from another with the same
-//! key, a twin that is still under way is refused, and a stored answer is sent again, byte for byte.
+//! The log stores the answer with the event (`log/idempotency.rs`). Here a request is told apart from
+//! another with the same key, a twin that is still under way is refused, and a stored answer is sent
+//! again, byte for byte.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method};
@@ -58,8 +59,8 @@ async fn done_once(
     let Some(_entry) = app.in_flight.enter(account, key) else { return Err(ApiError::KeyInUse) };
     request.extensions_mut().insert(IdempotencyKey { key: key.to_owned(), fingerprint: Some(fingerprint) });
     let response = next.run(request).await;
-    // Whatever it is refused for: it may have been done already. Where that can't be found out, the refusal stands; while the
-    // database is away there is nothing to find out.
+    // Whatever it is refused for: it may have been done already. Where that can't be found out, the
+    // refusal stands; while the database is away there is nothing to find out.
     if response.status().is_client_error()
         && let Ok(Some(remembered)) = app.log.recall(account, key).await
     {

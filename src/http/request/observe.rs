@@ -23,7 +23,8 @@ use crate::{clock, id};
 /// How long a request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where the caller stands in a trace (W3C Trace Context). What can't be read is passed over, as the recommendation wants it.
+/// Where the caller stands in a trace (W3C Trace Context). What can't be read is passed over, as the
+/// recommendation wants it.
 const TRACEPARENT: &str = "traceparent";
 
 /// Runs a request.

@@ -1,4 +1,5 @@
-//! `/v1/events/:id/deliveries` and `/v1/webhook_endpoints/:id/deliveries`: who has got what, who hasn't, and why not.
+//! `/v1/events/:id/deliveries` and `/v1/webhook_endpoints/:id/deliveries`: who has got what, who hasn't,
+//! and why not.
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};

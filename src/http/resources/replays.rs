@@ -1,4 +1,5 @@
-//! `/v1/replays`, `/v1/webhook_endpoints/:id/replay` and `/v1/events/:id/retry`: owing events to an endpoint once more.
+//! `/v1/replays`, `/v1/webhook_endpoints/:id/replay` and `/v1/events/:id/retry`: owing events to an
+//! endpoint once more.
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,6 @@
-//! `/v1/events/stream`: the log as it grows, as server-sent events (WHATWG HTML, 9.2). A client that reconnects with the
-//! `Last-Event-ID` it has seen goes on after it: none is left out, and none comes twice.
+//! `/v1/events/stream`: the log as it grows, as server-sent events (WHATWG HTML, 9.2). A client that
+//! reconnects with the `Last-Event-ID` it has seen goes on after it: none is left out, and none comes
+//! twice.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -94,7 +95,8 @@ fn messages(following: Following) -> impl Stream<Item = Result<Message, Infallib
                 return None;
             }
             if let Some(event) = following.queue.pop_front() {
-                // An event that can't be rendered is a defect; the client would wait for ever, so its connection ends.
+                // An event that can't be rendered is a defect; the client would wait for ever, so its
+                // connection ends.
                 let message = message(&event)?;
                 return Some((Ok(message), following));
             }

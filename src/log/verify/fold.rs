@@ -93,8 +93,8 @@ fn fold(last: Option<Last>, row: &Row, report: &mut Report) -> Last {
     now
 }
 
-/// True if `previous_attributes` is what the event changed: of an update, and of nothing else. It is empty where the
-/// event changed only what the object keeps to itself.
+/// True if `previous_attributes` is what the event changed: of an update, and of nothing else. It is
+/// empty where the event changed only what the object keeps to itself.
 fn says_what_changed(before: Option<&Last>, now: &Last, previous: Option<&str>) -> bool {
     let stored = previous.map(serde_json::from_str::<Map<String, Value>>).transpose();
     let expected = match before {

@@ -1,11 +1,12 @@
--- Outbox rows after a cursor and within gaps, with the event and the endpoints that ask for it, all in one snapshot.
--- Rows of other workers' buckets come without an event: their positions are needed to see gaps.
--- So do those of accounts that are behind, which are read from their first event on once they have room.
--- $1 cursor, $2 rows, $3 own buckets, $4 and $5 first and last positions of the gaps, $6 false for own buckets only,
--- $7 accounts that are behind; $8 those of them that are read, $9 from which positions on, $10 of which buckets, $11 how
--- many rows of each; $12 true where another worker may have begun: then whoever has taken the event already isn't asked again.
--- Indexes: outbox_position, outbox_rows_are_unique, event_positions_are_unique, endpoint_enabled,
--- delivery_in_line, attempt_of_endpoint.
+-- Outbox rows after a cursor and within gaps, with the event and the endpoints that ask for it, all in
+-- one snapshot. Rows of other workers' buckets come without an event: their positions are needed to see
+-- gaps. So do those of accounts that are behind, which are read from their first event on once they have
+-- room. $1 cursor, $2 rows, $3 own buckets, $4 and $5 first and last positions of the gaps, $6 false for
+-- own buckets only, $7 accounts that are behind; $8 those of them that are read, $9 from which positions
+-- on, $10 of which buckets, $11 how many rows of each; $12 true where another worker may have begun:
+-- then whoever has taken the event already isn't asked again. Indexes: outbox_position,
+-- outbox_rows_are_unique, event_positions_are_unique, endpoint_enabled, delivery_in_line,
+-- attempt_of_endpoint.
 with next as materialized (
     select account, position, bucket
       from calmony.outbox
@@ -64,8 +65,8 @@ select c.account, c.position, c.bucket, c.is_late,
                     and d.position < e.position and d.state = 'exhausted')) as order_gaps
         from calmony.endpoint p
        where p.account = e.account and p.status = 'enabled' and calmony.subscribes(p.enabled_events, e.type)
-         -- After a crash some may have a row already: they are owed there. Not as an anti-join: with statistics of an empty
-         -- table the planner would go through all that is owed to the endpoint.
+         -- After a crash some may have a row already: they are owed there. Not as an anti-join: with
+         -- statistics of an empty table the planner would go through all that is owed to the endpoint.
          and (select true
                 from calmony.delivery d
                where d.account = e.account and d.position = e.position and d.endpoint = p.id

@@ -34,7 +34,8 @@ struct CustomersPage<'a> {
     pager: Pager,
 }
 
-/// A search for people: words are looked for in names and addresses; who knows the query language writes that.
+/// A search for people: words are looked for in names and addresses; who knows the query language writes
+/// that.
 fn query_of(q: &str) -> String {
     if q.contains([':', '~', '<', '>']) {
         return q.to_owned();

@@ -1,9 +1,9 @@
-//! `/dashboard`: what an operator of an account sees and does in a browser. Pages are rendered here, and work without a script but
-//! for what moves by itself.
+//! `/dashboard`: what an operator of an account sees and does in a browser. Pages are rendered here, and
+//! work without a script but for what moves by itself.
 //!
-//! It is a client of the API like any other, within the process: whatever it shows or does goes through the routes of `/v1` under the
-//! key that somebody signed in with, so that it can do nothing that the key can't. Only the overview and the search for the beginning of
-//! an id read for themselves.
+//! It is a client of the API like any other, within the process: whatever it shows or does goes through
+//! the routes of `/v1` under the key that somebody signed in with, so that it can do nothing that the
+//! key can't. Only the overview and the search for the beginning of an id read for themselves.
 
 mod api;
 mod assets;
