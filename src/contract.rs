@@ -3,6 +3,8 @@
 //! This is the one list of each. A test holds the database's copy of the prefixes (`calmony.object_id`)
 //! equal to it.
 
+use std::collections::BTreeSet;
+
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -22,7 +24,7 @@ pub struct Resource {
 }
 
 /// A type-level name for a [`Resource`], so that `Id<Customer>` can't be passed as `Id<Event>`.
-pub trait Kind: Send + Sync + 'static {
+pub trait Kind: ToSchema + Send + Sync + 'static {
     /// The resource this type stands for.
     const RESOURCE: Resource;
 }
@@ -81,38 +83,66 @@ fn id_schema(prefix: &str) -> RefOr<Schema> {
 }
 
 macro_rules! event_types {
-    ($($name:ident = $wire:literal;)*) => {
+    ($($subject:ident { $($name:ident = $wire:literal;)* })*) => {
         /// The type of an event: a fact, in the past tense. These are exactly the types that this version
         /// can append.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum EventType {
-            $(#[doc = concat!("`", $wire, "`")] $name,)*
+            $($(#[doc = concat!("`", $wire, "`")] $name,)*)*
         }
         impl EventType {
             /// Every type.
-            pub const ALL: &[Self] = &[$(Self::$name),*];
+            pub const ALL: &[Self] = &[$($(Self::$name),*),*];
 
             /// Its name on the wire and in the log.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $wire,)* }
+                match self { $($(Self::$name => $wire,)*)* }
+            }
+
+            /// The resource that such an event is about.
+            #[must_use]
+            pub const fn subject(self) -> Subject {
+                match self { $($(Self::$name => Subject::$subject,)*)* }
+            }
+        }
+
+        /// A resource that events are about: its objects are in the log. `domain/resource.rs` describes each.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Subject {
+            $(#[doc = concat!("A [`struct@", stringify!($subject), "`].")] $subject,)*
+        }
+        impl Subject {
+            /// Every subject.
+            pub const ALL: &[Self] = &[$(Self::$subject),*];
+
+            /// Its names.
+            #[must_use]
+            pub const fn resource(self) -> Resource {
+                match self { $(Self::$subject => <$subject as Kind>::RESOURCE,)* }
             }
         }
     };
 }
 
 event_types! {
-    CustomerCreated = "customer.created";
-    CustomerUpdated = "customer.updated";
-    CustomerDeleted = "customer.deleted";
-    WebhookEndpointCreated = "webhook_endpoint.created";
-    WebhookEndpointUpdated = "webhook_endpoint.updated";
-    WebhookEndpointDisabled = "webhook_endpoint.disabled";
-    WebhookEndpointSecretRolled = "webhook_endpoint.secret_rolled";
-    WebhookEndpointDeleted = "webhook_endpoint.deleted";
-    ReplayCreated = "replay.created";
-    ReplayCanceled = "replay.canceled";
-    ReplayCompleted = "replay.completed";
+    Customer {
+        CustomerCreated = "customer.created";
+        CustomerUpdated = "customer.updated";
+        CustomerDeleted = "customer.deleted";
+    }
+    WebhookEndpoint {
+        WebhookEndpointCreated = "webhook_endpoint.created";
+        WebhookEndpointUpdated = "webhook_endpoint.updated";
+        WebhookEndpointDisabled = "webhook_endpoint.disabled";
+        WebhookEndpointSecretRolled = "webhook_endpoint.secret_rolled";
+        WebhookEndpointDeleted = "webhook_endpoint.deleted";
+    }
+    Replay {
+        ReplayCreated = "replay.created";
+        ReplayCanceled = "replay.canceled";
+        ReplayCompleted = "replay.completed";
+    }
 }
 
 impl EventType {
@@ -120,6 +150,37 @@ impl EventType {
     #[must_use]
     pub fn from_wire(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|known| known.as_str() == name)
+    }
+
+    /// Its group: the name without the last word, `customer` of `customer.created`. It is no part of
+    /// another group, so that `customer.*` doesn't mean `customer.subscription.created`.
+    #[must_use]
+    pub fn group(self) -> &'static str {
+        self.as_str().rsplit_once('.').map_or("", |(group, _)| group)
+    }
+
+    /// The types that a name, a group such as `customer.*`, or `*` stands for; none for what is unknown.
+    pub fn matching(name: &str) -> impl Iterator<Item = Self> {
+        let group = name.strip_suffix(".*");
+        let all = Self::ALL.iter().copied();
+        all.filter(move |known| name == "*" || name == known.as_str() || group == Some(known.group()))
+    }
+
+    /// Every name that [`Self::matching`] knows: the types, `*`, and the groups.
+    #[must_use]
+    pub fn names_and_groups() -> Vec<String> {
+        let groups: BTreeSet<String> = Self::ALL.iter().map(|known| format!("{}.*", known.group())).collect();
+        let names = Self::ALL.iter().map(|known| known.as_str().to_owned());
+        names.chain(["*".to_owned()]).chain(groups).collect()
+    }
+}
+
+impl Subject {
+    /// The subject whose ids begin with that prefix.
+    #[must_use]
+    pub fn of_id(id: &str) -> Option<Self> {
+        let prefix = id.split_once('_')?.0;
+        Self::ALL.iter().copied().find(|known| known.resource().prefix == prefix)
     }
 }
 
@@ -213,11 +274,27 @@ mod tests {
     }
 
     #[test]
-    fn every_event_type_begins_with_its_object_and_reads_back() {
+    fn every_event_type_reads_back_and_is_in_its_group() {
         for event_type in EventType::ALL {
-            let (object, _) = event_type.as_str().rsplit_once('.').expect("a dotted name");
-            assert!(RESOURCES.iter().any(|resource| resource.object == object), "{event_type:?}");
-            assert_eq!(EventType::from_wire(event_type.as_str()), Some(*event_type));
+            let name = event_type.as_str();
+            assert_eq!(EventType::from_wire(name), Some(*event_type));
+            let group: Vec<_> = EventType::matching(&format!("{}.*", event_type.group())).collect();
+            assert!(group.contains(event_type), "{name}");
+            assert!(group.iter().all(|known| known.group() == event_type.group()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_a_type_a_group_or_all() {
+        let matching = |name: &str| EventType::matching(name).map(EventType::as_str).collect::<Vec<_>>();
+        assert_eq!(matching("customer.created"), ["customer.created"]);
+        assert_eq!(matching("customer.*"), ["customer.created", "customer.updated", "customer.deleted"]);
+        assert_eq!(matching("*").len(), EventType::ALL.len());
+        for unknown in ["", "customer", "cust*", "customer.cre*", ".*", "customer.subscription.*x"] {
+            assert!(matching(unknown).is_empty(), "{unknown}");
+        }
+        for name in EventType::names_and_groups() {
+            assert!(!matching(&name).is_empty(), "{name}");
         }
     }
 }

@@ -3,20 +3,23 @@
 //! Pure: no clock, no randomness, no SQL, no HTTP, nothing asynchronous. Whatever a decision depends on
 //! is in the command or in the objects. One resource a folder.
 
+mod commands;
 pub mod customer;
 pub mod diff;
 pub mod envelope;
 mod objects;
 pub mod rejection;
 pub mod replay;
-mod resource;
+pub mod resource;
 pub mod schema;
 pub mod search;
+pub mod subjects;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod types;
 pub mod webhook_endpoint;
 
+pub use commands::{Creatable, Create, Delete, New, Updatable, Update};
 pub use objects::{Command, Fact, Objects, Outcome, ROUNDS_MAX, Snapshot, Stop, missing};
 pub use rejection::{ParameterError, Problem, Rejection};
 pub use resource::Resource;

@@ -8,7 +8,7 @@ use super::error::ApiError;
 use super::render::{self, Rendered};
 use super::request::caller::Caller;
 use crate::contract::Kind;
-use crate::domain::{ParameterError, Problem};
+use crate::domain::{ParameterError, Problem, Resource};
 use crate::id::Id;
 use crate::read::objects::ObjectFilter;
 use crate::read::page::Listed;
@@ -66,22 +66,21 @@ pub(super) fn no_such_cursor<K: Kind>(page: &Page) -> ApiError {
     ParameterError::new(param, Problem::NoSuchObject { noun: K::RESOURCE.noun, id }).into()
 }
 
-/// A page of the living objects of one kind, as it is sent. A cursor may be an object that was deleted
+/// A page of the living objects of one resource, as it is sent. A cursor may be an object that was deleted
 /// meanwhile, so that a client that deletes what it pages through gets to the end.
-pub(super) async fn objects<K: Kind>(
+pub(super) async fn objects<R: Resource>(
     app: &App,
     caller: &Caller,
-    url: &'static str,
     filter: &ObjectFilter,
     page: &Page,
 ) -> Result<Rendered, ApiError> {
     if let Direction::After(cursor) | Direction::Before(cursor) = &page.direction {
-        let id = cursor.parse::<Id<K>>().map_err(|_| no_such_cursor::<K>(page))?;
-        app.reader.object(caller.account.id, id).await?.ok_or_else(|| no_such_cursor::<K>(page))?;
+        let id = cursor.parse::<Id<R::Kind>>().map_err(|_| no_such_cursor::<R::Kind>(page))?;
+        app.reader.object(caller.account.id, id).await?.ok_or_else(|| no_such_cursor::<R::Kind>(page))?;
     }
-    let listed = app.reader.objects::<K>(caller.account.id, filter, page).await?;
+    let listed = app.reader.objects::<R::Kind>(caller.account.id, filter, page).await?;
     let entries = listed.entries.into_iter().map(|object| object.data).collect();
-    render::list(url, Listed { entries, has_more: listed.has_more })
+    render::list(R::PATH, Listed { entries, has_more: listed.has_more })
 }
 
 #[cfg(test)]

@@ -1,22 +1,43 @@
 //! Customers: `cus_…`. The fields and limits are Stripe's.
 
-mod commands;
 mod params;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Resource;
-use super::schema;
+use super::resource::Expands;
+use super::types::list::List;
 use super::types::metadata::{self, Metadata};
 use super::types::object_tag::ObjectTag;
+use super::types::text::{LongText, Text};
+use super::{Creatable, New, ParameterError, Resource, Updatable, schema};
+use crate::clock::Timestamp;
 use crate::contract::{self, EventType};
 use crate::id::Id;
-pub use commands::{Create, Delete, Update};
-pub use params::{
-    BALANCE_MAX, CUSTOM_FIELD_NAME_MAX, CUSTOM_FIELD_VALUE_MAX, CUSTOM_FIELDS_MAX, Changes,
-    InvoiceSettingsChanges, LOCALE_MAX, LOCALES_MAX, NAME_MAX, PHONE_MAX,
-};
+pub use params::{BALANCE_MAX, Changes, InvoiceSettingsChanges};
+
+/// The longest name, in characters.
+pub const NAME_MAX: usize = 256;
+/// The longest phone number, in characters.
+pub const PHONE_MAX: usize = 20;
+/// The most preferred locales.
+pub const LOCALES_MAX: usize = 32;
+/// The longest locale, in characters.
+pub const LOCALE_MAX: usize = 40;
+/// The longest name of a custom field, in characters.
+pub const CUSTOM_FIELD_NAME_MAX: usize = 40;
+/// The longest value of a custom field, in characters.
+pub const CUSTOM_FIELD_VALUE_MAX: usize = 140;
+/// The most custom fields on invoices.
+pub const CUSTOM_FIELDS_MAX: usize = 4;
+
+type Name = Text<NAME_MAX>;
+type Phone = Text<PHONE_MAX>;
+type Locale = Text<LOCALE_MAX>;
+type Locales = List<Locale, LOCALES_MAX>;
+type CustomFieldName = Text<CUSTOM_FIELD_NAME_MAX>;
+type CustomFieldValue = Text<CUSTOM_FIELD_VALUE_MAX>;
+type CustomFields = List<CustomField, CUSTOM_FIELDS_MAX>;
 
 /// A customer, as it is stored and as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -31,7 +52,7 @@ pub struct Customer {
     #[schema(schema_with = schema::later_text)]
     default_source: (),
     delinquent: bool,
-    description: Option<String>,
+    description: Option<LongText>,
     #[schema(schema_with = schema::later_object)]
     discount: (),
     email: Option<String>,
@@ -39,9 +60,9 @@ pub struct Customer {
     livemode: bool,
     #[schema(schema_with = metadata::schema)]
     metadata: Metadata,
-    name: Option<String>,
-    phone: Option<String>,
-    preferred_locales: Vec<String>,
+    name: Option<Name>,
+    phone: Option<Phone>,
+    preferred_locales: Locales,
     shipping: Option<Shipping>,
     tax_exempt: TaxExempt,
     #[schema(schema_with = schema::later_text)]
@@ -50,7 +71,7 @@ pub struct Customer {
 
 impl Customer {
     /// A customer of whom nothing is known yet.
-    fn blank(id: Id<contract::Customer>, livemode: bool) -> Self {
+    fn blank(New { id, livemode }: New<contract::Customer>) -> Self {
         Self {
             id,
             object: ObjectTag::default(),
@@ -68,7 +89,7 @@ impl Customer {
             metadata: Metadata::new(),
             name: None,
             phone: None,
-            preferred_locales: Vec::new(),
+            preferred_locales: Locales::default(),
             shipping: None,
             tax_exempt: TaxExempt::default(),
             test_clock: (),
@@ -80,18 +101,12 @@ impl Customer {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Address {
-    #[schema(max_length = 5000)]
-    city: Option<String>,
-    #[schema(max_length = 5000)]
-    country: Option<String>,
-    #[schema(max_length = 5000)]
-    line1: Option<String>,
-    #[schema(max_length = 5000)]
-    line2: Option<String>,
-    #[schema(max_length = 5000)]
-    postal_code: Option<String>,
-    #[schema(max_length = 5000)]
-    state: Option<String>,
+    city: Option<LongText>,
+    country: Option<LongText>,
+    line1: Option<LongText>,
+    line2: Option<LongText>,
+    postal_code: Option<LongText>,
+    state: Option<LongText>,
 }
 
 /// Where goods are sent.
@@ -99,11 +114,9 @@ pub struct Address {
 #[serde(deny_unknown_fields)]
 pub struct Shipping {
     address: Address,
-    #[schema(max_length = 256)]
-    name: String,
+    name: Name,
     #[serde(default)]
-    #[schema(max_length = 20)]
-    phone: Option<String>,
+    phone: Option<Phone>,
 }
 
 /// Whether the customer pays tax.
@@ -122,10 +135,10 @@ pub enum TaxExempt {
 /// What invoices of this customer look like.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct InvoiceSettings {
-    custom_fields: Option<Vec<CustomField>>,
+    custom_fields: Option<CustomFields>,
     #[schema(schema_with = schema::later_text)]
     default_payment_method: (),
-    footer: Option<String>,
+    footer: Option<LongText>,
     #[schema(schema_with = schema::later_object)]
     rendering_options: (),
 }
@@ -134,17 +147,38 @@ pub struct InvoiceSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CustomField {
-    name: String,
-    value: String,
+    name: CustomFieldName,
+    value: CustomFieldValue,
 }
 
 impl Resource for Customer {
     type Kind = contract::Customer;
 
-    const EVENTS: &'static [EventType] =
-        &[EventType::CustomerCreated, EventType::CustomerUpdated, EventType::CustomerDeleted];
+    const COMPONENT: &'static str = "Customer";
+    const PATH: &'static str = "/v1/customers";
+    const EXPANDS: &'static [Expands] =
+        &[Expands::later("default_source"), Expands::later("invoice_settings.default_payment_method")];
+    const DELETED: Option<EventType> = Some(EventType::CustomerDeleted);
 
     fn id(&self) -> Id<contract::Customer> {
         self.id
+    }
+}
+
+impl Creatable for Customer {
+    const CREATED: EventType = EventType::CustomerCreated;
+    type Params = Changes;
+
+    fn created(new: New<contract::Customer>, params: Changes) -> Result<Self, ParameterError> {
+        params.apply(Self::blank(new))
+    }
+}
+
+impl Updatable for Customer {
+    const UPDATED: EventType = EventType::CustomerUpdated;
+    type Changes = Changes;
+
+    fn changed(self, changes: Changes, _: Timestamp) -> Result<Self, ParameterError> {
+        changes.apply(self)
     }
 }

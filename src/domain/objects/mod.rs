@@ -194,7 +194,11 @@ impl Objects {
         state: &R,
         deletes: bool,
     ) -> Result<String, Stop> {
-        debug_assert!(R::EVENTS.contains(&event_type), "{event_type:?} is no event of such an object");
+        debug_assert_eq!(
+            event_type.subject().resource(),
+            R::Kind::RESOURCE,
+            "{event_type:?} is no event of it"
+        );
         let stream = state.id().to_string();
         let known = self.known.get_mut(&stream).ok_or_else(|| Stop::Unread(stream.clone()))?;
         let before = known.now.as_ref();

@@ -3,8 +3,9 @@ use serde_json::json;
 use super::*;
 use crate::clock::Timestamp;
 use crate::contract;
-use crate::domain::customer::{Changes, Create, Customer, Delete, Update};
+use crate::domain::customer::{Changes, Customer};
 use crate::domain::testing::{World, nothing};
+use crate::domain::{Create, Delete, New, Update};
 
 type CustomerId = Id<contract::Customer>;
 
@@ -53,8 +54,12 @@ fn changes(balance: i64) -> Changes {
     serde_json::from_value(json!({ "balance": balance })).expect("changes")
 }
 
-fn create(id: CustomerId, balance: i64) -> Create {
-    Create { id, livemode: false, changes: changes(balance) }
+fn create(id: CustomerId, balance: i64) -> Create<Customer> {
+    Create { new: New { id, livemode: false }, params: changes(balance) }
+}
+
+fn update(id: CustomerId, balance: i64) -> Update<Customer> {
+    Update { id, changes: changes(balance), now: Timestamp::from_millis(2_000) }
 }
 
 fn balance(world: &World, id: CustomerId) -> i64 {
@@ -89,7 +94,7 @@ fn what_is_read_and_not_changed_is_guarded() {
     let (world, [a, b, voucher]) = customers();
     let then = world.when(&Move { from: a, to: vec![b], amount: 3, voucher: Some(voucher) });
     assert_eq!(then.outcome.guards, [(voucher.to_string(), 1)]);
-    let gone = world.when(&Delete { id: voucher }).world;
+    let gone = world.when(&Delete::<Customer> { id: voucher }).world;
     let refused = gone.decide(&Move { from: a, to: vec![b], amount: 3, voucher: Some(voucher) });
     assert!(matches!(refused, Err(Rejection::NoSuchObject { .. })));
 }
@@ -97,7 +102,7 @@ fn what_is_read_and_not_changed_is_guarded() {
 #[test]
 fn where_nothing_differs_there_is_no_fact() {
     let (world, [a]) = customers();
-    let then = world.when(&Update { id: a, changes: changes(10) });
+    let then = world.when(&update(a, 10));
     assert_eq!((then.types(), then.outcome.answer.version), (vec![], 1));
     assert_eq!(then.outcome.guards, [(a.to_string(), 1)]);
 }
@@ -149,7 +154,7 @@ fn what_an_object_keeps_to_itself_stays_until_it_is_changed() {
     let kept = world.when(&Keep(a, Some(json!({ "due": 5 })), 10));
     assert_eq!(kept.types(), ["customer.updated"], "something differs");
     assert_eq!(kept.outcome.facts[0].previous.as_deref(), Some("{}"), "which nobody sees");
-    let updated = kept.world.when(&Update { id: a, changes: changes(11) });
+    let updated = kept.world.when(&update(a, 11));
     assert_eq!(updated.outcome.facts[0].internal.as_deref(), Some(r#"{"due":5}"#));
     let cleared = updated.world.when(&Keep(a, None, 11));
     assert_eq!(cleared.outcome.facts[0].internal, None);

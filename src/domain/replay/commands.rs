@@ -1,43 +1,42 @@
-//! What can be done with a replay.
+//! The verbs of a replay.
 
 use super::{Replay, ReplayFilter, Status};
 use crate::contract::{self, EventType};
 use crate::domain::types::object_tag::ObjectTag;
-use crate::domain::{Command, Objects, Stop};
+use crate::domain::{Command, New, Objects, Stop};
 use crate::id::Id;
 
 /// Begin a replay.
 #[derive(Debug, Clone)]
 pub struct Start {
-    /// The id that was made for it; its time is the replay's `created`.
-    pub id: Id<contract::Replay>,
-    /// Whether it is of an account's live mode.
-    pub livemode: bool,
-    /// To which endpoint. The caller has seen to it that it is there.
+    /// What callers don't say.
+    pub new: New<contract::Replay>,
+    /// The endpoint's id. The caller has seen to it that it is there.
     pub endpoint: Id<contract::WebhookEndpoint>,
-    /// Which events.
+    /// The events.
     pub filter: ReplayFilter,
-    /// How many deliveries a second, at the most.
+    /// The most deliveries a second.
     pub rate_limit: Option<u32>,
 }
 
 /// End a replay.
 #[derive(Debug, Clone, Copy)]
 pub struct End {
-    /// Which one.
+    /// The replay's id.
     pub id: Id<contract::Replay>,
-    /// How: canceled or completed.
+    /// Canceled or completed.
     pub status: Status,
 }
 
 impl Command for Start {
     fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
+        let New { id, livemode } = self.new;
         let state = Replay {
-            id: self.id,
+            id,
             object: ObjectTag::default(),
-            created: self.id.created().seconds(),
+            created: id.created().seconds(),
             filter: self.filter.clone(),
-            livemode: self.livemode,
+            livemode,
             rate_limit: self.rate_limit,
             status: Status::Running,
             webhook_endpoint: self.endpoint,

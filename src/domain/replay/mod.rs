@@ -8,9 +8,10 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::resource::Expands;
 use super::types::object_tag::ObjectTag;
 use super::{Rejection, Resource};
-use crate::contract::{self, EventType};
+use crate::contract;
 use crate::id::Id;
 pub use commands::{End, Start};
 pub use params::ReplayFilter;
@@ -64,8 +65,12 @@ pub fn check_count(running: i64) -> Result<(), Rejection> {
 impl Resource for Replay {
     type Kind = contract::Replay;
 
-    const EVENTS: &'static [EventType] =
-        &[EventType::ReplayCreated, EventType::ReplayCanceled, EventType::ReplayCompleted];
+    const COMPONENT: &'static str = "Replay";
+    const PATH: &'static str = "/v1/replays";
+    const EXPANDS: &'static [Expands] = &[
+        Expands::id_of::<contract::Event>("event"),
+        Expands::id_of::<contract::WebhookEndpoint>("webhook_endpoint"),
+    ];
 
     fn id(&self) -> Id<contract::Replay> {
         self.id

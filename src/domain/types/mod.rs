@@ -1,5 +1,7 @@
 //! Types that several resources have: checked on the way in, each with its schema.
 
+pub mod bound;
+pub mod list;
 pub mod metadata;
 pub mod object_tag;
 pub mod patch;

@@ -1,8 +1,15 @@
-//! Checks of texts that several resources share. Lengths are in characters.
+//! Texts with a bound. Lengths are in characters.
 
-use utoipa::openapi::Object;
+use std::borrow::Cow;
+use std::ops::Deref;
 
-use super::patch::Patch;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::__dev::ComposeSchema;
+use utoipa::ToSchema;
+use utoipa::openapi::{Object, ObjectBuilder, RefOr, Schema, Type};
+
+use super::bound::Bound;
 use crate::domain::{ParameterError, Problem, schema};
 
 /// The longest email address, as Stripe has it.
@@ -10,17 +17,50 @@ pub const EMAIL_MAX: usize = 512;
 /// The longest text where nothing else is said, as Stripe has it.
 pub const TEXT_MAX: usize = 5000;
 
+/// A text of at most `MAX` characters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Text<const MAX: usize>(String);
+
+impl<const MAX: usize> Deref for Text<MAX> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.chars().nth(MAX) {
+            None => Ok(Self(text)),
+            Some(_) => Err(D::Error::invalid_length(text.chars().count(), &Bound::Characters(MAX))),
+        }
+    }
+}
+
+impl<const MAX: usize> ComposeSchema for Text<MAX> {
+    fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).max_length(Some(MAX)).into()
+    }
+}
+
+impl<const MAX: usize> ToSchema for Text<MAX> {
+    fn name() -> Cow<'static, str> {
+        format!("Text{MAX}").into()
+    }
+}
+
+/// A text of Stripe's usual length.
+pub type LongText = Text<TEXT_MAX>;
+
 /// Refuses a text of more than `max` characters.
 pub fn check_length(param: &str, text: &str, max: usize) -> Result<(), ParameterError> {
     if text.chars().nth(max).is_some() {
         return Err(ParameterError::new(param, Problem::TooLong(max)));
     }
     Ok(())
-}
-
-/// Refuses a given text of more than `max` characters.
-pub fn check_field(param: &str, field: &Patch<String>, max: usize) -> Result<(), ParameterError> {
-    field.value().map_or(Ok(()), |text| check_length(param, text, max))
 }
 
 /// Refuses what can't be an email address: there must be one `@` with something before it, a domain
@@ -35,11 +75,6 @@ pub fn check_email(param: &str, email: &str) -> Result<(), ParameterError> {
             && !email.chars().any(|c| c.is_whitespace() || c.is_control())
     });
     if plausible { Ok(()) } else { Err(ParameterError::new(param, Problem::NotAnEmail)) }
-}
-
-/// The schema of a long text that can be unset.
-pub(crate) fn long_schema() -> Object {
-    schema::text(TEXT_MAX)
 }
 
 /// The schema of an email address that can be unset.
@@ -63,7 +98,8 @@ mod tests {
 
     #[test]
     fn lengths_are_of_characters_not_of_bytes() {
-        assert_eq!(check_length("name", "äöü", 3), Ok(()));
-        assert_eq!(check_length("name", "äöüß", 3), Err(ParameterError::new("name", Problem::TooLong(3))));
+        let read = serde_json::from_str::<Text<3>>;
+        assert_eq!(&*read("\"äöü\"").expect("a text"), "äöü");
+        assert!(read("\"äöüß\"").unwrap_err().to_string().contains("at most 3 characters"));
     }
 }

@@ -10,10 +10,12 @@ use utoipa::ToSchema;
 
 use super::types::metadata::{self, Metadata};
 use super::types::object_tag::ObjectTag;
-use super::{ParameterError, Problem, Rejection, Resource, schema};
+use super::types::text::LongText;
+use super::{Creatable, New, ParameterError, Problem, Rejection, Resource, Updatable, schema};
+use crate::clock::Timestamp;
 use crate::contract::{self, EventType, Kind as _};
 use crate::id::Id;
-pub use commands::{Create, Delete, Disable, RollSecret, Update};
+pub use commands::{Disable, RollSecret};
 pub use params::{Changes, CreateParams};
 
 /// The most endpoints of an account, each mode for itself: an event goes to all of them at once.
@@ -34,7 +36,7 @@ pub struct WebhookEndpoint {
     #[schema(schema_with = schema::later_text)]
     application: (),
     created: u64,
-    description: Option<String>,
+    description: Option<LongText>,
     disabled_reason: Option<DisabledReason>,
     enabled_events: Vec<String>,
     livemode: bool,
@@ -136,15 +138,30 @@ impl WebhookEndpoint {
 impl Resource for WebhookEndpoint {
     type Kind = contract::WebhookEndpoint;
 
-    const EVENTS: &'static [EventType] = &[
-        EventType::WebhookEndpointCreated,
-        EventType::WebhookEndpointUpdated,
-        EventType::WebhookEndpointDisabled,
-        EventType::WebhookEndpointSecretRolled,
-        EventType::WebhookEndpointDeleted,
-    ];
+    const COMPONENT: &'static str = "WebhookEndpoint";
+    const PATH: &'static str = "/v1/webhook_endpoints";
+    const DELETED: Option<EventType> = Some(EventType::WebhookEndpointDeleted);
 
     fn id(&self) -> Id<contract::WebhookEndpoint> {
         self.id
+    }
+}
+
+/// An endpoint begins enabled. Its signing secret is given to the log beside the command.
+impl Creatable for WebhookEndpoint {
+    const CREATED: EventType = EventType::WebhookEndpointCreated;
+    type Params = CreateParams;
+
+    fn created(new: New<contract::WebhookEndpoint>, params: CreateParams) -> Result<Self, ParameterError> {
+        params.endpoint(new)
+    }
+}
+
+impl Updatable for WebhookEndpoint {
+    const UPDATED: EventType = EventType::WebhookEndpointUpdated;
+    type Changes = Changes;
+
+    fn changed(self, changes: Changes, _: Timestamp) -> Result<Self, ParameterError> {
+        changes.apply(self)
     }
 }

@@ -8,10 +8,9 @@ use super::{Ordering, Status, WebhookEndpoint, first_secret};
 use crate::contract::{self, API_VERSION, EventType};
 use crate::domain::types::metadata::{self, Metadata, MetadataChange};
 use crate::domain::types::object_tag::ObjectTag;
-use crate::domain::types::text::{self, TEXT_MAX, check_field};
+use crate::domain::types::text::LongText;
 use crate::domain::types::{rate_limit, webhook_url};
-use crate::domain::{ParameterError, Patch, Problem};
-use crate::id::Id;
+use crate::domain::{New, ParameterError, Patch, Problem};
 
 /// The parameters of a create.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -26,8 +25,7 @@ pub struct CreateParams {
     #[schema(schema_with = version_schema)]
     api_version: Option<String>,
     #[serde(default)]
-    #[schema(schema_with = text::long_schema)]
-    description: Patch<String>,
+    description: Patch<LongText>,
     #[serde(default)]
     #[schema(schema_with = metadata::change_schema)]
     metadata: MetadataChange,
@@ -50,8 +48,7 @@ pub struct Changes {
     url: Patch<String>,
     #[schema(schema_with = enabled_events_schema)]
     enabled_events: Patch<Vec<String>>,
-    #[schema(schema_with = text::long_schema)]
-    description: Patch<String>,
+    description: Patch<LongText>,
     #[schema(schema_with = metadata::change_schema)]
     metadata: MetadataChange,
     #[schema(value_type = Option<Ordering>)]
@@ -66,13 +63,11 @@ impl CreateParams {
     /// The endpoint that is asked for.
     pub(super) fn endpoint(
         self,
-        id: Id<contract::WebhookEndpoint>,
-        livemode: bool,
+        New { id, livemode }: New<contract::WebhookEndpoint>,
     ) -> Result<WebhookEndpoint, ParameterError> {
         if self.api_version.as_ref().is_some_and(|version| version != API_VERSION) {
             return Err(ParameterError::new("api_version", Problem::NotOneOf(vec![API_VERSION])));
         }
-        check_field("description", &self.description, TEXT_MAX)?;
         Ok(WebhookEndpoint {
             id,
             object: ObjectTag::default(),
@@ -103,7 +98,6 @@ impl Changes {
 
     /// The endpoint with what is asked for.
     pub(super) fn apply(self, to: WebhookEndpoint) -> Result<WebhookEndpoint, ParameterError> {
-        check_field("description", &self.description, TEXT_MAX)?;
         let to = match self.disabled {
             None => to,
             Some(true) => to.disabled(),

@@ -10,9 +10,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use serde_json::{Map, Value, json};
 
-use super::route::STREAM;
 use super::routes::routes;
-use super::{components, operations, page, schemas, webhooks};
+use super::{component, operations, page, schemas, webhooks};
 use crate::contract::{API_VERSION, ErrorCode, EventType, RESOURCES};
 use crate::http::error;
 
@@ -78,17 +77,12 @@ fn paths() -> Value {
 }
 
 fn components() -> Value {
-    let mut all = components::all();
-    all.insert("Event".to_owned(), webhooks::any_event());
-    all.insert("OtherObject".to_owned(), webhooks::other_object());
-    all.insert("Error".to_owned(), error_schema());
-    let stream = "Server-sent events: `id` is the event's id, `event` its type, `data` the event (`Event`) in one line.";
-    all.insert(STREAM.to_owned(), json!({ "type": "string", "description": stream }));
-    all.extend(operations::bodies());
-    for name in ["Customer", "Delivery", "Event", "Replay", "WebhookEndpoint"] {
-        all.insert(format!("{name}List"), schemas::list_of(name));
+    let mut all = component::subjects();
+    for answer in routes().iter().flat_map(|route| &route.answers) {
+        answer.add_to(&mut all);
     }
-    all.insert("CustomerSearchResult".to_owned(), schemas::search_result_of("Customer"));
+    all.insert("Error".to_owned(), error_schema());
+    all.extend(operations::bodies());
     Value::Object(all)
 }
 

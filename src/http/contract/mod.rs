@@ -1,7 +1,7 @@
 //! The contract: every route in one list, and the document that is made of it and of the types that handlers
 //! read and send.
 
-mod components;
+pub(crate) mod component;
 mod document;
 mod operations;
 mod page;

@@ -9,7 +9,7 @@ use super::route::{Route, STREAM};
 use super::routes::routes;
 use super::schemas::reference;
 use crate::http::error;
-use crate::http::request::expand::{PATHS_MAX, expandable};
+use crate::http::request::expand::PATHS_MAX;
 
 /// The operation of a route.
 pub(super) fn operation(route: &Route) -> Value {
@@ -19,7 +19,7 @@ pub(super) fn operation(route: &Route) -> Value {
     if in_query {
         parameters.extend(query_parameters(&takes));
     }
-    let expandable = expandable_in(route);
+    let expandable = route.expandable();
     if !expandable.is_empty() {
         parameters.push(json!({
             "name": "expand[]", "in": "query", "required": false,
@@ -59,7 +59,7 @@ fn in_body(route: &Route) -> Option<Value> {
     if properties.is_empty() || !matches!(route.method, Method::POST | Method::PATCH) {
         return None;
     }
-    let expandable = expandable_in(route);
+    let expandable = route.expandable();
     if !expandable.is_empty() {
         properties.insert("expand".to_owned(), expand_schema(&expandable));
     }
@@ -116,12 +116,7 @@ fn may_be(schema: &Value, kind: &str) -> bool {
     }
 }
 
-fn expandable_in(route: &Route) -> Vec<String> {
-    let all: BTreeSet<String> = route.answers.iter().flat_map(|name| expandable(name)).collect();
-    all.into_iter().collect()
-}
-
-fn expand_schema(expandable: &[String]) -> Value {
+fn expand_schema(expandable: &BTreeSet<&str>) -> Value {
     json!({ "type": "array", "maxItems": PATHS_MAX, "items": { "type": "string", "enum": expandable } })
 }
 
@@ -144,12 +139,13 @@ fn body(takes: &Value, name: &str) -> Value {
 }
 
 fn responses(route: &Route) -> Value {
-    let answers: Vec<Value> = route.answers.iter().map(|name| reference(name)).collect();
+    let answers: Vec<Value> = route.answers.iter().map(|answer| reference(&answer.name)).collect();
     let schema = match answers.as_slice() {
         [one] => one.clone(),
         several => json!({ "oneOf": several }),
     };
-    let media = if route.answers == [STREAM] { "text/event-stream" } else { "application/json" };
+    let is_stream = route.answers.iter().any(|answer| answer.name == STREAM);
+    let media = if is_stream { "text/event-stream" } else { "application/json" };
     let mut all = Map::new();
     all.insert(
         "200".to_owned(),

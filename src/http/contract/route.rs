@@ -1,6 +1,7 @@
 //! A route of the API: what it takes, what it answers, and the events it appends.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use axum::http::Method;
 use axum::routing::{MethodRouter, on};
@@ -8,6 +9,7 @@ use axum::{handler::Handler, routing::MethodFilter};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::component::{Answer, Component};
 use super::schemas::schema_of;
 use crate::contract::EventType as E;
 use crate::http::app::App;
@@ -30,7 +32,7 @@ pub struct Route {
     /// Its parameters.
     pub(crate) takes: Takes,
     /// The components that its answer may be.
-    pub(crate) answers: &'static [&'static str],
+    pub(crate) answers: Vec<Answer>,
     /// What answers it.
     pub(crate) handler: MethodRouter<App>,
 }
@@ -57,23 +59,41 @@ impl Route {
             _ => Method::GET,
         };
         let takes = Takes::of::<NoParams>();
-        Self { method, path, emits: &[], summary: "", takes, answers: &[], handler: on(filter, handler) }
+        Self {
+            method,
+            path,
+            emits: &[],
+            summary: "",
+            takes,
+            answers: Vec::new(),
+            handler: on(filter, handler),
+        }
     }
 
-    pub(super) fn summary(self, summary: &'static str) -> Self {
+    /// A line that says what it does.
+    pub(crate) fn summary(self, summary: &'static str) -> Self {
         Self { summary, ..self }
     }
 
-    pub(super) fn emits(self, emits: &'static [E]) -> Self {
+    /// The events that it appends, in order.
+    pub(crate) fn emits(self, emits: &'static [E]) -> Self {
         Self { emits, ..self }
     }
 
-    pub(super) fn takes<T: ToSchema>(self) -> Self {
+    /// Its parameters are a `T`.
+    pub(crate) fn takes<T: ToSchema>(self) -> Self {
         Self { takes: Takes::of::<T>(), ..self }
     }
 
-    pub(super) fn answers(self, answers: &'static [&'static str]) -> Self {
-        Self { answers, ..self }
+    /// Its answer may be a `C`.
+    pub(crate) fn answers<C: Component>(mut self) -> Self {
+        self.answers.push(Answer::of::<C>());
+        self
+    }
+
+    /// The paths that can be expanded in its answer.
+    pub(crate) fn expandable(&self) -> BTreeSet<&str> {
+        self.answers.iter().flat_map(|answer| &answer.expandable).map(String::as_str).collect()
     }
 
     /// Whether its answer is a list that can be gone on with, by a cursor.
@@ -94,18 +114,22 @@ impl Route {
     }
 }
 
-pub(super) fn get<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Route {
+/// A route of method GET.
+pub(crate) fn get<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Route {
     Route::new(MethodFilter::GET, path, handler)
 }
 
-pub(super) fn post<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Route {
+/// A route of method POST.
+pub(crate) fn post<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Route {
     Route::new(MethodFilter::POST, path, handler)
 }
 
-pub(super) fn patch<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Route {
+/// A route of method PATCH.
+pub(crate) fn patch<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Route {
     Route::new(MethodFilter::PATCH, path, handler)
 }
 
-pub(super) fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Route {
+/// A route of method DELETE.
+pub(crate) fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Route {
     Route::new(MethodFilter::DELETE, path, handler)
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
 
 /// The values that are known of an enumeration that may get more, in the contract.
 pub(super) const KNOWN: &str = "x-extensible-enum";
@@ -13,12 +14,20 @@ const LENGTHS: &[&str] = &["maxItems", "maxLength", "minItems", "minLength", "pr
 
 /// The schema of a `T`, with whatever it refers to put in its place.
 pub(super) fn schema_of<T: ToSchema>() -> Value {
+    schema_from(T::schema, T::schemas)
+}
+
+/// The schema that a function of utoipa's makes, with whatever it refers to put in its place.
+pub(super) fn schema_from(
+    schema: fn() -> RefOr<Schema>,
+    schemas: fn(&mut Vec<(String, RefOr<Schema>)>),
+) -> Value {
     let mut known = Vec::new();
-    T::schemas(&mut known);
+    schemas(&mut known);
     let value = |schema| serde_json::to_value(schema).unwrap_or_default();
     let known: HashMap<String, Value> =
         known.into_iter().map(|(name, schema)| (name, value(schema))).collect();
-    inlined(value(T::schema()), &known)
+    inlined(value(schema()), &known)
 }
 
 fn inlined(schema: Value, known: &HashMap<String, Value>) -> Value {
@@ -169,7 +178,7 @@ pub(super) fn reference(name: &str) -> Value {
 }
 
 /// An object that is sent with these properties, all of them there.
-pub(super) fn object(properties: &Value) -> Value {
+pub(crate) fn object(properties: &Value) -> Value {
     sent(json!({ "type": "object", "properties": properties }))
 }
 

@@ -4,17 +4,11 @@ use serde_json::{Map, Value, json};
 use utoipa::PartialSchema as _;
 
 use super::schemas::{object, reference, text_that_may_change};
-use crate::contract::{self, API_VERSION, EventType, Kind as _, Resource};
-
-/// The components that events are about, with what they are called in `object`.
-const OBJECTS: &[(&str, Resource)] = &[
-    ("Customer", contract::Customer::RESOURCE),
-    ("Replay", contract::Replay::RESOURCE),
-    ("WebhookEndpoint", contract::WebhookEndpoint::RESOURCE),
-];
+use crate::contract::{self, API_VERSION, EventType, Subject};
+use crate::domain::subjects::described;
 
 /// An object of any other kind.
-const OTHER: &str = "OtherObject";
+pub(super) const OTHER: &str = "OtherObject";
 
 /// The type in Python of something in a webhook. openapi-generator finds none by itself there, and its client
 /// doesn't compile.
@@ -25,7 +19,8 @@ pub(super) fn all() -> Value {
     let one = |event_type: &EventType| {
         let name = event_type.as_str();
         let title = title_of(name);
-        let mut schema = event(&[name], &reference(component_of(name)), is_change(name));
+        let about = described(event_type.subject()).component;
+        let mut schema = event(&[name], &reference(about), is_change(name));
         if let Some(schema) = schema.as_object_mut() {
             schema.insert("title".to_owned(), title.clone().into());
         }
@@ -52,7 +47,7 @@ pub(super) fn all() -> Value {
 /// Any event, as the API shows it.
 pub(super) fn any_event() -> Value {
     let types: Vec<_> = EventType::ALL.iter().map(|known| known.as_str()).collect();
-    let names = OBJECTS.iter().map(|(name, _)| *name).chain([OTHER]);
+    let names = Subject::ALL.iter().map(|subject| described(*subject).component).chain([OTHER]);
     let objects: Vec<_> = names.map(reference).collect();
     let mut schema = event(&types, &json!({ "oneOf": objects }), true);
     let required = schema.pointer_mut("/properties/data/required");
@@ -65,7 +60,8 @@ pub(super) fn any_event() -> Value {
 /// An object that an event may be about one day, and that nothing is known of but that it is none of the
 /// others.
 pub(super) fn other_object() -> Value {
-    let known: Vec<_> = OBJECTS.iter().map(|(_, resource)| resource.object.replace('.', "\\.")).collect();
+    let known: Vec<_> =
+        Subject::ALL.iter().map(|subject| subject.resource().object.replace('.', "\\.")).collect();
     let pattern = format!("^(?!({})$)", known.join("|"));
     let mut schema = object(&json!({ "object": { "type": "string", "pattern": pattern } }));
     if let Some(schema) = schema.as_object_mut() {
@@ -88,12 +84,6 @@ fn title_of(event_type: &str) -> String {
 /// Whether events of that type say what was before.
 fn is_change(event_type: &str) -> bool {
     !event_type.ends_with(".created") && !event_type.ends_with(".deleted")
-}
-
-/// The component of the objects that events of that type are about.
-fn component_of(event_type: &str) -> &'static str {
-    let object = event_type.rsplit_once('.').map_or("", |(object, _)| object);
-    OBJECTS.iter().find(|(_, resource)| resource.object == object).map_or(OTHER, |(name, _)| *name)
 }
 
 fn event(types: &[&str], of: &Value, with_previous: bool) -> Value {

@@ -6,14 +6,24 @@
 use std::fmt;
 
 use serde::de::value::StringDeserializer;
-use serde::de::{DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, Error, Expected, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+};
 
 use super::tree::{Tree, integer};
+use crate::domain::types::bound::Bound;
 use crate::domain::{ParameterError, Problem};
 
 impl Error for ParameterError {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::new("", Problem::Malformed(message.to_string()))
+    }
+
+    fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
+        match Bound::stated_by(expected) {
+            Some(bound) => problem(bound.problem()),
+            None => Self::custom(format_args!("it has {length} parts, expected {expected}")),
+        }
     }
 
     fn unknown_field(name: &str, _: &'static [&'static str]) -> Self {

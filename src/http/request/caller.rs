@@ -11,12 +11,15 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::admission::Asker;
 use super::context::{IdempotencyKey, RequestId, Trace};
+use crate::clock;
 use crate::contract::{
-    LIVE_KEY_PREFIX, RESTRICTED_LIVE_KEY_PREFIX, RESTRICTED_TEST_KEY_PREFIX, TEST_KEY_PREFIX,
+    Kind, LIVE_KEY_PREFIX, RESTRICTED_LIVE_KEY_PREFIX, RESTRICTED_TEST_KEY_PREFIX, TEST_KEY_PREFIX,
 };
+use crate::domain::New;
 use crate::http::app::App;
 use crate::http::error::{ApiError, KeyProblem};
 use crate::http::server::Peer;
+use crate::id::Id;
 use crate::log::Cause;
 use crate::read::keys::{Account, Key};
 
@@ -37,6 +40,11 @@ impl Caller {
     /// The cause of the events that this request appends.
     pub(crate) fn cause(&self) -> &Cause {
         &self.cause
+    }
+
+    /// The parts of a new object that the caller doesn't say.
+    pub(crate) fn new_object<K: Kind>(&self) -> New<K> {
+        New { id: Id::generate(clock::now()), livemode: self.account.livemode }
     }
 }
 

@@ -28,43 +28,21 @@ use crate::read::page::BYTES_MAX;
 /// The most paths of one request.
 pub(crate) const PATHS_MAX: usize = 20;
 
-/// Fields that hold an id, by the component they are in, and the components that the id may become.
-/// Fields of resources that aren't here yet are always null.
-pub(crate) const FIELDS: &[(&str, &[Field])] = &[
-    ("Customer", &[("default_source", &[]), ("invoice_settings.default_payment_method", &[])]),
-    ("Delivery", &[EVENT, ENDPOINT]),
-    ("Replay", &[EVENT, ENDPOINT]),
-    ("ReplayPreview", &[ENDPOINT]),
-    ("ReplayWithProgress", &[EVENT, ENDPOINT]),
-    ("WebhookEndpointHealth", &[ENDPOINT]),
-];
-type Field = (&'static str, &'static [&'static str]);
-const EVENT: Field = ("event", &["Event"]);
-const ENDPOINT: Field = ("webhook_endpoint", &["WebhookEndpoint", "DeletedWebhookEndpoint"]);
-
-/// What can be expanded in a component.
-pub(crate) fn expandable(component: &str) -> Vec<String> {
-    let listed = component.strip_suffix("List").or_else(|| component.strip_suffix("SearchResult"));
-    let (of, prefix) = listed.map_or((component, ""), |of| (of, "data."));
-    let fields = FIELDS.iter().find(|(name, _)| *name == of).map_or(&[][..], |(_, fields)| fields);
-    fields.iter().map(|(field, _)| format!("{prefix}{field}")).collect()
-}
-
 /// A route, and what can be expanded in its answers.
 #[derive(Debug)]
 pub(crate) struct Expandable {
     method: Method,
     path: &'static str,
-    /// The components that its answer may be.
-    answers: &'static [&'static str],
+    /// The paths that can be expanded in its answers.
+    paths: Vec<String>,
     has_pages: bool,
 }
 
 impl Expandable {
     /// Of a route.
     pub(crate) fn of(route: &Route) -> Self {
-        let has_pages = route.has_pages();
-        Self { method: route.method.clone(), path: route.path, answers: route.answers, has_pages }
+        let paths = route.expandable().into_iter().map(str::to_owned).collect();
+        Self { method: route.method.clone(), path: route.path, paths, has_pages: route.has_pages() }
     }
 }
 
@@ -100,8 +78,7 @@ pub(super) async fn answers(
     let paths = paths(wanted)?;
     let route =
         routes().iter().find(|route| route.method == *request.method() && route.path == matched.as_str());
-    let answers = route.map_or(&[][..], |route| route.answers);
-    let known: Vec<String> = answers.iter().flat_map(|name| expandable(name)).collect();
+    let known = route.map_or(&[][..], |route| &route.paths);
     if let Some(unknown) = paths.iter().find(|path| !known.contains(path)) {
         let shown: String = unknown.chars().take(64).collect();
         let reason = format!("this property cannot be expanded ({shown})");

@@ -4,25 +4,62 @@ use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::objects::{self, RetrieveParams};
 use super::search::{self, SearchParams};
-use crate::clock;
-use crate::contract::{Customer, Kind as _};
-use crate::domain::customer::{self, Changes};
-use crate::domain::missing;
+use crate::contract::EventType;
+use crate::domain::customer::{Changes, Customer};
 use crate::http::app::App;
+use crate::http::contract::component::{Deleted, FoundOf, ListOf};
+use crate::http::contract::route::{Route, delete, get, patch, post};
 use crate::http::error::ApiError;
 use crate::http::page;
-use crate::http::params::{NoParams, Params, PathId, TimeRange, end_of};
-use crate::http::render::{self, Rendered};
+use crate::http::params::{Params, TimeRange};
+use crate::http::render::Rendered;
 use crate::http::request::caller::Caller;
-use crate::id::Id;
 use crate::read::objects::ObjectFilter;
+
+/// Its routes.
+pub(crate) fn routes() -> Vec<Route> {
+    let update = |route: Route| {
+        let route = route.emits(&[EventType::CustomerUpdated]).takes::<Changes>().answers::<Customer>();
+        route.summary("Update a customer. Metadata is merged; what changes nothing appends nothing.")
+    };
+    vec![
+        post("/v1/customers", objects::create::<Customer>)
+            .summary("Create a customer.")
+            .emits(&[EventType::CustomerCreated])
+            .takes::<Changes>()
+            .answers::<Customer>(),
+        get("/v1/customers", list)
+            .summary("List customers, newest first.")
+            .takes::<ListParams>()
+            .answers::<ListOf<Customer>>(),
+        get("/v1/customers/search", search)
+            .summary(
+                "Search customers by created, email, metadata, name and phone, in Stripe's query language.",
+            )
+            .takes::<SearchParams>()
+            .answers::<FoundOf<Customer>>(),
+        get("/v1/customers/{id}", objects::retrieve::<Customer>)
+            .summary(
+                "Retrieve a customer, or what is left of a deleted one; as it is, or as it was (`as_of`).",
+            )
+            .takes::<RetrieveParams>()
+            .answers::<Customer>()
+            .answers::<Deleted<Customer>>(),
+        update(post("/v1/customers/{id}", objects::update::<Customer>)),
+        update(patch("/v1/customers/{id}", objects::update::<Customer>)),
+        delete("/v1/customers/{id}", objects::delete::<Customer>)
+            .summary("Delete a customer. It can still be retrieved, as deleted.")
+            .emits(&[EventType::CustomerDeleted])
+            .answers::<Deleted<Customer>>(),
+    ]
+}
 
 /// The parameters of a list of customers.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schema(as = customersListParams)]
-pub(crate) struct ListParams {
+struct ListParams {
     created: Option<TimeRange>,
     email: Option<String>,
     ending_before: Option<String>,
@@ -31,64 +68,8 @@ pub(crate) struct ListParams {
     starting_after: Option<String>,
 }
 
-/// Create a customer.
-pub(crate) async fn create(
-    State(app): State<App>,
-    caller: Caller,
-    Params(changes): Params<Changes>,
-) -> Result<Rendered, ApiError> {
-    let command =
-        customer::Create { id: Id::generate(clock::now()), livemode: caller.account.livemode, changes };
-    Ok(app.log.append(caller.cause(), &command).await?.into())
-}
-
-/// Update a customer. What changes nothing appends nothing.
-pub(crate) async fn update(
-    State(app): State<App>,
-    caller: Caller,
-    PathId(id): PathId<Customer>,
-    Params(changes): Params<Changes>,
-) -> Result<Rendered, ApiError> {
-    Ok(app.log.append(caller.cause(), &customer::Update { id, changes }).await?.into())
-}
-
-/// Delete a customer. It can still be retrieved, as deleted.
-pub(crate) async fn delete(
-    State(app): State<App>,
-    caller: Caller,
-    PathId(id): PathId<Customer>,
-    Params(NoParams {}): Params<NoParams>,
-) -> Result<Rendered, ApiError> {
-    app.log.append(caller.cause(), &customer::Delete { id }).await?;
-    render::deleted(Customer::RESOURCE, &id.to_string())
-}
-
-/// The parameters of a retrieval.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-#[schema(as = CustomerRetrieveParams)]
-pub(crate) struct RetrieveParams {
-    /// Show the customer as it was at the end of that second, from the log.
-    as_of: Option<i64>,
-}
-
-/// Retrieve a customer, or what is left of a deleted one; as it is, or as it was.
-pub(crate) async fn retrieve(
-    State(app): State<App>,
-    caller: Caller,
-    PathId(id): PathId<Customer>,
-    Params(params): Params<RetrieveParams>,
-) -> Result<Rendered, ApiError> {
-    let account = caller.account.id;
-    let stored = match params.as_of {
-        None => app.reader.object(account, id).await?,
-        Some(second) => app.reader.object_as_of(account, id, end_of(second)).await?,
-    };
-    render::stored(Customer::RESOURCE, stored.ok_or_else(|| missing::<Customer>(&id))?)
-}
-
 /// List customers, newest first.
-pub(crate) async fn list(
+async fn list(
     State(app): State<App>,
     caller: Caller,
     Params(params): Params<ListParams>,
@@ -97,11 +78,11 @@ pub(crate) async fn list(
     let created = params.created.unwrap_or_default();
     let filter =
         ObjectFilter { created_from: created.from, created_until: created.until, email: params.email };
-    page::objects::<Customer>(&app, &caller, "/v1/customers", &filter, &page).await
+    page::objects::<Customer>(&app, &caller, &filter, &page).await
 }
 
 /// Search customers.
-pub(crate) async fn search(
+async fn search(
     State(app): State<App>,
     caller: Caller,
     Params(params): Params<SearchParams>,

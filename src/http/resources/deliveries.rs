@@ -3,14 +3,18 @@
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::SchemaType;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use super::events;
 use crate::contract::{AttemptError, Event, WebhookEndpoint};
+use crate::domain::resource::Expands;
 use crate::domain::{ParameterError, Problem, missing};
 use crate::http::app::App;
+use crate::http::contract::component::{Component, ListOf, sent_schema_of};
+use crate::http::contract::route::{Route, get};
 use crate::http::error::ApiError;
 use crate::http::page;
 use crate::http::params::{NoParams, Params, PathId};
@@ -18,6 +22,34 @@ use crate::http::render::{self, Rendered};
 use crate::http::request::caller::Caller;
 use crate::read::deliveries::{Attempt, Delivery};
 use crate::read::page::Listed;
+
+/// Its routes.
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        get("/v1/events/{id}/deliveries", of_event)
+            .summary("List an event's deliveries, one an endpoint.")
+            .answers::<ListOf<Shown<'_>>>(),
+        get("/v1/webhook_endpoints/{id}/deliveries", of_endpoint)
+            .summary(
+                "List an endpoint's deliveries, those of the newest events first. Cursors are ids of events.",
+            )
+            .takes::<ListParams>()
+            .answers::<ListOf<Shown<'_>>>(),
+    ]
+}
+
+impl Component for Shown<'_> {
+    const EXPANDS: &'static [Expands] =
+        &[Expands::id_of::<Event>("event"), Expands::id_of::<WebhookEndpoint>("webhook_endpoint")];
+
+    fn name() -> String {
+        "Delivery".to_owned()
+    }
+
+    fn schema() -> Value {
+        sent_schema_of::<Self>()
+    }
+}
 
 /// What a list of an endpoint's deliveries can be narrowed to.
 const STATES: &[&str] = &["delivered", "dropped", "exhausted", "owed", "parked"];
@@ -44,8 +76,7 @@ fn error_schema() -> Object {
 /// The parameters of a list of an endpoint's deliveries.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schema(as = deliveriesListParams)]
-pub(crate) struct ListParams {
+struct ListParams {
     ending_before: Option<String>,
     #[schema(minimum = 1, maximum = 100)]
     limit: Option<i64>,
@@ -55,7 +86,7 @@ pub(crate) struct ListParams {
 }
 
 /// List the deliveries of an event, one an endpoint.
-pub(crate) async fn of_event(
+async fn of_event(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<Event>,
@@ -69,7 +100,7 @@ pub(crate) async fn of_event(
 }
 
 /// List the deliveries of an endpoint, those of the newest events first. Cursors are ids of events.
-pub(crate) async fn of_endpoint(
+async fn of_endpoint(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<WebhookEndpoint>,
@@ -95,7 +126,7 @@ fn list(url: &str, listed: &Listed<Delivery>) -> Result<Rendered, ApiError> {
 
 /// A delivery as it is sent.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Shown<'a> {
+struct Shown<'a> {
     object: &'static str,
     attempts: Attempts<'a>,
     event: &'a str,

@@ -2,12 +2,16 @@
 
 use axum::extract::State;
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::webhook_endpoints::living;
 use crate::clock::Timestamp;
 use crate::contract::WebhookEndpoint;
+use crate::domain::resource::Expands;
 use crate::http::app::App;
+use crate::http::contract::component::{Component, sent_schema_of};
+use crate::http::contract::route::{Route, get};
 use crate::http::error::ApiError;
 use crate::http::params::{NoParams, Params, PathId};
 use crate::http::render::Rendered;
@@ -15,9 +19,33 @@ use crate::http::request::caller::Caller;
 use crate::id::Id;
 use crate::read::health::EndpointHealth;
 
+/// Its route.
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        get("/v1/webhook_endpoints/{id}/health", retrieve)
+            .summary(
+                "Retrieve how an endpoint is doing: since when it fails, what it is owed, how its newest \
+                 attempts went.",
+            )
+            .answers::<Health>(),
+    ]
+}
+
+impl Component for Health {
+    const EXPANDS: &'static [Expands] = &[Expands::id_of::<WebhookEndpoint>("webhook_endpoint")];
+
+    fn name() -> String {
+        "WebhookEndpointHealth".to_owned()
+    }
+
+    fn schema() -> Value {
+        sent_schema_of::<Self>()
+    }
+}
+
 /// How an endpoint is doing. Counts of deliveries end at ten thousand; attempts are its newest two hundred.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Health {
+struct Health {
     object: &'static str,
     attempts: Attempts,
     exhausted: i64,
@@ -41,7 +69,7 @@ struct Attempts {
 }
 
 /// Retrieve how an endpoint is doing.
-pub(crate) async fn retrieve(
+async fn retrieve(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<WebhookEndpoint>,

@@ -7,6 +7,8 @@ use utoipa::ToSchema;
 use crate::contract::{Event, EventType, Kind as _};
 use crate::domain::{ParameterError, Problem, Rejection, schema};
 use crate::http::app::App;
+use crate::http::contract::component::{AnyEvent, ListOf};
+use crate::http::contract::route::{Route, get};
 use crate::http::error::ApiError;
 use crate::http::page;
 use crate::http::params::{NoParams, Params, PathId, TimeRange};
@@ -19,11 +21,21 @@ use crate::read::page::Listed;
 /// The most names in `types`.
 pub(crate) const TYPES_MAX: usize = 20;
 
+/// Its routes.
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        get("/v1/events", list)
+            .summary("List events, newest first.")
+            .takes::<ListParams>()
+            .answers::<ListOf<AnyEvent>>(),
+        get("/v1/events/{id}", retrieve).summary("Retrieve an event.").answers::<AnyEvent>(),
+    ]
+}
+
 /// The parameters of a list of events.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schema(as = eventsListParams)]
-pub(crate) struct ListParams {
+struct ListParams {
     created: Option<TimeRange>,
     delivery_success: Option<bool>,
     ending_before: Option<String>,
@@ -40,7 +52,7 @@ pub(crate) struct ListParams {
 }
 
 /// Retrieve an event.
-pub(crate) async fn retrieve(
+async fn retrieve(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<Event>,
@@ -58,7 +70,7 @@ pub(crate) async fn rendered_one(app: &App, caller: &Caller, id: Id<Event>) -> R
 }
 
 /// List events, newest first.
-pub(crate) async fn list(
+async fn list(
     State(app): State<App>,
     caller: Caller,
     Params(params): Params<ListParams>,
@@ -138,17 +150,13 @@ pub(crate) fn wanted(
         Some(_) if !several.is_empty() => Err(ParameterError::new("type", Problem::ExclusiveWith("types"))),
         None if several.is_empty() => Ok(None),
         None => Ok(Some(several.iter().flat_map(|name| matching(name)).collect())),
-        Some(name) => Ok(Some(matching(&name).collect())),
+        Some(name) => Ok(Some(matching(&name))),
     }
 }
 
-/// The types that a name or a group such as `customer.*` stands for.
-pub(crate) fn matching(name: &str) -> impl Iterator<Item = &'static str> {
-    let known = EventType::ALL.iter().map(|known| known.as_str());
-    known.filter(move |known| match name.strip_suffix('*') {
-        Some(group) => known.starts_with(group),
-        None => *known == name,
-    })
+/// The types that a name or a group stands for.
+fn matching(name: &str) -> Vec<&'static str> {
+    EventType::matching(name).map(EventType::as_str).collect()
 }
 
 #[cfg(test)]

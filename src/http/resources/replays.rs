@@ -8,12 +8,15 @@ use utoipa::ToSchema;
 use utoipa::openapi::{Array, ArrayBuilder, ObjectBuilder, Type};
 
 use super::{events, webhook_endpoints};
-use crate::clock::{self, Timestamp};
+use crate::clock::Timestamp;
 use crate::contract::{Event, EventType, Kind as _, Replay, WebhookEndpoint};
 use crate::domain::replay::{self, End, ReplayFilter, Start, Status};
+use crate::domain::resource::Expands;
 use crate::domain::types::rate_limit;
-use crate::domain::{ParameterError, Patch, Problem, Rejection, Snapshot, missing, schema};
+use crate::domain::{ParameterError, Patch, Problem, Rejection, Resource, Snapshot, missing, schema};
 use crate::http::app::App;
+use crate::http::contract::component::{AnyEvent, Component, ListOf, object, sent_schema_of, with};
+use crate::http::contract::route::{Route, get, post};
 use crate::http::error::ApiError;
 use crate::http::page::{self, PageParams};
 use crate::http::params::{Filters, NoParams, Params, PathId, TimeRange};
@@ -23,11 +26,77 @@ use crate::id::{self, Id};
 use crate::log::idempotency::Answer;
 use crate::read::objects::ObjectFilter;
 
+/// Its routes.
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        post("/v1/webhook_endpoints/{id}/replay", start)
+            .summary("Owe events of the log to an endpoint once more, or count them (`dry_run`).")
+            .emits(&[EventType::ReplayCreated])
+            .takes::<StartParams>()
+            .answers::<replay::Replay>()
+            .answers::<Preview>(),
+        get("/v1/replays", list)
+            .summary("List replays, newest first.")
+            .takes::<PageParams>()
+            .answers::<ListOf<replay::Replay>>(),
+        get("/v1/replays/{id}", retrieve)
+            .summary("Retrieve a replay, with how far it is.")
+            .answers::<WithProgress>(),
+        post("/v1/replays/{id}/cancel", cancel)
+            .summary("Cancel a replay. What it has owed already stays owed.")
+            .emits(&[EventType::ReplayCanceled])
+            .answers::<replay::Replay>(),
+        post("/v1/events/{id}/retry", retry_event)
+            .summary("Owe an event to an endpoint once more.")
+            .emits(&[EventType::ReplayCreated])
+            .takes::<RetryParams>()
+            .answers::<AnyEvent>(),
+    ]
+}
+
+/// A replay, with how far it is.
+struct WithProgress;
+
+impl Component for WithProgress {
+    const EXPANDS: &'static [Expands] = <replay::Replay as Resource>::EXPANDS;
+
+    fn name() -> String {
+        "ReplayWithProgress".to_owned()
+    }
+
+    fn schema() -> Value {
+        let progress = object(&json!({
+            "fraction": {
+                "type": "number", "minimum": 0, "maximum": 1,
+                "description": "How much of its part of the log is behind it.",
+            },
+            "owed": { "type": "integer", "description": "Deliveries it has owed so far." },
+            "waiting": {
+                "type": "integer",
+                "description": "Deliveries that wait for the endpoint, 100,000 at the most.",
+            },
+        }));
+        with::<replay::Replay>("progress", json!({ "oneOf": [progress, { "type": "null" }] }))
+    }
+}
+
+impl Component for Preview {
+    const EXPANDS: &'static [Expands] = &[Expands::id_of::<WebhookEndpoint>("webhook_endpoint")];
+
+    fn name() -> String {
+        "ReplayPreview".to_owned()
+    }
+
+    fn schema() -> Value {
+        sent_schema_of::<Self>()
+    }
+}
+
 /// The parameters of a replay.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(as = ReplayParams)]
-pub(crate) struct StartParams {
+struct StartParams {
     created: Option<TimeRange>,
     dry_run: bool,
     only_failed: bool,
@@ -43,13 +112,13 @@ pub(crate) struct StartParams {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = EventRetryParams)]
-pub(crate) struct RetryParams {
+struct RetryParams {
     webhook_endpoint: String,
 }
 
 /// What a replay would come to.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Preview {
+struct Preview {
     object: &'static str,
     dry_run: bool,
     /// Whether all events were looked at, and not only the newest.
@@ -59,7 +128,7 @@ pub(crate) struct Preview {
 }
 
 /// Owe events of the log to an endpoint once more, or only count them.
-pub(crate) async fn start(
+async fn start(
     State(app): State<App>,
     caller: Caller,
     PathId(endpoint): PathId<WebhookEndpoint>,
@@ -94,7 +163,7 @@ pub(crate) async fn start(
 }
 
 /// Owe one event to an endpoint once more. Answers with the event, as Stripe does.
-pub(crate) async fn retry_event(
+async fn retry_event(
     State(app): State<App>,
     caller: Caller,
     PathId(event): PathId<Event>,
@@ -130,12 +199,11 @@ async fn beginning(
     if filter.event.is_none() {
         replay::check_count(app.reader.replay_count(caller.account.id).await?)?;
     }
-    let (id, livemode) = (Id::generate(clock::now()), caller.account.livemode);
-    Ok(Start { id, livemode, endpoint, filter, rate_limit })
+    Ok(Start { new: caller.new_object(), endpoint, filter, rate_limit })
 }
 
 /// Retrieve a replay, with how far it is.
-pub(crate) async fn retrieve(
+async fn retrieve(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<Replay>,
@@ -151,17 +219,17 @@ pub(crate) async fn retrieve(
 }
 
 /// List replays, newest first.
-pub(crate) async fn list(
+async fn list(
     State(app): State<App>,
     caller: Caller,
     Params(params): Params<PageParams>,
 ) -> Result<Rendered, ApiError> {
     let page = params.page()?;
-    page::objects::<Replay>(&app, &caller, "/v1/replays", &ObjectFilter::default(), &page).await
+    page::objects::<replay::Replay>(&app, &caller, &ObjectFilter::default(), &page).await
 }
 
 /// Cancel a replay. What it has owed already stays owed.
-pub(crate) async fn cancel(
+async fn cancel(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<Replay>,
@@ -172,8 +240,7 @@ pub(crate) async fn cancel(
 
 /// Names of types, and of groups of them.
 fn types_schema() -> Array {
-    let groups = ["*", "customer.*", "replay.*", "webhook_endpoint.*"];
-    let names = EventType::ALL.iter().map(|known| known.as_str()).chain(groups);
+    let names = EventType::names_and_groups();
     let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
     ArrayBuilder::new().items(name).max_items(Some(events::TYPES_MAX)).build()
 }
@@ -189,9 +256,9 @@ fn types(names: &[String]) -> Result<Option<Vec<String>>, ParameterError> {
     let mut types = Vec::new();
     for (index, name) in names.iter().enumerate() {
         let before = types.len();
-        types.extend(events::matching(name).map(str::to_owned));
+        types.extend(EventType::matching(name).map(|known| known.as_str().to_owned()));
         if types.len() == before {
-            let known = events::matching("*").collect();
+            let known = EventType::ALL.iter().map(|known| known.as_str()).collect();
             return Err(ParameterError::new(format!("types[{index}]"), Problem::NotOneOf(known)));
         }
     }

@@ -22,6 +22,8 @@ use crate::contract::{Event, Kind as _};
 use crate::database::DatabaseError;
 use crate::domain::{ParameterError, Problem, schema};
 use crate::http::app::App;
+use crate::http::contract::component::EventStream;
+use crate::http::contract::route::{Route, get};
 use crate::http::error::ApiError;
 use crate::http::params::Params;
 use crate::http::request::caller::Caller;
@@ -36,11 +38,21 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How long to wait before asking a database again that was away.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Its route.
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        get("/v1/events/stream", follow)
+            .summary("Follow the log as it grows: server-sent events, after `Last-Event-ID` or from now on.")
+            .takes::<StreamParams>()
+            .answers::<EventStream>(),
+    ]
+}
+
 /// The parameters of a stream.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(as = EventStreamParams)]
-pub(crate) struct StreamParams {
+struct StreamParams {
     /// Instead of the header `Last-Event-ID`.
     last_event_id: Option<String>,
     #[schema(schema_with = schema::object_id)]
@@ -61,7 +73,7 @@ struct Following {
 }
 
 /// Follow the log.
-pub(crate) async fn follow(
+async fn follow(
     State(app): State<App>,
     caller: Caller,
     headers: HeaderMap,

@@ -2,13 +2,19 @@
 
 use axum::extract::State;
 use serde::Deserialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::objects;
 use crate::clock;
-use crate::contract::{Kind as _, WebhookEndpoint};
-use crate::domain::webhook_endpoint::{self, Changes, CreateParams};
-use crate::domain::{Command, ParameterError, Problem, Snapshot, missing};
+use crate::contract::{EventType, WebhookEndpoint};
+use crate::domain::webhook_endpoint::{
+    Changes, CreateParams, RollSecret, WebhookEndpoint as Endpoint, check_count,
+};
+use crate::domain::{Command, Create, ParameterError, Problem, Snapshot, Updatable as _, Update, missing};
 use crate::http::app::App;
+use crate::http::contract::component::{Component, Deleted, ListOf, with};
+use crate::http::contract::route::{Route, delete, get, patch, post};
 use crate::http::error::ApiError;
 use crate::http::page::{self, PageParams};
 use crate::http::params::{NoParams, Params, PathId};
@@ -27,35 +33,80 @@ const OVERLAP_DEFAULT: i64 = 24 * 3600;
 /// The longest overlap, in seconds: a week.
 const OVERLAP_MAX: i64 = 7 * 24 * 3600;
 
+/// Its routes.
+pub(crate) fn routes() -> Vec<Route> {
+    let update = |route: Route| {
+        let route = route.emits(&[EventType::WebhookEndpointUpdated]).takes::<Changes>();
+        route.summary("Update an endpoint: pause, disable or enable it, too.").answers::<Endpoint>()
+    };
+    vec![
+        post("/v1/webhook_endpoints", create)
+            .summary("Create an endpoint. Only this answer and that of a roll show a signing secret.")
+            .emits(&[EventType::WebhookEndpointCreated])
+            .takes::<CreateParams>()
+            .answers::<WithSecret>(),
+        get("/v1/webhook_endpoints", list)
+            .summary("List endpoints, newest first.")
+            .takes::<PageParams>()
+            .answers::<ListOf<Endpoint>>(),
+        get("/v1/webhook_endpoints/{id}", retrieve).summary("Retrieve an endpoint.").answers::<Endpoint>(),
+        update(post("/v1/webhook_endpoints/{id}", self::update)),
+        update(patch("/v1/webhook_endpoints/{id}", self::update)),
+        delete("/v1/webhook_endpoints/{id}", objects::delete::<Endpoint>)
+            .summary("Delete an endpoint. Nothing is sent to it any more.")
+            .emits(&[EventType::WebhookEndpointDeleted])
+            .answers::<Deleted<Endpoint>>(),
+        post("/v1/webhook_endpoints/{id}/roll_secret", roll_secret)
+            .summary(
+                "Give an endpoint another signing secret. The earlier ones go on signing for `overlap` seconds.",
+            )
+            .emits(&[EventType::WebhookEndpointSecretRolled])
+            .takes::<RollParams>()
+            .answers::<WithSecret>(),
+    ]
+}
+
+/// An endpoint with its signing secret.
+struct WithSecret;
+
+impl Component for WithSecret {
+    fn name() -> String {
+        "WebhookEndpointWithSecret".to_owned()
+    }
+
+    fn schema() -> Value {
+        with::<Endpoint>("secret", json!({ "type": "string", "pattern": "^whsec_" }))
+    }
+}
+
 /// The parameters of a roll.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(as = SecretRollParams)]
-pub(crate) struct RollParams {
+struct RollParams {
     #[schema(minimum = 0, maximum = 604_800)]
     overlap: Option<i64>,
 }
 
 /// Create an endpoint. Only this answer shows its signing secret.
-pub(crate) async fn create(
+async fn create(
     State(app): State<App>,
     caller: Caller,
     Params(params): Params<CreateParams>,
 ) -> Result<Rendered, ApiError> {
-    webhook_endpoint::check_count(app.reader.endpoint_count(caller.account.id).await?)?;
-    let livemode = caller.account.livemode;
-    let command = webhook_endpoint::Create { id: Id::generate(clock::now()), livemode, params };
+    check_count(app.reader.endpoint_count(caller.account.id).await?)?;
+    let command = Create::<Endpoint> { new: caller.new_object(), params };
     // Every other problem is found before its name is looked up.
-    targets::check(&app, caller.account.id, command.endpoint()?.url()).await?;
+    targets::check(&app, caller.account.id, command.object()?.url()).await?;
     let secret = SigningSecret::generate();
-    let sealed = app.keyring.seal(&secret, &command.id.to_string());
+    let sealed = app.keyring.seal(&secret, &command.new.id.to_string());
     let brings = NewSecret { sealed, overlap_seconds: None };
     append_with_secret(&app, &caller, &command, (&secret, &brings)).await
 }
 
 /// Give an endpoint another signing secret. The earlier ones go on signing for a while, so that the receiver has time to
 /// change over. Only this answer shows the new one.
-pub(crate) async fn roll_secret(
+async fn roll_secret(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<WebhookEndpoint>,
@@ -68,7 +119,7 @@ pub(crate) async fn roll_secret(
     let secret = SigningSecret::generate();
     let sealed = app.keyring.seal(&secret, &id.to_string());
     let brings = NewSecret { sealed, overlap_seconds: i32::try_from(overlap).ok() };
-    let command = webhook_endpoint::RollSecret { id };
+    let command = RollSecret { id };
     append_with_secret(&app, &caller, &command, (&secret, &brings)).await
 }
 
@@ -91,13 +142,13 @@ async fn append_with_secret<C: Command>(
 }
 
 /// Update an endpoint. What changes nothing appends nothing.
-pub(crate) async fn update(
+async fn update(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<WebhookEndpoint>,
     Params(changes): Params<Changes>,
 ) -> Result<Rendered, ApiError> {
-    let command = webhook_endpoint::Update { id, changes };
+    let command = Update::<Endpoint> { id, changes, now: clock::now() };
     if let Some(url) = new_url(&app, &caller, &command).await? {
         targets::check(&app, caller.account.id, &url).await?;
     }
@@ -106,34 +157,19 @@ pub(crate) async fn update(
 
 /// The URL that an update leads to, if it is another one. Every other problem of the update is found
 /// before its name is looked up.
-async fn new_url(
-    app: &App,
-    caller: &Caller,
-    command: &webhook_endpoint::Update,
-) -> Result<Option<String>, ApiError> {
+async fn new_url(app: &App, caller: &Caller, command: &Update<Endpoint>) -> Result<Option<String>, ApiError> {
     if !command.changes.has_url() {
         return Ok(None);
     }
     let stored = living(app, caller, command.id).await?;
-    let now: webhook_endpoint::WebhookEndpoint = serde_json::from_str(&stored.data)?;
+    let now: Endpoint = serde_json::from_str(&stored.data)?;
     let before = now.url().to_owned();
-    let after = command.applied_to(now)?;
+    let after = now.changed(command.changes.clone(), command.now)?;
     Ok((after.url() != before).then(|| after.url().to_owned()))
 }
 
-/// Delete an endpoint: nothing is sent to it any more.
-pub(crate) async fn delete(
-    State(app): State<App>,
-    caller: Caller,
-    PathId(id): PathId<WebhookEndpoint>,
-    Params(NoParams {}): Params<NoParams>,
-) -> Result<Rendered, ApiError> {
-    app.log.append(caller.cause(), &webhook_endpoint::Delete { id }).await?;
-    render::deleted(WebhookEndpoint::RESOURCE, &id.to_string())
-}
-
 /// Retrieve an endpoint. A deleted one is gone.
-pub(crate) async fn retrieve(
+async fn retrieve(
     State(app): State<App>,
     caller: Caller,
     PathId(id): PathId<WebhookEndpoint>,
@@ -143,7 +179,7 @@ pub(crate) async fn retrieve(
 }
 
 /// The endpoint of that id, unless it was deleted.
-pub(crate) async fn living(
+pub(super) async fn living(
     app: &App,
     caller: &Caller,
     id: Id<WebhookEndpoint>,
@@ -153,12 +189,12 @@ pub(crate) async fn living(
 }
 
 /// List endpoints, newest first.
-pub(crate) async fn list(
+async fn list(
     State(app): State<App>,
     caller: Caller,
     Params(params): Params<PageParams>,
 ) -> Result<Rendered, ApiError> {
     let page = params.page()?;
     let filter = ObjectFilter::default();
-    page::objects::<WebhookEndpoint>(&app, &caller, "/v1/webhook_endpoints", &filter, &page).await
+    page::objects::<Endpoint>(&app, &caller, &filter, &page).await
 }
