@@ -16,7 +16,8 @@ begin
                 ('migrate', 'inherit', array['calmony_owner']),
                 ('serve', 'noinherit', array['calmony_api', 'calmony_reader']),
                 ('deliver', 'noinherit', array['calmony_worker', 'calmony_api']),
-                ('inspect', 'inherit', array['calmony_reader', 'pg_read_all_stats'])) l (program, inherits, roles)
+                ('inspect', 'inherit', array['calmony_reader', 'pg_read_all_stats'])
+               ) l (program, inherits, roles)
     loop
         name := 'calmony_' || login.program;
         if not exists (select from pg_catalog.pg_roles where rolname = name) then

@@ -60,6 +60,7 @@ resources! {
     Event: "evt", "event", "event";
     WebhookEndpoint: "we", "webhook_endpoint", "webhook endpoint";
     Replay: "rpl", "replay", "replay";
+    Product: "prod", "product", "product";
 }
 
 /// The prefix of the secret API keys of an account's test mode. No resource has it, nor the three that
@@ -142,6 +143,11 @@ event_types! {
         ReplayCreated = "replay.created";
         ReplayCanceled = "replay.canceled";
         ReplayCompleted = "replay.completed";
+    }
+    Product {
+        ProductCreated = "product.created";
+        ProductUpdated = "product.updated";
+        ProductDeleted = "product.deleted";
     }
 }
 
@@ -268,9 +274,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_resources_are_exactly_the_nine_of_the_contract() {
+    fn the_resources_are_exactly_those_of_the_contract() {
         let prefixes: Vec<_> = RESOURCES.iter().map(|resource| resource.prefix).collect();
-        assert_eq!(prefixes, ["cus", "pm", "pi", "sub", "inv", "cs", "evt", "we", "rpl"]);
+        assert_eq!(prefixes, ["cus", "pm", "pi", "sub", "inv", "cs", "evt", "we", "rpl", "prod"]);
     }
 
     #[test]

@@ -1,12 +1,12 @@
--- Swaps triggers on whole statements for triggers on rows of the same body: on Citus a statement's rows are in other places than the
--- statement. Works on plain PostgreSQL, too, where a test compares what both derive. Run as a superuser, in psql, when nothing else runs;
--- once: a second time it changes nothing and fails.
+-- Swaps triggers on whole statements for triggers on rows of the same body: on Citus a statement's rows are
+-- in other places than the statement. Works on plain PostgreSQL, too, where a test compares what both derive.
+-- Run as a superuser, in psql, when nothing else runs; once: a second time it changes nothing and fails.
 \set ON_ERROR_STOP on
 begin;
 set local role calmony_owner;
 
--- The body stays the migrations' own: what it reads of a statement's rows, it reads of the one row. The rows of a
--- group come object by object in the order of their versions, so they are derived like lone facts.
+-- The body stays the migrations' own: what it reads of a statement's rows, it reads of the one row. The rows
+-- of a group come object by object in the order of their versions, so they are derived like lone facts.
 do $$
 declare
     body text := (select prosrc from pg_proc where oid = 'calmony.derive_from_event()'::regprocedure);
@@ -37,8 +37,9 @@ create trigger event_is_append_only before update or delete on calmony.event
     for each row execute function calmony.refuse_to_change_history();
 alter table calmony.event enable always trigger event_is_append_only;
 
--- These ask whether the session owns the bucket, by a lock that is on the coordinator and not where the row is. Without them a session
--- of the role calmony_worker may take away work that isn't its own; a worker whose session has ended still can't.
+-- These ask whether the session owns the bucket, by a lock that is on the coordinator and not where the row
+-- is. Without them a session of the role calmony_worker may take away work that isn't its own; a worker whose
+-- session has ended still can't.
 drop trigger outbox_leaves_only_by_its_owner on calmony.outbox;
 drop trigger delivery_leaves_only_by_its_owner on calmony.delivery;
 drop trigger delivery_comes_only_by_its_owner on calmony.delivery;

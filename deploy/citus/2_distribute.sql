@@ -1,5 +1,6 @@
--- Distributes the tables by account, so that all of an account is in one place. Needs Citus 11 or later on every node; run as a superuser on
--- the coordinator, in psql, after 1_row_triggers.sql, on a database without events. Not run by any test: see README.md.
+-- Distributes the tables by account, so that all of an account is in one place. Needs Citus 11 or later on
+-- every node; run as a superuser on the coordinator, in psql, after 1_row_triggers.sql, on a database without
+-- events. Not run by any test: see README.md.
 \set ON_ERROR_STOP on
 set citus.enable_unsafe_triggers to on; -- for this session
 select format('alter database %I set citus.enable_unsafe_triggers to on', current_database()) \gexec

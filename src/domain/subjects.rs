@@ -1,10 +1,11 @@
 //! The list of resources: whoever needs all of them reads it here.
 
 use super::customer::Customer;
+use super::product::Product;
 use super::replay::Replay;
 use super::resource::Described;
 use super::webhook_endpoint::WebhookEndpoint;
-use crate::contract::Subject;
+use crate::contract::{self, Kind as _, Subject};
 
 /// The description of each resource that events are about.
 #[must_use]
@@ -13,13 +14,23 @@ pub fn described(subject: Subject) -> Described {
         Subject::Customer => Described::of::<Customer>(),
         Subject::WebhookEndpoint => Described::of::<WebhookEndpoint>(),
         Subject::Replay => Described::of::<Replay>(),
+        Subject::Product => Described::of::<Product>(),
     }
+}
+
+/// The path that an object of that id is retrieved at; `None` for a text that begins with no prefix of the
+/// contract whose objects can be retrieved.
+#[must_use]
+pub fn path_of(id: &str) -> Option<String> {
+    let is_event =
+        id.strip_prefix(contract::Event::RESOURCE.prefix).is_some_and(|rest| rest.starts_with('_'));
+    let path = if is_event { "/v1/events" } else { described(Subject::of_id(id)?).path };
+    Some(format!("{path}/{id}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::{self, Kind as _};
 
     #[test]
     fn every_subject_is_described_as_itself() {
@@ -38,6 +49,15 @@ mod tests {
                 let is_known = Subject::ALL.iter().any(|known| known.resource() == names);
                 assert!(is_known || names == contract::Event::RESOURCE, "{names:?}");
             }
+        }
+    }
+
+    #[test]
+    fn an_id_leads_to_its_object() {
+        assert_eq!(path_of("prod_1").as_deref(), Some("/v1/products/prod_1"));
+        assert_eq!(path_of("evt_1").as_deref(), Some("/v1/events/evt_1"));
+        for other in ["", "evt", "evts_1", "_1", "pm_1"] {
+            assert_eq!(path_of(other), None, "{other}");
         }
     }
 }

@@ -113,7 +113,10 @@ mod tests {
         let Rendered(two) = found("/v1/x", page(&[r#"{"id": 1}"#, "{}"]), None).expect("a result");
         assert_eq!(
             two,
-            r#"{"object":"search_result","url":"/v1/x","has_more":true,"next_page":null,"data":[{"id": 1},{}]}"#
+            concat!(
+                r#"{"object":"search_result","url":"/v1/x","has_more":true,"next_page":null,"#,
+                r#""data":[{"id": 1},{}]}"#
+            )
         );
     }
 }

@@ -12,6 +12,9 @@ pub(super) static OBJECTS: List = LazyLock::new(|| BothWays::of(include_str!("sq
 /// Living customers with an email address.
 pub(super) static OBJECTS_BY_EMAIL: List =
     LazyLock::new(|| BothWays::of(include_str!("sql/objects_by_email.sql")));
+/// Living objects of one kind that have some fields or ids.
+pub(super) static OBJECTS_HAVING: List =
+    LazyLock::new(|| BothWays::of(include_str!("sql/objects_having.sql")));
 /// Events of an account.
 pub(super) static EVENTS: List = LazyLock::new(|| BothWays::of(include_str!("sql/events.sql")));
 /// Events of one object.
@@ -34,6 +37,7 @@ mod tests {
         for list in [
             &OBJECTS,
             &OBJECTS_BY_EMAIL,
+            &OBJECTS_HAVING,
             &EVENTS,
             &EVENTS_OF_OBJECT,
             &EVENTS_UNDELIVERED,

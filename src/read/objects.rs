@@ -5,10 +5,11 @@
 
 use std::ops::Range;
 
+use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::lists::{OBJECTS, OBJECTS_BY_EMAIL};
+use super::lists::{OBJECTS, OBJECTS_BY_EMAIL, OBJECTS_HAVING};
 use super::page::{BYTES_MAX, Listed};
 use super::{Direction, Page, Reader};
 use crate::clock::Timestamp;
@@ -42,6 +43,11 @@ pub struct ObjectFilter {
     pub created_until: Option<Timestamp>,
     /// With exactly this email address.
     pub email: Option<String>,
+    /// With one of these ids.
+    pub ids: Option<Vec<String>>,
+    /// With these fields and values, as a JSON object; `{}` for any. They have no index: every object of the
+    /// kind is looked at until the page is full.
+    pub having: Option<Value>,
 }
 
 impl Reader {
@@ -103,14 +109,24 @@ impl Reader {
     ) -> Result<Listed<StoredObject>, DatabaseError> {
         let range = id_range::<K>(filter, &page.direction);
         let rows = page.rows();
-        let _turn = self.list_turn(account).await?;
-        let client = self.client_for(account, page, &self.pool).await?;
-        let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&account, &range.start, &range.end, &rows];
-        let list = if filter.email.is_some() { &OBJECTS_BY_EMAIL } else { &OBJECTS };
-        if let Some(email) = &filter.email {
-            parameters.push(email);
-        }
-        parameters.push(&BYTES_MAX);
+        let mut parameters: Vec<&(dyn ToSql + Sync)> =
+            vec![&account, &range.start, &range.end, &rows, &BYTES_MAX];
+        let having = filter.having.as_ref().map(Value::to_string);
+        let (list, is_heavy) = match (&filter.email, &having, &filter.ids) {
+            (Some(email), ..) => {
+                parameters.push(email);
+                (&OBJECTS_BY_EMAIL, false)
+            }
+            (None, None, None) => (&OBJECTS, false),
+            (None, ..) => {
+                parameters.push(&having);
+                parameters.push(&filter.ids);
+                (&OBJECTS_HAVING, true)
+            }
+        };
+        let _turn = if is_heavy { self.heavy_turn(account).await? } else { self.list_turn(account).await? };
+        let pool = if is_heavy { &self.heavy } else { &self.pool };
+        let client = self.client_for(account, page, pool).await?;
         let rows = client.query(page.statement(list), &parameters).await?;
         let stored = |row: &Row| {
             let data = row.get::<_, Option<String>>("data")?;
@@ -159,7 +175,7 @@ mod tests {
         let filter = ObjectFilter {
             created_from: Some(Timestamp::from_millis(4_000_000_005_000)),
             created_until: Some(Timestamp::from_millis(4_000_000_015_000)),
-            email: None,
+            ..ObjectFilter::default()
         };
         let range = id_range::<Customer>(&filter, &Direction::Newest);
         assert!(range.contains(&middle) && !range.contains(&old) && !range.contains(&new));

@@ -83,7 +83,7 @@ fn created(seconds: &Range<u64>) -> ObjectFilter {
     ObjectFilter {
         created_from: Some(start(seconds.start)),
         created_until: Some(start(seconds.end)),
-        email: None,
+        ..ObjectFilter::default()
     }
 }
 

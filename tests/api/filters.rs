@@ -1,17 +1,15 @@
 //! Filters have a value, or aren't given: one rule for every list, search and stream.
 
+use calmony_pay::contract::Subject;
+use calmony_pay::domain::subjects::described;
 use calmony_pay::http::contract::document;
 use serde_json::Value;
 use support::System;
 
 /// A path with an id of the right kind. The object needn't exist.
 fn with_id(path: &str) -> String {
-    let prefix = match path.split('/').nth(2) {
-        Some("customers") => "cus",
-        Some("events") => "evt",
-        Some("replays") => "rpl",
-        _ => "we",
-    };
+    let known = Subject::ALL.iter().copied().map(described).find(|known| path.starts_with(known.path));
+    let prefix = known.map_or("evt", |known| known.resource.prefix);
     path.replace("{id}", &format!("{prefix}_01J9ZW6QAPZK9N3FBJ0WB5K7TX"))
 }
 

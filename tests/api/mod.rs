@@ -12,6 +12,7 @@ mod idempotency;
 mod large;
 mod lists;
 mod load;
+mod products;
 mod races;
 mod random_bytes;
 mod rights;

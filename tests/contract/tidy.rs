@@ -28,6 +28,12 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("src/log/", &["read", "outbox", "http", "pages", "cli", "config"]),
     ("src/read/", &["log", "outbox", "http", "pages", "cli", "config"]),
     ("src/outbox/", &["read", "http", "pages", "cli", "config"]),
+    (
+        "src/processor/",
+        &["database", "log", "read", "outbox", "flow", "due", "http", "pages", "cli", "config"],
+    ),
+    ("src/due/", &["outbox", "processor", "flow", "http", "pages", "cli", "config"]),
+    ("src/flow/", &["database", "outbox", "http", "pages", "cli", "config"]),
     ("src/http/", &["outbox", "pages", "cli", "config"]),
     ("src/pages/", &["database", "log", "read", "outbox", "cli", "config"]),
     ("src/contract.rs", &["domain", "database", "log", "read", "outbox", "http", "pages", "cli", "config"]),
@@ -55,6 +61,24 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("src/signature.rs", &["domain", "database", "log", "read", "outbox", "http", "pages", "cli", "config"]),
 ];
 
+/// The resources, in the order of knowing: one may name those after it, and no others.
+const KNOWING: &[&str] = &[
+    "checkout_session",
+    "subscription",
+    "invoice",
+    "payment_intent",
+    "payment_method",
+    "price",
+    "product",
+    "customer",
+    "replay",
+    "webhook_endpoint",
+];
+
+/// The longest line of code and SQL, in characters. Migrations before this one were merged with longer ones.
+const COLUMNS_MAX: usize = 110;
+const WIDE_MIGRATIONS: &str = "schema/migrations/V0019";
+
 /// A word and the only places that may have it.
 const CONFINED: &[(&str, &[&str])] = &[
     ("tokio_postgres", &["src/database/", "src/log/", "src/read/", "src/outbox/"]),
@@ -62,6 +86,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("StatusCode", &["src/http/error/", "src/health.rs", "src/cli/dev/inbox.rs"]),
     ("SystemTime::now", &["src/clock.rs"]),
     ("backoff::", &["src/retry.rs"]),
+    ("crate::processor", &["src/flow/", "src/processor/", "src/cli/operate/"]),
     ("insert into calmony.event", &["src/log/"]),
     ("delete from calmony.", &["src/outbox/", "src/log/sql/rebuild_remove_"]),
 ];
@@ -151,6 +176,45 @@ fn the_domain_is_pure() {
             ["async ", ".await", "tokio", "axum", "reqwest", "rand::", "std::env", "std::fs", "clock::now"]
         {
             assert!(!text.contains(word), "{path}: the domain has no {word}");
+        }
+    }
+}
+
+#[test]
+fn a_resource_names_only_those_that_stand_below_it() {
+    let folders = files(&["src/domain"], "rs");
+    for (path, text) in &folders {
+        let Some((resource, _)) = path.trim_start_matches("src/domain/").split_once('/') else { continue };
+        let Some(place) = KNOWING.iter().position(|known| *known == resource) else { continue };
+        for higher in &KNOWING[..place] {
+            for way in ["domain::", "super::super::", "domain::{"] {
+                assert!(
+                    !text.contains(&format!("{way}{higher}::")),
+                    "{path}: {resource} must not know {higher}"
+                );
+            }
+        }
+    }
+    let is_resource = |path: &str| path.ends_with("/mod.rs") && path.matches('/').count() == 3;
+    for (path, text) in folders.iter().filter(|(path, _)| is_resource(path)) {
+        let name = path.trim_start_matches("src/domain/").trim_end_matches("/mod.rs");
+        if text.contains("\nimpl Resource for ") {
+            assert!(KNOWING.contains(&name), "{path}: {name} has no place in the order of knowing");
+        }
+    }
+}
+
+#[test]
+fn lines_have_an_end() {
+    let mut code = files(CODE, "rs");
+    code.extend(files(&["src", "tests", "schema", "deploy"], "sql"));
+    for (path, text) in &code {
+        if path.starts_with("schema/migrations/") && path.as_str() < WIDE_MIGRATIONS {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate() {
+            let columns = line.chars().count();
+            assert!(columns <= COLUMNS_MAX, "{path}:{}: {columns} columns", number + 1);
         }
     }
 }

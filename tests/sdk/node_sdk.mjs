@@ -53,6 +53,15 @@ describe("customers", () => {
     assert.equal((await stripe.customers.retrieve(made.id)).deleted, true);
   });
 
+  test("products", async () => {
+    const made = await stripe.products.create({ name: "Gold", marketing_features: [{ name: "Fast" }] });
+    assert.deepEqual([made.object, made.active, made.default_price], ["product", true, null]);
+    const changed = await stripe.products.update(made.id, { active: false, description: "" });
+    assert.deepEqual([changed.active, changed.description], [false, null]);
+    assert.deepEqual(await all(stripe.products.list({ ids: [made.id], active: false })), [made.id]);
+    assert.equal((await stripe.products.del(made.id)).deleted, true);
+  });
+
   test("auto-pagination in both directions, and while deleting", async () => {
     const email = `${randomUUID()}@example.com`;
     const made = [];

@@ -19,6 +19,7 @@ import stripe
 URL, KEY = os.environ["CALMONY_URL"], os.environ["CALMONY_API_KEY"]
 client = stripe.StripeClient(KEY, base_addresses={"api": URL})
 customers = client.v1.customers
+products = client.v1.products
 endpoints = client.v1.webhook_endpoints
 events = client.v1.events
 
@@ -84,6 +85,15 @@ class Customers(unittest.TestCase):
         self.assertIs(deleted.deleted, True)
         self.assertIs(customers.retrieve(made.id).deleted, True)
         self.assertEqual(error_of(customers.update, made.id, {"name": "x"}).http_status, 404)
+
+    def test_products(self):
+        made = products.create({"name": "Gold", "images": ["https://example.com/1.png"], "active": True})
+        self.assertEqual((made.object, made.active, made.type, made.default_price), ("product", True, "service", None))
+        changed = products.update(made.id, {"active": False, "metadata": {"plan": "gold"}})
+        self.assertEqual((changed.active, changed.metadata["plan"]), (False, "gold"))
+        self.assertEqual([one.id for one in products.list({"ids": [made.id], "active": False})], [made.id])
+        self.assertEqual(products.list({"ids": [made.id], "active": True}).data, [])
+        self.assertIs(products.delete(made.id).deleted, True)
 
     def test_auto_pagination_in_both_directions(self):
         mark = f"{uuid.uuid4()}@example.com"

@@ -1,6 +1,6 @@
 //! `calmony objects`: any object by its id, and how it came to be as it is.
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -9,15 +9,8 @@ use crate::cli::support::client::{ApiClient, ApiOptions};
 use crate::cli::support::ids::object_id;
 use crate::cli::support::table::{text, time};
 use crate::contract::{Event, Kind as _};
+use crate::domain::subjects::path_of;
 use crate::output::{say, say_json};
-
-/// Where objects are retrieved, by the prefix of their ids.
-const PATHS: &[(&str, &str)] = &[
-    ("cus", "/v1/customers"),
-    ("we", "/v1/webhook_endpoints"),
-    ("rpl", "/v1/replays"),
-    ("evt", "/v1/events"),
-];
 
 /// What to do with objects.
 #[derive(Debug, Subcommand)]
@@ -62,12 +55,8 @@ pub(crate) async fn run(ObjectsCommand::Show(options): ObjectsCommand) -> anyhow
 
 /// The object of any id; a deleted one as what is left of it.
 pub(crate) async fn existing(api: &ApiClient, id: &str) -> anyhow::Result<Value> {
-    let prefix = id.split_once('_').map_or("", |(prefix, _)| prefix);
-    let Some((_, path)) = PATHS.iter().find(|(known, _)| *known == prefix) else {
-        let known: Vec<_> = PATHS.iter().map(|(prefix, _)| format!("{prefix}_")).collect();
-        bail!("{id} begins with none of {}", known.join(", "));
-    };
-    api.get(&format!("{path}/{id}")).await?.with_context(|| format!("this account has no {id}"))
+    let path = path_of(id).with_context(|| format!("no object of this kind can be shown: {id}"))?;
+    api.get(&path).await?.with_context(|| format!("this account has no {id}"))
 }
 
 /// Prints events in the order of the log, each with what it changed.

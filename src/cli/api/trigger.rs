@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::support::client::{ApiClient, ApiOptions};
 use crate::contract::EventType;
+use crate::domain::subjects::path_of;
 use crate::output::say;
 
 /// What to make happen.
@@ -25,38 +26,25 @@ fn event_type(text: &str) -> Result<EventType, String> {
 
 pub(crate) async fn run(options: TriggerOptions) -> anyhow::Result<()> {
     let api = options.api.client()?;
-    let post = async |path: &str, body: Value| api.call(Method::POST, path, &body).await;
+    let post = async |path: &str, body: Value| id(&api.call(Method::POST, path, &body).await?);
     let object = match options.event {
-        EventType::CustomerCreated => id(&customer(&api).await?)?,
+        EventType::CustomerCreated => customer(&api).await?,
         EventType::CustomerUpdated => {
-            let made = id(&customer(&api).await?)?;
-            post(&format!("/v1/customers/{made}"), json!({ "metadata": { "triggered": "yes" } })).await?;
-            made
+            updated(&api, customer(&api).await?, json!({ "metadata": { "triggered": "yes" } })).await?
         }
-        EventType::CustomerDeleted => {
-            let made = id(&customer(&api).await?)?;
-            api.call(Method::DELETE, &format!("/v1/customers/{made}"), &json!({})).await?;
-            made
-        }
-        EventType::WebhookEndpointCreated => id(&endpoint(&api).await?)?,
+        EventType::CustomerDeleted => deleted(&api, customer(&api).await?).await?,
+        EventType::WebhookEndpointCreated => endpoint(&api).await?,
         EventType::WebhookEndpointUpdated => {
-            let made = id(&endpoint(&api).await?)?;
-            post(&format!("/v1/webhook_endpoints/{made}"), json!({ "description": "triggered" })).await?;
-            made
+            updated(&api, endpoint(&api).await?, json!({ "description": "triggered" })).await?
         }
         EventType::WebhookEndpointSecretRolled => {
-            let made = id(&endpoint(&api).await?)?;
-            post(&format!("/v1/webhook_endpoints/{made}/roll_secret"), json!({})).await?;
-            made
+            let made = endpoint(&api).await?;
+            post(&format!("/v1/webhook_endpoints/{made}/roll_secret"), json!({})).await?
         }
-        EventType::WebhookEndpointDeleted => {
-            let made = id(&endpoint(&api).await?)?;
-            api.call(Method::DELETE, &format!("/v1/webhook_endpoints/{made}"), &json!({})).await?;
-            made
-        }
+        EventType::WebhookEndpointDeleted => deleted(&api, endpoint(&api).await?).await?,
         EventType::ReplayCreated | EventType::ReplayCanceled => {
-            let of = id(&endpoint(&api).await?)?;
-            let made = id(&post(&format!("/v1/webhook_endpoints/{of}/replay"), json!({})).await?)?;
+            let of = endpoint(&api).await?;
+            let made = post(&format!("/v1/webhook_endpoints/{of}/replay"), json!({})).await?;
             if options.event == EventType::ReplayCanceled {
                 post(&format!("/v1/replays/{made}/cancel"), json!({})).await?;
             }
@@ -65,6 +53,9 @@ pub(crate) async fn run(options: TriggerOptions) -> anyhow::Result<()> {
         EventType::WebhookEndpointDisabled | EventType::ReplayCompleted => {
             bail!("{} comes from the worker, not from a call", options.event.as_str())
         }
+        EventType::ProductCreated => product(&api).await?,
+        EventType::ProductUpdated => updated(&api, product(&api).await?, json!({ "active": false })).await?,
+        EventType::ProductDeleted => deleted(&api, product(&api).await?).await?,
     };
     let events = api.call(Method::GET, &format!("/v1/events?object={object}&limit=1"), &json!({})).await?;
     say(format_args!(
@@ -75,17 +66,38 @@ pub(crate) async fn run(options: TriggerOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn customer(api: &ApiClient) -> anyhow::Result<Value> {
+/// Updates an object, and returns its id.
+async fn updated(api: &ApiClient, made: String, params: Value) -> anyhow::Result<String> {
+    api.call(Method::POST, &path(&made)?, &params).await?;
+    Ok(made)
+}
+
+/// Deletes an object, and returns its id.
+async fn deleted(api: &ApiClient, made: String) -> anyhow::Result<String> {
+    api.call(Method::DELETE, &path(&made)?, &json!({})).await?;
+    Ok(made)
+}
+
+fn path(id: &str) -> anyhow::Result<String> {
+    path_of(id).with_context(|| format!("the answer's id is {id}"))
+}
+
+async fn customer(api: &ApiClient) -> anyhow::Result<String> {
     let params = json!({ "name": "Ada Lovelace", "email": "ada@example.com", "description": "made by calmony trigger" });
-    api.call(Method::POST, "/v1/customers", &params).await
+    id(&api.call(Method::POST, "/v1/customers", &params).await?)
 }
 
 /// An endpoint that asks for nothing that happens, and is paused.
-async fn endpoint(api: &ApiClient) -> anyhow::Result<Value> {
+async fn endpoint(api: &ApiClient) -> anyhow::Result<String> {
     let params = json!({
         "url": "https://example.com/made-by-calmony-trigger", "enabled_events": ["webhook_endpoint.disabled"], "paused": true,
     });
-    api.call(Method::POST, "/v1/webhook_endpoints", &params).await
+    id(&api.call(Method::POST, "/v1/webhook_endpoints", &params).await?)
+}
+
+async fn product(api: &ApiClient) -> anyhow::Result<String> {
+    let params = json!({ "name": "Analytical Engine", "description": "made by calmony trigger" });
+    id(&api.call(Method::POST, "/v1/products", &params).await?)
 }
 
 fn id(object: &Value) -> anyhow::Result<String> {

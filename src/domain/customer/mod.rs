@@ -10,8 +10,7 @@ use super::types::list::List;
 use super::types::metadata::{self, Metadata};
 use super::types::object_tag::ObjectTag;
 use super::types::text::{LongText, Text};
-use super::{Creatable, New, ParameterError, Resource, Updatable, schema};
-use crate::clock::Timestamp;
+use super::{New, Resource, schema};
 use crate::contract::{self, EventType};
 use crate::id::Id;
 pub use params::{BALANCE_MAX, Changes, InvoiceSettingsChanges};
@@ -162,23 +161,5 @@ impl Resource for Customer {
 
     fn id(&self) -> Id<contract::Customer> {
         self.id
-    }
-}
-
-impl Creatable for Customer {
-    const CREATED: EventType = EventType::CustomerCreated;
-    type Params = Changes;
-
-    fn created(new: New<contract::Customer>, params: Changes) -> Result<Self, ParameterError> {
-        params.apply(Self::blank(new))
-    }
-}
-
-impl Updatable for Customer {
-    const UPDATED: EventType = EventType::CustomerUpdated;
-    type Changes = Changes;
-
-    fn changed(self, changes: Changes, _: Timestamp) -> Result<Self, ParameterError> {
-        changes.apply(self)
     }
 }

@@ -6,10 +6,11 @@ use utoipa::openapi::schema::SchemaType;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use super::{Address, CustomFields, Customer, InvoiceSettings, Locales, Name, Phone, Shipping, TaxExempt};
-use crate::contract::{Kind as _, PaymentMethod};
+use crate::clock::Timestamp;
+use crate::contract::{self, EventType, Kind as _, PaymentMethod};
 use crate::domain::types::metadata::{self, MetadataChange};
 use crate::domain::types::text::{self, LongText, check_email};
-use crate::domain::{ParameterError, Patch, Problem};
+use crate::domain::{Creatable, New, ParameterError, Patch, Problem, Updatable};
 
 /// The largest balance, in the smallest unit of the currency, on either side of zero: twelve digits.
 pub const BALANCE_MAX: i64 = 999_999_999_999;
@@ -44,6 +45,24 @@ pub struct InvoiceSettingsChanges {
     footer: Patch<LongText>,
 }
 
+impl Creatable for Customer {
+    const CREATED: EventType = EventType::CustomerCreated;
+    type Params = Changes;
+
+    fn created(new: New<contract::Customer>, params: Changes) -> Result<Self, ParameterError> {
+        params.apply(Customer::blank(new))
+    }
+}
+
+impl Updatable for Customer {
+    const UPDATED: EventType = EventType::CustomerUpdated;
+    type Changes = Changes;
+
+    fn changed(self, changes: Changes, _: Timestamp) -> Result<Self, ParameterError> {
+        changes.apply(self)
+    }
+}
+
 impl Changes {
     fn check(&self) -> Result<(), ParameterError> {
         if let Some(email) = self.email.value() {
@@ -56,7 +75,7 @@ impl Changes {
     }
 
     /// The customer with what is asked for.
-    pub(super) fn apply(self, to: Customer) -> Result<Customer, ParameterError> {
+    fn apply(self, to: Customer) -> Result<Customer, ParameterError> {
         self.check()?;
         Ok(Customer {
             address: self.address.apply(to.address),

@@ -102,7 +102,8 @@ pub(crate) fn schema() -> Object {
     let format = SchemaFormat::Custom("uri".to_owned());
     let url = ObjectBuilder::new().schema_type(Type::String).format(Some(format)).max_length(Some(URL_MAX));
     url.description(Some(
-        "An absolute URL that begins with https:// or http://, without a user name, a password or a fragment. \
+        "An absolute URL that begins with https:// or http://, without a user name, a password or a \
+         fragment. \
          It is stored in the spelling that is called: scheme and host in lower case, a host beyond ASCII in \
          Punycode, without the scheme's own port. What would have to be repaired is refused.",
     ))

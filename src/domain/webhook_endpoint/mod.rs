@@ -11,8 +11,7 @@ use utoipa::ToSchema;
 use super::types::metadata::{self, Metadata};
 use super::types::object_tag::ObjectTag;
 use super::types::text::LongText;
-use super::{Creatable, New, ParameterError, Problem, Rejection, Resource, Updatable, schema};
-use crate::clock::Timestamp;
+use super::{ParameterError, Problem, Rejection, Resource, schema};
 use crate::contract::{self, EventType, Kind as _};
 use crate::id::Id;
 pub use commands::{Disable, RollSecret};
@@ -144,24 +143,5 @@ impl Resource for WebhookEndpoint {
 
     fn id(&self) -> Id<contract::WebhookEndpoint> {
         self.id
-    }
-}
-
-/// An endpoint begins enabled. Its signing secret is given to the log beside the command.
-impl Creatable for WebhookEndpoint {
-    const CREATED: EventType = EventType::WebhookEndpointCreated;
-    type Params = CreateParams;
-
-    fn created(new: New<contract::WebhookEndpoint>, params: CreateParams) -> Result<Self, ParameterError> {
-        params.endpoint(new)
-    }
-}
-
-impl Updatable for WebhookEndpoint {
-    const UPDATED: EventType = EventType::WebhookEndpointUpdated;
-    type Changes = Changes;
-
-    fn changed(self, changes: Changes, _: Timestamp) -> Result<Self, ParameterError> {
-        changes.apply(self)
     }
 }

@@ -5,12 +5,13 @@ use utoipa::ToSchema;
 use utoipa::openapi::{Array, ArrayBuilder, ObjectBuilder, OneOfBuilder, RefOr, Schema, Type};
 
 use super::{Ordering, Status, WebhookEndpoint, first_secret};
+use crate::clock::Timestamp;
 use crate::contract::{self, API_VERSION, EventType};
 use crate::domain::types::metadata::{self, Metadata, MetadataChange};
 use crate::domain::types::object_tag::ObjectTag;
 use crate::domain::types::text::LongText;
 use crate::domain::types::{rate_limit, webhook_url};
-use crate::domain::{New, ParameterError, Patch, Problem};
+use crate::domain::{Creatable, New, ParameterError, Patch, Problem, Updatable};
 
 /// The parameters of a create.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -59,9 +60,28 @@ pub struct Changes {
     disabled: Option<bool>,
 }
 
+/// An endpoint begins enabled. Its signing secret is given to the log beside the command.
+impl Creatable for WebhookEndpoint {
+    const CREATED: EventType = EventType::WebhookEndpointCreated;
+    type Params = CreateParams;
+
+    fn created(new: New<contract::WebhookEndpoint>, params: CreateParams) -> Result<Self, ParameterError> {
+        params.endpoint(new)
+    }
+}
+
+impl Updatable for WebhookEndpoint {
+    const UPDATED: EventType = EventType::WebhookEndpointUpdated;
+    type Changes = Changes;
+
+    fn changed(self, changes: Changes, _: Timestamp) -> Result<Self, ParameterError> {
+        changes.apply(self)
+    }
+}
+
 impl CreateParams {
     /// The endpoint that is asked for.
-    pub(super) fn endpoint(
+    fn endpoint(
         self,
         New { id, livemode }: New<contract::WebhookEndpoint>,
     ) -> Result<WebhookEndpoint, ParameterError> {
@@ -97,7 +117,7 @@ impl Changes {
     }
 
     /// The endpoint with what is asked for.
-    pub(super) fn apply(self, to: WebhookEndpoint) -> Result<WebhookEndpoint, ParameterError> {
+    fn apply(self, to: WebhookEndpoint) -> Result<WebhookEndpoint, ParameterError> {
         let to = match self.disabled {
             None => to,
             Some(true) => to.disabled(),

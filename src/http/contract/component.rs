@@ -169,16 +169,20 @@ impl Component for OtherObject {
     }
 }
 
+/// The name of [`EventStream`].
+pub(super) const STREAM: &str = "EventStream";
+
 /// Server-sent events.
 pub(crate) struct EventStream;
 
 impl Component for EventStream {
     fn name() -> String {
-        super::route::STREAM.to_owned()
+        STREAM.to_owned()
     }
 
     fn schema() -> Value {
-        let stream = "Server-sent events: `id` is the event's id, `event` its type, `data` the event (`Event`) \
+        let stream = "Server-sent events: `id` is the event's id, `event` its type, `data` the event \
+                      (`Event`) \
                       in one line.";
         json!({ "type": "string", "description": stream })
     }

@@ -46,7 +46,8 @@ fn build() -> Value {
         "info": {
             "title": "Calmony Pay",
             "version": API_VERSION,
-            "description": "A Stripe-shaped payments API. Every mutation is an event, and every event is a webhook. Forms with \
+            "description": "A Stripe-shaped payments API. Every mutation is an event, and every event is a \
+                            webhook. Forms with \
                             brackets and JSON are both taken; amounts are integers, times are Unix seconds. \
                             An empty value in a body takes a field away; in a query it is refused.",
         },
@@ -58,7 +59,8 @@ fn build() -> Value {
         "components": {
             "securitySchemes": {
                 "bearer": { "type": "http", "scheme": "bearer" },
-                "basic": { "type": "http", "scheme": "basic", "description": "The key as the user name, no password." },
+                "basic": { "type": "http", "scheme": "basic", "description": "The key as the user name, no \
+                password." },
             },
             "schemas": components(),
         },
@@ -94,7 +96,8 @@ fn error_schema() -> Value {
             "properties": {
                 "code": { "type": "string", "enum": codes, "description": "What a program branches on." },
                 "message": { "type": "string", "description": "What people read." },
-                "param": { "type": "string", "description": "Which parameter it is about, as a path with brackets." },
+                "param": { "type": "string", "description": "Which parameter it is about, as a path with \
+                brackets." },
                 "type": { "type": "string", "enum": error::TYPES },
             },
         },

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use axum::http::Method;
 use serde_json::{Map, Value, json};
 
-use super::route::{Route, STREAM};
+use super::component::STREAM;
+use super::route::Route;
 use super::routes::routes;
 use super::schemas::reference;
 use crate::http::error;
@@ -29,8 +30,10 @@ pub(super) fn operation(route: &Route) -> Value {
     }
     if matches!(route.method, Method::POST | Method::PATCH) {
         parameters.push(json!({
-            "name": "Idempotency-Key", "in": "header", "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
-            "description": "A request that is sent again with the same key is done once and answered as before.",
+            "name": "Idempotency-Key", "in": "header",
+            "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
+            "description": "A request that is sent again with the same key is done once and answered as \
+                            before.",
         }));
     }
     let mut operation = json!({

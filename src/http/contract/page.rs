@@ -4,9 +4,12 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}\
-    code,pre{font:14px/1.4 ui-monospace,monospace}pre{overflow-x:auto;padding:1rem;border:1px solid #8886;border-radius:6px}\
-    h2{margin-top:3rem}h3{margin-top:2rem}table{border-collapse:collapse}td,th{text-align:left;padding:.2rem 1rem .2rem 0;vertical-align:top}\
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;\
+    color-scheme:light dark}\
+    code,pre{font:14px/1.4 ui-monospace,monospace}\
+    pre{overflow-x:auto;padding:1rem;border:1px solid #8886;border-radius:6px}\
+    h2{margin-top:3rem}h3{margin-top:2rem}table{border-collapse:collapse}\
+    td,th{text-align:left;padding:.2rem 1rem .2rem 0;vertical-align:top}\
     .method{font-weight:700}nav li{list-style:none}";
 
 /// The page.
@@ -16,7 +19,8 @@ pub(super) fn render(document: &Value) -> String {
     // Writing to a string can't fail.
     let _ = write!(
         page,
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\">\
          <title>{title} API</title><style>{STYLE}</style></head><body><h1>{title} API {}</h1><p>{}</p>\
          <p>The same as a document for programs: <a href=\"/openapi.json\">openapi.json</a>.</p>",
         text(document, "/info/version"),

@@ -15,9 +15,6 @@ use crate::contract::EventType as E;
 use crate::http::app::App;
 use crate::http::params::NoParams;
 
-/// What a route answers that sends events as they come.
-pub(super) const STREAM: &str = "EventStream";
-
 /// A route of the API.
 #[derive(Debug)]
 pub struct Route {

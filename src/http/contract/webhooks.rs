@@ -35,7 +35,8 @@ pub(super) fn all() -> Value {
                     "content": { "application/json": { "schema": schema } },
                     PYTHON_TYPE: title,
                 },
-                "responses": { "2XX": { "description": "Taken. Anything else is tried again; 410 disables the endpoint." } },
+                "responses": { "2XX": { "description": "Taken. Anything else is tried again; 410 disables \
+                                                        the endpoint." } },
                 "security": [],
             },
         });
@@ -91,7 +92,8 @@ fn event(types: &[&str], of: &Value, with_previous: bool) -> Value {
     if with_previous {
         let previous = json!({
             "type": "object",
-            "description": "The fields that have changed, as they were. Of metadata and other hashes only what has changed.",
+            "description": "The fields that have changed, as they were. Of metadata and other hashes only \
+                            what has changed.",
         });
         data = json!({ "object": of, "previous_attributes": previous });
     }
@@ -111,7 +113,10 @@ fn event(types: &[&str], of: &Value, with_previous: bool) -> Value {
         "pending_webhooks": { "type": "integer", "minimum": 0 },
         "request": request,
         "type": { "type": "string", "enum": types },
-        "version": { "type": "integer", "minimum": 1, "description": "Counts the events of the object, without holes." },
+        "version": {
+            "type": "integer", "minimum": 1,
+            "description": "Counts the events of the object, without holes.",
+        },
     }))
 }
 

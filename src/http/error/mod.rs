@@ -184,30 +184,27 @@ impl From<ApiError> for Sent {
             ApiError::BodyTooLarge => {
                 Self::invalid(StatusCode::PAYLOAD_TOO_LARGE, "The request body is larger than 1 MiB.")
             }
-            ApiError::BodyTimeout => {
-                Self::invalid(StatusCode::REQUEST_TIMEOUT, "The request body took longer than 10 seconds to arrive.")
-            }
+            ApiError::BodyTimeout => Self::invalid(
+                StatusCode::REQUEST_TIMEOUT,
+                "The request body took longer than 10 seconds to \
+                arrive.",
+            ),
             ApiError::MalformedBody(reason) => refusal::malformed_body(&reason),
             ApiError::UnsupportedContentType(given) => refusal::content_type(&given),
             ApiError::Http(problem) => http(problem),
             ApiError::KeyInUse => Self::idempotency(
                 StatusCode::CONFLICT,
-                "There is currently another in-progress request using this Idempotent Key. Try again in a moment.",
+                "There is currently another in-progress request using this Idempotent Key. Try again in a \
+                 moment.",
             )
             .with(ErrorCode::IdempotencyKeyInUse, None),
-            ApiError::KeyReused { same_path: true } => Self::idempotency(
-                StatusCode::BAD_REQUEST,
-                "Keys for idempotent requests can only be used with the same parameters they were first used with.",
-            ),
-            ApiError::KeyReused { same_path: false } => Self::idempotency(
-                StatusCode::BAD_REQUEST,
-                "Keys for idempotent requests can only be used for the same endpoint they were first used for.",
-            ),
+            ApiError::KeyReused { same_path } => key_reused(same_path),
             ApiError::TooManyRequests => {
                 Self::too_many("Too many requests of this key. Nothing was done; try again in a moment.")
             }
             ApiError::StoresTooMuch => Self::too_many(
-                "This account has more stored at this moment than it may. Nothing was done; try again in a moment.",
+                "This account has more stored at this moment than it may. Nothing was done; try again in a \
+                 moment.",
             ),
             ApiError::Overloaded => Self::ours(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -218,22 +215,37 @@ impl From<ApiError> for Sent {
             )),
             ApiError::Conflict => Self::invalid(
                 StatusCode::CONFLICT,
-                "This object was being changed by other requests all the time. Nothing was changed; try again.",
+                "This object was being changed by other requests all the time. Nothing was changed; try \
+                 again.",
             )
             .with(ErrorCode::LockTimeout, None),
             ApiError::SearchBehind => Self::ours(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "What is searched is still being brought up to date. It goes on where it is; try again in a moment.",
+                "What is searched is still being brought up to date. It goes on where it is; try again in a \
+                 moment.",
             ),
-            ApiError::Unavailable => {
-                Self::ours(StatusCode::SERVICE_UNAVAILABLE, "The service is not available just now. Try again.")
-            }
+            ApiError::Unavailable => Self::ours(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The service is not available just now. Try \
+                again.",
+            ),
             ApiError::Internal => Self::ours(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "Something went wrong on our side. The Request-Id header names this request in our logs.",
             ),
         }
     }
+}
+
+/// The refusal of an idempotency key that was used for something else.
+fn key_reused(same_path: bool) -> Sent {
+    let same = if same_path {
+        "with the same parameters they were first used with"
+    } else {
+        "for the same endpoint they were first used for"
+    };
+    let message = format!("Keys for idempotent requests can only be used {same}.");
+    Sent::idempotency(StatusCode::BAD_REQUEST, &message)
 }
 
 /// What is said of keys.
@@ -254,7 +266,8 @@ fn key(problem: KeyProblem) -> Sent {
         KeyProblem::ReadsOnly(hint) => Sent::invalid(
             StatusCode::FORBIDDEN,
             format!(
-                "The provided key '{hint}' does not have the required permissions for this call: it reads only."
+                "The provided key '{hint}' does not have the required permissions for this call: it reads \
+                 only."
             ),
         ),
     }

@@ -120,8 +120,10 @@ fn error_is_here(error: &ApiError) {
 }
 
 fn table() -> String {
-    let mut text = "# Errors\n\nEvery error there is, as it is sent. The body is `{\"error\": {\"type\", \"code\", \"param\", \"message\"}}`; `code` and \
-        `param` are left\nout where the table has none. *Again* is `Stripe-Should-Retry`: whether the official packages send the request again by \
+    let mut text = "# Errors\n\nEvery error there is, as it is sent. The body is `{\"error\": {\"type\", \
+                    \"code\", \"param\", \"message\"}}`; `code` and \
+        `param` are left\nout where the table has none. *Again* is `Stripe-Should-Retry`: whether the \
+        official packages send the request again by \
         themselves.\nMade by `make contract`; a test fails when the code says otherwise.\n\n\
         | status | type | code | param | again | message |\n| --- | --- | --- | --- | --- | --- |\n"
         .to_owned();

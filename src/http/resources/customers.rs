@@ -76,8 +76,12 @@ async fn list(
 ) -> Result<Rendered, ApiError> {
     let page = page::page(params.limit, params.starting_after, params.ending_before)?;
     let created = params.created.unwrap_or_default();
-    let filter =
-        ObjectFilter { created_from: created.from, created_until: created.until, email: params.email };
+    let filter = ObjectFilter {
+        created_from: created.from,
+        created_until: created.until,
+        email: params.email,
+        ..ObjectFilter::default()
+    };
     page::objects::<Customer>(&app, &caller, &filter, &page).await
 }
 

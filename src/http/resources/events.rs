@@ -41,7 +41,8 @@ struct ListParams {
     ending_before: Option<String>,
     #[schema(minimum = 1, maximum = 100)]
     limit: Option<i64>,
-    /// The id of an API call, from its `Request-Id` header: the event that it caused, if any. Without any other filter.
+    /// The id of an API call, from its `Request-Id` header: the events that it caused. No other filter with
+    /// it.
     request: Option<String>,
     #[schema(schema_with = schema::object_id)]
     object: Option<String>,

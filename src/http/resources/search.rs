@@ -39,7 +39,8 @@ pub(crate) struct SearchParams {
     query: String,
 }
 
-/// A page of the customers that a query finds, newest first. Whatever was answered before this request came is in it.
+/// A page of the customers that a query finds, newest first. Whatever was answered before this request came
+/// is in it.
 pub(crate) async fn customers(
     app: &App,
     caller: &Caller,
@@ -63,8 +64,8 @@ pub(crate) async fn customers(
     render::found("/v1/customers/search", listed, next_page.as_deref())
 }
 
-/// What the next page of a query is asked for by: where it begins, and a mark of the query, because a page of another would leave
-/// something out.
+/// What the next page of a query is asked for by: where it begins, and a mark of the query, because a page of
+/// another would leave something out.
 fn token(id: &str, account: i64, query: &str) -> String {
     let digest = Sha256::digest(format!("{account} {query}").as_bytes());
     URL_SAFE_NO_PAD.encode([id.as_bytes(), digest.get(..8).unwrap_or_default()].concat())

@@ -33,7 +33,8 @@ use crate::read::feed::{Feed, FeedFilter};
 use crate::read::watch::KeyWatch;
 use crate::shares::Place;
 
-/// How often something is sent to a client that has nothing to hear, so that neither end takes the other for dead.
+/// How often something is sent to a client that has nothing to hear, so that neither end takes the other for
+/// dead.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 /// How long to wait before asking a database again that was away.
 const PAUSE: Duration = Duration::from_secs(1);

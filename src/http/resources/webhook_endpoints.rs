@@ -58,7 +58,8 @@ pub(crate) fn routes() -> Vec<Route> {
             .answers::<Deleted<Endpoint>>(),
         post("/v1/webhook_endpoints/{id}/roll_secret", roll_secret)
             .summary(
-                "Give an endpoint another signing secret. The earlier ones go on signing for `overlap` seconds.",
+                "Give an endpoint another signing secret. The earlier ones go on signing for `overlap` \
+                 seconds.",
             )
             .emits(&[EventType::WebhookEndpointSecretRolled])
             .takes::<RollParams>()
@@ -104,8 +105,8 @@ async fn create(
     append_with_secret(&app, &caller, &command, (&secret, &brings)).await
 }
 
-/// Give an endpoint another signing secret. The earlier ones go on signing for a while, so that the receiver has time to
-/// change over. Only this answer shows the new one.
+/// Give an endpoint another signing secret. The earlier ones go on signing for a while, so that the receiver
+/// has time to change over. Only this answer shows the new one.
 async fn roll_secret(
     State(app): State<App>,
     caller: Caller,
@@ -123,7 +124,8 @@ async fn roll_secret(
     append_with_secret(&app, &caller, &command, (&secret, &brings)).await
 }
 
-/// Appends an event that brings a secret, and answers with the endpoint and the secret. That answer is stored sealed.
+/// Appends an event that brings a secret, and answers with the endpoint and the secret. That answer is stored
+/// sealed.
 async fn append_with_secret<C: Command>(
     app: &App,
     caller: &Caller,

@@ -1,16 +1,15 @@
-//! Customers: who there is, and how each came to be as it is.
+//! Customers: a list, and a search.
 
 use askama::Template;
-use axum::extract::{Path, Query};
+use axum::extract::Query;
 use axum::response::Html;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::api::Failure;
-use super::events::{ROWS, segment};
+use super::events::ROWS;
 use super::pager::{Pager, Part};
 use super::session::Session;
-use crate::domain::diff::{Change, changes};
 use crate::pages::shared::frame::Frame;
 use crate::pages::shared::node::Node;
 
@@ -72,39 +71,6 @@ fn next_of(list: &Node, q: &str) -> Pager {
         format!("/dashboard/customers?{}", query.append_pair("q", q).append_pair("page", &next).finish())
     };
     Pager { newer: None, older: list.has("/has_more").then(link) }
-}
-
-/// An event of a customer, and what it changed.
-struct Step {
-    event: Node,
-    changes: Vec<Change>,
-}
-
-#[derive(Template)]
-#[template(path = "customer.html")]
-struct CustomerPage {
-    frame: Frame,
-    customer: Node,
-    id: String,
-    steps: Vec<Step>,
-    pager: Pager,
-}
-
-/// One customer, with its history, the newest first.
-pub(super) async fn one(
-    session: Session,
-    Path(id): Path<String>,
-    Query(part): Query<Part>,
-) -> Result<Html<String>, Failure> {
-    let id = segment(&id);
-    let customer = session.api.get(&format!("/v1/customers/{id}"), &[]).await?;
-    let part = part.asked(ROWS);
-    let asked: Vec<_> = part.into_iter().chain([("object", id.as_str())]).collect();
-    let list = session.api.get("/v1/events", &asked).await?;
-    let steps = list.nodes("/data").into_iter();
-    let steps = steps.map(|event| Step { changes: changes(&event.0), event }).collect();
-    let pager = Pager::of(&list, &format!("/dashboard/customers/{id}"), &part);
-    Ok(Html(CustomerPage { frame: session.frame("customers"), customer, id, steps, pager }.render()?))
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
 use super::api::Failure;
+use super::objects;
 use super::session::Session;
+use crate::contract::{Event, Kind as _, Subject};
 use crate::http::App;
 use crate::id::request_came;
 use crate::pages::shared::frame::Frame;
@@ -35,16 +37,12 @@ struct FindPage<'a> {
     found: Vec<Found>,
 }
 
-/// The page of an id; none where its kind has none.
+/// The page of an id; `None` for a text that is no id of an object or an event.
 fn page_of(id: &str) -> Option<String> {
-    let part = match id.split_once('_')?.0 {
-        "evt" => "events",
-        "cus" => "customers",
-        "we" => "endpoints",
-        "rpl" => "replays",
-        _ => return None,
-    };
-    Some(format!("/dashboard/{part}/{id}"))
+    if id.starts_with(&format!("{}_", Event::RESOURCE.prefix)) {
+        return Some(format!("/dashboard/events/{id}"));
+    }
+    Some(objects::page_of(Subject::of_id(id)?, id))
 }
 
 /// Goes to the one that begins so, or lists them.

@@ -11,6 +11,7 @@ mod customers;
 mod endpoints;
 mod events;
 mod find;
+mod objects;
 mod overview;
 mod pager;
 mod replays;
@@ -68,7 +69,8 @@ pub(super) fn router(api: Router, app: &App) -> Router {
         .route("/dashboard/endpoints/{id}/roll", post(endpoints::roll))
         .route("/dashboard/endpoints/{id}/replay", post(replays::start))
         .route("/dashboard/customers", get(customers::list))
-        .route("/dashboard/customers/{id}", get(customers::one))
+        .route("/dashboard/customers/{id}", get(objects::one))
+        .route("/dashboard/objects/{id}", get(objects::one))
         .route("/dashboard/replays", get(replays::list))
         .route("/dashboard/replays/{id}", get(replays::one))
         .route("/dashboard/replays/{id}/progress.json", get(replays::progress))

@@ -1,15 +1,15 @@
 -- Living customers with an email address within a range of ids, in either direction. $1 account, $2 and $3
--- the range without its ends, $4 rows, $5 email. $6 bytes: past them a row comes without its data; the first
--- row has it always.
+-- the range without its ends, $4 rows. $5 bytes: past them a row comes without its data; the first row has
+-- it always. $6 email.
 -- Index: object_email.
 with found as (
     select id, data, octet_length(data::text) as bytes
       from calmony.object
-     where account = $1 and email = $5 and id > $2 and id < $3 and not deleted
+     where account = $1 and email = $6 and id > $2 and id < $3 and not deleted
      order by id :direction
      limit $4
 ), sized as (
-    select *, sum(bytes) over w <= $6 or row_number() over w = 1 as fits
+    select *, sum(bytes) over w <= $5 or row_number() over w = 1 as fits
       from found
     window w as (order by id :direction rows unbounded preceding)
 )

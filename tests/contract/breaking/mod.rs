@@ -56,6 +56,20 @@ fn list(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_default()
 }
 
+/// The beginnings that a pattern such as `^(cus|we)_…` allows, and what follows them.
+fn beginnings(pattern: &Value) -> Option<(Vec<&str>, &str)> {
+    let (all, rest) = pattern.as_str()?.strip_prefix("^(")?.split_once(')')?;
+    Some((all.split('|').collect(), rest))
+}
+
+/// True for two patterns of which one allows all beginnings of the other, and more.
+fn has_more_beginnings(wide: &Value, narrow: &Value) -> bool {
+    let (Some((all, rest)), Some((some, same))) = (beginnings(wide), beginnings(narrow)) else {
+        return false;
+    };
+    rest == same && some.iter().all(|one| all.contains(one))
+}
+
 impl Found<'_> {
     fn say(&mut self, place: &str, what: &str) {
         self.said.push(format!("{place} {what}"));
@@ -230,7 +244,8 @@ impl Found<'_> {
     fn bounds(&mut self, place: &str, old: &Value, new: &Value, side: Side) {
         let (wide, narrow) = if side == Side::Taken { (new, old) } else { (old, new) };
         for rule in ["pattern", "format"] {
-            if wide[rule] != narrow[rule] && !wide[rule].is_null() {
+            let is_wider = wide[rule].is_null() || has_more_beginnings(&wide[rule], &narrow[rule]);
+            if wide[rule] != narrow[rule] && !is_wider {
                 self.say(place, &format!("has another {rule}"));
             }
         }

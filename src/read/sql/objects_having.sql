@@ -1,0 +1,19 @@
+-- Living objects within a range of ids that have some fields, in either direction. $1 account, $2 and $3 the
+-- range without its ends, $4 rows. $5 bytes: past them a row comes without its data; the first row has it
+-- always. $6 the fields and their values, as JSON, or null; $7 ids, or null. Index: object_alive.
+with found as (
+    select id, data, octet_length(data::text) as bytes
+      from calmony.object
+     where account = $1 and id > $2 and id < $3 and not deleted
+       and ($6::text is null or data::jsonb @> $6::text::jsonb)
+       and ($7::text[] is null or id = any ($7::text[]))
+     order by id :direction
+     limit $4
+), sized as (
+    select *, sum(bytes) over w <= $5 or row_number() over w = 1 as fits
+      from found
+    window w as (order by id :direction rows unbounded preceding)
+)
+select id::text, case when fits then data::text end as data
+  from sized
+ order by id :direction
