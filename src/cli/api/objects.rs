@@ -1,4 +1,4 @@
-//! `calmony objects`: any object by its id, and how it came to be as it is.
+//! `calmony objects`: any object by its id, and its history.
 
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
@@ -11,7 +11,7 @@ use crate::cli::support::table::{text, time};
 use crate::contract::{Event, Kind as _};
 use crate::output::{say, say_json};
 
-/// Where objects are retrieved, by the prefix of their ids.
+/// The paths of objects, by the prefix of their ids.
 const PATHS: &[(&str, &str)] = &[
     ("cus", "/v1/customers"),
     ("we", "/v1/webhook_endpoints"),
@@ -19,14 +19,14 @@ const PATHS: &[(&str, &str)] = &[
     ("evt", "/v1/events"),
 ];
 
-/// What to do with objects.
+/// The sub-commands for objects.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ObjectsCommand {
     /// Show an object
     Show(ShowOptions),
 }
 
-/// Which object to show.
+/// The object to show.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ShowOptions {
     #[command(flatten)]
@@ -60,7 +60,7 @@ pub(crate) async fn run(ObjectsCommand::Show(options): ObjectsCommand) -> anyhow
     Ok(())
 }
 
-/// The object of any id; a deleted one as what is left of it.
+/// The object of any id. A deleted object comes as the rest that is left of it.
 pub(crate) async fn existing(api: &ApiClient, id: &str) -> anyhow::Result<Value> {
     let prefix = id.split_once('_').map_or("", |(prefix, _)| prefix);
     let Some((_, path)) = PATHS.iter().find(|(known, _)| *known == prefix) else {
@@ -70,7 +70,7 @@ pub(crate) async fn existing(api: &ApiClient, id: &str) -> anyhow::Result<Value>
     api.get(&format!("{path}/{id}")).await?.with_context(|| format!("this account has no {id}"))
 }
 
-/// Prints events in the order of the log, each with what it changed.
+/// Prints events in the order of the log, each with its changes.
 pub(crate) fn tell_history(events: &[Value]) {
     for event in events {
         say(format_args!("{}  {}  {}", time(event, "/created"), text(event, "/type"), text(event, "/id")));
@@ -78,7 +78,7 @@ pub(crate) fn tell_history(events: &[Value]) {
     }
 }
 
-/// Whether an id is an event's.
+/// True if the id is an event's.
 pub(crate) fn is_event(id: &str) -> bool {
     id.starts_with(&format!("{}_", Event::RESOURCE.prefix))
 }

@@ -8,7 +8,7 @@ use crate::cli::support::client::{ApiClient, ApiOptions};
 use crate::contract::EventType;
 use crate::output::say;
 
-/// What to make happen.
+/// The event to make happen.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TriggerOptions {
     #[command(flatten)]
@@ -80,7 +80,7 @@ async fn customer(api: &ApiClient) -> anyhow::Result<Value> {
     api.call(Method::POST, "/v1/customers", &params).await
 }
 
-/// An endpoint that asks for nothing that happens, and is paused.
+/// Makes a paused endpoint. The one type of event that it asks for hardly ever happens.
 async fn endpoint(api: &ApiClient) -> anyhow::Result<Value> {
     let params = json!({
         "url": "https://example.com/made-by-calmony-trigger", "enabled_events": ["webhook_endpoint.disabled"], "paused": true,
