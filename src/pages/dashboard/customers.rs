@@ -1,4 +1,4 @@
-//! Customers: who there is, and how each came to be as it is.
+//! Customers: the list, and each with its history.
 
 use askama::Template;
 use axum::extract::{Path, Query};
@@ -14,7 +14,7 @@ use crate::domain::diff::{Change, changes};
 use crate::pages::shared::frame::Frame;
 use crate::pages::shared::node::Node;
 
-/// Which customers.
+/// The customers that are asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Wanted {
@@ -34,8 +34,8 @@ struct CustomersPage<'a> {
     pager: Pager,
 }
 
-/// A search for people: words are looked for in names and addresses; who knows the query language writes
-/// that.
+/// The query for a typed text. Words are looked for in names and addresses. A text in the query language is
+/// taken as it is.
 fn query_of(q: &str) -> String {
     if q.contains([':', '~', '<', '>']) {
         return q.to_owned();
@@ -64,7 +64,7 @@ pub(super) async fn list(session: Session, Query(wanted): Query<Wanted>) -> Resu
     Ok(Html(page.render()?))
 }
 
-/// The page after this one of a search.
+/// The link to the next page of a search.
 fn next_of(list: &Node, q: &str) -> Pager {
     let next = list.text("/next_page");
     let link = || {
@@ -74,7 +74,7 @@ fn next_of(list: &Node, q: &str) -> Pager {
     Pager { newer: None, older: list.has("/has_more").then(link) }
 }
 
-/// An event of a customer, and what it changed.
+/// An event of a customer, and its changes.
 struct Step {
     event: Node,
     changes: Vec<Change>,

@@ -1,4 +1,4 @@
-//! Any id, or the beginning of one, to its page.
+//! The way from any id, or its beginning, to its page.
 
 use askama::Template;
 use axum::extract::{Query, State};
@@ -11,10 +11,10 @@ use crate::http::App;
 use crate::id::request_came;
 use crate::pages::shared::frame::Frame;
 
-/// How many ids are listed.
+/// The most ids that are listed.
 const FOUND_MAX: i64 = 50;
 
-/// What is looked for.
+/// The id that is looked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Wanted {
@@ -35,7 +35,7 @@ struct FindPage<'a> {
     found: Vec<Found>,
 }
 
-/// The page of an id; none where its kind has none.
+/// The page of an id; `None` if its kind has no page.
 fn page_of(id: &str) -> Option<String> {
     let part = match id.split_once('_')?.0 {
         "evt" => "events",
@@ -47,7 +47,7 @@ fn page_of(id: &str) -> Option<String> {
     Some(format!("/dashboard/{part}/{id}"))
 }
 
-/// Goes to the one that begins so, or lists them.
+/// Goes to the one id that begins with the text, or lists several.
 pub(super) async fn find(
     State(app): State<App>,
     session: Session,
