@@ -52,7 +52,7 @@ pub(super) struct Session {
     pub(super) account: i64,
     /// The session as the database knows it, for ending it.
     record: secret::Session,
-    /// True if the key reads and changes nothing.
+    /// True if the key may only read.
     pub(super) readonly: bool,
     pub(super) livemode: bool,
 }
