@@ -54,7 +54,7 @@ impl Failure {
     }
 
     /// The API's message, for the page that the call came from.
-    pub(super) fn said(&self) -> &str {
+    pub(super) fn message(&self) -> &str {
         match self {
             Self::Refused(_, said) => said,
             Self::Broken => "Something went wrong here.",
@@ -71,7 +71,7 @@ impl IntoResponse for Failure {
                 ApiError::Internal.into_response().status()
             }
         };
-        let mut response = Html(problem(self.said())).into_response();
+        let mut response = Html(problem(self.message())).into_response();
         *response.status_mut() = status;
         response
     }

@@ -49,14 +49,14 @@ pub(super) async fn list(session: Session, Query(wanted): Query<Wanted>) -> Resu
     let (frame, q) = (session.frame("customers"), wanted.q.trim());
     let query = query_of(q);
     let asked = if q.is_empty() {
-        wanted.part.asked(ROWS)
+        wanted.part.parameters(ROWS)
     } else {
         [("query", &*query), ("page", &wanted.page), ("limit", ROWS)]
     };
     let path = if q.is_empty() { "/v1/customers" } else { "/v1/customers/search" };
     let (frame, list) = match session.api.get(path, &asked).await {
         Ok(list) => (frame, list),
-        Err(failure) => (frame.saying(failure.said()), Node(Value::Null)),
+        Err(failure) => (frame.saying(failure.message()), Node(Value::Null)),
     };
     let pager =
         if q.is_empty() { Pager::of(&list, "/dashboard/customers", &asked) } else { next_of(&list, q) };
@@ -98,7 +98,7 @@ pub(super) async fn one(
 ) -> Result<Html<String>, Failure> {
     let id = segment(&id);
     let customer = session.api.get(&format!("/v1/customers/{id}"), &[]).await?;
-    let part = part.asked(ROWS);
+    let part = part.parameters(ROWS);
     let asked: Vec<_> = part.into_iter().chain([("object", id.as_str())]).collect();
     let list = session.api.get("/v1/events", &asked).await?;
     let steps = list.nodes("/data").into_iter();

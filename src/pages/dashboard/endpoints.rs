@@ -69,7 +69,7 @@ struct EndpointsPage {
 
 /// The endpoints.
 pub(super) async fn list(session: Session, Query(part): Query<Part>) -> Result<Html<String>, Failure> {
-    let asked = part.asked(ROWS);
+    let asked = part.parameters(ROWS);
     let list = session.api.get("/v1/webhook_endpoints", &asked).await?;
     let endpoints = join_all(list.nodes("/data").into_iter().map(|node| health(&session.api, node))).await;
     let pager = Pager::of(&list, "/dashboard/endpoints", &asked);
@@ -137,7 +137,7 @@ pub(super) async fn one(
     Path(id): Path<String>,
     Query(done): Query<Done>,
 ) -> Result<Html<String>, Failure> {
-    let frame = session.frame("endpoints").saying(done.said());
+    let frame = session.frame("endpoints").saying(done.message());
     page(&session, &id, frame, (String::new(), None, Typed::default())).await
 }
 

@@ -51,7 +51,7 @@ pub(super) async fn list(session: Session, Query(filter): Query<Filter>) -> Resu
     // What is wrong with a filter is said on the page where it can be changed.
     let (frame, list) = match session.api.get("/v1/events", &asked).await {
         Ok(list) => (frame, list),
-        Err(failure) => (frame.saying(failure.said()), Node(serde_json::Value::Null)),
+        Err(failure) => (frame.saying(failure.message()), Node(serde_json::Value::Null)),
     };
     let page = EventsPage {
         frame,
@@ -143,7 +143,7 @@ pub(super) async fn one(
         })
         .collect();
     let endpoints = endpoints(&session.api).await?;
-    let frame = session.frame("events").saying(done.said());
+    let frame = session.frame("events").saying(done.message());
     Ok(Html(EventPage { frame, event, deliveries, endpoints }.render()?))
 }
 
@@ -184,7 +184,7 @@ impl Done {
     }
 
     /// The change in words, for people.
-    pub(super) fn said(&self) -> &'static str {
+    pub(super) fn message(&self) -> &'static str {
         DONE.iter().find(|(name, _)| *name == self.done).map_or("", |(_, said)| said)
     }
 }

@@ -14,7 +14,7 @@ pub(super) struct Part {
 
 impl Part {
     /// The parameters by which the API is asked for it.
-    pub(super) fn asked<'a>(&'a self, rows: &'a str) -> [(&'static str, &'a str); 3] {
+    pub(super) fn parameters<'a>(&'a self, rows: &'a str) -> [(&'static str, &'a str); 3] {
         [("starting_after", &self.starting_after), ("ending_before", &self.ending_before), ("limit", rows)]
     }
 }

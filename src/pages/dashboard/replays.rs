@@ -67,7 +67,7 @@ struct ReplaysPage {
 
 /// The replays.
 pub(super) async fn list(session: Session, Query(part): Query<Part>) -> Result<Html<String>, Failure> {
-    let asked = part.asked(ROWS);
+    let asked = part.parameters(ROWS);
     let list = session.api.get("/v1/replays", &asked).await?;
     let pager = Pager::of(&list, "/dashboard/replays", &asked);
     Ok(Html(ReplaysPage { frame: session.frame("replays"), replays: list.nodes("/data"), pager }.render()?))
@@ -88,7 +88,7 @@ pub(super) async fn one(
 ) -> Result<Html<String>, Failure> {
     let replay = session.api.get(&format!("/v1/replays/{}", segment(&id)), &[]).await?;
     // Where it was over before, nothing was canceled.
-    let said = if done.is("canceled") && replay.text("/status") != "canceled" { "" } else { done.said() };
+    let said = if done.is("canceled") && replay.text("/status") != "canceled" { "" } else { done.message() };
     let frame = session.frame("replays").saying(said);
     Ok(Html(ReplayPage { frame, replay }.render()?))
 }

@@ -227,7 +227,7 @@ pub(super) async fn sign_in(
     let (key, next) = (key.trim().to_owned(), own_page(&next));
     let api = ApiClient { api: dashboard.api, key: key.clone() };
     if let Err(failure) = api.get("/v1/events", &[("limit", "1")]).await {
-        let page = SignInPage { next, problem: failure.said() }.render()?;
+        let page = SignInPage { next, problem: failure.message() }.render()?;
         let mut response = failure.into_response();
         *response.body_mut() = page.into();
         response.headers_mut().remove("content-length");

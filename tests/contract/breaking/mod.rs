@@ -148,12 +148,12 @@ impl Found<'_> {
         // A field that was always null promised nothing of its later type, so that naming the type breaks
         // nothing.
         if side == Side::Taken || old["type"] != "null" {
-            self.one(place, old, new, side);
+            self.without_alternatives(place, old, new, side);
         }
     }
 
     /// Compares schemas that have no alternatives.
-    fn one(&mut self, place: &str, old: &Value, new: &Value, side: Side) {
+    fn without_alternatives(&mut self, place: &str, old: &Value, new: &Value, side: Side) {
         if old["$ref"] != new["$ref"] {
             return self.references(place, old, new, side);
         }
@@ -263,7 +263,7 @@ impl Found<'_> {
         let (before_all, after_all) = (self.before, self.after);
         let fits = |old: &Value, new: &Value| {
             let mut found = Found { said: Vec::new(), before: before_all, after: after_all };
-            found.one(place, old, new, side);
+            found.without_alternatives(place, old, new, side);
             found.said.is_empty()
         };
         for one in before.iter().filter(|old| !after.iter().any(|new| fits(old, new))) {
