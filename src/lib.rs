@@ -1,8 +1,8 @@
 //! Calmony Pay: a Stripe-shaped payments API whose every mutation is an event that cannot be forgotten.
 //!
-//! The modules stand in reading order. Dependencies run downwards only: the domain knows the vocabulary;
-//! `log`, `read` and `outbox` know the domain; `http` knows those, and `pages` are clients of it;
-//! nothing else knows `http` but the binary. A test holds this.
+//! The modules stand in reading order, and dependencies run downwards only. The domain knows the vocabulary.
+//! `log`, `read` and `outbox` know the domain. `http` knows those, and `pages` are clients of it. Nothing
+//! else knows `http` but the binary. A test holds this.
 
 pub mod clock;
 pub mod contract;

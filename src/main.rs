@@ -3,7 +3,8 @@
 use calmony_pay::cli;
 use mimalloc::MiMalloc;
 
-/// The system's allocator took a quarter of the cost of a request (docs/decisions/0018).
+/// The allocator of the process. The system's own took a quarter of the cost of a request
+/// (docs/decisions/0018).
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -11,35 +11,35 @@ use std::sync::OnceLock;
 
 use anyhow::anyhow;
 
-/// The reason that output was lost; unset while none was.
+/// The reason that output was lost. It is unset while none was.
 static LOST: OnceLock<Error> = OnceLock::new();
 
 /// Prints a line for people or scripts.
 pub fn say(line: impl Display) {
-    said(line);
+    try_say(line);
 }
 
 /// Prints a line. Returns false once output is lost.
-pub fn said(line: impl Display) -> bool {
-    heard(|| write(&format!("{}\n", harmless(&line.to_string()))))
+pub fn try_say(line: impl Display) -> bool {
+    unless_lost(|| write(&format!("{}\n", harmless(&line.to_string()))))
 }
 
 /// Prints something as JSON, for machines.
 pub fn say_json(shown: &(impl serde::Serialize + ?Sized)) -> anyhow::Result<()> {
     let json = serde_json::to_string_pretty(shown)?;
-    heard(|| write(&format!("{}\n", harmless_json(&json))));
+    unless_lost(|| write(&format!("{}\n", harmless_json(&json))));
     Ok(())
 }
 
 /// Prints a text that is JSON. Returns false once output is lost.
 #[must_use]
-pub fn said_json(json: &str) -> bool {
-    heard(|| write(&format!("{}\n", harmless_json(json))))
+pub fn try_say_json(json: &str) -> bool {
+    unless_lost(|| write(&format!("{}\n", harmless_json(json))))
 }
 
 /// Prints bytes as they are.
 pub fn print(bytes: &[u8]) {
-    heard(|| stdout().write_all(bytes));
+    unless_lost(|| stdout().write_all(bytes));
 }
 
 fn write(text: &str) -> std::io::Result<()> {
@@ -49,11 +49,12 @@ fn write(text: &str) -> std::io::Result<()> {
 /// True if everything that was printed has gone out.
 #[must_use]
 pub fn is_heard() -> bool {
-    heard(|| stdout().flush())
+    unless_lost(|| stdout().flush())
 }
 
-/// Writes, unless something was lost before: output after a hole is of no use.
-fn heard(write: impl FnOnce() -> std::io::Result<()>) -> bool {
+/// Writes, unless something was lost before: output after a hole is of no use. Returns false once output is
+/// lost.
+fn unless_lost(write: impl FnOnce() -> std::io::Result<()>) -> bool {
     if LOST.get().is_some() {
         return false;
     }
@@ -67,7 +68,7 @@ fn heard(write: impl FnOnce() -> std::io::Result<()>) -> bool {
     }
 }
 
-/// Ends the output. An error if some of it was lost, unless its reader has gone.
+/// Ends the output. Lost output is an error, unless its reader has gone.
 pub fn finish() -> anyhow::Result<()> {
     if is_heard() {
         return Ok(());

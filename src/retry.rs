@@ -108,8 +108,8 @@ pub fn at_least(delay: Duration, retry_after: Option<Duration>) -> Duration {
     delay.max(retry_after.unwrap_or_default())
 }
 
-/// The delay that a `Retry-After` header asks for (RFC 9110, 10.2.3): seconds, or the time until a date; a
-/// day at the most.
+/// The delay that a `Retry-After` header asks for (RFC 9110, 10.2.3): seconds, or the time until a date. It
+/// is a day at the most.
 #[must_use]
 pub fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();

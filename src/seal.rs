@@ -22,7 +22,7 @@ const NONCE_BYTES: usize = 24;
 #[derive(Clone)]
 pub struct Keyring(Vec<(String, XChaCha20Poly1305)>);
 
-/// A text is no list of keys.
+/// The error of a text that is no list of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "expected 32 bytes in standard base64, or several with commas or line ends between; \

@@ -1,4 +1,4 @@
-//! Random secrets: API keys and signing secrets. Shown once, compared by hash.
+//! Random secrets: API keys and signing secrets. They are shown once. API keys are compared by their hashes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ pub(crate) fn keyed(key: &[u8]) -> Mac {
     Mac::new_from_slice(key).expect("any key length")
 }
 
-/// The text is not `whsec_` followed by 24 to 64 bytes in padded standard base64.
+/// The error of a text that is not `whsec_` followed by 24 to 64 bytes in padded standard base64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a signing secret is 'whsec_' followed by 24 to 64 bytes in standard base64")]
 pub struct SigningSecretError;
@@ -95,9 +95,9 @@ impl fmt::Debug for SigningSecret {
 /// The rights of an API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct KeyKind {
-    /// The live mode of an account, or else its test mode.
+    /// True for the live mode of an account, false for its test mode.
     pub livemode: bool,
-    /// It reads and changes nothing.
+    /// True if the key may only read.
     pub readonly: bool,
 }
 

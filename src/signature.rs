@@ -16,7 +16,7 @@ use crate::secret::{Mac, SigningSecret};
 /// The signed parts: the event's id, the attempt's time in Unix seconds and the exact body.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
-    /// The event's id, the same for every attempt; it has no dot.
+    /// The event's id, the same for every attempt. It has no dot.
     pub id: &'a str,
     /// The time of this attempt's signature, in Unix seconds.
     pub timestamp: u64,

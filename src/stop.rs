@@ -36,7 +36,7 @@ pub fn stop_token(parent: ParentOptions) -> std::io::Result<CancellationToken> {
     Ok(token)
 }
 
-/// Waits for a signal; for ever if `signal` is `None`.
+/// Waits for a signal. `None` waits for ever.
 async fn received(signal: Option<&mut Signal>) {
     match signal {
         Some(signal) => {
@@ -52,7 +52,7 @@ fn ignores_hangup() -> bool {
     std::fs::read_to_string("/proc/self/status").is_ok_and(|status| is_hangup_ignored(&status))
 }
 
-/// `SigIgn` of `/proc/self/status` (`proc_pid_status(5)`) has SIGHUP, the first signal.
+/// True if `SigIgn` of `/proc/self/status` (`proc_pid_status(5)`) has SIGHUP, the first signal.
 fn is_hangup_ignored(status: &str) -> bool {
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)

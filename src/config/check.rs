@@ -56,7 +56,7 @@ const GIVEN_BACK: Duration = Duration::from_millis(200);
 /// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// As it should be.
+    /// Nothing is wrong.
     Good,
     /// The program works, but not as it should.
     Doubtful,
@@ -76,7 +76,7 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// It is as it should be.
+    /// A check that found nothing wrong.
     #[must_use]
     pub fn good(about: &'static str, said: impl Into<String>) -> Self {
         Self { about, said: said.into(), state: State::Good }
@@ -229,8 +229,8 @@ pub async fn other_ways(databases: &Databases) -> Vec<Checked> {
     checked
 }
 
-/// Three times: once the pooler has a session back, the next connections may meet it as the first one left
-/// it. With a transaction, because requests need one.
+/// The check of the way through the pooler. It runs three times: once the pooler has a session back, the next
+/// connections may meet it as the first one left it. It uses a transaction, because requests need one.
 async fn through_pooler(databases: &Databases, role: Role) -> Result<(), DatabaseError> {
     for attempt in 0..3 {
         if attempt > 0 {

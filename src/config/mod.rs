@@ -1,4 +1,4 @@
-//! Configuration: flags, each with an environment variable `CALMONY_…`; `--help` is the reference.
+//! Configuration: flags, each with an environment variable `CALMONY_…`. `--help` is the reference.
 //!
 //! Values are parsed into types here, so that nothing is validated later, and a bad value stops the start
 //! with a message that names the flag and the variable.
@@ -159,7 +159,7 @@ pub fn parse<T: Parser>() -> T {
     T::try_parse().unwrap_or_else(|error| std::process::exit(explain::<T>(error)))
 }
 
-/// Prints the reason that the program doesn't run; returns the exit code.
+/// Prints the reason that the program doesn't run. Returns the exit code.
 fn explain<T: CommandFactory>(mut error: clap::Error) -> i32 {
     hide_secret(&mut error);
     let text = error.render().to_string();

@@ -5,7 +5,7 @@ use super::rewritten;
 /// The mark behind each `order by` of a [`BothWays`]. PostgreSQL refuses a statement that still has it.
 pub const DIRECTION: &str = ":direction";
 
-/// A list's statement in both directions. It is written once, with [`DIRECTION`] behind each `order by`; the
+/// A list's statement in both directions. It is written once, with [`DIRECTION`] behind each `order by`. The
 /// range that it reads comes with its parameters.
 #[derive(Debug)]
 pub struct BothWays {
@@ -19,7 +19,7 @@ impl BothWays {
     /// Derives both texts from the marked one.
     ///
     /// # Panics
-    /// If a mark is missing or stands elsewhere; that is a mistake in this code.
+    /// If a mark is missing or stands elsewhere. That is a mistake in this code.
     #[must_use]
     pub fn of(sql: &str) -> Self {
         for line in sql.lines() {

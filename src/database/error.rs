@@ -6,7 +6,8 @@ use tokio_postgres::error::SqlState;
 /// The reason that the database didn't do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// It can't be reached, is starting or stopping, or has no connection free: it may work in a moment.
+    /// The database can't be reached, is starting or stopping, or has no connection free. It may work in a
+    /// moment.
     #[error("the database is not available: {0}")]
     Unavailable(String),
     /// A row that must be the only one of its kind is there already.

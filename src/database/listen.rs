@@ -12,9 +12,9 @@ use super::{DatabaseError, DatabaseUrl, Role, WAKE_CHANNEL};
 /// The connection.
 #[derive(Debug)]
 pub struct Attended {
-    /// For statements.
+    /// The client, for statements.
     pub client: Client,
-    /// Notified after appends if it listens: one for many, and none for sure.
+    /// Notified after appends if it listens. One notice may be for many appends, and none is certain.
     pub wake: Arc<Notify>,
     /// Canceled when the connection is gone.
     pub ended: CancellationToken,

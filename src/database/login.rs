@@ -24,11 +24,15 @@ impl From<&Row> for Login {
 
 /// The logins of these names, whose programs work under these roles.
 pub async fn logins(client: &Client, names: &[String], roles: &[Role]) -> Result<Vec<Login>, DatabaseError> {
-    ask(client, Some(names), roles).await
+    look_up(client, Some(names), roles).await
 }
 
-/// Asks PostgreSQL. Without names it asks about the session's own login.
-async fn ask(client: &Client, names: Option<&[String]>, roles: &[Role]) -> Result<Vec<Login>, DatabaseError> {
+/// The logins as PostgreSQL knows them. `None` asks about the session's own login.
+async fn look_up(
+    client: &Client,
+    names: Option<&[String]>,
+    roles: &[Role],
+) -> Result<Vec<Login>, DatabaseError> {
     let roles: Vec<&str> = roles.iter().map(|role| role.name()).collect();
     let rows = client.query(include_str!("sql/logins.sql"), &[&names, &roles]).await?;
     Ok(rows.iter().map(Login::from).collect())
@@ -37,7 +41,7 @@ async fn ask(client: &Client, names: Option<&[String]>, roles: &[Role]) -> Resul
 impl DatabaseUrl {
     /// The rights of this login that a program under these roles has no need of.
     pub async fn excess(&self, roles: &[Role]) -> Result<Vec<String>, DatabaseError> {
-        let own = ask(&self.login_client().await?, None, roles).await?;
+        let own = look_up(&self.login_client().await?, None, roles).await?;
         Ok(own.into_iter().flat_map(|login| login.excess).collect())
     }
 

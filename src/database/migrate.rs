@@ -12,7 +12,7 @@ mod embedded {
     refinery::embed_migrations!("schema/migrations");
 }
 
-/// The advisory lock under which migrations run; refinery itself takes none.
+/// The advisory lock under which migrations run. Refinery itself takes none.
 const MIGRATION_LOCK: i64 = 0x0043_414C_4D4D_4947;
 
 /// The longest wait of a migration for a lock, the number of tries, and the pause between them: a minute in

@@ -51,7 +51,7 @@ pub const WAKE_CHANNEL: &str = "calmony_outbox";
 /// everything that the constant makes needless.
 ///
 /// # Panics
-/// If the statement has no such part; that is a mistake in this code.
+/// If the statement has no such part. That is a mistake in this code.
 #[must_use]
 pub fn rewritten(sql: &str, replaced: &str, by: &str) -> String {
     assert!(sql.contains(replaced), "the statement has no {replaced}");
@@ -179,11 +179,11 @@ impl DatabaseUrl {
 /// The ways from an API to one database.
 #[derive(Debug, Clone)]
 pub struct Databases {
-    /// To the primary itself.
+    /// The way to the primary itself.
     pub primary: DatabaseUrl,
-    /// To the primary through a pooler: for statements that need no session of their own.
+    /// The way to the primary through a pooler, for statements that need no session of their own.
     pub pooler: Option<PoolerUrl>,
-    /// To a standby: for answers that may be a little behind.
+    /// The way to a standby, for answers that may be a little behind.
     pub replica: Option<DatabaseUrl>,
 }
 

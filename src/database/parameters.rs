@@ -17,7 +17,7 @@ pub(super) struct ParameterTypes {
     primary: DatabaseUrl,
     role: Role,
     known: Mutex<HashMap<&'static str, Types>>,
-    /// Held while one statement is described; the others wait.
+    /// Held while one statement is described. The others wait.
     asking: tokio::sync::Mutex<()>,
 }
 

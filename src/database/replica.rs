@@ -10,7 +10,7 @@ use super::{DatabaseError, Pool, PooledClient};
 
 /// The longest wait for a connection to it.
 const WAIT: Duration = Duration::from_secs(1);
-/// The longest wait for its answer; its own limit is [`super::STATEMENT_TIMEOUT_MS`].
+/// The longest wait for its answer. Its own limit is [`super::STATEMENT_TIMEOUT_MS`].
 const ANSWER: Duration = Duration::from_secs(6);
 /// The time for which it isn't asked after a failure.
 const AWAY: Duration = Duration::from_secs(10);

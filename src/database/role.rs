@@ -16,7 +16,7 @@ const PINNED: [(&str, &str); 5] = [
 /// The group role that a connection works under. Its rights are in the migrations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Owns the schema; migrations and account keeping only.
+    /// Owns the schema. Only migrations and account keeping work under it.
     Owner,
     /// Appends events.
     Api,
@@ -38,7 +38,7 @@ impl Role {
         }
     }
 
-    /// The settings of every session of that role at its start; times in milliseconds.
+    /// The settings of every session of that role at its start. Times are in milliseconds.
     #[must_use]
     pub fn settings(self) -> Vec<(&'static str, String)> {
         let mut settings = vec![

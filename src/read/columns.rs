@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 /// many rows does that once.
 ///
 /// # Panics
-/// If the statement has no such column; that is a mistake in this code, as with [`Row::get`].
+/// If the statement has no such column. That is a mistake in this code, as with [`Row::get`].
 pub(super) fn column(row: &Row, name: &str) -> usize {
     let index = row.columns().iter().position(|column| column.name() == name);
     index.unwrap_or_else(|| panic!("the statement has no column {name}"))

@@ -41,9 +41,9 @@ pub struct Delivery {
 /// One request.
 #[derive(Debug, Clone)]
 pub struct Attempt {
-    /// The attempt number of its delivery, from 1; an attempt ahead of its time doesn't count.
+    /// The number of the attempt in its delivery, from 1. An attempt ahead of its time doesn't count.
     pub number: i32,
-    /// The time at which it began; the signature's timestamp is its second.
+    /// The time at which it began. The signature's timestamp is its second.
     pub started_at: Timestamp,
     /// The microseconds that it took.
     pub duration_us: i32,

@@ -18,15 +18,16 @@ use crate::id::Id;
 /// The events that a list shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventFilter {
-    /// Of one of these types.
+    /// The types that are shown; `None` means all.
     pub types: Option<Vec<&'static str>>,
-    /// From this instant on.
+    /// The instant from which on events are shown.
     pub created_from: Option<Timestamp>,
-    /// Before this instant.
+    /// The instant before which events are shown.
     pub created_until: Option<Timestamp>,
-    /// Of this object.
+    /// The object whose events are shown; `None` means all.
     pub object: Option<String>,
-    /// Those that every endpoint has taken, or those that at least one hasn't.
+    /// True for the events that every endpoint has taken, false for those that at least one hasn't. `None`
+    /// means all.
     pub delivered: Option<bool>,
 }
 

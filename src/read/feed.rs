@@ -41,9 +41,9 @@ impl Decided {
 /// The events of an account that are followed.
 #[derive(Debug, Clone, Default)]
 pub struct FeedFilter {
-    /// Of one of these types.
+    /// The types that are followed; `None` means all.
     pub types: Option<Vec<&'static str>>,
-    /// Of this object.
+    /// The object whose events are followed; `None` means all.
     pub object: Option<String>,
 }
 
@@ -74,9 +74,9 @@ impl Reader {
             Some(id) => self.position(account, &id.to_string()).await?,
         };
         let start = || async {
-            let (tell, told) = watch::channel(0);
-            tokio::spawn(follow(self.clone(), self.decided.url.clone(), tell));
-            told
+            let (sender, decided) = watch::channel(0);
+            tokio::spawn(follow(self.clone(), self.decided.url.clone(), sender));
+            decided
         };
         let decided = self.decided.followed.get_or_init(start).await.clone();
         let reader = self.clone();
@@ -86,7 +86,7 @@ impl Reader {
 }
 
 impl Feed {
-    /// The next events; waits until there are some. A call after an error goes on where the last one was.
+    /// Waits for the next events. A call after an error goes on where the last one was.
     pub async fn next(&mut self) -> Result<Vec<ListedEvent>, DatabaseError> {
         loop {
             let decided = *self.decided.borrow_and_update();
@@ -130,7 +130,7 @@ fn rows_next(rows: i64, read: i64, fit: i64) -> i64 {
 }
 
 /// Tells the position up to which the log is decided, after each append.
-async fn follow(reader: Reader, url: DatabaseUrl, tell: watch::Sender<i64>) {
+async fn follow(reader: Reader, url: DatabaseUrl, sender: watch::Sender<i64>) {
     let mut reconnect = Reconnect::default();
     loop {
         let Ok(listening) = url.listen(Role::Reader).await else {
@@ -140,7 +140,7 @@ async fn follow(reader: Reader, url: DatabaseUrl, tell: watch::Sender<i64>) {
         reconnect.reset();
         while !listening.ended.is_cancelled() {
             if let Ok(decided) = reader.decided_position().await {
-                tell.send_if_modified(|known| std::mem::replace(known, decided) != decided);
+                sender.send_if_modified(|known| std::mem::replace(known, decided) != decided);
             }
             sleep(DEBOUNCE).await;
             tokio::select! {

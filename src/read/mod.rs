@@ -41,10 +41,10 @@ const KEY_CONNECTIONS: usize = 2;
 /// The most reads at once that may go through much of the log, and as many portions for those who follow it.
 /// They have connections of their own. An account may have as many of each as are free.
 const HEAVY_MAX: usize = 4;
-/// The longest wait for a turn to read much, and the longest part of it in which no turn ends. Where reads
-/// are short, as most are, calls of one account follow each other; where they go through much, the rest are
-/// refused at once.
+/// The longest wait for a turn to read much. If reads are short, as most are, calls of one account follow
+/// each other. If they go through much, the rest are refused after [`HEAVY_STILL`].
 const HEAVY_PATIENCE: Duration = Duration::from_secs(2);
+/// The longest part of that wait in which no turn ends.
 const HEAVY_STILL: Duration = Duration::from_secs(1);
 
 /// The log and what is derived from it, for reading.
@@ -65,7 +65,7 @@ pub struct Reader {
     watched_keys: WatchedKeys,
     /// The sessions of the dashboard, by the hashes of their tokens: true for one that was ended.
     known_sessions: Believed<bool>,
-    /// True once the schema was found to be new enough; it never gets older.
+    /// True once the schema was found to be new enough. It never gets older.
     has_schema: Arc<AtomicBool>,
 }
 

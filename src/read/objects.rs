@@ -22,7 +22,7 @@ use crate::id::Id;
 pub struct StoredObject {
     /// Its id.
     pub id: String,
-    /// The object as JSON; after a deletion, as it last was.
+    /// The object as JSON. After a deletion it is as it last was.
     pub data: String,
     /// True if it was deleted.
     pub deleted: bool,
@@ -37,11 +37,11 @@ impl StoredObject {
 /// The objects that a list shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObjectFilter {
-    /// Created from this instant on.
+    /// The instant from which on the objects were created.
     pub created_from: Option<Timestamp>,
-    /// Created before this instant.
+    /// The instant before which the objects were created.
     pub created_until: Option<Timestamp>,
-    /// With exactly this email address.
+    /// The exact email address of the objects; `None` means any or none.
     pub email: Option<String>,
     /// With one of these ids.
     pub ids: Option<Vec<String>>,

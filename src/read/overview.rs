@@ -48,7 +48,7 @@ pub struct Overview {
 pub struct AttemptSlice {
     /// The beginning of the five seconds, in Unix seconds.
     pub at: i64,
-    /// The number of attempts; an estimate where not all of them were looked at.
+    /// The number of attempts. It is an estimate if not all of them were looked at.
     pub count: i64,
     /// Those that were taken, likewise.
     pub taken: i64,

@@ -12,7 +12,7 @@ use crate::id::Id;
 pub struct Progress {
     /// The deliveries that it has owed to the endpoint so far.
     pub owed: i64,
-    /// The deliveries that wait for the endpoint, for whatever reason; at most 100,000 are counted.
+    /// The deliveries that wait for the endpoint, for whatever reason. At most 100,000 are counted.
     pub waiting: i64,
     /// The fraction of its part of the log that it has gone through, 0 to 1.
     pub fraction: f64,
@@ -42,8 +42,8 @@ impl Reader {
         }))
     }
 
-    /// The number of the account's newest 250,000 events that a replay would be for, and whether these are
-    /// all events.
+    /// The number of events that a replay would be for, among the account's newest 250,000, and true if the
+    /// account has no more.
     pub async fn replay_dry_run(
         &self,
         account: i64,

@@ -13,12 +13,12 @@ use crate::contract::Customer;
 use crate::database::DatabaseError;
 use crate::domain::search::{Condition, Query};
 
-/// The most documents of the index that are all looked at for the newest; of more, the newest are met soon.
+/// The most documents of the index that are all looked at for the newest. Of more, the newest are met soon.
 const FEW: i64 = 10_000;
 
 impl Reader {
-    /// A page of the customers that meet the query, newest first, as they are now; among them those that were
-    /// deleted a moment ago.
+    /// A page of the customers that meet the query, newest first, as they are now. Customers that were
+    /// deleted a moment ago are among them.
     pub async fn search(
         &self,
         account: i64,

@@ -1,5 +1,5 @@
-//! Keys that long calls go on with. One task asks for all of them together whether they still open, however
-//! many calls go on with them. A database that is away ends nothing, except a key whose end was known.
+//! Keys that long calls go on with. One task asks which of them still open, all together, however many calls
+//! go on with them. A database that is away ends nothing, except a key whose end was known.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -32,7 +32,8 @@ enum Right {
 #[derive(Debug, Clone, Default)]
 pub(super) struct WatchedKeys {
     keys: Arc<Mutex<HashMap<Hash, watch::Sender<Right>>>>,
-    asked: Arc<OnceLock<()>>,
+    /// Set once the task that asks was started.
+    polled: Arc<OnceLock<()>>,
 }
 
 impl WatchedKeys {
@@ -42,16 +43,16 @@ impl WatchedKeys {
         KeyWatch(tell.subscribe())
     }
 
-    /// The keys that a call still goes on with; the others are forgotten.
+    /// The keys that a call still goes on with. The others are forgotten.
     fn hashes(&self) -> Vec<Hash> {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         keys.retain(|_, tell| tell.receiver_count() > 0);
         keys.keys().copied().collect()
     }
 
-    /// Tells the state of the keys that were asked for: `open` has those that open, and the instant until
-    /// then.
-    fn tell(&self, asked: &[Hash], open: &HashMap<Hash, Option<Instant>>) {
+    /// Tells the calls the state of the keys that were asked for. `open` has those that open, and the instant
+    /// until then.
+    fn publish(&self, asked: &[Hash], open: &HashMap<Hash, Option<Instant>>) {
         let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         for hash in asked {
             let right = open.get(hash).map_or(Right::Over, |until| Right::Opens(*until));
@@ -99,12 +100,12 @@ async fn at(instant: Option<Instant>) {
 
 impl Reader {
     /// Watches a key that was looked up a moment ago. Its end is heard of within a second, whichever process
-    /// ends it; an end by date also while the database is away.
+    /// ends it. An end by date is heard of even while the database is away.
     #[must_use]
     pub fn watch_key(&self, hash: Hash) -> KeyWatch {
         let watched = self.watched_keys.subscribe(hash);
-        self.watched_keys.asked.get_or_init(|| {
-            tokio::spawn(ask(self.clone()));
+        self.watched_keys.polled.get_or_init(|| {
+            tokio::spawn(poll_keys(self.clone()));
         });
         watched
     }
@@ -126,7 +127,7 @@ impl Reader {
 }
 
 /// Asks for the keys that calls go on with, again and again.
-async fn ask(reader: Reader) {
+async fn poll_keys(reader: Reader) {
     loop {
         sleep(EVERY).await;
         let hashes = reader.watched_keys.hashes();
@@ -134,7 +135,7 @@ async fn ask(reader: Reader) {
             continue;
         }
         match reader.open_keys(&hashes).await {
-            Ok(open) => reader.watched_keys.tell(&hashes, &open),
+            Ok(open) => reader.watched_keys.publish(&hashes, &open),
             Err(error) => tracing::debug!(%error, "whether keys still open can't be asked now"),
         }
     }
@@ -163,9 +164,9 @@ mod tests {
         let open = |hashes: &[Hash]| -> HashMap<Hash, Option<Instant>> {
             hashes.iter().map(|hash| (*hash, None)).collect()
         };
-        keys.tell(&[HASH, [2; 32]], &open(&[HASH, [2; 32]]));
+        keys.publish(&[HASH, [2; 32]], &open(&[HASH, [2; 32]]));
         assert!(!ends(&mut one, short).await);
-        keys.tell(&[HASH, [2; 32]], &open(&[[2; 32]]));
+        keys.publish(&[HASH, [2; 32]], &open(&[[2; 32]]));
         assert!(ends(&mut one, short).await && ends(&mut two, short).await);
         assert!(!ends(&mut other, short).await);
     }
@@ -175,9 +176,9 @@ mod tests {
         let (keys, now) = (WatchedKeys::default(), Instant::now());
         let mut watch = keys.subscribe(HASH);
         let until = |left| HashMap::from([(HASH, Some(now + left))]);
-        keys.tell(&[HASH], &until(Duration::from_hours(1)));
+        keys.publish(&[HASH], &until(Duration::from_hours(1)));
         assert!(!ends(&mut watch, Duration::from_millis(1)).await);
-        keys.tell(&[HASH], &until(Duration::from_millis(5)));
+        keys.publish(&[HASH], &until(Duration::from_millis(5)));
         assert!(ends(&mut watch, Duration::from_secs(10)).await);
     }
 

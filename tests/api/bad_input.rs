@@ -55,7 +55,7 @@ async fn wrong_parameters_are_named() {
     assert_eq!(system.client.post("/v1/customers", &many).await.error().3, "metadata");
 }
 
-/// The message names the true reason.
+/// Each message names the true reason.
 #[tokio::test]
 async fn messages_name_the_reason() {
     let system = System::start().await;

@@ -71,8 +71,8 @@ async fn a_stream_ends_by_its_keys_date_although_the_database_is_away_and_the_ot
     let mut going_on = stream(&system, &make_key(&database, None).await).await;
     let admin = database.admin().await;
     eventually("it is asked how long the keys open", async || {
-        let sql =
-            "select count(*) from pg_stat_activity where query like '-- Those of these keys that still open%'";
+        let sql = "select count(*) from pg_stat_activity \
+                   where query like '-- Those of these keys that still open%'";
         let row = admin.query_one(sql, &[]).await.unwrap();
         (row.get::<_, i64>(0) > 0).then_some(())
     })

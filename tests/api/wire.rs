@@ -103,7 +103,7 @@ async fn answers_are_not_cached_or_sniffed_and_401_says_how_to_show_a_key() {
     }
 }
 
-/// However much a caller sends, an answer repeats little of it, in its body and in its headers.
+/// An answer repeats little of a request in its body and its headers, however much a caller sends.
 #[tokio::test]
 async fn what_an_answer_repeats_is_bounded() {
     let system = System::start().await;

@@ -1,4 +1,4 @@
-//! `calmony dev`: the output for a newcomer, the file for scripts, and that nothing is left behind.
+//! `calmony dev`: the output for a newcomer, the file for scripts, and an end that leaves nothing behind.
 
 use std::path::Path;
 use std::process::Stdio;

@@ -90,7 +90,7 @@ async fn a_lost_password_is_said_at_once() {
     runs(&data).await;
 }
 
-/// If PostgreSQL's user can't enter the folder, its files are elsewhere, and stay when the folder goes.
+/// PostgreSQL's files are elsewhere if its user can't enter the folder. They stay when the folder goes.
 #[tokio::test]
 async fn a_fresh_folder_is_a_fresh_cluster() {
     let folder = Folder::new("fresh-cluster");

@@ -6,7 +6,8 @@ use support::{Receiver, System, eventually};
 
 use super::{Said, run};
 
-async fn ask(system: &System, arguments: &[&str]) -> (Said, Value) {
+/// The output of a command, and the report that it prints as JSON.
+async fn report_of(system: &System, arguments: &[&str]) -> (Said, Value) {
     let environment = [
         ("CALMONY_DATABASE_URL", system.database.url.as_str()),
         ("CALMONY_SECRET_KEY", support::system::SECRET_KEY),
@@ -28,7 +29,7 @@ async fn the_doctor_finds_a_missing_worker_and_who_holds_the_horizon_and_then_no
     let system = System::start().await;
     let receiver = Receiver::start().await;
     system.client.endpoint(&receiver.url, &["customer.created"]).await;
-    let (said, report) = ask(&system, &["doctor", "--json"]).await;
+    let (said, report) = report_of(&system, &["doctor", "--json"]).await;
     assert_eq!((said.code, level(&report, "workers")), (Some(1), "bad".to_owned()), "{report:#}");
     for about in ["schema", "sealing keys", "due deliveries", "clocks", "horizon", "triggers", "autovacuum"] {
         assert_eq!(level(&report, about), "ok", "{about}: {report:#}");
@@ -39,12 +40,12 @@ async fn the_doctor_finds_a_missing_worker_and_who_holds_the_horizon_and_then_no
         ("enable trigger event_is_append_only", "enable always trigger event_is_append_only"),
     ] {
         holder.batch_execute(&format!("alter table calmony.event {off}")).await.unwrap();
-        let (_, report) = ask(&system, &["doctor", "--json"]).await;
+        let (_, report) = report_of(&system, &["doctor", "--json"]).await;
         assert_eq!(level(&report, "triggers"), "bad", "{report:#}");
         holder.batch_execute(&format!("alter table calmony.event {on}")).await.unwrap();
     }
     holder.execute("select pg_create_physical_replication_slot('nobody_reads_it', true)", &[]).await.unwrap();
-    let (_, report) = ask(&system, &["doctor", "--json"]).await;
+    let (_, report) = report_of(&system, &["doctor", "--json"]).await;
     assert_eq!(level(&report, "horizon"), "warn", "{report:#}");
     let findings = report["findings"].as_array().unwrap();
     let said =
@@ -53,7 +54,7 @@ async fn the_doctor_finds_a_missing_worker_and_who_holds_the_horizon_and_then_no
     holder.batch_execute(said.split('`').nth(1).unwrap()).await.unwrap();
     let _worker = system.worker().await;
     eventually("a worker owns everything", async || {
-        let (_, report) = ask(&system, &["doctor", "--json"]).await;
+        let (_, report) = report_of(&system, &["doctor", "--json"]).await;
         (level(&report, "workers") == "ok" && level(&report, "partitions") == "ok").then_some(())
     })
     .await;
@@ -68,7 +69,7 @@ async fn the_doctor_finds_a_missing_worker_and_who_holds_the_horizon_and_then_no
 
 /// The number of problems that `calmony verify` finds.
 async fn problems(system: &System) -> u64 {
-    ask(system, &["verify", "--json"]).await.1["problems"].as_u64().unwrap()
+    report_of(system, &["verify", "--json"]).await.1["problems"].as_u64().unwrap()
 }
 
 #[tokio::test]
@@ -111,7 +112,7 @@ async fn the_state_is_rebuilt_from_the_log_beside_those_who_change_it() {
     .await;
     assert!(problems(&system).await >= 12);
 
-    let (_, would) = ask(&system, &["rebuild", "--dry-run", "--json"]).await;
+    let (_, would) = report_of(&system, &["rebuild", "--dry-run", "--json"]).await;
     assert!(problems(&system).await >= 12, "a dry run changes nothing");
     // Objects are changed meanwhile.
     let changes = async {
@@ -119,7 +120,7 @@ async fn the_state_is_rebuilt_from_the_log_beside_those_who_change_it() {
             client.post(&format!("/v1/customers/{id}"), "metadata[b]=2").await.ok();
         }
     };
-    let ((said, done), ()) = tokio::join!(ask(&system, &["rebuild", "--json"]), changes);
+    let ((said, done), ()) = tokio::join!(report_of(&system, &["rebuild", "--json"]), changes);
     assert_eq!((said.code, &done), (Some(0), &would));
     assert_eq!(
         (done["mended"].as_u64(), done["made"].as_u64(), done["removed"].as_u64()),
@@ -129,6 +130,6 @@ async fn the_state_is_rebuilt_from_the_log_beside_those_who_change_it() {
     assert_eq!(problems(&system).await, 0);
     assert_eq!(client.get(&format!("/v1/customers/{}", customers[2])).await.ok()["metadata"]["a"], "1");
     assert_eq!(client.get(&format!("/v1/customers/{orphan}")).await.status, 404);
-    let again = ask(&system, &["rebuild", "--json"]).await.1;
+    let again = report_of(&system, &["rebuild", "--json"]).await.1;
     assert_eq!((again["mended"].as_u64(), again["made"].as_u64()), (Some(0), Some(0)));
 }

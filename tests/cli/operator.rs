@@ -67,7 +67,7 @@ async fn events_are_listed_shown_and_followed() {
     assert_eq!(followed["id"], updated);
 }
 
-/// As in `calmony events tail | head -1`.
+/// The reader of the output goes away, as in `calmony events tail | head -1`.
 #[tokio::test]
 async fn following_ends_when_nobody_listens() {
     let system = System::start().await;

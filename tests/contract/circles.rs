@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::files;
 
-/// Arrows that close a circle today, of rooms whose `mod.rs` both has parts and is known by them. The list only
-/// gets shorter.
+/// Arrows that close a circle today, of rooms whose `mod.rs` both has parts and is known by them. The list
+/// only gets shorter.
 const KNOWN: &[(&str, &str)] = &[
     ("src/database/mod.rs", "src/database/hosts.rs"),
     ("src/database/mod.rs", "src/database/pool.rs"),
@@ -99,7 +99,7 @@ fn literal(text: &str, quote: char) -> usize {
     text.len()
 }
 
-/// The things that a `use` names, after its first word; and where it ends.
+/// Collects the things that a `use` names after its first word. Returns the place of its end.
 fn tree(tokens: &[String], mut at: usize, prefix: &[String], is_public: bool, uses: &mut Vec<Use>) -> usize {
     let mut path = prefix.to_vec();
     let mut name = None;
@@ -169,7 +169,7 @@ fn modules(root: &str, files: &[(String, String)]) -> BTreeMap<Path, Module> {
     found
 }
 
-/// A path from the crate's root; `None` for what is of another crate, or of the file itself.
+/// A path from the crate's root; `None` for a path of another crate, or of the file itself.
 fn absolute(of: &[String], path: &[String], all: &BTreeMap<Path, Module>) -> Option<Path> {
     let supers = path.iter().take_while(|word| *word == "super").count();
     let (base, rest) = match path.first()?.as_str() {
@@ -215,7 +215,7 @@ fn arrows(root: &str, files: &[(String, String)]) -> Arrows {
     arrows
 }
 
-/// One circle, from a file back to it; `None` where there is none.
+/// One circle, from a file back to it; `None` if there is none.
 fn circle(arrows: &Arrows) -> Option<Vec<String>> {
     let mut left = arrows.clone();
     loop {
@@ -241,7 +241,7 @@ fn circle(arrows: &Arrows) -> Option<Vec<String>> {
     }
 }
 
-/// True where arrows lead from one file to the other.
+/// True if arrows lead from one file to the other.
 fn leads(arrows: &Arrows, from: &str, to: &str) -> bool {
     let (mut open, mut seen) = (vec![from], BTreeSet::new());
     while let Some(file) = open.pop() {
@@ -260,7 +260,7 @@ fn drawn(root: &str) -> Arrows {
     arrows(root, &files(&[root], "rs"))
 }
 
-/// Fails with a circle, where there is one.
+/// Fails with a circle, if there is one.
 fn assert_none(arrows: &Arrows) {
     let circle = circle(arrows);
     assert!(circle.is_none(), "a circle of files: {}", circle.unwrap_or_default().join(" -> "));

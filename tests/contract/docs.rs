@@ -1,4 +1,5 @@
-//! The habits of the documentation, as tests: its width, where its links lead, and that the tests it names are there.
+//! The habits of the documentation, as tests: its width, the targets of its links, and the presence of the
+//! tests that it names.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,7 +7,7 @@ use std::path::Path;
 use super::{files, root};
 
 const COLUMNS_MAX: usize = 110;
-/// Where the pages are.
+/// The places of the pages.
 const PLACES: &[&str] = &["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs", "schema", "deploy"];
 /// Pages that programs write, as a whole or in part.
 const WRITTEN: &[&str] = &["docs/BENCHMARKS.md", "docs/ERRORS.md"];
@@ -45,7 +46,7 @@ fn anchor(heading: &str) -> String {
     kept.map(|c| if c == ' ' { '-' } else { c }).collect::<String>().to_lowercase()
 }
 
-/// Where the links of a page lead.
+/// The targets of the links of a page.
 fn links(page: &str) -> Vec<&str> {
     let targets = prose(page).into_iter().flat_map(|line| line.split("](").skip(1));
     targets.filter_map(|rest| rest.split(')').next()).filter(|target| !target.contains("://")).collect()

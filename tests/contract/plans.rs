@@ -9,11 +9,11 @@ use tokio_postgres::Client;
 
 use super::{directions, explained, hot_statements, root};
 
-/// The most rows that a sort or a hash may expect, unless a LIMIT stands below; and the most of a table
-/// that may be scanned.
+/// The most rows that a sort or a hash may expect, unless a LIMIT stands below.
 const GATHERED_MAX: i64 = 20_000;
+/// The most rows of a table that may be scanned.
 const SCANNED_MAX: i64 = 1_000;
-/// As on the sessions that write and drain (`database/role.rs`). Sessions that read are left to the
+/// The settings of the sessions that write and drain (`database/role.rs`). Sessions that read are left to the
 /// statistics, with one plan for all.
 const PINNED: &str = "set enable_seqscan = off; set enable_bitmapscan = off; set enable_hashjoin = off; \
     set enable_mergejoin = off";
@@ -48,8 +48,8 @@ select 1, 'we_01' || id, 1, now(), 'whsec_dGVzdHRlc3R0ZXN0dGVzdHRlc3R0ZXN0'
 commit;
 ";
 
-/// A million of everything: events and objects of one account, all in the outbox, owed to the dead
-/// endpoint, taken by the other; and a million idempotency keys.
+/// A million of everything. The events and objects are of one account. All events are in the outbox, owed to
+/// the dead endpoint, and taken by the other. A million idempotency keys are beside them.
 const MILLION: &str = "
 insert into calmony.event (account, id, stream, version, type, data, created_at)
 select 1, 'evt_01' || u, 'cus_01' || u, 1, 'customer.created', format(customer, u, n)::json,

@@ -75,8 +75,8 @@ async fn a_list_is_written_once_and_used_in_both_directions_only() {
     }
 }
 
-/// Some statements share a part, and each has a text of its own: the walk along the index, endpoint by
-/// endpoint; the columns of a delivery; the attempts that are written down.
+/// Some statements share a part, and each has a text of its own. The parts are the walk along the index,
+/// endpoint by endpoint, the columns of a delivery, and the attempts that are written down.
 #[test]
 fn parts_that_statements_share_are_the_same() {
     let part = |name: &str, from: &str, to: &str| {
@@ -118,7 +118,7 @@ async fn a_fresh_event_is_not_compared_with_all_that_is_owed() {
     assert!(lookups.into_iter().any(exact), "{}", plan.join("\n"));
 }
 
-/// With the planner pinned as on a worker's session, every hot statement finds an index for its condition.
+/// Every hot statement finds an index for its condition, with the planner pinned as on a worker's session.
 #[tokio::test]
 async fn no_hot_statement_scans_a_table() {
     let database = Database::fresh().await;

@@ -32,7 +32,7 @@ pub(super) async fn check_ledger(system: &System, receiver: &Receiver, acknowled
     assert_eq!(logged, delivered, "the log and what has arrived are the same");
 }
 
-/// Creates customers until told to stop; returns the ids of those that were acknowledged.
+/// Creates customers until it is told to stop. Returns the ids of those that were acknowledged.
 pub(super) async fn load(client: support::Client, n: usize, stop: Arc<AtomicBool>) -> Vec<String> {
     let mut acknowledged = Vec::new();
     while !stop.load(Ordering::Relaxed) {

@@ -20,7 +20,7 @@ struct SteppedClock {
 }
 
 impl SteppedClock {
-    /// Made with the C compiler that Rust links with.
+    /// Makes the clock, with the C compiler that Rust links with.
     fn new(folder: &Path) -> Self {
         let clock = Self { library: folder.join("stepped_clock.so"), offset: folder.join("offset") };
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/support/stepped_clock.c");

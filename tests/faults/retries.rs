@@ -52,8 +52,8 @@ async fn a_client_that_retries_through_kills_of_the_api_makes_one_customer_a_key
     assert_eq!(system.database.number(events).await, i64::try_from(made.len()).unwrap());
 }
 
-/// Creates customers of different names, each with a key, until told to stop; sends a request again until
-/// it is answered. Returns their names and ids, and the number of requests.
+/// Creates customers of different names, each with a key, until it is told to stop. A request is sent again
+/// until it is answered. Returns their names and ids, and the number of requests.
 async fn load(
     client: Client,
     n: usize,

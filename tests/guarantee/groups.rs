@@ -231,7 +231,16 @@ async fn a_hole_in_a_group_is_found() {
     log(&system.database).append(&cause, &give).await.unwrap();
     let admin = system.database.admin().await;
     let damage = "update calmony.event set group_size = 3 where group_place = 2";
-    support::database::past_triggers(&admin, &format!("alter table calmony.event disable trigger event_is_append_only; {damage}; alter table calmony.event enable always trigger event_is_append_only")).await;
+    support::database::past_triggers(
+        &admin,
+        &format!(
+            "alter table calmony.event disable trigger \
+                                                       event_is_append_only; {damage}; alter table \
+                                                       calmony.event enable always trigger \
+                                                       event_is_append_only"
+        ),
+    )
+    .await;
     let said = run("calmony", &["verify"], &[("CALMONY_DATABASE_URL", &system.database.url)]).await;
     assert!(said.code == Some(1) && said.stdout.contains("group evt_"), "{}{}", said.stdout, said.stderr);
 }

@@ -246,7 +246,7 @@ async fn the_reader_role_can_only_read() {
     every_attempt_is_refused("calmony_reader", READER).await;
 }
 
-/// Not even the owner of the tables changes history, unless it takes the guard off visibly.
+/// The owner of the tables can't change history either, unless it takes the guard off visibly.
 #[tokio::test]
 async fn the_owner_cannot_change_history_by_accident() {
     let system = populated().await;

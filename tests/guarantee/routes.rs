@@ -1,4 +1,4 @@
-//! For every mutating route of the one list: a call appends exactly the events that the list says, each
+//! The mutating routes of the one list. A call of each appends exactly the events that the list says, each
 //! with one outbox row and its object, in one transaction. A new mutating route without a scenario here, or
 //! without an event, fails.
 

@@ -1,5 +1,6 @@
-//! A process that appends groups as the API does, for the fault suite: sixteen clients that give and step down and up,
-//! until standard input ends. Its arguments: the database's URL, the account, a seed, and the ids of the pairs.
+//! A process that appends groups as the API does, for the fault suite. Sixteen clients give and step down and
+//! up, until standard input ends. The arguments are the database's URL, the account, a seed, and the ids of
+//! the pairs.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -42,7 +43,7 @@ async fn main() {
     calmony_pay::output::say(serde_json::to_string(&counts).unwrap());
 }
 
-/// Appends until it is told to stop, and counts what came of it.
+/// Appends until it is told to stop, and counts the outcomes.
 async fn client(
     log: Log,
     account: i64,

@@ -82,7 +82,7 @@ async fn lists_come_from_the_replica_and_all_else_from_the_primary() {
     standby.stop().await.unwrap();
 }
 
-/// A standby that falls silent costs the first reads some seconds, and no change anything.
+/// Checks that a standby that falls silent costs the first reads some seconds, and costs changes nothing.
 async fn lists_come_from_the_primary_then(client: &Client) {
     let waiting = tokio::spawn({
         let client = client.clone();

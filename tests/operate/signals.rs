@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::logs::Logging;
 
-/// The shell that runs the tests may ignore it.
+/// The options of `env` (GNU) that restore SIGHUP. The shell that runs the tests may ignore it.
 const HEARD: &[&str] = &["--default-signal=HUP"];
 
 #[tokio::test]

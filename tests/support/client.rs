@@ -94,35 +94,35 @@ impl Client {
         }
     }
 
-    /// GET.
+    /// Sends GET.
     pub async fn get(&self, path: &str) -> Answer {
         send(self.request(Method::GET, path)).await
     }
 
-    /// DELETE.
+    /// Sends DELETE.
     pub async fn delete(&self, path: &str) -> Answer {
         send(self.request(Method::DELETE, path)).await
     }
 
-    /// POST with a form, as the SDKs do it.
+    /// Sends POST with a form, as the SDKs do it.
     pub async fn post(&self, path: &str, form: &str) -> Answer {
         let request =
             self.request(Method::POST, path).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         send(request.body(form.to_owned())).await
     }
 
-    /// A method with a JSON body.
+    /// Sends a method with a JSON body.
     pub async fn json(&self, method: Method, path: &str, body: &Value) -> Answer {
         let request = self.request(method, path).header(CONTENT_TYPE, "application/json");
         send(request.body(body.to_string())).await
     }
 
-    /// Creates a customer of that name; returns its id.
+    /// Creates a customer of that name. Returns its id.
     pub async fn customer(&self, name: &str) -> String {
         self.json(Method::POST, "/v1/customers", &json!({ "name": name })).await.id()
     }
 
-    /// Creates an endpoint for these types; returns its id and its secret.
+    /// Creates an endpoint for these types. Returns its id and its secret.
     pub async fn endpoint(&self, url: &str, events: &[&str]) -> (String, String) {
         let params = json!({ "url": url, "enabled_events": events });
         let made = self.json(Method::POST, "/v1/webhook_endpoints", &params).await.ok();

@@ -23,7 +23,7 @@ pub fn is_taken(name: &str) -> bool {
     name.contains("Params")
 }
 
-/// The contract with closed answers: they have only what it knows.
+/// The contract with closed answers. They have only the fields and values that it knows.
 #[must_use]
 pub fn closed(document: &Value) -> Value {
     let mut closed = document.clone();

@@ -28,7 +28,7 @@ pub struct Database {
 
 struct Shared {
     server: String,
-    /// One copy of the template at a time.
+    /// Held while the template is copied, one copy at a time.
     copying: Mutex<()>,
 }
 
@@ -186,7 +186,7 @@ pub async fn standby_of(primary: &mut Cluster) -> (Cluster, Folder) {
 pub struct Folder(pub PathBuf);
 
 impl Folder {
-    /// Makes it.
+    /// Makes the folder.
     #[must_use]
     pub fn new(name: &str) -> Self {
         let root = std::env::temp_dir();

@@ -1,5 +1,5 @@
-//! Commands over several objects, for tests: customers that give to each other, and pairs of which one is always on
-//! duty.
+//! Commands over several objects, for tests: customers that give to each other, and pairs of which one is
+//! always on duty.
 
 use calmony_pay::contract::{self, EventType};
 use calmony_pay::domain::customer::Customer;

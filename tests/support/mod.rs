@@ -29,7 +29,7 @@ pub use system::{System, Worker};
 /// The longest wait for anything before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Waits until `probe` returns a value, asking again and again; panics with `what` if that takes too long.
+/// Waits until `probe` returns a value, asking again and again. Panics with `what` if that takes too long.
 pub async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
     let found = tokio::time::timeout(PATIENCE, async {
         loop {

@@ -23,8 +23,8 @@ pub struct Pooler {
 }
 
 impl Pooler {
-    /// PgBouncer as deployed, with `sessions` sessions of PostgreSQL for each role; `rewrite` changes its
-    /// settings.
+    /// Starts PgBouncer as deployed, with `sessions` sessions of PostgreSQL for each role. `rewrite` changes
+    /// its settings.
     pub async fn start(database: &Database, sessions: u16, rewrite: impl Fn(String) -> String) -> Self {
         let port = free_port().unwrap();
         let folder = Folder::new(&format!("pooler-{port}"));
@@ -54,7 +54,7 @@ impl Pooler {
     }
 }
 
-/// It refuses root, and must end with the thread that runs this test.
+/// Runs PgBouncer. It refuses root, and must end with the thread that runs this test.
 fn run(settings: &Path) -> Child {
     let mut command = Command::new("setpriv");
     if let Some(user) = unprivileged().unwrap() {

@@ -20,7 +20,7 @@ pub struct Proxy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Line {
     Carries,
-    /// Nothing is carried and nothing is closed, as if the machine at the other end had lost its power.
+    /// No byte is carried and no connection is closed, as if the machine at the other end had lost its power.
     Silent,
     /// Every connection is reset.
     Cut,

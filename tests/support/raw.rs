@@ -40,7 +40,7 @@ impl RawReceiver {
     }
 }
 
-/// Reads one request; its body, or `None` if the connection has ended.
+/// Reads one request. Returns its body; `None` if the connection has ended.
 pub async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<Vec<u8>> {
     let mut head = Vec::new();
     let mut byte = [0];

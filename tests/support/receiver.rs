@@ -50,21 +50,21 @@ impl Delivery {
 /// An answer of a receiver.
 #[derive(Debug, Clone)]
 pub enum Reply {
-    /// With that status.
+    /// That status.
     Status(u16),
-    /// With that status and body.
+    /// That status and body.
     Body(u16, String),
-    /// With that status and `Retry-After`.
+    /// That status and `Retry-After`.
     RetryAfter(u16, String),
-    /// With a redirect to that place.
+    /// A redirect to that place.
     Redirect(String),
-    /// With a body that doesn't end.
+    /// A body that doesn't end.
     Endless,
-    /// With 200, once it is told to.
+    /// The status 200, once the receiver is told to answer.
     When(Arc<Notify>),
-    /// With 200, after a while.
+    /// The status 200, after that time.
     After(Duration),
-    /// Not at all.
+    /// No answer at all.
     Never,
 }
 

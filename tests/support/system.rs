@@ -38,7 +38,7 @@ pub struct Worker {
 }
 
 impl System {
-    /// A new database and the API on it. No worker.
+    /// A new database and the API on it, without a worker.
     pub async fn start() -> Self {
         Self::on(Database::fresh().await).await
     }

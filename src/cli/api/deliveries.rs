@@ -1,4 +1,4 @@
-//! `calmony deliveries`: who has got what, who hasn't, and why not.
+//! `calmony deliveries`: the endpoints that have received an event, those that haven't, and the reasons.
 
 use clap::Subcommand;
 use reqwest::Method;
@@ -10,7 +10,7 @@ use crate::contract::{Event, WebhookEndpoint};
 use crate::id::Id;
 use crate::output::{say, say_json};
 
-/// What to do with deliveries.
+/// The sub-commands for deliveries.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeliveriesCommand {
     /// List the deliveries to an endpoint, those of the newest events first
@@ -19,7 +19,7 @@ pub(crate) enum DeliveriesCommand {
     Retry(RetryOptions),
 }
 
-/// Which deliveries to list.
+/// The deliveries to list.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ListOptions {
     #[command(flatten)]
@@ -38,7 +38,7 @@ pub(crate) struct ListOptions {
     json: bool,
 }
 
-/// What to send once more.
+/// The delivery to send once more.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RetryOptions {
     #[command(flatten)]
@@ -114,7 +114,7 @@ pub(crate) fn tell(deliveries: &[Value]) {
     table::print(&["EVENT", "ENDPOINT", "STATE", "NEXT ATTEMPT"], rows);
 }
 
-/// The status of an attempt, or why there is none.
+/// The status of an attempt, or the class of its failure if it got no answer.
 fn outcome(attempt: &Value) -> String {
     let (status, error) = (text(attempt, "/status"), text(attempt, "/error"));
     if status.is_empty() { error } else { status }

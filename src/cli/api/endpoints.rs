@@ -11,7 +11,7 @@ use crate::contract::WebhookEndpoint;
 use crate::id::Id;
 use crate::output::{finish, say, say_json};
 
-/// What to do with endpoints.
+/// The sub-commands for endpoints.
 #[derive(Debug, Subcommand)]
 pub(crate) enum EndpointsCommand {
     /// List endpoints, the newest first
@@ -31,7 +31,7 @@ pub(crate) enum EndpointsCommand {
     RollSecret(RollOptions),
 }
 
-/// Which endpoints to list.
+/// The endpoints to list.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ListOptions {
     #[command(flatten)]
@@ -44,7 +44,7 @@ pub(crate) struct ListOptions {
     json: bool,
 }
 
-/// Which endpoint it is about.
+/// The endpoint that a sub-command is about.
 #[derive(Debug, clap::Args)]
 pub(crate) struct OneOptions {
     #[command(flatten)]
@@ -57,7 +57,7 @@ pub(crate) struct OneOptions {
     json: bool,
 }
 
-/// Whose secret is rolled.
+/// The endpoint whose secret is rolled.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RollOptions {
     #[command(flatten)]
@@ -106,7 +106,7 @@ fn row(endpoint: &Value) -> Vec<String> {
     ]
 }
 
-/// Enabled, disabled with the reason, or paused.
+/// The status for people: enabled, disabled with the reason, or paused.
 fn status(endpoint: &Value) -> String {
     let (status, reason) = (text(endpoint, "/status"), text(endpoint, "/disabled_reason"));
     if endpoint.get("paused") == Some(&Value::Bool(true)) && status == "enabled" {
@@ -117,16 +117,16 @@ fn status(endpoint: &Value) -> String {
 
 async fn show(options: OneOptions) -> anyhow::Result<()> {
     let endpoint = options.api.client()?.get(&format!("/v1/webhook_endpoints/{}", options.id)).await?;
-    tell(&endpoint.with_context(|| format!("there is no endpoint {}", options.id))?, options.json)
+    print_endpoint(&endpoint.with_context(|| format!("there is no endpoint {}", options.id))?, options.json)
 }
 
 async fn change(options: OneOptions, body: Value) -> anyhow::Result<()> {
     let path = format!("/v1/webhook_endpoints/{}", options.id);
     let changed = options.api.client()?.call_existing(Method::POST, &path, &body).await?;
-    tell(&changed.with_context(|| format!("there is no endpoint {}", options.id))?, options.json)
+    print_endpoint(&changed.with_context(|| format!("there is no endpoint {}", options.id))?, options.json)
 }
 
-fn tell(endpoint: &Value, as_json: bool) -> anyhow::Result<()> {
+fn print_endpoint(endpoint: &Value, as_json: bool) -> anyhow::Result<()> {
     if as_json {
         say_json(endpoint)?;
     } else {
@@ -148,7 +148,7 @@ async fn roll(options: RollOptions) -> anyhow::Result<()> {
     finish().context("the secret is rolled, and nobody has seen the new one: roll it again")
 }
 
-/// How an endpoint is doing, for people.
+/// Prints the condition of an endpoint.
 pub(crate) fn tell_health(health: &Value) {
     let number = |place: &str| health.pointer(place).and_then(Value::as_f64).unwrap_or_default();
     let since = time(health, "/failing_since");

@@ -14,11 +14,11 @@ use crate::cli::support::table::{self, changes, text, time};
 use crate::config::ParentOptions;
 use crate::contract::Event;
 use crate::id::Id;
-use crate::output::{complain, said, said_json, say, say_json};
+use crate::output::{complain, say, say_json, try_say, try_say_json};
 use crate::retry::Reconnect;
 use crate::stop::stop_token;
 
-/// What to do with events.
+/// The sub-commands for events.
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventsCommand {
     /// List events, the newest first
@@ -29,7 +29,7 @@ pub(crate) enum EventsCommand {
     Tail(TailOptions),
 }
 
-/// Which events to list.
+/// The events to list.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ListOptions {
     #[command(flatten)]
@@ -51,7 +51,7 @@ pub(crate) struct ListOptions {
     json: bool,
 }
 
-/// Which event to show.
+/// The event to show.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ShowOptions {
     #[command(flatten)]
@@ -64,7 +64,7 @@ pub(crate) struct ShowOptions {
     json: bool,
 }
 
-/// Which events to print.
+/// The events to print.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TailOptions {
     #[command(flatten)]
@@ -101,13 +101,13 @@ async fn list(options: ListOptions) -> anyhow::Result<()> {
     if options.json {
         say_json(&events)?;
     } else {
-        tell(&events);
+        print_events(&events);
     }
     Ok(())
 }
 
 /// Prints events, a line each.
-pub(crate) fn tell(events: &[Value]) {
+fn print_events(events: &[Value]) {
     let rows = events.iter().map(|event| {
         vec![
             time(event, "/created"),
@@ -144,21 +144,21 @@ async fn show(options: ShowOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints which request an event comes from and what it changed.
+/// Prints the request that an event comes from, and the changes of that event.
 pub(crate) fn tell_origin(event: &Value) {
     let (request, key) = (text(event, "/request/id"), text(event, "/request/idempotency_key"));
     say(format_args!("request {}  idempotency key {}", or_none(&request), or_none(&key)));
     tell_changes(event);
 }
 
-/// Prints what an event changed, a line a field.
+/// Prints the changes of an event, a line a field.
 pub(crate) fn tell_changes(event: &Value) {
     for change in changes(event) {
         say(format_args!("    {change}"));
     }
 }
 
-/// What stands where there is nothing.
+/// The text, or `none` if it is empty.
 fn or_none(text: &str) -> &str {
     if text.is_empty() { "none" } else { text }
 }
@@ -172,7 +172,8 @@ async fn tail(options: TailOptions) -> anyhow::Result<()> {
     }
 }
 
-/// Follows the log. What breaks off is taken up after the last event; what never began is an error.
+/// Follows the log. A stream that breaks off is taken up after the last event. One that never began is an
+/// error.
 async fn follow(api: &ApiClient, options: &TailOptions) -> anyhow::Result<()> {
     let mut last = match options.since {
         Some(since) => Some(since.to_string()),
@@ -186,10 +187,10 @@ async fn follow(api: &ApiClient, options: &TailOptions) -> anyhow::Result<()> {
                 let event: Value = serde_json::from_str(&data)?;
                 let heard = if options.json {
                     // A line of its own; in strings JSON has no end of line.
-                    said_json(&data.replace('\n', " "))
+                    try_say_json(&data.replace('\n', " "))
                 } else {
                     let (kind, object) = (text(&event, "/type"), text(&event, "/data/object/id"));
-                    said(format_args!(
+                    try_say(format_args!(
                         "{}  {kind:32} {} {object}",
                         time(&event, "/created"),
                         text(&event, "/id")

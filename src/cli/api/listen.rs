@@ -1,5 +1,5 @@
-//! `calmony listen`: follows the log and forwards it to a URL, signed as the worker signs: for
-//! developing a receiver, without an endpoint that the service could reach.
+//! `calmony listen`: follows the log and forwards it to a URL, signed as the worker signs. Somebody who
+//! develops a receiver needs no endpoint that the service could reach.
 
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -26,7 +26,7 @@ use crate::secret::SigningSecret;
 use crate::signature::{self, Message};
 use crate::stop::stop_token;
 
-/// How to listen.
+/// The options of listening.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ListenOptions {
     #[command(flatten)]
@@ -69,7 +69,7 @@ fn event_type(text: &str) -> Result<&'static str, String> {
     known.ok_or_else(|| "no such type; `*` is what is sent without --events".to_owned())
 }
 
-/// What is kept between two runs.
+/// The state that is kept between two runs.
 #[derive(Debug, Serialize, Deserialize)]
 struct State {
     secret: String,
@@ -89,7 +89,7 @@ impl State {
         }
     }
 
-    /// Written beside and renamed, so that a crash leaves the old or the new.
+    /// Writes the state beside its place and renames it, so that a crash leaves the old or the new one.
     fn save(&self, path: &Path) -> anyhow::Result<()> {
         let beside = path.with_extension("new");
         let text = serde_json::to_string_pretty(self)?;
@@ -155,7 +155,7 @@ impl Listener {
         Ok(())
     }
 
-    /// Takes one event in. A replay of one event is that event again.
+    /// Takes one event in. A replay of a single event forwards that event again.
     async fn take(&mut self, data: &str) -> anyhow::Result<()> {
         let event: Value = serde_json::from_str(data)?;
         let id = text(&event, "/id");
@@ -185,7 +185,7 @@ impl Listener {
         self.options.events.contains(&kind)
     }
 
-    /// Sends an event once. Whatever becomes of it is said, and it goes on.
+    /// Sends an event once, and prints the outcome. A failure doesn't stop the listener.
     async fn forward(&self, id: &str, event: &Value, body: String) {
         let timestamp = clock::now().seconds();
         let message = Message { id, timestamp, body: body.as_bytes() };

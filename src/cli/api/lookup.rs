@@ -16,7 +16,7 @@ const SHOWN: usize = 20;
 /// The most events of a call.
 const OF_A_CALL_MAX: usize = 100;
 
-/// What to look up.
+/// The id to look up.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LookupOptions {
     #[command(flatten)]
@@ -29,14 +29,14 @@ pub(crate) struct LookupOptions {
     json: bool,
 }
 
-/// What there is to say of an id.
+/// The story of an id.
 struct Story {
     object: Value,
     /// Its events, the oldest first.
     events: Vec<Value>,
-    /// Deliveries of those events, or to it where it is an endpoint.
+    /// Deliveries of those events. For an endpoint, the deliveries to it.
     deliveries: Vec<Value>,
-    /// How it is doing, where it is an endpoint that is there.
+    /// The condition of an endpoint; `None` for anything else, and for a deleted endpoint.
     health: Option<Value>,
 }
 
@@ -47,7 +47,7 @@ fn any_id(text: &str) -> Result<String, String> {
     object_id(text).map_err(|error| format!("{error}, or a call's, req_"))
 }
 
-/// The story of an API call: of the event that it caused, or of all of them.
+/// The story of an API call: that of the event that it caused, or all events if it caused several.
 async fn story_of_call(api: &ApiClient, id: &str) -> anyhow::Result<Story> {
     let events = api.list("/v1/events", &[("request", Some(id))], OF_A_CALL_MAX).await?;
     let first = events.first().with_context(|| {

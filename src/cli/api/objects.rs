@@ -1,4 +1,4 @@
-//! `calmony objects`: any object by its id, and how it came to be as it is.
+//! `calmony objects`: any object by its id, and its history.
 
 use anyhow::Context as _;
 use clap::Subcommand;
@@ -12,14 +12,14 @@ use crate::contract::{Event, Kind as _};
 use crate::domain::subjects::path_of;
 use crate::output::{say, say_json};
 
-/// What to do with objects.
+/// The sub-commands for objects.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ObjectsCommand {
     /// Show an object
     Show(ShowOptions),
 }
 
-/// Which object to show.
+/// The object to show.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ShowOptions {
     #[command(flatten)]
@@ -53,13 +53,13 @@ pub(crate) async fn run(ObjectsCommand::Show(options): ObjectsCommand) -> anyhow
     Ok(())
 }
 
-/// The object of any id; a deleted one as what is left of it.
+/// The object of any id. A deleted object comes as the rest that is left of it.
 pub(crate) async fn existing(api: &ApiClient, id: &str) -> anyhow::Result<Value> {
     let path = path_of(id).with_context(|| format!("no object of this kind can be shown: {id}"))?;
     api.get(&path).await?.with_context(|| format!("this account has no {id}"))
 }
 
-/// Prints events in the order of the log, each with what it changed.
+/// Prints events in the order of the log, each with its changes.
 pub(crate) fn tell_history(events: &[Value]) {
     for event in events {
         say(format_args!("{}  {}  {}", time(event, "/created"), text(event, "/type"), text(event, "/id")));
@@ -67,7 +67,7 @@ pub(crate) fn tell_history(events: &[Value]) {
     }
 }
 
-/// Whether an id is an event's.
+/// True if the id is an event's.
 pub(crate) fn is_event(id: &str) -> bool {
     id.starts_with(&format!("{}_", Event::RESOURCE.prefix))
 }

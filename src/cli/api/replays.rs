@@ -18,10 +18,10 @@ use crate::id::Id;
 use crate::output::{complain, say, say_json};
 use crate::retry::Reconnect;
 
-/// How often a replay is asked how far it is.
+/// The time between two looks at the progress of a replay.
 const ASK_EVERY: Duration = Duration::from_millis(500);
 
-/// What to do with replays.
+/// The sub-commands for replays.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ReplayCommand {
     /// Owe events to an endpoint once more, and show how far that is. Ctrl-C ends the showing, not the replay
@@ -34,7 +34,7 @@ pub(crate) enum ReplayCommand {
     Cancel(OneOptions),
 }
 
-/// Which events to replay, and how.
+/// The replay to start.
 #[derive(Debug, clap::Args)]
 pub(crate) struct StartOptions {
     #[command(flatten)]
@@ -58,7 +58,7 @@ pub(crate) struct StartOptions {
     json: bool,
 }
 
-/// Which events to replay. What isn't given doesn't narrow it.
+/// The events to replay. An option that isn't given doesn't narrow them.
 #[derive(Debug, clap::Args)]
 struct Filter {
     /// Only events created from then on: RFC 3339, or Unix seconds
@@ -78,7 +78,7 @@ struct Filter {
     only_failed: bool,
 }
 
-/// Which replays to list.
+/// The replays to list.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ListOptions {
     #[command(flatten)]
@@ -91,7 +91,7 @@ pub(crate) struct ListOptions {
     json: bool,
 }
 
-/// Which replay it is about.
+/// The replay that a sub-command is about.
 #[derive(Debug, clap::Args)]
 pub(crate) struct OneOptions {
     #[command(flatten)]
@@ -120,17 +120,17 @@ pub(crate) async fn run(command: ReplayCommand) -> anyhow::Result<()> {
         ReplayCommand::Start(options) => start(options).await,
         ReplayCommand::List(options) => {
             let replays = options.api.client()?.list("/v1/replays", &[], options.limit).await?;
-            tell(&replays, &Value::Array(replays.clone()), options.json)
+            print_replays(&replays, &Value::Array(replays.clone()), options.json)
         }
         ReplayCommand::Show(options) => {
             let replay = retrieve(&options.api.client()?, &options.id.to_string()).await?;
-            tell(std::slice::from_ref(&replay), &replay, options.json)
+            print_replays(std::slice::from_ref(&replay), &replay, options.json)
         }
         ReplayCommand::Cancel(options) => {
             let path = format!("/v1/replays/{}/cancel", options.id);
             let replay = options.api.client()?.call_existing(Method::POST, &path, &json!({})).await?;
             let replay = replay.with_context(|| format!("there is no replay {}", options.id))?;
-            tell(std::slice::from_ref(&replay), &replay, options.json)
+            print_replays(std::slice::from_ref(&replay), &replay, options.json)
         }
     }
 }
@@ -176,7 +176,7 @@ fn parameters(StartOptions { filter, rate_limit, dry_run, .. }: &StartOptions) -
     given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
-/// Shows how far a replay is until it is over.
+/// Shows the progress of a replay until it is over.
 async fn watch(api: &ApiClient, id: &str) -> anyhow::Result<()> {
     say(format_args!("{id} has begun; `calmony replay cancel {id}` ends it"));
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new(100) } else { ProgressBar::hidden() };
@@ -199,7 +199,7 @@ async fn watch(api: &ApiClient, id: &str) -> anyhow::Result<()> {
         let status = text(&replay, "/status");
         if status != "running" {
             bar.finish_and_clear();
-            tell(std::slice::from_ref(&replay), &replay, false)?;
+            print_replays(std::slice::from_ref(&replay), &replay, false)?;
             ensure!(status == "completed", "the replay was {status}");
             return Ok(());
         }
@@ -224,7 +224,7 @@ async fn retrieve(api: &ApiClient, id: &str) -> anyhow::Result<Value> {
     api.get(&format!("/v1/replays/{id}")).await?.with_context(|| format!("there is no replay {id}"))
 }
 
-fn tell(replays: &[Value], as_json: &Value, json: bool) -> anyhow::Result<()> {
+fn print_replays(replays: &[Value], as_json: &Value, json: bool) -> anyhow::Result<()> {
     if json {
         say_json(as_json)?;
         return Ok(());

@@ -9,7 +9,7 @@ use crate::contract::EventType;
 use crate::domain::subjects::path_of;
 use crate::output::say;
 
-/// What to make happen.
+/// The event to make happen.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TriggerOptions {
     #[command(flatten)]
@@ -83,14 +83,17 @@ fn path(id: &str) -> anyhow::Result<String> {
 }
 
 async fn customer(api: &ApiClient) -> anyhow::Result<String> {
-    let params = json!({ "name": "Ada Lovelace", "email": "ada@example.com", "description": "made by calmony trigger" });
+    let params = json!({
+        "name": "Ada Lovelace", "email": "ada@example.com", "description": "made by calmony trigger",
+    });
     id(&api.call(Method::POST, "/v1/customers", &params).await?)
 }
 
-/// An endpoint that asks for nothing that happens, and is paused.
+/// Makes a paused endpoint. The one type of event that it asks for hardly ever happens.
 async fn endpoint(api: &ApiClient) -> anyhow::Result<String> {
     let params = json!({
-        "url": "https://example.com/made-by-calmony-trigger", "enabled_events": ["webhook_endpoint.disabled"], "paused": true,
+        "url": "https://example.com/made-by-calmony-trigger",
+        "enabled_events": ["webhook_endpoint.disabled"], "paused": true,
     });
     id(&api.call(Method::POST, "/v1/webhook_endpoints", &params).await?)
 }

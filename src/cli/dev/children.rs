@@ -7,15 +7,15 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::process::{Child, ChildStdin, Command};
 
-/// How long a child may take to finish what it is doing when it is told to stop.
+/// The longest time for a child to finish its work after it was told to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// How to run a program.
+/// A program that can be run.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// What messages call it.
+    /// Its name in messages.
     pub name: &'static str,
-    /// Where it is.
+    /// Its file.
     pub path: PathBuf,
     /// Its arguments.
     pub arguments: Vec<String>,
@@ -23,7 +23,8 @@ pub struct Program {
     pub environment: Vec<(&'static str, String)>,
 }
 
-/// A program that runs. It stops when this value, or this process, is gone: its standard input ends then.
+/// A program that runs. It stops when this value or this process is gone, because its standard input ends
+/// then.
 #[derive(Debug)]
 pub struct Running {
     program: Program,
@@ -60,7 +61,7 @@ impl Running {
         self.child.id().unwrap_or(0)
     }
 
-    /// Waits until it ends; says how.
+    /// Waits until it ends. Returns the way that it ended, for people.
     pub async fn ended(&mut self) -> String {
         match self.child.wait().await {
             Ok(status) => format!("{} ended ({status})", self.program.name),

@@ -1,7 +1,7 @@
 //! A private PostgreSQL: its own folder, its own port on loopback, its own password.
 //!
-//! It lives as long as this process: a shell between the two waits for the end of its standard input and
-//! then stops PostgreSQL, so that it goes even when this process is killed.
+//! It lives as long as this process. A shell between the two waits for the end of its standard input, and
+//! then stops PostgreSQL. So PostgreSQL goes even when this process is killed.
 
 use std::fs::{OpenOptions, Permissions};
 use std::io::{ErrorKind, Write as _};
@@ -19,7 +19,8 @@ use tokio::time::Instant;
 use super::programs::{self, Unprivileged};
 use crate::database::{DatabaseError, DatabaseUrl};
 
-/// Runs its arguments; stops them with SIGINT (PostgreSQL's fast shutdown) when standard input ends.
+/// A script that runs its arguments. It stops them with SIGINT (PostgreSQL's fast shutdown) when standard
+/// input ends.
 const SHELL: &str = r#"exec 3<&0
 "$@" </dev/null 3<&- & server=$!
 { read _ <&3; kill -INT $server; } & watcher=$!
@@ -27,19 +28,19 @@ wait $server; status=$?
 kill $watcher 2>/dev/null
 exit $status"#;
 
-/// How long PostgreSQL may take to start, recovery after a crash included.
+/// The longest time for a start of PostgreSQL, recovery after a crash included.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
-/// How long a start that fails at once is tried again.
+/// The time for which a start that fails at once is tried again.
 const RESTART_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long to wait between two such tries.
+/// The pause between two such tries.
 const RESTART_DELAY: Duration = Duration::from_millis(100);
-/// How long it may take to stop.
+/// The longest time for a stop of PostgreSQL.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 /// The superuser of a private cluster.
 const USER: &str = "calmony";
 /// PostgreSQL's own log, in the folder.
 const LOG: &str = "postgres.log";
-/// The first two characters of what PostgreSQL says of a login that it refuses (SQLSTATE class 28).
+/// The first two characters of PostgreSQL's message about a login that it refuses (SQLSTATE class 28).
 const LOGIN_REFUSED: &str = "28";
 
 /// A private PostgreSQL.
@@ -59,7 +60,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// The cluster in that folder, made if there is none. It is not running yet. `settings` are `name=value`.
+    /// Opens the cluster in that folder, and makes it if there is none. It is not running yet. `settings` are
+    /// `name=value`.
     pub async fn open(folder: &Path, password: &str, settings: &[&str]) -> anyhow::Result<Self> {
         let bin = programs::find()?;
         let user = programs::unprivileged()?;
@@ -90,7 +92,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// True when it was made just now: nothing of an earlier one is in it.
+    /// True if it was made just now. It holds nothing of an earlier one then.
     #[must_use]
     pub const fn is_new(&self) -> bool {
         self.is_new
@@ -115,8 +117,7 @@ impl Cluster {
         self.log.parent().unwrap_or(&self.data)
     }
 
-    /// Makes the cluster beside its place and moves it there, so that a half-made one is never taken for
-    /// whole.
+    /// Makes the cluster beside its place and moves it there. So a half-made one is never taken for whole.
     async fn make(&self, home: &Path) -> anyhow::Result<()> {
         let draft = home.join("postgres.new");
         let password_file = home.join("password.new");
@@ -142,7 +143,7 @@ impl Cluster {
         std::fs::rename(&draft, &self.data).with_context(|| format!("can't make {}", self.data.display()))
     }
 
-    /// Writes the password for `initdb`, which runs as whoever runs PostgreSQL.
+    /// Writes the password for `initdb`, which runs as the user that runs PostgreSQL.
     fn write_password(&self, path: &Path) -> std::io::Result<()> {
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
         file.and_then(|mut file| file.write_all(self.password.as_bytes()))?;
@@ -150,17 +151,17 @@ impl Cluster {
         self.user.as_ref().map_or(Ok(()), |user| chown(path, Some(user.uid), Some(user.gid)))
     }
 
-    /// The folder that PostgreSQL's files are in, where that is not the one it was opened with, and the
-    /// user who can't go there.
+    /// The folder of PostgreSQL's files, and the user who can't enter the folder that the cluster was opened
+    /// with; `None` if the files are in that one.
     #[must_use]
     pub fn elsewhere(&self) -> Option<(&Path, &str)> {
         let user = self.user.as_ref()?;
         (!self.data.starts_with(self.folder())).then_some((&self.data, &user.name))
     }
 
-    /// Starts it and waits until it takes connections. After a crash the backends of the killed server
-    /// may hold its memory for a moment longer, and PostgreSQL refuses to start; so it is tried again
-    /// for a while.
+    /// Starts it and waits until it takes connections. After a crash the backends of the killed server may
+    /// hold its memory for a moment longer, and PostgreSQL refuses to start. So the start is tried again for
+    /// a while.
     pub async fn start(&mut self) -> anyhow::Result<()> {
         self.end_leftover().await;
         let deadline = Instant::now() + RESTART_TIMEOUT;
@@ -205,8 +206,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// Waits until it takes connections; false when it ends before. An error when it takes them and refuses
-    /// the login.
+    /// Waits until it takes connections. Returns false if it ends before, and an error if it refuses the
+    /// login.
     async fn comes_up(&mut self) -> anyhow::Result<bool> {
         let url = self.url("postgres")?;
         loop {
@@ -225,7 +226,7 @@ impl Cluster {
         }
     }
 
-    /// Whether it has stopped by itself or was killed.
+    /// True if it has stopped by itself or was killed.
     pub fn has_ended(&mut self) -> bool {
         self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)))
     }
@@ -238,7 +239,7 @@ impl Cluster {
         }
     }
 
-    /// Stops it: open transactions are rolled back, everything committed is on disk.
+    /// Stops it. Open transactions are rolled back, and everything committed is on disk.
     pub async fn stop(&mut self) -> anyhow::Result<()> {
         let Some(mut child) = self.child.take() else {
             return Ok(());
@@ -273,7 +274,7 @@ impl Cluster {
         &self.data
     }
 
-    /// Where a database of it is.
+    /// The URL of one of its databases.
     pub fn url(&self, database: &str) -> anyhow::Result<DatabaseUrl> {
         self.url_text(database).parse().map_err(anyhow::Error::msg)
     }
@@ -290,8 +291,8 @@ impl Cluster {
         format!("postgresql://{login}:{}@127.0.0.1:{}/{database}", self.password, self.port)
     }
 
-    /// Stops a server that a killed predecessor left behind. The number in its file may be somebody
-    /// else's by now.
+    /// Stops a server that a killed predecessor left behind. The process id in its file may be another
+    /// program's by now.
     async fn end_leftover(&self) {
         let Ok(pid) = self.pid() else { return };
         let command_line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -315,8 +316,8 @@ impl Cluster {
     }
 }
 
-/// The folder that PostgreSQL's files go to, owned by whoever runs it: within the given one, or, where
-/// that user can't get there (a clone in root's home), in one of the system's made for it.
+/// The folder that PostgreSQL's files go to, owned by the user that runs it. It lies within the given folder.
+/// If that user can't get there (a clone in root's home), it is one of the system's folders.
 fn home(folder: &Path, user: Option<&Unprivileged>, password: &str) -> anyhow::Result<PathBuf> {
     let Some(user) = user else {
         return Ok(folder.to_owned());
@@ -339,9 +340,9 @@ fn home(folder: &Path, user: Option<&Unprivileged>, password: &str) -> anyhow::R
     Ok(home)
 }
 
-/// The system's folder for PostgreSQL's files of a folder. The password is a part of its name, so that a
-/// folder that is deleted and made again doesn't meet the files of its predecessor. Earlier versions named it
-/// without.
+/// The system's folder for PostgreSQL's files of a folder. The password is a part of its name. So a folder
+/// that is deleted and made again doesn't meet the files of its predecessor. Earlier versions left the
+/// password out.
 fn elsewhere(folder: &Path, password: &str) -> PathBuf {
     let named = |parts: &[&[u8]]| {
         let digest = Sha256::digest(parts.concat());

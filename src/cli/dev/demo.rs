@@ -1,4 +1,5 @@
-//! What a newcomer sees: the inbox, a sample customer that is created, updated and deleted, and how to go on.
+//! The first steps of a newcomer: the inbox, a sample customer that is created, updated and deleted, and
+//! hints for the next steps.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,11 +15,11 @@ use crate::cli::support::client::ApiClient;
 use crate::output::say;
 use crate::secret::SigningSecret;
 
-/// How long the three webhooks may take.
+/// The longest time for the three webhooks to arrive.
 const ARRIVAL_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Opens the inbox; on the first start shows three webhooks. With `off`, an inbox of an earlier start is
-/// disabled.
+/// Opens the inbox, and shows three webhooks on the first start. With `off` it only disables the inbox of an
+/// earlier start.
 pub(super) async fn run(folder: &Path, url: &str, off: bool, state: &mut State) -> anyhow::Result<()> {
     let [key, _] = state.keys.as_ref().context("no API key was made")?;
     let api = ApiClient::new(url, key)?;
@@ -51,7 +52,7 @@ pub(super) async fn run(folder: &Path, url: &str, off: bool, state: &mut State) 
     Ok(())
 }
 
-/// Changes the inbox's endpoint; false when it has been deleted.
+/// Changes the inbox's endpoint. Returns false if it has been deleted.
 async fn set(api: &ApiClient, endpoint: &str, changes: &Value) -> anyhow::Result<bool> {
     let path = format!("/v1/webhook_endpoints/{endpoint}");
     Ok(api.call_existing(Method::POST, &path, changes).await?.is_some())
@@ -90,11 +91,12 @@ async fn wait_for(count: usize, mut arrivals: UnboundedReceiver<()>) -> anyhow::
     Ok(())
 }
 
-/// How to go on.
+/// Prints the URL, the key, and hints for the next steps.
 pub(super) fn greet(url: &str, keys: &[String; 2]) {
     let [key, _] = keys;
     say(format_args!(
-        "\nCalmony Pay is ready at {url}\n\nAPI key: {key}\nDashboard: {url}/dashboard (sign in with the key)\n\nTry:\n  \
+        "\nCalmony Pay is ready at {url}\n\n\
+         API key: {key}\nDashboard: {url}/dashboard (sign in with the key)\n\nTry:\n  \
          curl {url}/v1/customers -u {key}: -d name='Grace Hopper' -d email=grace@example.com\n  \
          curl {url}/v1/customers -u {key}:\n  \
          curl {url}/v1/events -u {key}:\n\n\

@@ -19,7 +19,7 @@ use crate::output::say;
 use crate::secret::SigningSecret;
 use crate::signature::verify_stripe;
 
-/// How old a signature may be, in seconds.
+/// The greatest age of a signature, in seconds.
 const TOLERANCE_SECONDS: u64 = 300;
 
 /// A bound inbox, not yet receiving.
@@ -35,7 +35,7 @@ struct Receiver {
 }
 
 impl Inbox {
-    /// Binds that port, or any other where it is taken.
+    /// Binds that port, or any other if it is taken.
     pub(super) async fn bind(port: u16) -> anyhow::Result<Self> {
         let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
             Ok(listener) => listener,
@@ -56,7 +56,7 @@ impl Inbox {
         Ok(format!("http://{}/inbox", self.listener.local_addr()?))
     }
 
-    /// Receives until the process ends; says on the channel when a verified webhook has arrived.
+    /// Receives until the process ends. The channel tells of each verified webhook.
     pub(super) fn receive(self, secret: SigningSecret) -> mpsc::UnboundedReceiver<()> {
         let (arrived, arrivals) = mpsc::unbounded_channel();
         let router = Router::new().route("/inbox", post(show)).with_state(Receiver { secret, arrived });

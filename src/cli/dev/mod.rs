@@ -31,16 +31,16 @@ pub use children::{Program, Running};
 use cluster::Cluster;
 use state::{Environment, State};
 
-/// How long the API and the worker may take to become ready.
+/// The longest time for the API and the worker to become ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
-/// After so long without a death, the next restart is quick again.
+/// The time without a death after which the next restart is quick again.
 const CALM: Duration = Duration::from_secs(10);
 
-/// Where webhooks may be sent to besides the public internet: receivers under development are on this
-/// machine.
+/// The networks that webhooks may be sent to besides the public internet. Receivers under development are on
+/// this machine.
 const LOOPBACK: &str = "127.0.0.0/8,::1/128";
 
-/// How to run everything.
+/// The options of running everything.
 #[derive(Debug, clap::Args)]
 pub struct DevOptions {
     /// Where the API listens. Port 0 takes a free one
@@ -111,7 +111,7 @@ pub(super) async fn run(options: DevOptions) -> anyhow::Result<()> {
     result
 }
 
-/// Only one `calmony dev` a folder.
+/// Locks the folder: it takes one `calmony dev` at a time.
 fn lock(folder: &Path) -> anyhow::Result<File> {
     let path = folder.join("lock");
     let file = File::create(&path).with_context(|| format!("can't write {}", path.display()))?;
@@ -163,7 +163,7 @@ async fn start(
     Ok((api, worker, environment))
 }
 
-/// The address to listen on, with port 0 replaced by a free one; an error where it is taken.
+/// The address to listen on, with port 0 replaced by a free one. A taken address is an error.
 fn free_address(wanted: SocketAddr) -> anyhow::Result<SocketAddr> {
     let listener = std::net::TcpListener::bind(wanted)
         .with_context(|| format!("can't listen on {wanted}; name another with --listen"))?;
@@ -224,13 +224,13 @@ fn own_path() -> anyhow::Result<PathBuf> {
     std::env::current_exe().context("can't find this program's own file (/proc/self/exe)")
 }
 
-/// Children log what is wrong, unless more is asked for.
+/// The log filter of the children: warnings, unless `CALMONY_LOG` asks for more.
 fn child_log() -> String {
     std::env::var("CALMONY_LOG").unwrap_or_else(|_| "warn".to_owned())
 }
 
 impl System {
-    /// Demonstrates, says how to go on, and starts again whatever dies, until told to stop.
+    /// Runs the demonstration and greets. Then it restarts each program that dies, until it is told to stop.
     async fn attend(
         &mut self,
         options: &DevOptions,
@@ -272,7 +272,7 @@ impl System {
     }
 }
 
-/// The pauses before restarts: short, and growing to two seconds for what dies at once.
+/// The pauses before restarts: short, and growing to two seconds for a program that dies at once.
 #[derive(Default)]
 struct Pauses {
     reconnect: Reconnect,

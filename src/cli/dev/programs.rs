@@ -8,13 +8,14 @@ use anyhow::{Context as _, bail};
 
 /// The oldest PostgreSQL that works: `idle_session_timeout` came with it.
 const VERSION_MIN: u32 = 14;
-/// What to do where PostgreSQL is missing, in one line.
+/// The advice for a machine without PostgreSQL, in one line.
 const INSTALL_HINT: &str = "PostgreSQL 14 or later is not on this machine: install it with \
     `apt-get install postgresql` (Debian, Ubuntu), `dnf install postgresql-server` (Fedora) or \
     `brew install postgresql@17` (macOS), or name the folder of initdb in CALMONY_POSTGRES_BIN";
 
-/// The folder that `initdb` and `postgres` are in: the one that the environment names, and no other then; or
-/// one on the PATH, where `pg_config` says, where Debian or Homebrew put it. Of several the newest.
+/// The folder of `initdb` and `postgres`. A folder that the environment names is the only one looked at.
+/// Otherwise the PATH comes first, then the folder that `pg_config` names, then those of Debian and Homebrew,
+/// the newest version first.
 pub fn find() -> anyhow::Result<PathBuf> {
     find_unless(std::env::var_os("CALMONY_POSTGRES_BIN"))
 }
@@ -42,8 +43,8 @@ fn first_complete(candidates: impl IntoIterator<Item = PathBuf>) -> anyhow::Resu
     candidates.into_iter().find_map(|folder| complete(&folder)).context(INSTALL_HINT)
 }
 
-/// That folder, if it has the programs; where they are links, the folder they lead to, which has the others
-/// too.
+/// That folder, if it has the programs. If they are links, the folder that they lead to: it has the other
+/// programs, too.
 fn complete(folder: &Path) -> Option<PathBuf> {
     let initdb = folder.join("initdb").canonicalize().ok()?;
     let folder = initdb.parent()?;
@@ -88,7 +89,7 @@ pub struct Unprivileged {
     pub gid: u32,
 }
 
-/// Whom to run PostgreSQL as: nobody else, unless this process is root's.
+/// The user to run PostgreSQL as if this process is root's. `None` means this process's own user.
 pub fn unprivileged() -> anyhow::Result<Option<Unprivileged>> {
     let id = Command::new("id").arg("-u").output().context("can't run `id -u`")?;
     if String::from_utf8_lossy(&id.stdout).trim() != "0" {
@@ -103,7 +104,7 @@ pub fn unprivileged() -> anyhow::Result<Option<Unprivileged>> {
     bail!("PostgreSQL refuses to run as root, and this machine has neither a user postgres nor a user nobody")
 }
 
-/// The user of a line of `/etc/passwd`, if it is that one's.
+/// The user of a line of `/etc/passwd`, if the line is about that name.
 fn entry(line: &str, name: &str) -> Option<Unprivileged> {
     let mut fields = line.split(':');
     let (found, _password, uid, gid) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);

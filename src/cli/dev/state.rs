@@ -1,5 +1,5 @@
-//! What `calmony dev` remembers between starts, in `<data-dir>/state.json`, and what it tells scripts,
-//! in `<data-dir>/env`. Both hold secrets and are readable by their owner only.
+//! The memory of `calmony dev` between starts, `<data-dir>/state.json`, and the variables that it sets for
+//! scripts, `<data-dir>/env`. Both hold secrets, and only their owner can read them.
 
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -11,17 +11,17 @@ use serde::{Deserialize, Serialize};
 use super::cluster;
 use crate::seal::generate_key;
 
-/// What is remembered.
+/// The state that is kept between starts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct State {
     /// The database's password.
     pub(super) password: String,
-    /// What signing secrets are sealed with.
+    /// The key that signing secrets are sealed with.
     #[serde(default = "generate_key")]
     pub(super) secret_key: String,
-    /// The API keys of the two accounts, once they are made.
+    /// The API keys of the two accounts; `None` until they are made.
     pub(super) keys: Option<[String; 2]>,
-    /// The inbox's endpoint, once it is made.
+    /// The inbox's endpoint; `None` until it is made.
     pub(super) inbox: Option<InboxState>,
 }
 
@@ -42,7 +42,7 @@ impl State {
         folder.join("state.json")
     }
 
-    /// What an earlier start left, or a new beginning.
+    /// The state of an earlier start, or a new one.
     pub(super) fn load(folder: &Path) -> anyhow::Result<Self> {
         let path = Self::path(folder);
         if !path.exists() {
@@ -77,11 +77,11 @@ impl State {
     }
 }
 
-/// What scripts are told: `NAME=value` lines for a shell.
+/// The variables for scripts: `NAME=value` lines for a shell.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Environment {
     pub(super) url: String,
-    /// Where the API's metrics are, and where the worker's are beside its health.
+    /// The URL of the API's metrics. The worker's metrics are beside its health.
     pub(super) metrics_url: String,
     pub(super) worker_url: String,
     pub(super) keys: [String; 2],
@@ -95,13 +95,13 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    /// Writes the file, as a whole or not at all.
+    /// Writes the file as a whole, or not at all.
     pub(super) fn write(&self, folder: &Path) -> anyhow::Result<()> {
         let [first, second] = &self.keys;
         let text = format!(
             "CALMONY_URL={}\nCALMONY_API_KEY={first}\nCALMONY_API_KEY_2={second}\nCALMONY_DATABASE_URL={}\n\
-             CALMONY_SECRET_KEY={}\nCALMONY_API_PID={}\nCALMONY_WORKER_PID={}\nCALMONY_METRICS_URL={}/metrics\n\
-             CALMONY_WORKER_METRICS_URL={}/metrics\n",
+             CALMONY_SECRET_KEY={}\nCALMONY_API_PID={}\nCALMONY_WORKER_PID={}\n\
+             CALMONY_METRICS_URL={}/metrics\nCALMONY_WORKER_METRICS_URL={}/metrics\n",
             self.url,
             self.database_url,
             self.secret_key,

@@ -1,5 +1,5 @@
-//! `calmony check-config`: whether the API would start, and work, as it is configured. It changes
-//! nothing and listens nowhere.
+//! `calmony check-config`: a check that the API would start and work as it is configured. It changes nothing
+//! and listens nowhere.
 
 use anyhow::bail;
 

@@ -15,7 +15,7 @@ use crate::log::accounts::{
 use crate::output::{finish, in_line, is_heard, say, say_json};
 use crate::secret::{ApiKey, KeyKind};
 
-/// What to do with keys.
+/// The sub-commands for keys.
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
     /// Make a key, and its account where there is none of that name. The key is printed once and stored
@@ -29,7 +29,7 @@ pub(crate) enum KeysCommand {
     Roll(RollOptions),
 }
 
-/// How to make a key.
+/// The key to make.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CreateOptions {
     #[command(flatten)]
@@ -51,20 +51,20 @@ pub(crate) struct CreateOptions {
 /// The longest life of a key.
 const LIFE_MAX: Duration = Duration::from_hours(100 * 365 * 24);
 
-/// The time for which a key opens.
+/// Parses the time for which a key opens.
 fn life(text: &str) -> Result<Duration, String> {
     let life = overlap(text)?;
     if life < Duration::from_secs(1) { Err("expected a second or more".to_owned()) } else { Ok(life) }
 }
 
-/// The time for which an old key opens still; none is allowed.
+/// Parses the time for which an old key opens still. Zero is allowed.
 fn overlap(text: &str) -> Result<Duration, String> {
     let time =
         humantime::parse_duration(text).map_err(|_| "expected a time such as 90d or 12h".to_owned())?;
     if time > LIFE_MAX { Err("expected a hundred years at the most".to_owned()) } else { Ok(time) }
 }
 
-/// Which keys to show.
+/// The keys to show.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ListOptions {
     #[command(flatten)]
@@ -77,7 +77,7 @@ pub(crate) struct ListOptions {
     json: bool,
 }
 
-/// Which key to revoke.
+/// The key to revoke.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RevokeOptions {
     #[command(flatten)]
@@ -86,7 +86,7 @@ pub(crate) struct RevokeOptions {
     id: i64,
 }
 
-/// Which key to roll.
+/// The key to roll.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RollOptions {
     #[command(flatten)]
@@ -120,7 +120,7 @@ pub(crate) async fn run(command: KeysCommand) -> anyhow::Result<()> {
             if options.json {
                 say_json(&keys.iter().map(as_json).collect::<Vec<_>>())?;
             } else {
-                tell(&keys);
+                print_keys(&keys);
             }
         }
         KeysCommand::Revoke(RevokeOptions { database, id }) => {
@@ -149,7 +149,7 @@ async fn roll(RollOptions { database, id, overlap }: RollOptions) -> anyhow::Res
     Ok(())
 }
 
-/// Prints a key, and tells whether that was done. One that nobody could see is revoked.
+/// Prints a key. Returns false if nobody could see it, and revokes it then.
 async fn show(url: &DatabaseUrl, key: &ApiKey) -> anyhow::Result<bool> {
     say(key.reveal());
     if is_heard() {
@@ -164,13 +164,14 @@ async fn show(url: &DatabaseUrl, key: &ApiKey) -> anyhow::Result<bool> {
 
 fn as_json(key: &ListedKey) -> serde_json::Value {
     json!({
-        "id": key.id, "account": key.account, "livemode": key.kind.livemode, "read_only": key.kind.readonly, "hint": key.hint,
+        "id": key.id, "account": key.account, "livemode": key.kind.livemode,
+        "read_only": key.kind.readonly, "hint": key.hint,
         "created": key.created_at.seconds(), "expires": key.expires_at.map(Timestamp::seconds),
         "last_used": key.last_used_at.map(Timestamp::seconds),
     })
 }
 
-fn tell(keys: &[ListedKey]) {
+fn print_keys(keys: &[ListedKey]) {
     let time = |at: Option<Timestamp>| at.map_or("never".to_owned(), Timestamp::rfc3339);
     say(format_args!(
         "{:>6}  {:16}  {:20}  {:20}  {:20}  {}",

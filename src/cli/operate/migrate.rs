@@ -4,7 +4,7 @@ use crate::config::DatabaseOptions;
 use crate::database::migrate::migrate;
 use crate::output::say;
 
-/// How to migrate.
+/// The database to migrate.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MigrateOptions {
     #[command(flatten)]

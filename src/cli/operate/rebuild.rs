@@ -5,7 +5,7 @@ use crate::config::DatabaseOptions;
 use crate::log::rebuild::rebuild;
 use crate::output::{say, say_json};
 
-/// How to rebuild.
+/// The database to rebuild.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RebuildOptions {
     #[command(flatten)]

@@ -34,8 +34,9 @@ pub(crate) async fn run(command: SecretsCommand) -> anyhow::Result<()> {
             let answers = stale_answers(&options.database.database_url, &keyring).await?;
             if answers > 0 {
                 say(format_args!(
-                    "{answers} stored answers (Idempotency-Key) still need another key; they are forgotten within two days \
-                     while a worker runs. Repeat this command before you leave that key out."
+                    "{answers} stored answers (Idempotency-Key) still need another key; \
+                     they are forgotten within two days while a worker runs. \
+                     Repeat this command before you leave that key out."
                 ));
             }
         }

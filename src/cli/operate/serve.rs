@@ -14,7 +14,7 @@ use crate::stop::stop_token;
 use crate::telemetry::{self, LogOptions};
 use crate::{pages, trace};
 
-/// How to serve the API.
+/// The options of serving the API.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServeOptions {
     #[command(flatten)]
@@ -38,10 +38,20 @@ pub(crate) struct ServeOptions {
     #[arg(long, env = "CALMONY_BYTES_LIMIT", default_value = "4194304", value_name = "BYTES")]
     bytes_limit: GrowthLimit,
     /// Requests that are taken on at the same time; more are refused at once
-    #[arg(long, env = "CALMONY_REQUESTS_MAX", default_value = "256", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(
+        long,
+        env = "CALMONY_REQUESTS_MAX",
+        default_value = "256",
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
     requests_max: u16,
     /// Connections at the same time. One address gets half of them at the most
-    #[arg(long, env = "CALMONY_CONNECTIONS_MAX", default_value = "2048", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    #[arg(
+        long,
+        env = "CALMONY_CONNECTIONS_MAX",
+        default_value = "2048",
+        value_parser = clap::value_parser!(u32).range(2..=1_000_000)
+    )]
     connections_max: u32,
     #[command(flatten)]
     parent: ParentOptions,
@@ -59,9 +69,8 @@ impl ServeOptions {
     }
 }
 
-/// Says at the start when secrets are sealed with keys that aren't given here. The worker opens them,
-/// and this process opens the stored answers that show one; a key that is new to the database may be a
-/// mistake.
+/// Warns at the start of secrets that are sealed with keys that aren't given here. The worker opens them, and
+/// this process opens the stored answers that show one. A key that is new to the database may be a mistake.
 async fn warn_of_unknown_keys(app: App) {
     // A database that is away now is met again by the first request.
     let stored = app.reader.key_ids().await.unwrap_or_default();
@@ -75,7 +84,7 @@ async fn warn_of_unknown_keys(app: App) {
     }
 }
 
-/// Where metrics are served; nowhere when they are off.
+/// The address that metrics are served at; `None` if they are off.
 #[derive(Debug, Clone, Copy)]
 struct MetricsAddress(Option<SocketAddr>);
 
@@ -88,24 +97,31 @@ fn metrics_address(text: &str) -> Result<MetricsAddress, String> {
     Ok(MetricsAddress(Some(address)))
 }
 
-/// Where metrics are served if nothing is said.
+/// The address that metrics are served at if no option names one.
 const METRICS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8082);
 
-/// The listener for metrics. An address that was asked for has to be free; the other one needn't be, so
+/// The listener for metrics. An address that an option names has to be free. The default one needn't be, so
 /// that several APIs start on one machine.
 async fn metrics_listener(asked: Option<MetricsAddress>) -> anyhow::Result<Option<TcpListener>> {
     match asked {
         Some(MetricsAddress(None)) => Ok(None),
         Some(MetricsAddress(Some(address))) => {
             let listener = http::listen(address).await.with_context(|| {
-                format!("can't listen on {address} (--metrics-listen, CALMONY_METRICS_LISTEN; `off` serves no metrics)")
+                format!(
+                    "can't listen on {address} (--metrics-listen, CALMONY_METRICS_LISTEN; \
+                     `off` serves no metrics)"
+                )
             })?;
             Ok(Some(listener))
         }
         None => {
             let listener = http::listen(METRICS).await;
             if let Err(error) = &listener {
-                tracing::warn!(%error, address = %METRICS, "no metrics: name another address in CALMONY_METRICS_LISTEN");
+                tracing::warn!(
+                    %error,
+                    address = %METRICS,
+                    "no metrics: name another address in CALMONY_METRICS_LISTEN"
+                );
             }
             Ok(listener.ok())
         }

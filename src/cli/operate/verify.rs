@@ -7,7 +7,7 @@ use crate::config::DatabaseOptions;
 use crate::log::verify::{Report, verify};
 use crate::output::{say, say_json};
 
-/// How to verify.
+/// The database to verify.
 #[derive(Debug, clap::Args)]
 pub(crate) struct VerifyOptions {
     #[command(flatten)]
@@ -24,7 +24,7 @@ pub(crate) async fn run(options: VerifyOptions) -> anyhow::Result<()> {
     if options.json {
         say_json(&report)?;
     } else {
-        tell(&report);
+        print_report(&report);
     }
     match report.problems {
         0 => Ok(()),
@@ -33,7 +33,7 @@ pub(crate) async fn run(options: VerifyOptions) -> anyhow::Result<()> {
     }
 }
 
-fn tell(report: &Report) {
+fn print_report(report: &Report) {
     let found = &report.deliveries;
     say(format_args!("events      {:>10}", report.events));
     say(format_args!("objects     {:>10}", report.objects));

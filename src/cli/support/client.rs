@@ -1,4 +1,4 @@
-//! A small client of the API, for commands that do there what any client would.
+//! A small client of the API, for commands that make the calls that any client would.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 use url::form_urlencoded;
 
-/// How long a stream may last: a heartbeat tells whether it lives.
+/// The longest life of a stream. It is no real bound: heartbeats tell that the stream lives.
 const FOREVER: Duration = Duration::from_hours(24 * 365);
 
 /// The most entries of a page.
 const PAGE: usize = 100;
 
-/// Where the API is, and the key.
+/// The address of the API, and the key.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ApiOptions {
     /// Where the API is
@@ -49,7 +49,7 @@ impl ApiClient {
         self.call_existing(method, path, body).await?.with_context(|| format!("{path} doesn't exist"))
     }
 
-    /// The same for something that may have been deleted: `None` then.
+    /// The same for something that may have been deleted. `None` means that it was.
     pub(crate) async fn call_existing(
         &self,
         method: Method,
@@ -74,7 +74,7 @@ impl ApiClient {
 }
 
 impl ApiClient {
-    /// What is at that path; none where there is no such thing.
+    /// The answer at that path; `None` if there is no such thing.
     pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Option<Value>> {
         Ok(self.text(Method::GET, path).await?.map(|(_, value)| value))
     }
@@ -108,7 +108,7 @@ impl ApiClient {
         Ok(entries)
     }
 
-    /// An answer as it came, and as JSON; none where there is no such thing.
+    /// An answer as it came, and as JSON; `None` if there is no such thing.
     pub(crate) async fn text(&self, method: Method, path: &str) -> anyhow::Result<Option<(String, Value)>> {
         let response =
             self.request(method, path).send().await.with_context(|| format!("can't call {path}"))?;
@@ -122,7 +122,7 @@ impl ApiClient {
         Ok(Some((text, value)))
     }
 
-    /// An answer that goes on, after that event.
+    /// An answer that goes on: the events after that one.
     pub(crate) async fn stream(&self, path: &str, after: Option<&str>) -> anyhow::Result<Response> {
         let mut request = self.request(Method::GET, path).timeout(FOREVER);
         if let Some(after) = after {
@@ -142,13 +142,13 @@ impl ApiClient {
     }
 }
 
-/// What the page after an entry begins after: its id, or its event's where it is a delivery.
+/// The cursor of the page after an entry: its id, or for a delivery its event's id.
 fn cursor(entry: &Value) -> String {
     let id = entry.get("id").or_else(|| entry.get("event")).and_then(Value::as_str);
     id.unwrap_or_default().to_owned()
 }
 
-/// Waits until a process says that it is ready, at most that long.
+/// Waits until a process says that it is ready, for at most that time.
 pub(crate) async fn wait_ready(url: &str, at_most: Duration) -> anyhow::Result<()> {
     let client = plain_client()?;
     let ready = async {

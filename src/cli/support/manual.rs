@@ -1,5 +1,5 @@
-//! `calmony completion` and `calmony man`: what shells and readers want of a command, made of its own
-//! description.
+//! `calmony completion` and `calmony man`: completions for shells and pages for readers, made of the
+//! command's own description.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use clap_complete::Shell;
 
 use crate::output::print;
 
-/// For which shell.
+/// The shell to complete for.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CompletionOptions {
     /// The shell
@@ -17,7 +17,7 @@ pub(crate) struct CompletionOptions {
     shell: Shell,
 }
 
-/// Where to.
+/// The place of the pages.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ManOptions {
     /// Write a page for each command into this folder

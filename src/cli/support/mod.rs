@@ -1,4 +1,4 @@
-//! What sub-commands are made of, and what is made of all of them: their manual.
+//! The parts that sub-commands are made of, and the manual that is made of all sub-commands.
 
 pub(super) mod bar;
 pub(super) mod client;

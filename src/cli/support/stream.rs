@@ -10,7 +10,7 @@ use super::client::ApiClient;
 /// The longest message that is taken, in bytes.
 const MESSAGE_MAX: usize = 8 * 1024 * 1024;
 
-/// How long nothing may come; a heartbeat does every few seconds.
+/// The longest silence of a stream. A heartbeat comes every few seconds.
 const SILENCE: Duration = Duration::from_mins(1);
 
 /// A stream that is open.
@@ -20,15 +20,15 @@ pub(crate) struct Messages {
 }
 
 impl Messages {
-    /// Opens the stream after that event; without one, from now on.
+    /// Opens the stream after that event. `None` means from now on.
     pub(crate) async fn open(api: &ApiClient, after: Option<&str>) -> anyhow::Result<Self> {
         let response = api.stream("/v1/events/stream", after).await?;
         let parts = response.bytes_stream().map(|part| part.map(|bytes| bytes.to_vec())).boxed();
         Ok(Self { parts, unread: Vec::new() })
     }
 
-    /// Waits for the next event, as JSON. Heartbeats are passed over; an end is an error, because the
-    /// log has none.
+    /// Waits for the next event, as JSON. Heartbeats are passed over. An end is an error, because the log has
+    /// none.
     pub(crate) async fn next(&mut self) -> anyhow::Result<String> {
         loop {
             while let Some(at) = self.unread.windows(2).position(|end| end == b"\n\n") {
@@ -49,7 +49,7 @@ impl Messages {
     }
 }
 
-/// The data of a message; none of a heartbeat.
+/// The data of a message; `None` for a heartbeat.
 fn data_of(message: &str) -> Option<String> {
     let lines: Vec<&str> = message.lines().filter_map(|line| line.strip_prefix("data:")).collect();
     (!lines.is_empty()).then(|| {

@@ -1,4 +1,4 @@
-//! What people read: aligned columns, times, and what changed between two states.
+//! Output for people: aligned columns, times, and the changes between two states.
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
@@ -19,7 +19,7 @@ pub(crate) fn print(headings: &[&str], rows: impl IntoIterator<Item = Vec<String
     }
 }
 
-/// What an event changed, a line a field: the former value and the new one.
+/// The changes of an event, a line a field: the former value and the new one.
 pub(crate) fn changes(event: &Value) -> Vec<String> {
     let line = |Change { field, was, is }| in_line(&format!("{field}: {was} -> {is}"));
     diff::changes(event).into_iter().map(line).collect()

@@ -25,17 +25,17 @@ pub(super) struct ApiClient {
     pub(super) key: String,
 }
 
-/// Why a page can't be shown.
+/// The reason that a page can't be shown.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The API refused; its answer, and what it said.
+    /// The API refused: the head of its answer, and its message.
     Refused(Box<Parts>, String),
-    /// A defect of ours.
+    /// The product has a defect.
     Broken,
 }
 
 impl Failure {
-    /// A form that can't be read.
+    /// The refusal of a form that can't be read.
     pub(super) fn unreadable(said: &str) -> Self {
         let (parts, _) = ApiError::MalformedBody(said.to_owned()).into_response().into_parts();
         Self::Refused(Box::new(parts), said.to_owned())
@@ -53,8 +53,8 @@ impl Failure {
         Self::Refused(Box::new(parts), said.to_owned())
     }
 
-    /// What the API said, for the page that was asked from.
-    pub(super) fn said(&self) -> &str {
+    /// The API's message, for the page that the call came from.
+    pub(super) fn message(&self) -> &str {
         match self {
             Self::Refused(_, said) => said,
             Self::Broken => "Something went wrong here.",
@@ -71,7 +71,7 @@ impl IntoResponse for Failure {
                 ApiError::Internal.into_response().status()
             }
         };
-        let mut response = Html(problem(self.said())).into_response();
+        let mut response = Html(problem(self.message())).into_response();
         *response.status_mut() = status;
         response
     }
@@ -84,7 +84,7 @@ impl From<askama::Error> for Failure {
 }
 
 impl ApiClient {
-    /// Reads something. What is left empty, as a field of a form may be, isn't asked for.
+    /// Reads something. Empty parameters are left out, as a field of a form may be empty.
     pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Node, Failure> {
         let given = query.iter().filter(|(_, value)| !value.is_empty());
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish();
@@ -92,7 +92,7 @@ impl ApiClient {
         self.call(Method::GET, &place, String::new(), "").await
     }
 
-    /// Does something, once, however often a form is sent.
+    /// Does something once, however often a form is sent.
     pub(super) async fn post(&self, path: &str, form: &[(&str, &str)], once: &str) -> Result<Node, Failure> {
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         self.call(Method::POST, path, form, once).await

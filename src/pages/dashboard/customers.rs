@@ -1,4 +1,4 @@
-//! Customers: a list, and a search.
+//! Customers: the list, and a search.
 
 use askama::Template;
 use axum::extract::Query;
@@ -13,7 +13,7 @@ use super::session::Session;
 use crate::pages::shared::frame::Frame;
 use crate::pages::shared::node::Node;
 
-/// Which customers.
+/// The customers that are asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Wanted {
@@ -33,8 +33,8 @@ struct CustomersPage<'a> {
     pager: Pager,
 }
 
-/// A search for people: words are looked for in names and addresses; who knows the query language writes
-/// that.
+/// The query for a typed text. Words are looked for in names and addresses. A text in the query language is
+/// taken as it is.
 fn query_of(q: &str) -> String {
     if q.contains([':', '~', '<', '>']) {
         return q.to_owned();
@@ -48,14 +48,14 @@ pub(super) async fn list(session: Session, Query(wanted): Query<Wanted>) -> Resu
     let (frame, q) = (session.frame("customers"), wanted.q.trim());
     let query = query_of(q);
     let asked = if q.is_empty() {
-        wanted.part.asked(ROWS)
+        wanted.part.parameters(ROWS)
     } else {
         [("query", &*query), ("page", &wanted.page), ("limit", ROWS)]
     };
     let path = if q.is_empty() { "/v1/customers" } else { "/v1/customers/search" };
     let (frame, list) = match session.api.get(path, &asked).await {
         Ok(list) => (frame, list),
-        Err(failure) => (frame.saying(failure.said()), Node(Value::Null)),
+        Err(failure) => (frame.saying(failure.message()), Node(Value::Null)),
     };
     let pager =
         if q.is_empty() { Pager::of(&list, "/dashboard/customers", &asked) } else { next_of(&list, q) };
@@ -63,7 +63,7 @@ pub(super) async fn list(session: Session, Query(wanted): Query<Wanted>) -> Resu
     Ok(Html(page.render()?))
 }
 
-/// The page after this one of a search.
+/// The link to the next page of a search.
 fn next_of(list: &Node, q: &str) -> Pager {
     let next = list.text("/next_page");
     let link = || {

@@ -1,4 +1,4 @@
-//! Webhook endpoints: how they are doing, and what an operator does with them.
+//! Webhook endpoints: their condition, and the changes that an operator makes.
 
 use askama::Template;
 use axum::extract::{Path, Query};
@@ -14,19 +14,19 @@ use crate::contract::EventType;
 use crate::pages::shared::frame::Frame;
 use crate::pages::shared::node::Node;
 
-/// Endpoints of a page; each is asked for its health.
+/// The endpoints of a page. The health of each is a call of its own.
 const ROWS: &str = "20";
-/// Deliveries of an endpoint that are shown.
+/// The deliveries of an endpoint that are shown.
 const DELIVERIES: &str = "10";
 
-/// An endpoint and how it is doing.
+/// An endpoint and its condition.
 pub(super) struct Endpoint {
     pub(super) node: Node,
     pub(super) health: Node,
 }
 
 impl Endpoint {
-    /// One word for it, which is a class of the style sheet, too.
+    /// One word for its condition. It is also a class of the style sheet.
     pub(super) fn state(&self) -> &'static str {
         let status = self.node.text("/status");
         if status == "disabled" {
@@ -40,7 +40,7 @@ impl Endpoint {
         }
     }
 
-    /// How many of its newest attempts were taken.
+    /// The part of its newest attempts that was taken, for people.
     pub(super) fn rate(&self) -> String {
         let (count, taken) =
             (self.health.number("/attempts/count"), self.health.number("/attempts/succeeded"));
@@ -69,14 +69,15 @@ struct EndpointsPage {
 
 /// The endpoints.
 pub(super) async fn list(session: Session, Query(part): Query<Part>) -> Result<Html<String>, Failure> {
-    let asked = part.asked(ROWS);
+    let asked = part.parameters(ROWS);
     let list = session.api.get("/v1/webhook_endpoints", &asked).await?;
     let endpoints = join_all(list.nodes("/data").into_iter().map(|node| health(&session.api, node))).await;
     let pager = Pager::of(&list, "/dashboard/endpoints", &asked);
     Ok(Html(EndpointsPage { frame: session.frame("endpoints"), endpoints, pager }.render()?))
 }
 
-/// What was typed into the form of a replay, so that what is started is what was counted.
+/// The fields of the form of a replay, as they were typed. They are kept so that the replay that starts is
+/// the one that was counted.
 #[derive(Debug, Default)]
 pub(super) struct Typed {
     pub(super) from: String,
@@ -88,7 +89,7 @@ pub(super) struct Typed {
 }
 
 impl Typed {
-    pub(super) fn of(posted: &Posted) -> Self {
+    pub(super) fn from_form(posted: &Posted) -> Self {
         let text = |name| posted.field(name).to_owned();
         Self {
             from: text("from"),
@@ -136,11 +137,11 @@ pub(super) async fn one(
     Path(id): Path<String>,
     Query(done): Query<Done>,
 ) -> Result<Html<String>, Failure> {
-    let frame = session.frame("endpoints").saying(done.said());
+    let frame = session.frame("endpoints").saying(done.message());
     page(&session, &id, frame, (String::new(), None, Typed::default())).await
 }
 
-/// The same with what a replay would come to.
+/// The page of one endpoint, with the size that a replay would have.
 pub(super) async fn with_preview(
     session: &Session,
     id: &str,
@@ -164,7 +165,7 @@ pub(super) async fn change(Path(id): Path<String>, posted: Posted) -> Result<Red
     Ok(Redirect::to(&format!("/dashboard/endpoints/{id}?done=changed")))
 }
 
-/// Gives it another signing secret, which this page shows and no other.
+/// Gives it another signing secret. This page shows it, and no other does.
 pub(super) async fn roll(Path(id): Path<String>, posted: Posted) -> Result<Html<String>, Failure> {
     let overlap = [("overlap", posted.field("overlap"))];
     let path = format!("/v1/webhook_endpoints/{}/roll_secret", segment(&id));

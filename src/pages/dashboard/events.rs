@@ -1,4 +1,4 @@
-//! The log, and one event: what it says, to whom it went, and how.
+//! The log, and one event: its content, its deliveries and their attempts.
 
 use askama::Template;
 use axum::extract::{Path, Query};
@@ -13,10 +13,10 @@ use crate::contract::EventType;
 use crate::pages::shared::frame::Frame;
 use crate::pages::shared::node::Node;
 
-/// Entries of a page.
+/// The entries of a page.
 pub(super) const ROWS: &str = "25";
 
-/// What the log is narrowed to.
+/// The filter of the log.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Filter {
@@ -51,7 +51,7 @@ pub(super) async fn list(session: Session, Query(filter): Query<Filter>) -> Resu
     // What is wrong with a filter is said on the page where it can be changed.
     let (frame, list) = match session.api.get("/v1/events", &asked).await {
         Ok(list) => (frame, list),
-        Err(failure) => (frame.saying(failure.said()), Node(serde_json::Value::Null)),
+        Err(failure) => (frame.saying(failure.message()), Node(serde_json::Value::Null)),
     };
     let page = EventsPage {
         frame,
@@ -143,11 +143,11 @@ pub(super) async fn one(
         })
         .collect();
     let endpoints = endpoints(&session.api).await?;
-    let frame = session.frame("events").saying(done.said());
+    let frame = session.frame("events").saying(done.message());
     Ok(Html(EventPage { frame, event, deliveries, endpoints }.render()?))
 }
 
-/// The account's endpoints, page by page: what a form needs of each.
+/// The account's endpoints, read page by page. Of each only the id and the URL are kept, for a form.
 async fn endpoints(api: &ApiClient) -> Result<Vec<Node>, Failure> {
     let mut all: Vec<Node> = Vec::new();
     loop {
@@ -162,14 +162,14 @@ async fn endpoints(api: &ApiClient) -> Result<Vec<Node>, Failure> {
     }
 }
 
-/// What has just been done, by its name, in the address of the page that is shown then.
+/// The name of the change that was just made, in the address of the page that is shown afterwards.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Done {
     done: String,
 }
 
-/// What can have been done. Nobody else's text gets onto a page by way of its address.
+/// The changes that can have been made. Nobody else's text gets onto a page by way of its address.
 const DONE: &[(&str, &str)] = &[
     ("resent", "It is owed to the endpoint once more."),
     ("changed", "The endpoint is changed."),
@@ -178,23 +178,23 @@ const DONE: &[(&str, &str)] = &[
 ];
 
 impl Done {
-    /// Whether it is that.
+    /// True if that change was made.
     pub(super) fn is(&self, name: &str) -> bool {
         self.done == name
     }
 
-    /// The same for people.
-    pub(super) fn said(&self) -> &'static str {
+    /// The change in words, for people.
+    pub(super) fn message(&self) -> &'static str {
         DONE.iter().find(|(name, _)| *name == self.done).map_or("", |(_, said)| said)
     }
 }
 
-/// A part of a path, with whatever would be more than a part taken out.
+/// A part of a path. Characters that would make it more than one part are taken out.
 pub(super) fn segment(id: &str) -> String {
     id.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(64).collect()
 }
 
-/// Owes it to an endpoint once more.
+/// Owes the event to an endpoint once more.
 pub(super) async fn resend(Path(id): Path<String>, posted: Posted) -> Result<Redirect, Failure> {
     let id = segment(&id);
     let endpoint = [("webhook_endpoint", posted.field("webhook_endpoint"))];

@@ -1,4 +1,4 @@
-//! Any id, or the beginning of one, to its page.
+//! The way from any id, or its beginning, to its page.
 
 use askama::Template;
 use axum::extract::{Query, State};
@@ -13,10 +13,10 @@ use crate::http::App;
 use crate::id::request_came;
 use crate::pages::shared::frame::Frame;
 
-/// How many ids are listed.
+/// The most ids that are listed.
 const FOUND_MAX: i64 = 50;
 
-/// What is looked for.
+/// The id that is looked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Wanted {
@@ -45,7 +45,7 @@ fn page_of(id: &str) -> Option<String> {
     Some(objects::page_of(Subject::of_id(id)?, id))
 }
 
-/// Goes to the one that begins so, or lists them.
+/// Goes to the one id that begins with the text, or lists several.
 pub(super) async fn find(
     State(app): State<App>,
     session: Session,

@@ -1,9 +1,9 @@
-//! `/dashboard`: what an operator of an account sees and does in a browser. Pages are rendered here, and
-//! work without a script but for what moves by itself.
+//! `/dashboard`: the pages for an operator of an account. They are rendered here. They work without a script,
+//! except for the parts that move by themselves.
 //!
-//! It is a client of the API like any other, within the process: whatever it shows or does goes through
-//! the routes of `/v1` under the key that somebody signed in with, so that it can do nothing that the
-//! key can't. Only the overview and the search for the beginning of an id read for themselves.
+//! The dashboard is a client of the API like any other, within the process. All that it shows or does goes
+//! through the routes of `/v1`, under the key that somebody signed in with. So it can do nothing that the key
+//! can't. Only the overview and the search for the beginning of an id read for themselves.
 
 mod api;
 mod assets;
@@ -38,9 +38,10 @@ use state::Dashboard;
 
 /// The most bytes of a form.
 const FORM_MAX: usize = 64 * 1024;
-/// Nothing from elsewhere, nothing within a page that isn't from a file of ours, no frames.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// The content security policy: nothing from elsewhere, nothing within a page that isn't from a file of ours,
+/// no frames.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+                      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Counts the bytes of a page with those of the account's other answers.
 async fn counted(
@@ -53,7 +54,7 @@ async fn counted(
     Ok(metered(next.run(request).await, room))
 }
 
-/// All pages. `api` answers `/v1`.
+/// The routes of all pages. `api` answers `/v1`.
 pub(super) fn router(api: Router, app: &App) -> Router {
     let dashboard = Dashboard { api, app: app.clone() };
     Router::new()
@@ -78,7 +79,7 @@ pub(super) fn router(api: Router, app: &App) -> Router {
         .route("/dashboard/sign-out", post(session::sign_out))
         .route_layer(from_fn_with_state(dashboard.clone(), counted))
         .route_layer(from_fn_with_state(dashboard.clone(), session::required))
-        .route("/dashboard/sign-in", get(session::ask).post(session::sign_in))
+        .route("/dashboard/sign-in", get(session::sign_in_page).post(session::sign_in))
         .route("/dashboard/assets/{name}", get(assets::serve))
         .route("/dashboard/", get(async || Redirect::to("/dashboard")))
         .route("/dashboard/{*rest}", any(unknown_route))
@@ -88,14 +89,14 @@ pub(super) fn router(api: Router, app: &App) -> Router {
         .layer(from_fn(secure))
 }
 
-/// Reads what is sent, up to a measure and within the time that the API gives.
+/// Reads the body of a request, up to [`FORM_MAX`] and within the time that the API gives.
 async fn bounded(request: Request, next: Next) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let bytes = read_body(body, FORM_MAX, None).await?;
     Ok(next.run(Request::from_parts(parts, Body::from(bytes))).await)
 }
 
-/// Whatever refuses a request before a page is made says so in a page, too.
+/// Makes a page of each refusal that comes before a page is made.
 async fn in_a_page(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let status = response.status();
@@ -118,7 +119,7 @@ async fn in_a_page(request: Request, next: Next) -> Response {
     answer
 }
 
-/// Headers of every page.
+/// Sets the headers of every page.
 async fn secure(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();

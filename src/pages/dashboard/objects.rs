@@ -41,7 +41,7 @@ pub(super) async fn one(
     // An id of no resource is asked for, too: the API says what is wrong with it.
     let subject = Subject::of_id(&id).unwrap_or(Subject::Customer);
     let object = session.api.get(&format!("{}/{id}", described(subject).path), &[]).await?;
-    let part = part.asked(ROWS);
+    let part = part.parameters(ROWS);
     let asked: Vec<_> = part.into_iter().chain([("object", id.as_str())]).collect();
     let list = session.api.get("/v1/events", &asked).await?;
     let steps = list.nodes("/data").into_iter();

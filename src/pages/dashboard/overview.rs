@@ -1,4 +1,4 @@
-//! The overview: how much happens, how it goes out, and what waits.
+//! The overview: the latest events, their deliveries, and those that wait.
 
 use askama::Template;
 use axum::extract::{Query, State};
@@ -11,7 +11,7 @@ use super::session::Session;
 use crate::http::App;
 use crate::pages::shared::frame::Frame;
 
-/// The most of the past that is told, in seconds.
+/// The longest past that is shown, in seconds.
 const PAST_MAX: u32 = 600;
 
 #[derive(Template)]
@@ -20,22 +20,22 @@ struct OverviewPage {
     frame: Frame,
 }
 
-/// The page; its figures come by themselves.
+/// The page. Its figures come by themselves.
 pub(super) async fn page(session: Session) -> Result<Html<String>, Failure> {
     Ok(Html(OverviewPage { frame: session.frame("overview") }.render()?))
 }
 
-/// Since when figures are asked for.
+/// The beginning of the figures that are asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Since {
-    /// Events after this one; an id that is none stands for the beginning.
+    /// The event after which events are counted. A text that is no id stands for the beginning.
     after: String,
-    /// Attempts of so many last seconds.
+    /// The last seconds whose attempts are counted.
     seconds: u32,
 }
 
-/// The figures since then, and what waits now.
+/// The figures since then, and the deliveries that wait now.
 pub(super) async fn figures(
     State(app): State<App>,
     session: Session,

@@ -1,10 +1,10 @@
-//! Parts of lists, and the links to those before and after.
+//! Parts of lists, and the links to the parts before and after.
 
 use serde::Deserialize;
 
 use crate::pages::shared::node::Node;
 
-/// Which part of a list a page shows.
+/// The part of a list that a page shows.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Part {
@@ -13,21 +13,21 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// As the API is asked for it.
-    pub(super) fn asked<'a>(&'a self, rows: &'a str) -> [(&'static str, &'a str); 3] {
+    /// The parameters by which the API is asked for it.
+    pub(super) fn parameters<'a>(&'a self, rows: &'a str) -> [(&'static str, &'a str); 3] {
         [("starting_after", &self.starting_after), ("ending_before", &self.ending_before), ("limit", rows)]
     }
 }
 
-/// A page of a list: where the pages before and after it are.
+/// The links from a page of a list to the pages before and after it.
 pub(super) struct Pager {
     pub(super) newer: Option<String>,
     pub(super) older: Option<String>,
 }
 
 impl Pager {
-    /// Of a list of the API that was asked for with these parameters; ids are at `/id`. `path` is the page's
-    /// own.
+    /// The links of a list that the API was asked for with these parameters. Its entries have their ids at
+    /// `/id`. `path` is the page's own.
     pub(super) fn of(list: &Node, path: &str, asked: &[(&str, &str)]) -> Self {
         let entries = list.nodes("/data");
         let forwards = asked.iter().any(|(name, value)| *name == "ending_before" && !value.is_empty());

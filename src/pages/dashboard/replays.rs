@@ -1,4 +1,4 @@
-//! Replays: counting what one would come to, starting it, watching it, ending it.
+//! Replays: counting the events of one, starting it, watching it, ending it.
 
 use std::time::UNIX_EPOCH;
 
@@ -15,7 +15,8 @@ use super::session::{Posted, Session};
 use crate::pages::shared::frame::Frame;
 use crate::pages::shared::node::Node;
 
-/// Times are typed as a browser's field for them has it, which is understood as UTC.
+/// The Unix seconds of a typed time, which is understood as UTC. It has the form of a browser's field for
+/// times. `None` means that nothing was typed.
 fn seconds(typed: &str) -> Result<Option<String>, Failure> {
     if typed.is_empty() {
         return Ok(None);
@@ -27,7 +28,7 @@ fn seconds(typed: &str) -> Result<Option<String>, Failure> {
     Ok(Some(at.as_secs().to_string()))
 }
 
-/// Counts what a replay would come to, or starts it.
+/// Counts the events of a replay, or starts it.
 pub(super) async fn start(Path(id): Path<String>, posted: Posted) -> Result<Response, Failure> {
     let id = segment(&id);
     let (from, until) = (seconds(posted.field("from"))?, seconds(posted.field("until"))?);
@@ -50,7 +51,7 @@ pub(super) async fn start(Path(id): Path<String>, posted: Posted) -> Result<Resp
     }
     let answer = posted.post(&format!("/v1/webhook_endpoints/{id}/replay"), &form).await?;
     if counts {
-        let typed = Typed::of(&posted);
+        let typed = Typed::from_form(&posted);
         return Ok(with_preview(&posted.session, &id, (answer, typed)).await?.into_response());
     }
     Ok(Redirect::to(&format!("/dashboard/replays/{}?done=started", answer.text("/id"))).into_response())
@@ -66,7 +67,7 @@ struct ReplaysPage {
 
 /// The replays.
 pub(super) async fn list(session: Session, Query(part): Query<Part>) -> Result<Html<String>, Failure> {
-    let asked = part.asked(ROWS);
+    let asked = part.parameters(ROWS);
     let list = session.api.get("/v1/replays", &asked).await?;
     let pager = Pager::of(&list, "/dashboard/replays", &asked);
     Ok(Html(ReplaysPage { frame: session.frame("replays"), replays: list.nodes("/data"), pager }.render()?))
@@ -87,18 +88,18 @@ pub(super) async fn one(
 ) -> Result<Html<String>, Failure> {
     let replay = session.api.get(&format!("/v1/replays/{}", segment(&id)), &[]).await?;
     // Where it was over before, nothing was canceled.
-    let said = if done.is("canceled") && replay.text("/status") != "canceled" { "" } else { done.said() };
+    let said = if done.is("canceled") && replay.text("/status") != "canceled" { "" } else { done.message() };
     let frame = session.frame("replays").saying(said);
     Ok(Html(ReplayPage { frame, replay }.render()?))
 }
 
-/// How far it is, for the page that watches it.
+/// The progress of a replay, for the page that watches it.
 pub(super) async fn progress(session: Session, Path(id): Path<String>) -> Result<Response, Failure> {
     let replay = session.api.get(&format!("/v1/replays/{}", segment(&id)), &[]).await?;
     Ok(([(CONTENT_TYPE, "application/json")], replay.0.to_string()).into_response())
 }
 
-/// Ends it.
+/// Cancels a replay.
 pub(super) async fn cancel(Path(id): Path<String>, posted: Posted) -> Result<Redirect, Failure> {
     let id = segment(&id);
     posted.post(&format!("/v1/replays/{id}/cancel"), &[]).await?;

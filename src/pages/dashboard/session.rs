@@ -1,7 +1,9 @@
-//! Signing in: with an API key, which from then on is in a cookie, sealed, so that the browser doesn't have
-//! it. It ends after half a day, with the key, or when somebody signs out, wherever a copy of it is. Any
-//! process that has the sealing key opens it; none keeps it. What was ended before its time is in the
-//! database until it would have ended by itself.
+//! Signing in with an API key. From then on the key is in a cookie. It is sealed, so that the browser doesn't
+//! have it.
+//!
+//! A session ends after half a day, with the key, or when somebody signs out, wherever a copy of the cookie
+//! is. Any process that has the sealing key opens the cookie, and none keeps it. A session that was ended
+//! before its time is in the database until it would have ended by itself.
 
 use askama::Template;
 use axum::Form;
@@ -24,21 +26,21 @@ use crate::pages::shared::node::Node;
 use crate::seal::Keyring;
 use crate::secret;
 
-/// What a session is sealed for.
+/// The place that a session is sealed for.
 const PLACE: &str = "dashboard session";
 const COOKIE_NAME: &str = "calmony_session";
-/// How long a session lasts, in seconds.
+/// The life of a session, in seconds.
 const LASTS: u64 = 12 * 3600;
-/// Where one comes in.
+/// The page to sign in on.
 const SIGN_IN: &str = "/dashboard/sign-in";
 
-/// What the cookie holds.
+/// The content of the cookie.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Content {
     key: String,
-    /// Until when, in Unix seconds.
+    /// The time at which the session ends, in Unix seconds.
     until: u64,
-    /// What every form of this session has to bring with it.
+    /// The token that every form of this session has to bring with it.
     token: String,
 }
 
@@ -48,15 +50,15 @@ pub(super) struct Session {
     pub(super) api: ApiClient,
     pub(super) token: String,
     pub(super) account: i64,
-    /// What it is ended by.
-    own: secret::Session,
-    /// The key changes nothing.
+    /// The session as the database knows it, for ending it.
+    record: secret::Session,
+    /// True if the key may only read.
     pub(super) readonly: bool,
     pub(super) livemode: bool,
 }
 
 impl Session {
-    /// What a page of that part of the navigation has round its content.
+    /// The frame of a page in that part of the navigation.
     pub(super) fn frame(&self, part: &'static str) -> Frame {
         let (token, readonly, livemode) = (self.token.clone(), self.readonly, self.livemode);
         Frame { part, token, readonly, livemode, said: String::new() }
@@ -77,7 +79,8 @@ fn open(headers: &HeaderMap, keyring: &Keyring) -> Option<Content> {
     (content.until > clock::now().seconds()).then_some(content)
 }
 
-/// The cookie. Over plain HTTP, as on one's own machine, a browser would not take a secure one.
+/// The cookie. It is secure only over HTTPS: over plain HTTP, as on one's own machine, a browser would not
+/// take a secure one.
 fn cookie(value: &str, lasts: u64, headers: &HeaderMap) -> Option<HeaderValue> {
     let is_secure = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
     let secure = if is_secure { "; Secure" } else { "" };
@@ -86,7 +89,7 @@ fn cookie(value: &str, lasts: u64, headers: &HeaderMap) -> Option<HeaderValue> {
     text.parse().ok()
 }
 
-/// Lets those through who have signed in; sends the others there, and back afterwards.
+/// Lets those through who have signed in. The others are sent to sign in, and back afterwards.
 pub(super) async fn required(
     State(dashboard): State<Dashboard>,
     mut request: Request,
@@ -104,14 +107,14 @@ pub(super) async fn required(
     let Some(known) = known.filter(|known| !known.expired) else { return Ok(to_sign_in(&wanted)) };
     dashboard.app.load.count(known.id).map_err(Failure::of)?;
     let until = Timestamp::from_seconds(content.until);
-    let own = secret::Session::new((known.account.id, known.id), &content.token, until);
-    if dashboard.app.reader.is_ended(&own).await.map_err(|error| Failure::of(error.into()))? {
+    let record = secret::Session::new((known.account.id, known.id), &content.token, until);
+    if dashboard.app.reader.is_ended(&record).await.map_err(|error| Failure::of(error.into()))? {
         return Ok(to_sign_in(&wanted));
     }
     let api = ApiClient { api: dashboard.api, key: content.key };
     request.extensions_mut().insert(Session {
         api,
-        own,
+        record,
         token: content.token,
         account: known.account.id,
         readonly: known.readonly,
@@ -145,7 +148,7 @@ impl Posted {
         self.session.api.post(path, form, self.field("once")).await
     }
 
-    /// A field; empty where it isn't there.
+    /// The value of a field; empty if the form has no such field.
     pub(super) fn field(&self, name: &str) -> &str {
         self.fields.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.trim())
     }
@@ -173,7 +176,7 @@ impl<S: Send + Sync> FromRequest<S> for Posted {
     }
 }
 
-/// Whether a request comes from a page of ours, as far as the browser says.
+/// True if a request comes from a page of ours, as far as the browser says.
 fn is_from_here(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let site = text("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none");
@@ -189,14 +192,14 @@ struct SignInPage<'a> {
     problem: &'a str,
 }
 
-/// Where to go on after signing in.
+/// The page to go on to after signing in.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Onwards {
     next: String,
 }
 
-/// What is typed in.
+/// The fields of the form for signing in.
 #[derive(Debug, Deserialize)]
 pub(super) struct Credentials {
     key: String,
@@ -204,18 +207,18 @@ pub(super) struct Credentials {
     next: String,
 }
 
-/// A page of ours, and nobody else's.
+/// That page if it is ours, or else the overview. So nobody is sent to another site.
 fn own_page(next: &str) -> &str {
     let is_own = next == "/dashboard" || next.starts_with("/dashboard/") || next.starts_with("/dashboard?");
     if is_own && next.bytes().all(|byte| byte.is_ascii_graphic()) { next } else { "/dashboard" }
 }
 
-/// Asks for a key.
-pub(super) async fn ask(Query(Onwards { next }): Query<Onwards>) -> Result<Html<String>, Failure> {
+/// The page that asks for a key.
+pub(super) async fn sign_in_page(Query(Onwards { next }): Query<Onwards>) -> Result<Html<String>, Failure> {
     Ok(Html(SignInPage { next: own_page(&next), problem: "" }.render()?))
 }
 
-/// Takes a key. A wrong one is answered as slowly as the API answers it.
+/// Takes a key. A wrong key is answered as slowly as the API answers it.
 pub(super) async fn sign_in(
     State(dashboard): State<Dashboard>,
     headers: HeaderMap,
@@ -224,7 +227,7 @@ pub(super) async fn sign_in(
     let (key, next) = (key.trim().to_owned(), own_page(&next));
     let api = ApiClient { api: dashboard.api, key: key.clone() };
     if let Err(failure) = api.get("/v1/events", &[("limit", "1")]).await {
-        let page = SignInPage { next, problem: failure.said() }.render()?;
+        let page = SignInPage { next, problem: failure.message() }.render()?;
         let mut response = failure.into_response();
         *response.body_mut() = page.into();
         response.headers_mut().remove("content-length");
@@ -241,16 +244,16 @@ pub(super) async fn sign_in(
     Ok(response)
 }
 
-/// Ends the session, for this browser and for whoever has a copy. Where that can't be written down, it isn't
-/// over.
+/// Ends the session, for this browser and for everybody who has a copy of the cookie. If that can't be
+/// written down, the session goes on.
 pub(super) async fn sign_out(
     State(app): State<App>,
     headers: HeaderMap,
     posted: Posted,
 ) -> Result<Response, Failure> {
-    let own = posted.session.own;
-    app.log.end_session(&own).await.map_err(|error| Failure::of(error.into()))?;
-    app.reader.believe_ended(&own);
+    let record = posted.session.record;
+    app.log.end_session(&record).await.map_err(|error| Failure::of(error.into()))?;
+    app.reader.believe_ended(&record);
     let mut response = Redirect::to(SIGN_IN).into_response();
     response.headers_mut().insert(SET_COOKIE, cookie("", 0, &headers).ok_or(Failure::Broken)?);
     Ok(response)

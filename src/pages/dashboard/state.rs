@@ -1,11 +1,11 @@
-//! What pages of the dashboard are made with.
+//! The state that pages of the dashboard are made with.
 
 use axum::Router;
 use axum::extract::FromRef;
 
 use crate::http::App;
 
-/// What pages are made with: the API as a service, and what the overview reads.
+/// The state of all pages: the API as a service, and the app that the overview reads from.
 #[derive(Debug, Clone)]
 pub(super) struct Dashboard {
     pub(super) api: Router,

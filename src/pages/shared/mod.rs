@@ -1,4 +1,4 @@
-//! What pages of every kind have.
+//! The parts that pages of every kind share.
 
 pub(super) mod frame;
 pub(super) mod node;

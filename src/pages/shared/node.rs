@@ -9,12 +9,12 @@ use crate::answer;
 pub(crate) struct Node(pub(crate) Value);
 
 impl Node {
-    /// A text at a place; empty where there is none.
+    /// The text at a place; empty if there is none.
     pub(crate) fn text(&self, place: &str) -> String {
         answer::text(&self.0, place)
     }
 
-    /// Whether there is something at a place that isn't null, false, or empty.
+    /// True if there is something at a place that isn't null, false, or empty.
     pub(crate) fn has(&self, place: &str) -> bool {
         !matches!(self.0.pointer(place), None | Some(Value::Null | Value::Bool(false)))
             && !self.text(place).is_empty()
@@ -26,17 +26,17 @@ impl Node {
         list.into_iter().flatten().cloned().map(Self).collect()
     }
 
-    /// A number at a place; zero where there is none.
+    /// The number at a place; zero if there is none.
     pub(crate) fn number(&self, place: &str) -> f64 {
         self.0.pointer(place).and_then(Value::as_f64).unwrap_or_default()
     }
 
-    /// A time in Unix seconds at a place, as RFC 3339.
+    /// The time in Unix seconds at a place, as RFC 3339.
     pub(crate) fn time(&self, place: &str) -> String {
         answer::time(&self.0, place)
     }
 
-    /// The whole as JSON, for people.
+    /// The part at a place as JSON, for people.
     pub(crate) fn pretty(&self, place: &str) -> String {
         self.0.pointer(place).and_then(|value| serde_json::to_string_pretty(value).ok()).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! The page that says what went wrong.
+//! The page about a problem.
 
 use askama::Template;
 
@@ -8,7 +8,7 @@ struct Problem<'a> {
     said: &'a str,
 }
 
-/// A page that says what went wrong.
+/// The page that shows this message about a problem.
 pub(crate) fn problem(said: &str) -> String {
     Problem { said }.render().unwrap_or_else(|_| "Something went wrong here.".to_owned())
 }

@@ -11,9 +11,9 @@ use support::contract::{KNOWN, OTHER, is_taken};
 /// The side of the API that a schema is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Side {
-    /// Clients send it: everything that was taken must be taken, and nothing more may be demanded.
+    /// Clients send it. Everything that was taken must be taken, and nothing more may be demanded.
     Taken,
-    /// We send it: everything that was there must be there, and nothing of another kind.
+    /// The API sends it. Everything that was there must be there, and nothing of another kind.
     Sent,
 }
 
@@ -46,7 +46,7 @@ struct Found<'a> {
     after: &'a Value,
 }
 
-/// The entries at a place of a document: for `/a/b` those of `b` in `a`; a longer place was walked to.
+/// The entries at a place of a document: for `/a/b` those of `b` in `a`. A longer place was walked to.
 fn entries(at: &str, value: &Value) -> Map<String, Value> {
     let value = value.pointer(at).unwrap_or(value);
     value.as_object().cloned().unwrap_or_default()
@@ -162,12 +162,12 @@ impl Found<'_> {
         // A field that was always null promised nothing of its later type, so that naming the type breaks
         // nothing.
         if side == Side::Taken || old["type"] != "null" {
-            self.one(place, old, new, side);
+            self.without_alternatives(place, old, new, side);
         }
     }
 
     /// Compares schemas that have no alternatives.
-    fn one(&mut self, place: &str, old: &Value, new: &Value, side: Side) {
+    fn without_alternatives(&mut self, place: &str, old: &Value, new: &Value, side: Side) {
         if old["$ref"] != new["$ref"] {
             return self.references(place, old, new, side);
         }
@@ -183,8 +183,8 @@ impl Found<'_> {
         }
     }
 
-    /// A reference to another name is a break in what we send: clients use the name. In what clients send,
-    /// the schemas are compared.
+    /// Compares references. Another name is a break in the API's answers, because clients use the name. In
+    /// the requests of clients the schemas are compared.
     fn references(&mut self, place: &str, old: &Value, new: &Value, side: Side) {
         let behind = |document: &Value, schema: &Value| match schema["$ref"].as_str() {
             Some(name) => document.pointer(name.trim_start_matches('#')).cloned(),
@@ -217,8 +217,8 @@ impl Found<'_> {
         }
     }
 
-    /// More values may be taken. More may be sent, too, if the schema is open for that. A value that was
-    /// once sent stays documented.
+    /// Compares the values of enumerations. More values may be taken. More may be sent, too, if the schema is
+    /// open for that. A value that was once sent stays documented.
     fn values(&mut self, place: &str, old: &Value, new: &Value, side: Side) {
         match side {
             Side::Taken => {
@@ -239,8 +239,8 @@ impl Found<'_> {
         }
     }
 
-    /// Patterns and bounds: those of what is taken may get wider, those of what is sent may get narrower.
-    /// The length of what is sent is not promised.
+    /// Compares patterns and bounds. Those of requests may get wider, those of answers may get narrower. The
+    /// length of an answer's text or list is not promised.
     fn bounds(&mut self, place: &str, old: &Value, new: &Value, side: Side) {
         let (wide, narrow) = if side == Side::Taken { (new, old) } else { (old, new) };
         for rule in ["pattern", "format"] {
@@ -271,14 +271,14 @@ impl Found<'_> {
         }
     }
 
-    /// Each alternative must still be there, or another that is like it. Nothing else is sent, unless that
-    /// was announced.
+    /// Compares alternatives. Each must still be there, or another that is like it. Nothing else is sent,
+    /// unless that was announced.
     fn alternatives(&mut self, place: &str, old: &Value, new: &Value, side: Side) {
         let (before, after) = (several(old), several(new));
         let (before_all, after_all) = (self.before, self.after);
         let fits = |old: &Value, new: &Value| {
             let mut found = Found { said: Vec::new(), before: before_all, after: after_all };
-            found.one(place, old, new, side);
+            found.without_alternatives(place, old, new, side);
             found.said.is_empty()
         };
         for one in before.iter().filter(|old| !after.iter().any(|new| fits(old, new))) {
@@ -307,7 +307,7 @@ fn known(schema: &Value) -> Value {
     list(values).into_iter().filter(|value| !value.is_null()).collect()
 }
 
-/// The alternatives of a schema, with null as one of them; the schema itself if it has none.
+/// The alternatives of a schema, with null as one of them, or the schema itself if it has none.
 fn several(schema: &Value) -> Vec<Value> {
     let null = json!({ "type": "null" });
     if let Some(alternatives) = [&schema["oneOf"], &schema["anyOf"]].into_iter().find(|some| some.is_array())

@@ -6,7 +6,7 @@ use support::contract::closed;
 
 use super::broken;
 
-/// The findings after `value` is put in that place of the contract; null removes the entry.
+/// The findings after `value` is put in that place of the contract. Null removes the entry.
 fn after(place: &str, name: &str, value: Value) -> Vec<String> {
     let mut changed = document().clone();
     let parent = changed.pointer_mut(place).unwrap_or_else(|| panic!("{place} is there"));

@@ -1,5 +1,5 @@
-//! The arrivals at each receiver, and the checks: that all have come, once if that is possible, and in
-//! order if the endpoint asked for order.
+//! The arrivals at each receiver, and their checks. All events must have come, once if that is possible, and
+//! in order if the endpoint asked for order.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! `calmony doctor`: what is wrong now, or soon will be, and what to do about it.
+//! `calmony doctor`: the things that are wrong now, or soon will be, and their remedies.
 
 mod judge;
 
@@ -12,7 +12,7 @@ use crate::output::say_json;
 use crate::read::diagnosis::diagnose;
 use judge::{Level, judge};
 
-/// What to look at.
+/// The system to look at.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorOptions {
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! What a diagnosis means. Pure, so that each judgement can be tried.
+//! The meaning of a diagnosis. The judgements are pure, so that a test can try each.
 
 use std::time::Duration;
 
@@ -8,27 +8,29 @@ use crate::read::diagnosis::{Diagnosis, Holder, Server};
 use crate::read::vitals::Vitals;
 use crate::seal::Keyring;
 
-/// Overdue for so long is late, and for so long is wrong.
+/// The time after which an overdue delivery is a warning.
 const LATE: Duration = Duration::from_secs(30);
+/// The time after which an overdue delivery is wrong.
 const FAR_TOO_LATE: Duration = Duration::from_mins(5);
-/// A transaction that holds the horizon for so long is wrong.
+/// The seconds after which a transaction that holds the horizon is wrong.
 const HELD: f64 = 3_600.0;
-/// Others waiting behind a lock for so many seconds is wrong: no statement of the API waits longer.
+/// The seconds after which a lock that others wait for is wrong: no statement of the API waits longer.
 const BLOCKED: f64 = 4.0;
-/// So many dead rows are many.
+/// The number of dead rows from which on there are many.
 const DEAD_ROWS_MANY: i64 = 500_000;
-/// Partitions for fewer days than that mean that no worker makes them.
+/// The days ahead that have partitions at the least. Fewer mean that no worker makes them.
 const DAYS_MIN: i64 = 3;
-/// Clocks may differ by so many seconds; by so many, receivers refuse signatures.
+/// The seconds by which clocks differ too much, and those from which on receivers refuse signatures.
 const SKEW: (f64, f64) = (1.0, 60.0);
-/// Of the transactions after which PostgreSQL stops.
+/// The ages of the oldest row, in transactions, that are a warning and wrong. At two thousand million
+/// PostgreSQL stops taking writes.
 const OLD: (i64, i64) = (500_000_000, 1_500_000_000);
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Level {
-    /// Nothing to do.
+    /// There is nothing to do.
     Ok,
     /// It may become wrong.
     Warn,
@@ -46,7 +48,7 @@ impl Level {
     }
 
     /// Bad from the second bound on, a warning from the first one on.
-    fn of<T: PartialOrd + Copy>(value: T, (warn, bad): (T, T)) -> Self {
+    fn by_bounds<T: PartialOrd + Copy>(value: T, (warn, bad): (T, T)) -> Self {
         if value >= bad {
             Self::Bad
         } else if value >= warn {
@@ -72,7 +74,7 @@ impl Level {
 pub(super) struct Finding {
     pub(super) level: Level,
     pub(super) about: &'static str,
-    /// What was found, and what to do where it isn't good.
+    /// The finding in words, and the remedy if it isn't good.
     pub(super) said: String,
 }
 
@@ -80,7 +82,7 @@ fn finding(level: Level, about: &'static str, said: impl Into<String>) -> Findin
     Finding { level, about, said: said.into() }
 }
 
-/// Everything that was looked at, in the order in which to read it.
+/// The findings, in the order in which to read them.
 pub(super) fn judge(diagnosis: &Diagnosis, keyring: Option<&Keyring>) -> Vec<Finding> {
     let Diagnosis { server, vitals, holders, .. } = diagnosis;
     let mut findings = deliveries(vitals);
@@ -97,12 +99,13 @@ pub(super) fn judge(diagnosis: &Diagnosis, keyring: Option<&Keyring>) -> Vec<Fin
 
 fn deliveries(vitals: &Vitals) -> Vec<Finding> {
     let Vitals { oldest_due, oldest_due_of_failing, owed, parked, exhausted, .. } = vitals;
-    let level = Level::of(*oldest_due, (LATE, FAR_TOO_LATE));
+    let level = Level::by_bounds(*oldest_due, (LATE, FAR_TOO_LATE));
     let advice = if level == Level::Ok { "" } else { "; see OPERATIONS.md, \"CalmonyDeliveriesLate\"" };
     let oldest = format!("the oldest has been due for {}{advice}", human(*oldest_due));
     let failing = vitals.endpoints_failing;
     let of_failing = format!(
-        "{failing} endpoints take nothing; the oldest delivery to one has been due for {}; the dashboard and `calmony lookup` say which and why",
+        "{failing} endpoints take nothing; the oldest delivery to one has been due for {}; \
+         the dashboard and `calmony lookup` say which and why",
         human(*oldest_due_of_failing)
     );
     let paused = vitals.endpoints_paused + vitals.endpoints_disabled;
@@ -118,7 +121,8 @@ fn deliveries(vitals: &Vitals) -> Vec<Finding> {
             Level::warn_if(*exhausted > 0),
             "given up",
             format!(
-                "{exhausted} deliveries after their last attempt; `calmony deliveries retry` or a replay sends them again"
+                "{exhausted} deliveries after their last attempt; \
+                 `calmony deliveries retry` or a replay sends them again"
             ),
         ),
     ]
@@ -155,7 +159,7 @@ fn housekeeping(vitals: &Vitals, holders: &[Holder], sees_all: bool) -> Vec<Find
             || "for an unknown time".to_owned(),
             |seconds| format!("for {}", human(Duration::try_from_secs_f64(seconds).unwrap_or_default())),
         );
-        let level = Level::of(seconds.unwrap_or_default(), (0.0, HELD));
+        let level = Level::by_bounds(seconds.unwrap_or_default(), (0.0, HELD));
         let said = format!("{kind} {who} keeps PostgreSQL from cleaning up {since}; `{ended_by}` ends it");
         found.push(finding(level, "horizon", said));
     }
@@ -189,7 +193,7 @@ fn obstacles(obstacles: &[Holder]) -> Vec<Finding> {
         let (level, holds) = match seconds {
             Some(seconds) => {
                 let since = human(Duration::try_from_secs_f64(*seconds).unwrap_or_default());
-                (Level::of(*seconds, (0.0, BLOCKED)), format!("{who} holds {kind}, for {since}"))
+                (Level::by_bounds(*seconds, (0.0, BLOCKED)), format!("{who} holds {kind}, for {since}"))
             }
             None => (Level::Bad, format!("{who} holds {kind} and is none of theirs")),
         };
@@ -217,8 +221,8 @@ fn triggers(off: &[String]) -> Finding {
         return finding(Level::Ok, about, "state follows from the log, and history can't be changed");
     }
     let said = format!(
-        "missing, or off for some: {}. What changes meanwhile is lost to state and receivers: `alter table … enable always trigger …`, \
-         then `calmony verify`",
+        "missing, or off for some: {}. What changes meanwhile is lost to state and receivers: \
+         `alter table … enable always trigger …`, then `calmony verify`",
         off.join(", ")
     );
     finding(Level::Bad, about, said)
@@ -273,7 +277,7 @@ fn postgresql(server: &Server) -> Vec<Finding> {
     let skew = server.clock_ahead_seconds;
     let direction = if skew < 0.0 { "behind" } else { "ahead of" };
     let mut found = vec![finding(
-        Level::of(skew.abs(), SKEW),
+        Level::by_bounds(skew.abs(), SKEW),
         "clocks",
         format!("PostgreSQL's is {:.1} s {direction} this machine's", skew.abs()),
     )];
@@ -300,12 +304,12 @@ fn postgresql(server: &Server) -> Vec<Finding> {
     }
     let (open, most) = (server.connections, server.connections_max);
     found.push(finding(
-        Level::of(open * 100, (most * 80, most * 95)),
+        Level::by_bounds(open * 100, (most * 80, most * 95)),
         "connections",
         format!("{open} of {most} in use"),
     ));
     found.push(finding(
-        Level::of(server.transactions_old, OLD),
+        Level::by_bounds(server.transactions_old, OLD),
         "transaction age",
         format!("the oldest row was frozen {} transactions ago", server.transactions_old),
     ));

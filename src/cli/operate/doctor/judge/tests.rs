@@ -37,7 +37,7 @@ fn login(excess: &[&str]) -> Login {
     }
 }
 
-/// What isn't good.
+/// The findings that aren't good.
 fn wrong(change: impl FnOnce(&mut Diagnosis)) -> Vec<(Level, &'static str)> {
     let mut diagnosis = healthy();
     change(&mut diagnosis);
