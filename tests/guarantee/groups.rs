@@ -3,10 +3,13 @@
 use calmony_pay::database::Databases;
 use calmony_pay::log::idempotency::{Answer, Fingerprint};
 use calmony_pay::log::{AppendError, Cause, Log};
+use reqwest::Method;
 use serde_json::json;
 use support::groups::{CustomerId, Give, Keep, StepDown, StepUp};
-use support::{Client, Database, Receiver, System};
+use support::{Client, Database, PATIENCE, Receiver, System};
+use tokio::time::timeout;
 
+use crate::api::dashboard::Browser;
 use crate::cli::run;
 
 fn log(database: &Database) -> Log {
@@ -169,6 +172,20 @@ async fn a_decision_that_rests_on_what_has_changed_is_made_anew() {
     verified(&system).await;
 }
 
+/// The text of an object's stream after its first event, up to a word.
+async fn streamed(system: &System, object: &str, word: &str) -> String {
+    let events = system.client.get(&format!("/v1/events?object={object}")).await.ok();
+    let first = events["data"].as_array().unwrap().last().unwrap()["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/events/stream?object={object}&last_event_id={first}");
+    let mut stream = system.client.request(Method::GET, &path).send().await.unwrap();
+    let mut text = String::new();
+    while !text.contains(word) {
+        let chunk = timeout(PATIENCE, stream.chunk()).await.unwrap().unwrap().expect("it goes on");
+        text.push_str(&String::from_utf8_lossy(&chunk));
+    }
+    text
+}
+
 /// What an object keeps to itself is in no answer, webhook, page, search, stream or export.
 #[tokio::test]
 async fn nobody_sees_what_an_object_keeps_to_itself() {
@@ -200,9 +217,23 @@ async fn nobody_sees_what_an_object_keeps_to_itself() {
         let answer = system.client.get(&path).await.ok().to_string();
         assert!(answer.contains(&id.to_string()) && !answer.contains("unspeakable"), "{path}: {answer}");
     }
+    let id = id.to_string();
+    let browser = Browser::signed_in(&system, system.client.key()).await;
+    for path in ["customers", &format!("customers/{id}"), &format!("events/{event}"), "events"] {
+        let (status, page) = browser.get(&format!("/dashboard/{path}")).await;
+        assert!(status == 200 && page.contains("named") || path == "events", "{path}: {page}");
+        assert!(!page.contains("unspeakable"), "{path}: {page}");
+    }
+    let streamed = streamed(&system, &id, "named").await;
+    assert!(!streamed.contains("unspeakable"), "{streamed}");
     let environment = [("CALMONY_URL", system.url.as_str()), ("CALMONY_API_KEY", system.client.key())];
-    for arguments in [["lookup", &id.to_string()], ["events", "list"]] {
-        let said = run("calmony", &arguments, &environment).await;
+    for arguments in [
+        &["lookup", &id][..],
+        &["events", "list", "--json"],
+        &["objects", "show", &id, "--history", "--json"],
+    ] {
+        let said = run("calmony", arguments, &environment).await;
+        assert!(said.stdout.contains(&id) && said.code == Some(0), "{arguments:?}: {said:?}");
         assert!(!said.stdout.contains("unspeakable"), "{arguments:?}: {}", said.stdout);
     }
     verified(&system).await;
@@ -230,17 +261,10 @@ async fn a_hole_in_a_group_is_found() {
     let give = Give { from: ids[0], to: vec![ids[1]], amount: 5 };
     log(&system.database).append(&cause, &give).await.unwrap();
     let admin = system.database.admin().await;
-    let damage = "update calmony.event set group_size = 3 where group_place = 2";
-    support::database::past_triggers(
-        &admin,
-        &format!(
-            "alter table calmony.event disable trigger \
-                                                       event_is_append_only; {damage}; alter table \
-                                                       calmony.event enable always trigger \
-                                                       event_is_append_only"
-        ),
-    )
-    .await;
+    let damage = "alter table calmony.event disable trigger event_is_append_only; \
+                  update calmony.event set group_size = 3 where group_place = 2; \
+                  alter table calmony.event enable always trigger event_is_append_only";
+    support::database::past_triggers(&admin, damage).await;
     let said = run("calmony", &["verify"], &[("CALMONY_DATABASE_URL", &system.database.url)]).await;
     assert!(said.code == Some(1) && said.stdout.contains("group evt_"), "{}{}", said.stdout, said.stderr);
 }
