@@ -62,7 +62,7 @@ pub fn standard_webhooks(message: Message<'_>, secrets: &[SigningSecret]) -> Str
 }
 
 /// True if the holder of `secret` made a `t=…,v1=…` value for `body`, no more than `tolerance_seconds` from
-/// `now`. Subscribers make this check; our own inbox and tests make it too. The comparison takes the same
+/// `now`. Subscribers make this check, and so do our own inbox and tests. The comparison takes the same
 /// time wherever the signatures differ.
 #[must_use]
 pub fn verify_stripe(

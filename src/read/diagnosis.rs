@@ -42,7 +42,7 @@ pub struct Server {
 /// A session or the like that keeps dead rows from being cleaned up, or other sessions from going on.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Holder {
-    /// Its kind: a transaction, a prepared one, a replication slot; or a lock.
+    /// Its kind: a transaction, a prepared one, a replication slot, or a lock.
     pub kind: String,
     /// Its name: the program or the login, and the process.
     pub who: String,
@@ -149,7 +149,8 @@ fn holder(row: &Row) -> Holder {
     }
 }
 
-/// The seconds that a clock is ahead which said `told` between two instants; zero if `told` is between them.
+/// The seconds that a clock is ahead that said `told` between two instants. They are zero if `told` is
+/// between them.
 fn ahead(told: SystemTime, asked_at: SystemTime, answered_at: SystemTime) -> f64 {
     let seconds = |later: SystemTime, earlier: SystemTime| {
         later.duration_since(earlier).map_or(0.0, |duration: Duration| duration.as_secs_f64())

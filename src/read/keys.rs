@@ -7,7 +7,7 @@ use crate::secret::hash_api_key;
 /// The account that a request is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Account {
-    /// Its number; never shown.
+    /// Its number, which is never shown.
     pub id: i64,
     /// True if the key is of its live mode.
     pub livemode: bool,

@@ -59,8 +59,8 @@ pub struct AttemptSlice {
 }
 
 impl Reader {
-    /// The account now; its events after that one (the newest twenty thousand), and its attempts of the last
-    /// `seconds`, or of fewer if there are very many, or a day (UTC) has just begun.
+    /// The account now, its events after that one (the newest twenty thousand), and its attempts of the last
+    /// `seconds`. The attempts are of fewer seconds if there are very many, or a day (UTC) has just begun.
     pub async fn overview(
         &self,
         account: i64,

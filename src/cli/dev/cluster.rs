@@ -326,7 +326,7 @@ fn home(folder: &Path, user: Option<&Unprivileged>, password: &str) -> anyhow::R
     let home = if folder.ancestors().skip(1).all(open) {
         folder.join("cluster")
     } else {
-        elsewhere(folder, password)
+        system_folder(folder, password)
     };
     std::fs::create_dir_all(&home).with_context(|| format!("can't make {}", home.display()))?;
     let permit = |path: &Path, mode| {
@@ -343,7 +343,7 @@ fn home(folder: &Path, user: Option<&Unprivileged>, password: &str) -> anyhow::R
 /// The system's folder for PostgreSQL's files of a folder. The password is a part of its name. So a folder
 /// that is deleted and made again doesn't meet the files of its predecessor. Earlier versions left the
 /// password out.
-fn elsewhere(folder: &Path, password: &str) -> PathBuf {
+fn system_folder(folder: &Path, password: &str) -> PathBuf {
     let named = |parts: &[&[u8]]| {
         let digest = Sha256::digest(parts.concat());
         let name = digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));

@@ -25,11 +25,11 @@ pub(super) async fn run(folder: &Path, url: &str, off: bool, state: &mut State) 
     let api = ApiClient::new(url, key)?;
     if let Some(known) = &state.inbox {
         if off {
-            set(&api, &known.endpoint, &json!({ "disabled": true })).await?;
+            change_endpoint(&api, &known.endpoint, &json!({ "disabled": true })).await?;
             return Ok(());
         }
         let inbox = Inbox::bind(known.port).await?;
-        if set(&api, &known.endpoint, &json!({ "url": inbox.url()?, "disabled": false })).await? {
+        if change_endpoint(&api, &known.endpoint, &json!({ "url": inbox.url()?, "disabled": false })).await? {
             inbox.receive(SigningSecret::parse(&known.secret)?);
             return Ok(());
         }
@@ -53,7 +53,7 @@ pub(super) async fn run(folder: &Path, url: &str, off: bool, state: &mut State) 
 }
 
 /// Changes the inbox's endpoint. Returns false if it has been deleted.
-async fn set(api: &ApiClient, endpoint: &str, changes: &Value) -> anyhow::Result<bool> {
+async fn change_endpoint(api: &ApiClient, endpoint: &str, changes: &Value) -> anyhow::Result<bool> {
     let path = format!("/v1/webhook_endpoints/{endpoint}");
     Ok(api.call_existing(Method::POST, &path, changes).await?.is_some())
 }

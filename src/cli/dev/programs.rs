@@ -22,7 +22,7 @@ pub fn find() -> anyhow::Result<PathBuf> {
 
 fn find_unless(named: Option<OsString>) -> anyhow::Result<PathBuf> {
     if let Some(named) = named.filter(|named| !named.is_empty()).map(PathBuf::from) {
-        return complete(&named).with_context(|| {
+        return usable(&named).with_context(|| {
             format!(
                 "CALMONY_POSTGRES_BIN names {}, which has no initdb and postgres of version {VERSION_MIN} or \
                  later that can be run",
@@ -36,16 +36,16 @@ fn find_unless(named: Option<OsString>) -> anyhow::Result<PathBuf> {
         .chain(versions("/usr/lib/postgresql", "bin"))
         .chain(versions("/opt/homebrew/opt", "bin"))
         .chain(versions("/usr/local/opt", "bin"));
-    first_complete(candidates)
+    first_usable(candidates)
 }
 
-fn first_complete(candidates: impl IntoIterator<Item = PathBuf>) -> anyhow::Result<PathBuf> {
-    candidates.into_iter().find_map(|folder| complete(&folder)).context(INSTALL_HINT)
+fn first_usable(candidates: impl IntoIterator<Item = PathBuf>) -> anyhow::Result<PathBuf> {
+    candidates.into_iter().find_map(|folder| usable(&folder)).context(INSTALL_HINT)
 }
 
 /// That folder, if it has the programs. If they are links, the folder that they lead to: it has the other
 /// programs, too.
-fn complete(folder: &Path) -> Option<PathBuf> {
+fn usable(folder: &Path) -> Option<PathBuf> {
     let initdb = folder.join("initdb").canonicalize().ok()?;
     let folder = initdb.parent()?;
     (version(folder)? >= VERSION_MIN).then(|| folder.to_owned())
@@ -97,7 +97,7 @@ pub fn unprivileged() -> anyhow::Result<Option<Unprivileged>> {
     }
     let passwd = std::fs::read_to_string("/etc/passwd").context("can't read /etc/passwd")?;
     for name in ["postgres", "nobody"] {
-        if let Some(user) = passwd.lines().find_map(|line| entry(line, name)) {
+        if let Some(user) = passwd.lines().find_map(|line| user_of_line(line, name)) {
             return Ok(Some(user));
         }
     }
@@ -105,7 +105,7 @@ pub fn unprivileged() -> anyhow::Result<Option<Unprivileged>> {
 }
 
 /// The user of a line of `/etc/passwd`, if the line is about that name.
-fn entry(line: &str, name: &str) -> Option<Unprivileged> {
+fn user_of_line(line: &str, name: &str) -> Option<Unprivileged> {
     let mut fields = line.split(':');
     let (found, _password, uid, gid) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
     (found == name).then(|| {
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn without_postgresql_one_line_says_what_to_install() {
-        let error = first_complete([PathBuf::from("/nowhere")]).unwrap_err().to_string();
+        let error = first_usable([PathBuf::from("/nowhere")]).unwrap_err().to_string();
         assert!(error.contains("apt-get install postgresql") && error.lines().count() == 1, "{error}");
     }
 
@@ -132,8 +132,8 @@ mod tests {
     #[test]
     fn a_line_of_passwd_names_its_user_only() {
         let line = "postgres:x:101:104:PostgreSQL administrator,,,:/var/lib/postgresql:/bin/bash";
-        assert_eq!(entry(line, "postgres").map(|user| (user.uid, user.gid)), Some((101, 104)));
-        assert_eq!(entry(line, "nobody"), None);
-        assert_eq!(entry("postgres:x:abc", "postgres"), None);
+        assert_eq!(user_of_line(line, "postgres").map(|user| (user.uid, user.gid)), Some((101, 104)));
+        assert_eq!(user_of_line(line, "nobody"), None);
+        assert_eq!(user_of_line("postgres:x:abc", "postgres"), None);
     }
 }

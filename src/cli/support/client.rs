@@ -49,7 +49,7 @@ impl ApiClient {
         self.call_existing(method, path, body).await?.with_context(|| format!("{path} doesn't exist"))
     }
 
-    /// The same for something that may have been deleted. `None` means that it was.
+    /// The same for something that may have been deleted; `None` if it isn't there.
     pub(crate) async fn call_existing(
         &self,
         method: Method,

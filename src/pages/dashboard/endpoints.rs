@@ -52,7 +52,8 @@ impl Endpoint {
     }
 }
 
-async fn health(api: &ApiClient, node: Node) -> Endpoint {
+/// The endpoint of an answer, with its health from a call of its own.
+async fn with_health(api: &ApiClient, node: Node) -> Endpoint {
     let path = format!("/v1/webhook_endpoints/{}/health", node.text("/id"));
     // It may have been deleted just now.
     let health = api.get(&path, &[]).await.unwrap_or(Node(Value::Null));
@@ -71,7 +72,8 @@ struct EndpointsPage {
 pub(super) async fn list(session: Session, Query(part): Query<Part>) -> Result<Html<String>, Failure> {
     let asked = part.parameters(ROWS);
     let list = session.api.get("/v1/webhook_endpoints", &asked).await?;
-    let endpoints = join_all(list.nodes("/data").into_iter().map(|node| health(&session.api, node))).await;
+    let endpoints =
+        join_all(list.nodes("/data").into_iter().map(|node| with_health(&session.api, node))).await;
     let pager = Pager::of(&list, "/dashboard/endpoints", &asked);
     Ok(Html(EndpointsPage { frame: session.frame("endpoints"), endpoints, pager }.render()?))
 }
@@ -126,7 +128,7 @@ async fn page(
     let node = session.api.get(&path, &[]).await?;
     let deliveries =
         session.api.get(&format!("{path}/deliveries"), &[("limit", DELIVERIES)]).await?.nodes("/data");
-    let endpoint = health(&session.api, node).await;
+    let endpoint = with_health(&session.api, node).await;
     let types = EventType::ALL.iter().map(|known| known.as_str()).collect();
     Ok(Html(EndpointPage { frame, endpoint, deliveries, types, secret, preview, form }.render()?))
 }
