@@ -24,6 +24,7 @@ pub mod trace;
 pub mod database;
 pub mod log;
 pub mod outbox;
+pub mod processor;
 pub mod read;
 
 pub mod health;

@@ -1,0 +1,244 @@
+//! The protocol's messages. Amounts are integers in the currency's smallest unit; currencies are three
+//! lower-case letters; times are RFC 3339.
+
+use serde::{Deserialize, Serialize};
+
+/// A request to perform an operation, at `POST /v1/operations`. Its key is in the contract between the two:
+/// the same key with the same parameters answers what was answered before, with others it is refused (409).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Request {
+    /// Hold an amount, or take it at once.
+    Authorize(Authorize),
+    /// Take what is held, or a part of it. The rest is released.
+    Capture(Capture),
+    /// Release what is held, or see to it that an operation can't be performed any more.
+    Void(Void),
+    /// Give back what was taken, or a part of it.
+    Refund(Refund),
+    /// Check a method without money, so that it can be used later.
+    Attach(Attach),
+}
+
+/// Hold an amount, or take it at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Authorize {
+    /// The operation's key: the id of what it is for, a dot, and the attempt's number: `pi_….1`.
+    pub key: String,
+    /// The token of the method.
+    pub method: String,
+    /// The amount.
+    pub amount: i64,
+    /// Its currency.
+    pub currency: String,
+    /// True to take the amount at once: an authorisation and a capture in one.
+    pub capture: bool,
+    /// True when the buyer isn't there to answer a challenge.
+    pub off_session: bool,
+    /// The page that the buyer comes back to after a challenge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_url: Option<String>,
+}
+
+/// Take what is held, or a part of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Capture {
+    /// The operation's key.
+    pub key: String,
+    /// The reference of the authorisation.
+    pub reference: String,
+    /// The amount, at most what is held.
+    pub amount: i64,
+}
+
+/// Release what is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Void {
+    /// The operation's key.
+    pub key: String,
+    /// The authorisation, or the operation that may not have arrived.
+    #[serde(flatten)]
+    pub of: Voided,
+}
+
+/// The thing that is voided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Voided {
+    /// An authorisation, by its reference.
+    Reference(String),
+    /// An operation, by its key. One that was performed is undone. One that was never seen is refused from
+    /// now on, for ever: the outcome is [`Outcome::Never`].
+    OfKey(String),
+}
+
+/// Give back what was taken, or a part of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refund {
+    /// The operation's key.
+    pub key: String,
+    /// The reference of the authorisation.
+    pub reference: String,
+    /// The amount, at most what was taken and not given back.
+    pub amount: i64,
+}
+
+/// Check a method without money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attach {
+    /// The operation's key: of a setup intent, or of a payment method.
+    pub key: String,
+    /// The token of the method.
+    pub method: String,
+    /// True when a buyer is there and may be asked to pass a challenge.
+    pub on_session: bool,
+    /// The page that the buyer comes back to after a challenge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_url: Option<String>,
+}
+
+impl Request {
+    /// The operation's key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Authorize(Authorize { key, .. })
+            | Self::Capture(Capture { key, .. })
+            | Self::Void(Void { key, .. })
+            | Self::Refund(Refund { key, .. })
+            | Self::Attach(Attach { key, .. }) => key,
+        }
+    }
+}
+
+/// The processor's word about an operation: the answer to a request, to an inquiry
+/// (`GET /v1/operations/{key}`), and the subject of a notice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// Its key.
+    pub key: String,
+    /// The processor's own name of the authorisation that it is or belongs to; `None` where there is none.
+    pub reference: Option<String>,
+    /// What came of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// What came of an operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was performed.
+    Approved {
+        /// The amount that moved or is held; 0 for an [`Attach`].
+        amount: i64,
+    },
+    /// It was refused by the issuer of the card, or by a rule of the processor.
+    Declined {
+        /// Why.
+        decline: Decline,
+    },
+    /// The buyer has to pass a challenge first.
+    ActionRequired {
+        /// The page of the challenge.
+        url: String,
+    },
+    /// The processor works on it. A notice tells when it is done.
+    Pending,
+    /// It was voided before it was seen, and is refused for ever.
+    Never,
+}
+
+/// Why an operation was declined, in the words of the contract (PAYMENTS-WIRE section 10 has the list).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decline {
+    /// The code: `card_declined`, `expired_card`, `incorrect_cvc`, `processing_error`,
+    /// `authentication_required` …
+    pub code: String,
+    /// The reason within `card_declined`: `insufficient_funds`, `lost_card` …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decline_code: Option<String>,
+    /// Advice for the merchant: `try_again_later`, `do_not_try_again`, `confirm_card_data`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice_code: Option<String>,
+    /// The parameter that is wrong: `number`, `exp_month`, `exp_year`, `cvc`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub param: Option<String>,
+}
+
+/// A new method, at `POST /v1/methods`.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NewMethod {
+    /// A token of the processor's own page, or a name that a sandbox knows: `tok_visa`, `pm_card_visa`.
+    Source(String),
+    /// The numbers of a card. Only a sandbox takes them, and only published test numbers.
+    Card(CardSource),
+}
+
+/// The numbers of a card, on their way to a sandbox. They can't be printed.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardSource {
+    /// The number, 13 to 19 digits.
+    pub number: String,
+    /// 1 to 12.
+    pub exp_month: i64,
+    /// Four digits.
+    pub exp_year: i64,
+    /// The code on the back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cvc: Option<String>,
+}
+
+/// A method, as the processor describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Method {
+    /// The token that stands for it in every operation.
+    pub token: String,
+    /// The card.
+    pub card: Card,
+}
+
+/// A card, without what must not be known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Card {
+    /// `visa`, `mastercard`, `amex`, `discover`, `diners`, `jcb`, `unionpay` or `unknown`.
+    pub brand: String,
+    /// The last four digits.
+    pub last4: String,
+    /// 1 to 12.
+    pub exp_month: i64,
+    /// Four digits.
+    pub exp_year: i64,
+    /// `credit`, `debit`, `prepaid` or `unknown`.
+    pub funding: String,
+    /// The issuer's country, two capital letters; `None` if it isn't known.
+    pub country: Option<String>,
+    /// Equal for equal numbers, and made of nothing that tells the number.
+    pub fingerprint: String,
+    /// True where the issuer can ask for a challenge.
+    pub three_d_secure: bool,
+    /// The check of the code: `pass`, `fail`, `unavailable` or `unchecked`; `None` where no code was given.
+    pub cvc_check: Option<String>,
+}
+
+/// What a processor can do, at `GET /v1/capabilities`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Capabilities {
+    /// The version of the protocol: 1.
+    pub protocol: u32,
+    /// The processor's name, for people.
+    pub name: String,
+    /// True for a sandbox: no money moves, and test names and numbers are taken.
+    pub sandbox: bool,
+    /// For how long a key protects, in seconds. After that it must not be sent again.
+    pub key_seconds: u64,
+    /// For how long an amount is held, in seconds.
+    pub hold_seconds: u64,
+}
