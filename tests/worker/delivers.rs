@@ -111,8 +111,9 @@ async fn an_idle_worker_is_woken_by_the_commit() {
         system.drained().await;
     }
     latencies.sort();
-    // Without the wake-up the mean would be half of the poll interval of 200 ms.
-    assert!(latencies[10].as_millis() < 60, "{latencies:?}");
+    // Each begins when the outbox was just found empty: without the wake-up it would wait for nearly all of
+    // the poll interval of 200 ms.
+    assert!(latencies[10].as_millis() < 100, "{latencies:?}");
     // Appends that are combined wake the worker in another way.
     latencies.clear();
     for _ in 0..11 {
@@ -125,5 +126,5 @@ async fn an_idle_worker_is_woken_by_the_commit() {
         system.drained().await;
     }
     latencies.sort();
-    assert!(latencies[8].as_millis() < 70, "{latencies:?}");
+    assert!(latencies[8].as_millis() < 120, "{latencies:?}");
 }
