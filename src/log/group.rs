@@ -7,8 +7,9 @@
 use std::collections::BTreeMap;
 
 use super::Cause;
-use super::appender::{Appended, Appender};
+use super::appender::Appender;
 use super::idempotency::Answer;
+use super::waiting::Appended;
 use crate::clock::Timestamp;
 use crate::database::{DatabaseError, Parameters, PooledClient};
 use crate::domain::Fact;
@@ -18,7 +19,7 @@ use crate::domain::Fact;
 pub(super) struct Group<'a> {
     pub(super) cause: &'a Cause,
     pub(super) at: Timestamp,
-    /// Each with the id of its event, in the order in which they were put.
+    /// The facts, each with the id of its event, in the order in which they were put.
     pub(super) facts: &'a [(String, Fact)],
     /// The objects that were read and aren't changed, with their versions.
     pub(super) guards: &'a [(String, i64)],

@@ -13,7 +13,7 @@ use super::stage::Stage;
 
 /// The columns of one append as the API makes it for a customer, in the order of the statement that
 /// combines them. `u` is the rest of an id. A colon before a letter would be a variable to pgbench.
-const COLUMNS: [(&str, &str); 11] = [
+const COLUMNS: [(&str, &str); 12] = [
     ("account", "1"),
     ("id", "'evt_01' || u"),
     ("stream", "'cus_01' || u"),
@@ -33,6 +33,7 @@ const COLUMNS: [(&str, &str); 11] = [
         \"shipping\": null,\"tax_exempt\":\"none\",\"test_clock\": null}'",
     ),
     ("previous", "null"),
+    ("internal", "null"),
     ("request_id", "'req_01' || u"),
     ("idempotency_key", "null"),
     ("created_at", "now()"),
@@ -89,9 +90,9 @@ fn with_id(value: &str, id: &str) -> String {
 
 /// The API's own statement, with the values in the place of its parameters.
 fn given(sql: &str, wake_on: &str) -> String {
-    let sql = sql.replace("$13", wake_on);
+    let sql = sql.replace("$14", wake_on);
     let sql =
-        ["$16", "$15", "$14", "$12"].iter().fold(sql, |sql, parameter| sql.replace(parameter, "array[null]"));
+        ["$17", "$16", "$15", "$13"].iter().fold(sql, |sql, parameter| sql.replace(parameter, "array[null]"));
     let with_values = COLUMNS.iter().enumerate().rev().fold(sql, |sql, (index, (_, value))| {
         sql.replace(&format!("${}", index + 1), &format!("array[{}]", with_id(value, GIVEN)))
     });
