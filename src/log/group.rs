@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::Cause;
 use super::appender::Appender;
 use super::idempotency::Answer;
+use super::statement::APPEND_GROUP;
 use super::waiting::Appended;
 use crate::clock::Timestamp;
 use crate::database::{DatabaseError, Parameters, PooledClient};
@@ -90,7 +91,7 @@ impl Appender {
             &sealed_with,
             &answering,
         ];
-        let appended = match client.query_one(include_str!("sql/append_group.sql"), parameters).await {
+        let appended = match client.query_one(APPEND_GROUP, parameters).await {
             Ok(row) => row.get("appended"),
             Err(DatabaseError::Conflict(_) | DatabaseError::Duplicate { .. }) => false,
             Err(error) => return Err(error),

@@ -38,7 +38,7 @@ use growth::Growth;
 pub use growth::GrowthLimit;
 use idempotency::Fingerprint;
 use key_use::KeyUse;
-pub use statement::{APPEND_ONE, append_keyless};
+pub use statement::{APPEND_GROUP, APPEND_ONE, append_keyless};
 
 /// The most decisions of one command, while others change the same object at the same time.
 pub const CONFLICT_TRIES: usize = 12;

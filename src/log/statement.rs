@@ -36,6 +36,9 @@ const APPEND: &str = include_str!("sql/append.sql");
 /// The text for one event without an idempotency key.
 pub const APPEND_ONE: &str = include_str!("sql/append_one.sql");
 
+/// The text for the facts of one decision.
+pub const APPEND_GROUP: &str = include_str!("sql/append_group.sql");
+
 /// The text for any number of events without a key: it doesn't look at the keys.
 #[must_use]
 pub fn append_keyless() -> String {
