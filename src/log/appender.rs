@@ -77,7 +77,8 @@ impl Appender {
         secret: &NewSecret,
     ) -> Result<Appended, DatabaseError> {
         let columns = Columns::new(&[append], None);
-        let parameters: Vec<_> = columns.with_secret(secret).into_iter().map(|(_, value)| value).collect();
+        let parameters: Vec<_> =
+            columns.parameters_with_secret(secret).into_iter().map(|(_, value)| value).collect();
         let touched = match client.execute(include_str!("sql/append_with_secret.sql"), &parameters).await {
             Err(error) if is_key_used(&error) => 0,
             result => result?,

@@ -67,7 +67,7 @@ impl<'a> Columns<'a> {
     }
 
     /// The columns of the events themselves.
-    fn of_event(&self) -> [Named<'_>; 13] {
+    fn event_columns(&self) -> [Named<'_>; 13] {
         [
             ("account", &self.account),
             ("id", &self.id),
@@ -86,22 +86,22 @@ impl<'a> Columns<'a> {
     }
 
     /// The columns of the answers that are stored with them.
-    fn of_answer(&self) -> [Named<'_>; 3] {
+    fn answer_columns(&self) -> [Named<'_>; 3] {
         [("fingerprint", &self.fingerprint), ("answer", &self.answer), ("sealed_with", &self.sealed_with)]
     }
 
     /// The parameters of `append.sql`. Its other forms need the first of them.
     pub(super) fn parameters(&self) -> Vec<Named<'_>> {
-        let [event, answer] = [self.of_event().to_vec(), self.of_answer().to_vec()];
+        let [event, answer] = [self.event_columns().to_vec(), self.answer_columns().to_vec()];
         [event, vec![("wake_on", &self.wake_on)], answer, vec![("is_any_keyed", &self.is_any_keyed)]].concat()
     }
 
     /// The parameters of `append_with_secret.sql`.
-    pub(super) fn with_secret<'b>(&'b self, secret: &'b NewSecret) -> Vec<Named<'b>> {
+    pub(super) fn parameters_with_secret<'b>(&'b self, secret: &'b NewSecret) -> Vec<Named<'b>> {
         let NewSecret { sealed, overlap_seconds } = secret;
         let secret: Vec<Named<'b>> =
             vec![("key_id", &sealed.key_id), ("sealed", &sealed.text), ("overlap_seconds", overlap_seconds)];
-        [self.of_event().to_vec(), self.of_answer().to_vec(), secret].concat()
+        [self.event_columns().to_vec(), self.answer_columns().to_vec(), secret].concat()
     }
 }
 
@@ -136,7 +136,7 @@ mod tests {
         let columns = Columns::new(&[], None);
         let sealed = Sealed { key_id: String::new(), text: String::new() };
         let secret = NewSecret { sealed, overlap_seconds: None };
-        let (batch, with_secret) = (columns.parameters(), columns.with_secret(&secret));
+        let (batch, with_secret) = (columns.parameters(), columns.parameters_with_secret(&secret));
         for (sql, list) in [
             (include_str!("sql/append.sql"), &batch),
             (include_str!("sql/append_with_secret.sql"), &with_secret),
