@@ -222,7 +222,7 @@ fn arguments(text: &str) -> String {
             "{before}'{{1}}', '{{evt_02{n:0>24}}}', array[@customer({customer})], '{{{version}}}', \
              '{{customer.{kind}}}', '{{f}}', array['{{\"object\":\"customer\",\
              \"email\":\"{customer}@example.com\",\"name\":\"Grace Hopper\",\"pad\":\"{pad}\"}}'], \
-             '{{null}}', '{{req_01}}', array[{key}]::text[], array[now()], '{{null}}', \
+             '{{null}}', '{{null}}', '{{req_01}}', array[{key}]::text[], array[now()], '{{null}}', \
              'calmony_outbox'{after}"
         );
     }
