@@ -42,17 +42,23 @@ impl Command for Close {
 /// The arrivals at a receiver, in order: the event, and true if it was taken.
 type Seen = Arc<Mutex<Vec<(String, bool)>>>;
 
-/// A receiver that notes its arrivals and answers 200 to those that `takes` is true of, and 500 to others.
-async fn noting(takes: impl Fn(&Delivery) -> bool + Send + Sync + 'static) -> (Receiver, Seen) {
+/// A receiver that notes its arrivals and answers 200 to those that `is_good` is true of, and 500 to others.
+async fn noting(is_good: impl Fn(&Delivery) -> bool + Send + Sync + 'static) -> (Receiver, Seen) {
     let seen = Seen::default();
     let notes = seen.clone();
     let receiver = Receiver::behaving(move |delivery| {
-        let taken = takes(delivery);
+        let taken = is_good(delivery);
         notes.lock().unwrap().push((delivery.id(), taken));
         Reply::Status(if taken { 200 } else { 500 })
     })
     .await;
     (receiver, seen)
+}
+
+/// A receiver that refuses the first arrival and every so many after it.
+async fn refusing_every(many: usize) -> (Receiver, Seen) {
+    let tries = AtomicUsize::new(0);
+    noting(move |_| !tries.fetch_add(1, Ordering::Relaxed).is_multiple_of(many)).await
 }
 
 async fn ordered(system: &System, url: &str, events: &[&str]) -> String {
@@ -267,8 +273,7 @@ async fn a_group_keeps_its_order_across_two_workers() {
     let system = System::start().await;
     let schedule = ["100ms"; 20].join(",");
     let (_workers, ids) = two_workers(&system, 4, &[("CALMONY_RETRY_SCHEDULE", &schedule)]).await;
-    let tries = AtomicUsize::new(0);
-    let (receiver, seen) = noting(move |_| tries.fetch_add(1, Ordering::Relaxed) % 3 != 0).await;
+    let (receiver, seen) = refusing_every(3).await;
     ordered(&system, &receiver.url, &["customer.updated"]).await;
     for _ in 0..10 {
         append(&system, &give(&ids)).await;
@@ -289,8 +294,7 @@ async fn a_group_keeps_its_order_through_pauses() {
     let system = System::start().await;
     let schedule = ["100ms"; 20].join(",");
     let (_workers, ids) = two_workers(&system, 3, &[("CALMONY_RETRY_SCHEDULE", &schedule)]).await;
-    let tries = AtomicUsize::new(0);
-    let (receiver, seen) = noting(move |_| tries.fetch_add(1, Ordering::Relaxed) % 3 != 0).await;
+    let (receiver, seen) = refusing_every(3).await;
     let endpoint = ordered(&system, &receiver.url, &["customer.updated"]).await;
     let path = format!("/v1/webhook_endpoints/{endpoint}");
     for _ in 0..3 {
@@ -331,8 +335,7 @@ async fn a_group_keeps_its_order_although_workers_are_killed() {
     let options = [("CALMONY_RETRY_SCHEDULE", schedule.as_str())];
     let (workers, ids) = two_workers(&system, 4, &options).await;
     let mut workers = std::collections::VecDeque::from(workers);
-    let tries = AtomicUsize::new(0);
-    let (receiver, seen) = noting(move |_| tries.fetch_add(1, Ordering::Relaxed) % 4 != 1).await;
+    let (receiver, seen) = refusing_every(4).await;
     ordered(&system, &receiver.url, &["customer.updated"]).await;
     for round in 1..=4 {
         for _ in 0..10 {
@@ -358,8 +361,7 @@ async fn a_replayed_group_comes_in_order_across_two_workers() {
         append(&system, &give(&ids)).await;
     }
     system.drained().await;
-    let tries = AtomicUsize::new(0);
-    let (receiver, seen) = noting(move |_| tries.fetch_add(1, Ordering::Relaxed) % 3 != 0).await;
+    let (receiver, seen) = refusing_every(3).await;
     let endpoint = ordered(&system, &receiver.url, &["customer.updated"]).await;
     let path = format!("/v1/webhook_endpoints/{endpoint}/replay");
     system.client.json(reqwest::Method::POST, &path, &json!({})).await.ok();

@@ -14,13 +14,13 @@ fn key(position: i64) -> DeliveryKey {
     DeliveryKey { event: EventKey { account: 1, position }, endpoint }
 }
 
-fn order() -> Option<Order> {
-    Some(Order { object: "cus_1".into(), group: None })
+fn order() -> Order {
+    Order { object: "cus_1".into(), group: None }
 }
 
 fn waits(settlement: &mut Settlement, position: i64, seconds: u64) {
     let state = DeliveryState::Owed(Duration::from_secs(seconds));
-    settlement.waits(key(position), Waiting { bucket: 1, attempts: 0, state, order: order() });
+    settlement.waits(key(position), Waiting { bucket: 1, attempts: 0, state, order: Some(order()) });
 }
 
 /// The head of a line is done in the same statement that writes another outcome of the next one, or
@@ -66,7 +66,7 @@ async fn a_line_moves_on_whatever_is_written_about_those_behind() {
     outcomes.delivered(key(4));
     let behind = |position| {
         let state = DeliveryState::Behind(Duration::from_secs(1_000));
-        (key(position), Waiting { bucket: 1, attempts: 0, state, order: order() })
+        (key(position), Waiting { bucket: 1, attempts: 0, state, order: Some(order()) })
     };
     for (key, waiting) in [behind(5), behind(6)] {
         outcomes.waits(key, waiting);
