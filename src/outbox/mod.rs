@@ -28,7 +28,7 @@ pub use ownership::{BUCKETS, fair_share};
 pub use replay::{ReplayOver, ReplayStep};
 pub use session::Session;
 pub use settle::{AttemptRecord, DeliveryState, Phases, Settlement, Waiting};
-pub use work::{Due, EndpointStatus, Fresh, FreshTarget, Target};
+pub use work::{Due, EndpointStatus, Fresh, FreshTarget, Order, Target};
 
 /// The place of an event in the log: its account and its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -97,10 +97,10 @@ impl Engine {
         }
         self.busy.insert(Operation::Write);
         self.next_write = now + WRITE_PACE;
-        let settlement = std::mem::take(&mut self.flight.settlement);
+        let (settlement, own) = (std::mem::take(&mut self.flight.settlement), self.ownership.own());
         self.perform(Operation::Write, move |session| async move {
             if !settlement.is_empty()
-                && let Err(error) = session.settle(&settlement).await
+                && let Err(error) = session.settle(&settlement, &own).await
             {
                 return Ok(Done::Unsettled(settlement, error));
             }

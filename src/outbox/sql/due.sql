@@ -38,7 +38,8 @@ select d.account, d.position, d.bucket, d.attempts,
        d.event::text, d.type, d.created_at, d.version, d.data::text, d.previous::text, d.request_id,
        d.idempotency_key, d.livemode, d.endpoint::text, d.url, d.status, d.pending_webhooks, d.rate_limit,
        d.behind_ms, d.order_gap,
-       false as early, d.stream, d.endpoint_version, d.trace
+       false as early, d.stream, d.group_id, d.group_wait_ms,
+       d.endpoint_version, d.trace
   from due
   join calmony.owed_delivery d on d.account = due.account and d.position = due.position
                               and d.endpoint = due.endpoint

@@ -4,10 +4,11 @@
 -- $8 error, $9 response, $10 truncated, $11 to $14 microseconds of the phases (name look-up, connection,
 -- TLS, until the first byte), $15 early, $16 after a gap.
 -- Waiting: $17 account, $18 position, $19 endpoint, $20 bucket, $21 attempts, $22 state, $23 milliseconds
--- until it is due, null unless it is owed, $24 the object it stands in line for, or null, $25 true if it
--- waits only for those before it in line.
--- Delivered: $26 account, $27 position, $28 endpoint. Fanned out: $29 account, $30 position.
--- Indexes: delivery_is_owed_once, delivery_in_line, outbox_rows_are_unique.
+-- until it is due, null unless it is owed, $24 the object and $25 the group that it stands in line for, or
+-- null, $26 true if it waits only for those before it in line.
+-- Delivered: $27 account, $28 position, $29 endpoint. Fanned out: $30 account, $31 position.
+-- $32 own buckets: of a group's events only those are called.
+-- Indexes: delivery_is_owed_once, delivery_in_line, delivery_in_group, outbox_rows_are_unique.
 with attempted as (
     insert into calmony.attempt
            (account, position, endpoint, number, started_at, duration_us, status, error, response, truncated,
@@ -17,7 +18,8 @@ with attempted as (
                          $11::integer[], $12::integer[], $13::integer[], $14::integer[], $15::boolean[],
                          $16::boolean[])
 ), waiting as (
-    insert into calmony.delivery (account, position, endpoint, bucket, attempts, state, due_at, stream)
+    insert into calmony.delivery
+           (account, position, endpoint, bucket, attempts, state, due_at, stream, group_id)
     select account, position, endpoint, bucket, attempts, state,
            -- The delivery that it was read to stand behind may have gone since, or goes now.
            case when behind and not exists (
@@ -25,42 +27,52 @@ with attempted as (
                      where x.account = w.account and x.endpoint = w.endpoint and x.stream = w.stream
                        and x.position < w.position and x.state <> 'exhausted'
                        and (x.account, x.position, x.endpoint::text) not in (
-                               select * from unnest($26::bigint[], $27::bigint[], $28::text[])))
+                               select * from unnest($27::bigint[], $28::bigint[], $29::text[])))
                 then statement_timestamp()
-                else statement_timestamp() + wait_ms * interval '1 millisecond' end, stream
+                else statement_timestamp() + wait_ms * interval '1 millisecond' end, stream, group_id
       from unnest($17::bigint[], $18::bigint[], $19::text[], $20::smallint[], $21::integer[], $22::text[],
-                  $23::bigint[], $24::text[], $25::boolean[])
-           as w (account, position, endpoint, bucket, attempts, state, wait_ms, stream, behind)
+                  $23::bigint[], $24::text[], $25::text[], $26::boolean[])
+           as w (account, position, endpoint, bucket, attempts, state, wait_ms, stream, group_id, behind)
         on conflict (account, position, endpoint) do update
        set attempts = excluded.attempts, state = excluded.state, due_at = excluded.due_at
-    returning account, position, endpoint, stream, state
+    returning account, position, endpoint, stream, group_id, state
 ), delivered as (
     delete from calmony.delivery d
-     using unnest($26::bigint[], $27::bigint[], $28::text[]) as x (account, position, endpoint)
+     using unnest($27::bigint[], $28::bigint[], $29::text[]) as x (account, position, endpoint)
      where d.account = x.account and d.position = x.position and d.endpoint = x.endpoint
-    returning d.account, d.position, d.endpoint, d.stream
+    returning d.account, d.position, d.endpoint, d.stream, d.group_id
 ), passed as (
-    select account, position, endpoint, stream from delivered where stream is not null
+    select account, position, endpoint, stream, group_id from delivered where stream is not null
     union all
-    select account, position, endpoint, stream from waiting where stream is not null and state = 'exhausted'
+    select account, position, endpoint, stream, group_id
+      from waiting
+     where stream is not null and state = 'exhausted'
 ), advanced as (
     update calmony.delivery d
        set due_at = statement_timestamp()
       from passed p
      cross join lateral (
-           select account, position, endpoint
-             from calmony.delivery
-            where account = p.account and endpoint = p.endpoint and stream = p.stream
-              and position > p.position and state = 'owed'
-            order by position
-            limit 1) next
+           (select account, position, endpoint, true as is_own
+              from calmony.delivery
+             where account = p.account and endpoint = p.endpoint and stream = p.stream
+               and position > p.position and state = 'owed'
+             order by position
+             limit 1)
+           union all
+           (select account, position, endpoint, bucket = any ($32::smallint[])
+              from calmony.delivery
+             where account = p.account and endpoint = p.endpoint and group_id = p.group_id
+               and position > p.position and state = 'owed'
+             order by position
+             limit 1)) next
      -- A statement can touch a row only once.
-     where (next.account, next.position, next.endpoint::text) not in (
+     where next.is_own
+       and (next.account, next.position, next.endpoint::text) not in (
                select * from unnest($17::bigint[], $18::bigint[], $19::text[])
                union all
-               select * from unnest($26::bigint[], $27::bigint[], $28::text[]))
+               select * from unnest($27::bigint[], $28::bigint[], $29::text[]))
        and d.account = next.account and d.position = next.position and d.endpoint = next.endpoint
 )
 delete from calmony.outbox o
- using unnest($29::bigint[], $30::bigint[]) as x (account, position)
+ using unnest($30::bigint[], $31::bigint[]) as x (account, position)
  where o.account = x.account and o.position = x.position
