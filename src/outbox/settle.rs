@@ -125,8 +125,8 @@ impl Settlement {
         !(self.waiting.is_empty() && self.delivered.is_empty())
     }
 
-    /// Notes that a delivery in line has gone, or was read beside one that may have, so that others may be due
-    /// once this is written.
+    /// Notes that a delivery in line has gone, or was read beside one that may have, so that others may be
+    /// due once this is written.
     pub const fn moves_line(&mut self) {
         self.line_moved = true;
         self.is_urgent = true;

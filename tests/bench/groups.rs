@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use calmony_pay::clock;
 use calmony_pay::contract;
 use calmony_pay::database::Databases;
-use calmony_pay::domain::customer::{Changes, Create};
-use calmony_pay::domain::{Command, Objects, Stop};
+use calmony_pay::domain::customer::{Changes, Customer};
+use calmony_pay::domain::{Command, Create, New, Objects, Stop};
 use calmony_pay::id::Id;
 use calmony_pay::log::{Cause, Log};
 use serde::{Deserialize, Serialize};
@@ -94,13 +94,16 @@ struct Work {
 
 /// Creates customers, all or none.
 struct CreateTogether {
-    creates: Vec<Create>,
+    creates: Vec<Create<Customer>>,
     keep: bool,
 }
 
 impl CreateTogether {
     fn new(facts: Facts, changes: &Changes) -> Self {
-        let create = |_| Create { id: Id::generate(clock::now()), livemode: false, changes: changes.clone() };
+        let create = |_| Create {
+            new: New { id: Id::generate(clock::now()), livemode: false },
+            params: changes.clone(),
+        };
         Self { creates: (0..facts.count).map(create).collect(), keep: facts.keep }
     }
 }
@@ -111,7 +114,7 @@ impl Command for CreateTogether {
         for create in &self.creates {
             if self.keep {
                 let kept = json!({ "due": 4_102_444_800_u64, "secret": "not shown", "attempts": 3 });
-                objects.keep::<contract::Customer>(create.id, Some(&kept));
+                objects.keep::<contract::Customer>(create.new.id, Some(&kept));
             }
             answered = create.decide(objects)?;
         }

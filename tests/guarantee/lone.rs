@@ -98,7 +98,8 @@ async fn facts_that_keep_something_share_the_statement_of_those_that_do_not() {
         let kept = format!(
             "select count(*) from calmony.object \
               where internal ->> 'name' = '{name}' and data ->> 'name' = '{name}' \
-                and extract(epoch from due) = (internal ->> 'due')::bigint and (internal ->> 'due')::bigint % 2 = 0"
+                and extract(epoch from due) = (internal ->> 'due')::bigint and (internal ->> 'due')::bigint \
+                % 2 = 0"
         );
         let half = i64::try_from(TOGETHER / 2).unwrap();
         assert_eq!(system.database.number(&kept).await, half, "{name}");

@@ -146,7 +146,8 @@ impl Engine {
             if count > 0 {
                 tracing::warn!(
                     count,
-                    "what was due later than any delay reaches is due now: the database's clock was set back, or the schedule shortened"
+                    "what was due later than any delay reaches is due now: the database's clock was set \
+                     back, or the schedule shortened"
                 );
             }
             Ok(Done::MadeDue(Operation::PullIn, count))

@@ -4,25 +4,10 @@
 -- last. The time is PostgreSQL's, so that all workers agree.
 -- $1 own buckets, $2 rows, $3 endpoints and $5 accounts to pass over, $4 rows of one endpoint.
 -- Indexes: delivery_due, delivery_is_owed_once, event_positions_are_unique, endpoint_ids_are_unique.
-with recursive endpoints as (
-    (select account, endpoint
-       from calmony.delivery
-      where state = 'owed'
-      order by account, endpoint
-      limit 1)
-    union all
-    select next.account, next.endpoint
-      from endpoints o
-     cross join lateral (
-           select account, endpoint
-             from calmony.delivery
-            where state = 'owed' and (account, endpoint) > (o.account, o.endpoint)
-            order by account, endpoint
-            limit 1) next
-), due as materialized (
+with due as materialized (
     select d.account, d.position, d.endpoint, d.due_at
       from (select account, endpoint
-              from endpoints
+              from calmony.endpoints_with('owed')
              where endpoint <> all ($3::text[]) and account <> all ($5::bigint[])
              order by row_number() over (partition by account order by random()), random()) o
      cross join lateral (
