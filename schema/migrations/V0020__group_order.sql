@@ -90,7 +90,8 @@ select d.account, d.position, d.endpoint, d.bucket, d.attempts, d.state, d.due_a
        case when d.stream is not null then e.group_id end as group_id,
        case when g.before = 'owed'
             then greatest(100,
-                          least(60000, 125 * extract(epoch from statement_timestamp() - e.created_at)))::bigint
+                          least(60000,
+                                125 * extract(epoch from statement_timestamp() - e.created_at)))::bigint
             end as group_wait_ms
   from calmony.delivery d
   join calmony.event e on e.account = d.account and e.position = d.position
