@@ -19,8 +19,8 @@ pub const URL_MAX: usize = 2048;
 const NAME_MAX: usize = 253;
 const LABEL_MAX: usize = 63;
 
-/// The URL that is called for a text. Where it leads is not the domain's to know (`http/targets.rs`, and the
-/// worker).
+/// The URL that is called for a text. The domain doesn't judge the address that it leads to:
+/// `http/targets.rs` does, and the worker.
 pub fn check(text: &str) -> Result<String, ParameterError> {
     let refuse = |problem| ParameterError::new("url", problem);
     if text.chars().nth(URL_MAX).is_some() {
