@@ -1,5 +1,5 @@
-//! What the API counts of requests: how many, how they were answered, how long that took. By the route
-//! as it stands in the contract, so that there are as many series as routes.
+//! The metrics of requests: their number, their statuses and their durations, by the route as it stands in
+//! the contract, so that there are as many series as routes.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use prometheus_client::registry::Registry;
 
 use crate::metrics::durations;
 
-/// What stands for whatever is no route or no method of HTTP.
+/// The label of a path that is no route, and of a method that HTTP doesn't have.
 const OTHER: &str = "other";
 
 /// A route as it was asked for.
@@ -45,7 +45,7 @@ impl Asked {
         &self.route
     }
 
-    /// What a span of it is called.
+    /// The name of its span.
     pub(super) fn name(&self) -> String {
         format!("{} {}", self.method, self.route)
     }
@@ -98,7 +98,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// What a request is counted as. Clients may make methods up, and paths.
+/// The route that a request is counted under. Clients may make methods up, and paths.
 pub(super) fn asked(method: &Method, extensions: &Extensions) -> Asked {
     let known = [
         Method::GET,

@@ -1,4 +1,4 @@
-//! The names of what is refused because of what a caller sent, and how much of that is shown.
+//! The names of refusals that a caller's own request causes, and the bounds of what they quote of it.
 
 use std::borrow::Cow;
 
@@ -14,12 +14,12 @@ const SHOWN_MAX: usize = 100;
 /// The most characters of a reason, which may quote some.
 const REASON_MAX: usize = 400;
 
-/// As much of a text as an answer shows.
+/// The beginning of a text, as much as an answer shows.
 pub(super) fn shown(text: &str) -> Cow<'_, str> {
     cut(text, SHOWN_MAX)
 }
 
-/// As much of a reason.
+/// The beginning of a reason, as much as an answer shows.
 fn reason(text: &str) -> Cow<'_, str> {
     cut(text, REASON_MAX)
 }

@@ -69,7 +69,7 @@ async fn done_once(
     Ok(response)
 }
 
-/// What a request asks for, and where.
+/// The fingerprint of a request: its path, and its parameters with the paths it expands.
 fn fingerprint(request: &Request) -> Fingerprint {
     let parameters = request.extensions().get::<Tree>().map(Tree::canonical).unwrap_or_default();
     let expand = request.extensions().get::<Asked>().map_or("", |asked| asked.0.as_str());
@@ -108,7 +108,7 @@ fn again(
     Ok(response)
 }
 
-/// What a sealed answer is bound to.
+/// The place that a sealed answer is bound to: an account's idempotency key.
 pub(crate) fn place(account: i64, key: &str) -> String {
     format!("idempotency {account} {key}")
 }

@@ -1,4 +1,5 @@
-//! What every request gets: an id, a deadline, one log line, and an answer even if a handler panics.
+//! The outermost layer: each request gets an id, a deadline, one log line, and an answer even if a handler
+//! panics.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -20,11 +21,11 @@ use crate::http::metrics::asked;
 use crate::trace::{Kind, Span};
 use crate::{clock, id};
 
-/// How long a request may take.
+/// The longest time of a request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where the caller stands in a trace (W3C Trace Context). What can't be read is passed over, as the
-/// recommendation wants it.
+/// The header with the caller's place in a trace (W3C Trace Context). A value that can't be read is passed
+/// over, as the recommendation wants it.
 const TRACEPARENT: &str = "traceparent";
 
 /// Runs a request.

@@ -28,7 +28,7 @@ use crate::log::idempotency::Answer;
 use crate::read::objects::{ObjectFilter, StoredObject};
 use crate::secret::SigningSecret;
 
-/// How long the earlier secrets sign on, in seconds, where nothing is said: a day.
+/// The time for which the earlier secrets sign on where the caller sets none, in seconds: a day.
 const OVERLAP_DEFAULT: i64 = 24 * 3600;
 /// The longest overlap, in seconds: a week.
 const OVERLAP_MAX: i64 = 7 * 24 * 3600;
@@ -143,7 +143,7 @@ async fn append_with_secret<C: Command>(
     Ok(shown(&snapshot)?)
 }
 
-/// Update an endpoint. What changes nothing appends nothing.
+/// Update an endpoint. An update that changes nothing appends nothing.
 async fn update(
     State(app): State<App>,
     caller: Caller,
