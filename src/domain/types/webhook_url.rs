@@ -35,7 +35,7 @@ pub fn check(text: &str) -> Result<String, ParameterError> {
 }
 
 fn parsed(text: &str) -> Result<Url, &'static str> {
-    written(text)?;
+    check_spelling(text)?;
     let has_bad_percent = Cell::new(false);
     let note = |violation: SyntaxViolation| {
         if violation == SyntaxViolation::PercentDecode {
@@ -63,7 +63,7 @@ fn parsed(text: &str) -> Result<Url, &'static str> {
 }
 
 /// Refuses what a lenient reader would repair, or drop.
-fn written(text: &str) -> Result<(), &'static str> {
+fn check_spelling(text: &str) -> Result<(), &'static str> {
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err("it has white space or a control character, which must be percent-encoded");
     }

@@ -20,7 +20,7 @@ use crate::database::DatabaseError;
 use crate::domain::{ParameterError, Rejection};
 use crate::log::AppendError;
 pub(crate) use problem::{HttpProblem, KeyProblem};
-use refusal::{http, rejected, shown};
+use refusal::{http, rejected, shortened};
 use sent::{IDEMPOTENCY, INVALID_REQUEST, OURS, Sent};
 
 /// The reason that a request isn't answered with 200.
@@ -175,11 +175,11 @@ impl From<ApiError> for Sent {
             ApiError::Key(problem) => key(problem),
             ApiError::UnknownRoute(method, path) => Self::invalid(
                 StatusCode::NOT_FOUND,
-                format!("Unrecognized request URL ({}: {}).", shown(method.as_str()), shown(&path)),
+                format!("Unrecognized request URL ({}: {}).", shortened(method.as_str()), shortened(&path)),
             ),
             ApiError::MethodNotAllowed(method, path) => Self::invalid(
                 StatusCode::METHOD_NOT_ALLOWED,
-                format!("{} does not take {}; see Allow.", shown(&path), shown(method.as_str())),
+                format!("{} does not take {}; see Allow.", shortened(&path), shortened(method.as_str())),
             ),
             ApiError::BodyTooLarge => {
                 Self::invalid(StatusCode::PAYLOAD_TOO_LARGE, "The request body is larger than 1 MiB.")

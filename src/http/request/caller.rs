@@ -57,7 +57,7 @@ pub(super) async fn authenticate(
     if request.uri().path().starts_with("/v1") {
         let key = key_of(request.headers()).ok_or(KeyProblem::Missing)?;
         let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::OWN);
-        let known = known(&app, &key, peer).await?.ok_or_else(|| KeyProblem::Invalid(hint(&key)))?;
+        let known = known_key(&app, &key, peer).await?.ok_or_else(|| KeyProblem::Invalid(hint(&key)))?;
         if known.expired {
             return Err(KeyProblem::Expired(hint(&key)).into());
         }
@@ -74,7 +74,7 @@ pub(super) async fn authenticate(
 
 /// The key of that text; `None` where there is none. Look-ups of keys that opened something a moment ago have
 /// places apart, so that a client that guesses keys is in nobody's way.
-pub(crate) async fn known(app: &App, key: &str, peer: Peer) -> Result<Option<Key>, ApiError> {
+pub(crate) async fn known_key(app: &App, key: &str, peer: Peer) -> Result<Option<Key>, ApiError> {
     if let Some(known) = app.reader.believed_key(key) {
         return Ok(Some(known));
     }

@@ -14,7 +14,7 @@ pub(super) struct Trace(pub(super) Option<TraceContext>);
 
 /// The paths that a request asks to be expanded, in one spelling, for its fingerprint.
 #[derive(Debug, Clone)]
-pub(super) struct Asked(pub(super) String);
+pub(super) struct ExpandPaths(pub(super) String);
 
 /// The key of a request.
 #[derive(Debug, Clone)]

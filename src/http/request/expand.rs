@@ -13,7 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 
-use super::context::Asked;
+use super::context::ExpandPaths;
 use crate::contract::{Event, RESOURCES};
 use crate::domain::{ParameterError, Problem};
 use crate::http::app::App;
@@ -74,7 +74,7 @@ pub(super) async fn answers(
     if only_filters(request.method()) {
         wanted.refuse_empty().map_err(|error| error.within("expand"))?;
     }
-    request.extensions_mut().insert(Asked(wanted.canonical()));
+    request.extensions_mut().insert(ExpandPaths(wanted.canonical()));
     let paths = paths(wanted)?;
     let route =
         routes().iter().find(|route| route.method == *request.method() && route.path == matched.as_str());

@@ -50,7 +50,7 @@ pub(crate) async fn customers(
     let query = Query::parse(account, &params.query)?;
     let mut page = page::page(params.limit, None, None)?;
     if let Some(token) = params.page {
-        page.direction = Direction::After(opened(&token, account, &params.query)?.to_string());
+        page.direction = Direction::After(cursor_of(&token, account, &params.query)?.to_string());
     }
     let position = app.reader.decided_position().await?;
     if !app.log.bring_search_up_to(account, position, PATIENCE).await? {
@@ -72,7 +72,7 @@ fn token(id: &str, account: i64, query: &str) -> String {
 }
 
 /// The customer that the page before ended with.
-fn opened(text: &str, account: i64, query: &str) -> Result<Id<Customer>, ParameterError> {
+fn cursor_of(text: &str, account: i64, query: &str) -> Result<Id<Customer>, ParameterError> {
     let bytes = URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
     let id = bytes
         .split_at_checked(bytes.len().saturating_sub(8))

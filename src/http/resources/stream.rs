@@ -80,7 +80,7 @@ async fn follow(
     headers: HeaderMap,
     Params(params): Params<StreamParams>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let types = events::wanted(params.r#type, &params.types)?;
+    let types = events::wanted_types(params.r#type, &params.types)?;
     let filter = FeedFilter { types, object: params.object.map(events::object_id).transpose()? };
     let header =
         headers.get("last-event-id").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());

@@ -133,7 +133,7 @@ async fn append_with_secret<C: Command>(
     (secret, brings): (&SigningSecret, &NewSecret),
 ) -> Result<Rendered, ApiError> {
     let cause = caller.cause();
-    let place = idempotency::place(cause.account, cause.idempotency_key.as_deref().unwrap_or_default());
+    let place = idempotency::seal_place(cause.account, cause.idempotency_key.as_deref().unwrap_or_default());
     let shown = |snapshot: &Snapshot| render::with(&snapshot.data, "secret", secret.reveal().into());
     let sealed = |snapshot: &Snapshot| {
         let Rendered(body) = shown(snapshot)?;
