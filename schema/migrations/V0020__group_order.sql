@@ -7,7 +7,7 @@
 -- and not yet to the earlier one in another. The group is the id of its first event, so that the others are
 -- found beside it.
 create function calmony.before_in_group(
-    of_account bigint, of_position bigint, of_endpoint text, of_group text, of_stream text) returns text
+    of_account bigint, of_position bigint, of_endpoint text, of_group text, of_bucket smallint) returns text
 language plpgsql stable
 as $$
 declare
@@ -31,7 +31,7 @@ begin
                    or exists (
                        select from calmony.replay r
                          join calmony.replay_progress own on own.account = r.account and own.replay = r.id
-                                                         and own.bucket = calmony.bucket_of(of_stream)
+                                                         and own.bucket = of_bucket
                          left join calmony.replay_progress its
                                 on its.account = r.account and its.replay = r.id
                                                               and its.bucket = calmony.bucket_of(e.stream)
@@ -52,8 +52,8 @@ begin
 end $$;
 
 -- As before, and with the group at the end. What waits for its group is looked at again after an eighth of
--- the event's age: another worker may take the earlier event, and can't call it. The view comes before the
--- table, because workers lock it first.
+-- the event's age, if a call of another worker has been lost. The view comes before the table, because
+-- workers lock it first.
 create or replace view calmony.owed_delivery as
 select d.account, d.position, d.endpoint, d.bucket, d.attempts, d.state, d.due_at, d.stream,
        e.id as event, e.type, e.created_at, e.version, e.data, e.previous, e.request_id, e.idempotency_key,
@@ -89,9 +89,9 @@ select d.account, d.position, d.endpoint, d.bucket, d.attempts, d.state, d.due_a
        e.trace,
        case when d.stream is not null then e.group_id end as group_id,
        case when g.before = 'owed'
-            then greatest(100,
+            then greatest(1000,
                           least(60000,
-                                125 * extract(epoch from statement_timestamp() - e.created_at)))::bigint
+                                extract(epoch from statement_timestamp() - e.created_at) * 125))::bigint
             end as group_wait_ms
   from calmony.delivery d
   join calmony.event e on e.account = d.account and e.position = d.position
@@ -99,7 +99,7 @@ select d.account, d.position, d.endpoint, d.bucket, d.attempts, d.state, d.due_a
   left join calmony.account a on a.id = d.account
   -- Asked of nothing but the later events of groups: OFFSET keeps the planner from merging it.
   left join lateral (
-      select calmony.before_in_group(d.account, d.position, d.endpoint, e.group_id, e.stream) as before
+      select calmony.before_in_group(d.account, d.position, d.endpoint, e.group_id, d.bucket) as before
        where d.stream is not null and e.group_place > 1
       offset 0) g on true;
 

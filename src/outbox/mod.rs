@@ -14,6 +14,7 @@
 
 mod fetch;
 mod gaps;
+mod groups;
 mod ownership;
 mod replay;
 mod rows;
@@ -24,6 +25,7 @@ mod work;
 
 pub use fetch::{Fetched, PORTION_BYTES, Passed, Portion};
 pub use gaps::Gaps;
+pub use groups::GroupLine;
 pub use ownership::{BUCKETS, fair_share};
 pub use replay::{ReplayOver, ReplayStep};
 pub use session::Session;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio_postgres::types::ToSql;
 
-use super::{DeliveryKey, EventKey, Order, Session};
+use super::{DeliveryKey, EndpointKey, EventKey, GroupLine, Order, Session};
 use crate::clock::Timestamp;
 use crate::database::DatabaseError;
 
@@ -87,6 +87,7 @@ pub struct Settlement {
     waiting: BTreeMap<DeliveryKey, Waiting>,
     delivered: BTreeSet<DeliveryKey>,
     fanned_out: BTreeSet<EventKey>,
+    passed: BTreeSet<GroupLine>,
     line_moved: bool,
     is_urgent: bool,
 }
@@ -138,6 +139,17 @@ impl Settlement {
         self.line_moved
     }
 
+    /// Notes that an event of a group is over: the next one of it may go.
+    pub fn passes(&mut self, key: &DeliveryKey, group: &str) {
+        let to = EndpointKey { account: key.event.account, endpoint: key.endpoint.clone() };
+        self.passed.insert(GroupLine { to, group: group.to_owned() });
+    }
+
+    /// The groups of which an event is over.
+    pub fn passed(&self) -> impl Iterator<Item = &GroupLine> {
+        self.passed.iter()
+    }
+
     /// The attempts that were made.
     pub fn attempts(&self) -> impl Iterator<Item = &AttemptRecord> {
         self.attempts.iter()
@@ -182,6 +194,7 @@ impl Settlement {
             self.delivered(key);
         }
         self.fanned_out.extend(later.fanned_out);
+        self.passed.extend(later.passed);
     }
 
     /// Notes that this request was made.
@@ -215,15 +228,14 @@ impl Settlement {
 }
 
 impl Session {
-    /// Writes the outcomes down, all or none. What waits in the session's own buckets for one that is over is
-    /// called.
-    pub async fn settle(&self, settlement: &Settlement, own: &[i16]) -> Result<(), DatabaseError> {
+    /// Writes the outcomes down, all or none.
+    pub async fn settle(&self, settlement: &Settlement) -> Result<(), DatabaseError> {
         let attempts = AttemptColumns::of(&settlement.attempts);
         let waiting = WaitingColumns::of(&settlement.waiting);
         let delivered = KeyColumns::of(settlement.delivered.iter());
         let fanned_out: (Vec<i64>, Vec<i64>) =
             settlement.fanned_out.iter().map(|event| (event.account, event.position)).unzip();
-        let mut parameters: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(32);
+        let mut parameters: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(31);
         parameters.extend(attempts.keys.columns());
         parameters.extend(attempts.columns());
         let mut statement = &self.statements.settle_all_taken;
@@ -235,9 +247,6 @@ impl Session {
         }
         parameters.push(&fanned_out.0);
         parameters.push(&fanned_out.1);
-        if settlement.touches_deliveries() {
-            parameters.push(&own);
-        }
         self.client.execute(statement, &parameters).await?;
         Ok(())
     }
@@ -334,7 +343,7 @@ struct WaitingColumns<'a> {
     wait_ms: Vec<Option<i64>>,
     object: Vec<Option<&'a str>>,
     group: Vec<Option<&'a str>>,
-    behind: Vec<bool>,
+    behind: Vec<Option<&'static str>>,
 }
 
 impl<'a> WaitingColumns<'a> {
@@ -361,7 +370,11 @@ impl<'a> WaitingColumns<'a> {
             group: waiting.values().map(|waiting| waiting.order.as_ref()?.group.as_deref()).collect(),
             behind: waiting
                 .values()
-                .map(|waiting| matches!(waiting.state, DeliveryState::Behind(_)))
+                .map(|waiting| match waiting.state {
+                    DeliveryState::Behind(_) => Some("object"),
+                    DeliveryState::BehindGroup(_) => Some("group"),
+                    DeliveryState::Owed(_) | DeliveryState::Parked | DeliveryState::Exhausted => None,
+                })
                 .collect(),
         }
     }

@@ -196,7 +196,7 @@ const CASES: &[(&str, &str, &str)] = &[
         "or settled: failed, it waits",
         "outbox/sql/settle",
         "@attempt(999001, status), '{1}', '{999001}', '{@A}', '{7}', '{1}', '{owed}', \
-         '{5000}', '{null}', '{null}', '{f}', '{}', '{}', '{}', '{1}', '{999001}', @all",
+         '{5000}', '{null}', '{null}', '{null}', '{}', '{}', '{}', '{1}', '{999001}'",
     ),
     ("what is due is looked for, a million owed", "outbox/sql/due", "@all, 500, '{}', 128, '{}'"),
     ("an endpoint is probed, a million owed", "outbox/sql/walk", "@all, 1, 1, '@B', 0"),

@@ -35,12 +35,12 @@ async fn a_line_moves_on_whatever_is_written_about_those_behind() {
     for position in 1..=4 {
         waits(&mut rows, position, 1_000);
     }
-    session.settle(&rows, &[1]).await.unwrap();
+    session.settle(&rows).await.unwrap();
 
     let mut outcomes = Settlement::default();
     outcomes.delivered(key(1));
     waits(&mut outcomes, 2, 500);
-    session.settle(&outcomes, &[1]).await.unwrap();
+    session.settle(&outcomes).await.unwrap();
     let due = "select coalesce(sum(position), 0)::bigint from calmony.delivery where due_at <= now()";
     assert_eq!(system.database.number("select count(*) from calmony.delivery").await, 3);
     assert_eq!(system.database.number(due).await, 0, "what was written about the second holds");
@@ -48,7 +48,7 @@ async fn a_line_moves_on_whatever_is_written_about_those_behind() {
     let mut outcomes = Settlement::default();
     outcomes.delivered(key(2));
     outcomes.delivered(key(3));
-    session.settle(&outcomes, &[1]).await.unwrap();
+    session.settle(&outcomes).await.unwrap();
     assert_eq!(
         system.database.number("select min(position) from calmony.delivery").await,
         4,
@@ -61,7 +61,7 @@ async fn a_line_moves_on_whatever_is_written_about_those_behind() {
     let mut rows = Settlement::default();
     waits(&mut rows, 5, 1_000);
     waits(&mut rows, 6, 1_000);
-    session.settle(&rows, &[1]).await.unwrap();
+    session.settle(&rows).await.unwrap();
     let mut outcomes = Settlement::default();
     outcomes.delivered(key(4));
     let behind = |position| {
@@ -71,7 +71,7 @@ async fn a_line_moves_on_whatever_is_written_about_those_behind() {
     for (key, waiting) in [behind(5), behind(6)] {
         outcomes.waits(key, waiting);
     }
-    session.settle(&outcomes, &[1]).await.unwrap();
+    session.settle(&outcomes).await.unwrap();
     assert_eq!(system.database.number(due).await, 5, "the fifth goes on at once, the sixth stands behind it");
 }
 

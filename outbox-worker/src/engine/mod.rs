@@ -88,6 +88,9 @@ impl Engine {
                 Some(done) = self.operations.next() => self.finish(done?, reconnect)?,
                 Some(landed) = self.attempts.join_next() => self.land(landed),
                 () = session.woken() => self.want_fresh = true,
+                Some(line) = session.called() => {
+                    self.calls.insert(line);
+                }
                 _ = poll.tick() => self.poll(),
                 _ = share.tick() => self.share(),
                 _ = scan.tick() => {

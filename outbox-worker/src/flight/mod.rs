@@ -143,6 +143,9 @@ impl Flight {
                 let state = delay.map_or(DeliveryState::Exhausted, DeliveryState::Owed);
                 self.give_row(Job { attempts, ..job.clone() }, state);
                 self.settlement.hurry();
+                if state == DeliveryState::Exhausted {
+                    self.passes(job);
+                }
             }
             self.answered(&job.key);
         }
@@ -180,7 +183,18 @@ impl Flight {
         self.settlement.delivered(key);
     }
 
+    /// Notes that an event of a group is over. If there are other workers, the next one may be theirs.
+    fn passes(&mut self, job: &Job) {
+        if let Some(group) = job.order.as_ref().and_then(|order| order.group.as_deref()) {
+            self.settlement.passes(&job.key, group);
+            if self.workers > 1 {
+                self.settlement.hurry();
+            }
+        }
+    }
+
     fn delivered(&mut self, job: &Job, had_row: bool, now: Instant) {
+        self.passes(job);
         if had_row {
             self.row_goes(job.key.clone());
         }

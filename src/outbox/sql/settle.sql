@@ -5,10 +5,9 @@
 -- TLS, until the first byte), $15 early, $16 after a gap.
 -- Waiting: $17 account, $18 position, $19 endpoint, $20 bucket, $21 attempts, $22 state, $23 milliseconds
 -- until it is due, null unless it is owed, $24 the object and $25 the group that it stands in line for, or
--- null, $26 true if it waits only for those before it in line.
+-- null, $26 `object` or `group` if it waits only for those before it in one of these lines.
 -- Delivered: $27 account, $28 position, $29 endpoint. Fanned out: $30 account, $31 position.
--- $32 own buckets: of a group's events only those are called.
--- Indexes: delivery_is_owed_once, delivery_in_line, delivery_in_group, outbox_rows_are_unique.
+-- Indexes: delivery_is_owed_once, delivery_in_line, outbox_rows_are_unique.
 with attempted as (
     insert into calmony.attempt
            (account, position, endpoint, number, started_at, duration_us, status, error, response, truncated,
@@ -22,52 +21,44 @@ with attempted as (
            (account, position, endpoint, bucket, attempts, state, due_at, stream, group_id)
     select account, position, endpoint, bucket, attempts, state,
            -- The delivery that it was read to stand behind may have gone since, or goes now.
-           case when behind and not exists (
+           case when behind = 'object' and not exists (
                     select from calmony.delivery x
                      where x.account = w.account and x.endpoint = w.endpoint and x.stream = w.stream
                        and x.position < w.position and x.state <> 'exhausted'
                        and (x.account, x.position, x.endpoint::text) not in (
                                select * from unnest($27::bigint[], $28::bigint[], $29::text[])))
+                  or behind = 'group' and calmony.before_in_group(
+                         account, position, endpoint, group_id, bucket) is distinct from 'owed'
                 then statement_timestamp()
                 else statement_timestamp() + wait_ms * interval '1 millisecond' end, stream, group_id
       from unnest($17::bigint[], $18::bigint[], $19::text[], $20::smallint[], $21::integer[], $22::text[],
-                  $23::bigint[], $24::text[], $25::text[], $26::boolean[])
+                  $23::bigint[], $24::text[], $25::text[], $26::text[])
            as w (account, position, endpoint, bucket, attempts, state, wait_ms, stream, group_id, behind)
         on conflict (account, position, endpoint) do update
        set attempts = excluded.attempts, state = excluded.state, due_at = excluded.due_at
-    returning account, position, endpoint, stream, group_id, state
+    returning account, position, endpoint, stream, state
 ), delivered as (
     delete from calmony.delivery d
      using unnest($27::bigint[], $28::bigint[], $29::text[]) as x (account, position, endpoint)
      where d.account = x.account and d.position = x.position and d.endpoint = x.endpoint
-    returning d.account, d.position, d.endpoint, d.stream, d.group_id
+    returning d.account, d.position, d.endpoint, d.stream
 ), passed as (
-    select account, position, endpoint, stream, group_id from delivered where stream is not null
+    select account, position, endpoint, stream from delivered where stream is not null
     union all
-    select account, position, endpoint, stream, group_id
-      from waiting
-     where stream is not null and state = 'exhausted'
+    select account, position, endpoint, stream from waiting where stream is not null and state = 'exhausted'
 ), advanced as (
     update calmony.delivery d
        set due_at = statement_timestamp()
       from passed p
      cross join lateral (
-           (select account, position, endpoint, true as is_own
-              from calmony.delivery
-             where account = p.account and endpoint = p.endpoint and stream = p.stream
-               and position > p.position and state = 'owed'
-             order by position
-             limit 1)
-           union all
-           (select account, position, endpoint, bucket = any ($32::smallint[])
-              from calmony.delivery
-             where account = p.account and endpoint = p.endpoint and group_id = p.group_id
-               and position > p.position and state = 'owed'
-             order by position
-             limit 1)) next
+           select account, position, endpoint
+             from calmony.delivery
+            where account = p.account and endpoint = p.endpoint and stream = p.stream
+              and position > p.position and state = 'owed'
+            order by position
+            limit 1) next
      -- A statement can touch a row only once.
-     where next.is_own
-       and (next.account, next.position, next.endpoint::text) not in (
+     where (next.account, next.position, next.endpoint::text) not in (
                select * from unnest($17::bigint[], $18::bigint[], $19::text[])
                union all
                select * from unnest($27::bigint[], $28::bigint[], $29::text[]))
