@@ -1,9 +1,11 @@
--- A group's order holds at the endpoints that ask for order, across its objects and the workers that own them.
+-- A group's order holds at the endpoints that ask for order, across its objects and the workers that own
+-- them.
 
--- 'owed' if the endpoint is still owed an earlier event of the group, 'given_up' if one of them was given up and
--- none is owed, null otherwise. An event is owed by its row, or by its place in the outbox if the endpoint asks
--- for it and hasn't taken it, or by a replay that has come past the later event in one bucket and not yet to the
--- earlier one in another. The group is the id of its first event, so that the others are found beside it.
+-- 'owed' if the endpoint is still owed an earlier event of the group, 'given_up' if one of them was given up
+-- and none is owed, null otherwise. An event is owed by its row, or by its place in the outbox if the
+-- endpoint asks for it and hasn't taken it, or by a replay that has come past the later event in one bucket
+-- and not yet to the earlier one in another. The group is the id of its first event, so that the others are
+-- found beside it.
 create function calmony.before_in_group(
     of_account bigint, of_position bigint, of_endpoint text, of_group text, of_bucket smallint) returns text
 language plpgsql stable
@@ -30,8 +32,9 @@ begin
                        select from calmony.replay r
                          join calmony.replay_progress own on own.account = r.account and own.replay = r.id
                                                          and own.bucket = of_bucket
-                         left join calmony.replay_progress its on its.account = r.account and its.replay = r.id
-                                                              and its.bucket = calmony.bucket_of(e.stream)
+                         left join calmony.replay_progress its
+                                on its.account = r.account and its.replay = r.id
+                               and its.bucket = calmony.bucket_of(e.stream)
                         where r.account = of_account and r.endpoint = of_endpoint and r.status = 'running'
                           and not r.single and r.after_position < e.position and own.position >= of_position
                           and coalesce(its.position, r.after_position) < e.position
@@ -48,9 +51,9 @@ begin
     return case when is_owed then 'owed' when is_given_up then 'given_up' end;
 end $$;
 
--- As before, and with the group at the end. What waits for its group is looked at again after an eighth of the
--- event's age, if a call of another worker has been lost. The view comes before the table, because workers lock
--- it first.
+-- As before, and with the group at the end. What waits for its group is looked at again after an eighth of
+-- the event's age, if a call of another worker has been lost. The view comes before the table, because
+-- workers lock it first.
 create or replace view calmony.owed_delivery as
 select d.account, d.position, d.endpoint, d.bucket, d.attempts, d.state, d.due_at, d.stream,
        e.id as event, e.type, e.created_at, e.version, e.data, e.previous, e.request_id, e.idempotency_key,
@@ -60,7 +63,8 @@ select d.account, d.position, d.endpoint, d.bucket, d.attempts, d.state, d.due_a
        calmony.live_secrets(d.account, d.endpoint) as secrets,
        calmony.pending_webhooks(d.account, d.position, e.type) as pending_webhooks,
        case when d.stream is not null then coalesce(
-           (select coalesce(greatest(0, extract(epoch from x.due_at - statement_timestamp()) * 1000), 0)::bigint
+           (select coalesce(greatest(0, extract(epoch from x.due_at - statement_timestamp()) * 1000),
+                            0)::bigint
               from calmony.delivery x
              where x.account = d.account and x.endpoint = d.endpoint and x.stream = d.stream
                and x.position < d.position and x.state <> 'exhausted'
@@ -70,19 +74,23 @@ select d.account, d.position, d.endpoint, d.bucket, d.attempts, d.state, d.due_a
            (select 0::bigint
               from (select earlier.position
                       from calmony.event earlier
-                     where earlier.account = d.account and earlier.stream = d.stream and earlier.version < e.version
+                     where earlier.account = d.account and earlier.stream = d.stream
+                       and earlier.version < e.version
                      order by earlier.version desc
                      limit 32) last
-             where exists (select from calmony.outbox o where o.account = d.account and o.position = last.position)
+             where exists (select from calmony.outbox o
+                            where o.account = d.account and o.position = last.position)
              limit 1)) end as behind_ms,
        d.stream is not null and exists (
            select from calmony.delivery x
             where x.account = d.account and x.endpoint = d.endpoint and x.stream = d.stream
-              and x.position < d.position and x.state = 'exhausted') or coalesce(g.before = 'given_up', false) as order_gap,
+              and x.position < d.position and x.state = 'exhausted')
+           or coalesce(g.before = 'given_up', false) as order_gap,
        e.trace,
        case when d.stream is not null then e.group_id end as group_id,
        case when g.before = 'owed'
-            then greatest(1000, least(60000, extract(epoch from statement_timestamp() - e.created_at) * 125))::bigint
+            then greatest(1000, least(60000, extract(epoch from statement_timestamp() - e.created_at)
+                                             * 125))::bigint
             end as group_wait_ms
   from calmony.delivery d
   join calmony.event e on e.account = d.account and e.position = d.position
@@ -94,7 +102,8 @@ select d.account, d.position, d.endpoint, d.bucket, d.attempts, d.state, d.due_a
        where d.stream is not null and e.group_place > 1
       offset 0) g on true;
 
--- The group's id, where the endpoint asked for order when the delivery was made: these stand in line by group, too.
+-- The group's id, where the endpoint asked for order when the delivery was made: these stand in line by
+-- group, too.
 alter table calmony.delivery add column group_id text collate "C";
 create index delivery_in_group on calmony.delivery (account, endpoint, group_id, position)
     where group_id is not null;
