@@ -34,7 +34,7 @@ begin
                                                          and own.bucket = of_bucket
                          left join calmony.replay_progress its
                                 on its.account = r.account and its.replay = r.id
-                                                              and its.bucket = calmony.bucket_of(e.stream)
+                               and its.bucket = calmony.bucket_of(e.stream)
                         where r.account = of_account and r.endpoint = of_endpoint and r.status = 'running'
                           and not r.single and r.after_position < e.position and own.position >= of_position
                           and coalesce(its.position, r.after_position) < e.position
@@ -85,13 +85,12 @@ select d.account, d.position, d.endpoint, d.bucket, d.attempts, d.state, d.due_a
            select from calmony.delivery x
             where x.account = d.account and x.endpoint = d.endpoint and x.stream = d.stream
               and x.position < d.position and x.state = 'exhausted')
-       or coalesce(g.before = 'given_up', false) as order_gap,
+           or coalesce(g.before = 'given_up', false) as order_gap,
        e.trace,
        case when d.stream is not null then e.group_id end as group_id,
        case when g.before = 'owed'
-            then greatest(1000,
-                          least(60000,
-                                extract(epoch from statement_timestamp() - e.created_at) * 125))::bigint
+            then greatest(1000, least(60000, extract(epoch from statement_timestamp() - e.created_at)
+                                             * 125))::bigint
             end as group_wait_ms
   from calmony.delivery d
   join calmony.event e on e.account = d.account and e.position = d.position

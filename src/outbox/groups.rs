@@ -4,9 +4,6 @@
 use super::{EndpointKey, Session};
 use crate::database::DatabaseError;
 
-/// The channel on which workers call each other.
-pub(super) const CHANNEL: &str = "calmony_group";
-
 /// The line of a group at an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GroupLine {

@@ -12,12 +12,14 @@ use tokio_postgres::{Client, Statement};
 use tokio_util::sync::CancellationToken;
 
 use super::EndpointKey;
-use super::groups::CHANNEL;
 use super::ownership::ANNOUNCE;
 use super::secrets::SecretCache;
 use crate::database::listen::Attended;
 use crate::database::{DatabaseError, DatabaseUrl, Role, rewritten};
 use crate::seal::Keyring;
+
+/// The channel on which workers call the owners of a group's next event (`sql/call_owners.sql`).
+const CHANNEL: &str = "calmony_group";
 
 /// A worker's session. When it ends, PostgreSQL frees the worker's buckets.
 #[derive(Debug)]

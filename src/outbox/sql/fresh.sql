@@ -93,7 +93,6 @@ select c.account, c.position, c.bucket, c.is_late,
          and not ($12 and exists (
              select from calmony.attempt t
               where t.account = e.account and t.endpoint = p.id and t.position = e.position
-                and t.error is null
-                and t.started_at > e.created_at - interval '1 hour'
+                and t.error is null and t.started_at > e.created_at - interval '1 hour'
                 and t.started_at < statement_timestamp() + interval '1 hour'))) f on true
  order by c.position

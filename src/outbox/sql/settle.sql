@@ -21,14 +21,16 @@ with attempted as (
            (account, position, endpoint, bucket, attempts, state, due_at, stream, group_id)
     select account, position, endpoint, bucket, attempts, state,
            -- The delivery that it was read to stand behind may have gone since, or goes now.
-           case when behind = 'object' and not exists (
-                    select from calmony.delivery x
-                     where x.account = w.account and x.endpoint = w.endpoint and x.stream = w.stream
-                       and x.position < w.position and x.state <> 'exhausted'
-                       and (x.account, x.position, x.endpoint::text) not in (
-                               select * from unnest($27::bigint[], $28::bigint[], $29::text[])))
-                  or behind = 'group' and calmony.before_in_group(
+           case when case behind
+                     when 'object' then not exists (
+                         select from calmony.delivery x
+                          where x.account = w.account and x.endpoint = w.endpoint and x.stream = w.stream
+                            and x.position < w.position and x.state <> 'exhausted'
+                            and (x.account, x.position, x.endpoint::text) not in (
+                                    select * from unnest($27::bigint[], $28::bigint[], $29::text[])))
+                     when 'group' then calmony.before_in_group(
                          account, position, endpoint, group_id, bucket) is distinct from 'owed'
+                     end
                 then statement_timestamp()
                 else statement_timestamp() + wait_ms * interval '1 millisecond' end, stream, group_id
       from unnest($17::bigint[], $18::bigint[], $19::text[], $20::smallint[], $21::integer[], $22::text[],
