@@ -123,7 +123,7 @@ impl Line {
         let end = Instant::now() + self.deadline;
         let turn = self.calls.enter(&account, 1, self.deadline, self.deadline).await;
         let _turn = turn.map_err(|_| Lost::Busy)?;
-        timeout_at(end, self.exchange((method, path), Some(&self.secret), body))
+        timeout_at(end, self.exchange((method, self.url(path)), Some(&self.secret), body))
             .await
             .map_err(|_| Lost::Late)?
     }
@@ -131,11 +131,11 @@ impl Line {
     /// Sends a request and reads its answer, with that secret.
     pub(super) async fn exchange(
         &self,
-        (method, path): (Method, &[&str]),
+        (method, url): (Method, Url),
         secret: Option<&HeaderValue>,
         body: Option<Bytes>,
     ) -> Result<Reply, Lost> {
-        let mut request = self.client.request(method, self.url(path));
+        let mut request = self.client.request(method, url);
         if let Some(secret) = secret {
             request = request.header(AUTHORIZATION, secret);
         }

@@ -6,6 +6,7 @@
 //! the vocabulary of the domain is known here, and only `flow` calls it.
 
 mod call;
+pub mod check;
 mod client;
 mod reading;
 pub mod wire;
