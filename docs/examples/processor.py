@@ -155,8 +155,11 @@ class Adapter(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
+        try:
+            self.end_headers()
+            self.wfile.write(answer)
+        except OSError:
+            self.close_connection = True  # Nobody heard it. An inquiry tells.
 
     def route(self, body):
         if self.command == "GET":

@@ -24,6 +24,16 @@ async fn a_processor_that_keeps_every_rule_passes() {
     }
 }
 
+#[test]
+fn the_page_for_adapters_has_every_rule() {
+    let page = include_str!("../../docs/PROCESSORS.md");
+    let rows = page.lines().skip_while(|line| !line.starts_with("| rule |")).skip(2);
+    let rows: Vec<&str> = rows.take_while(|line| line.starts_with('|')).collect();
+    let rules: Vec<String> =
+        RULES.iter().map(|rule| format!("| `{}` | {} |", rule.name, rule.about)).collect();
+    assert_eq!(rows, rules);
+}
+
 #[tokio::test]
 async fn every_planted_fault_breaks_its_rule() {
     let planted = RULES.iter().map(async |rule| {
