@@ -122,7 +122,7 @@ impl Line {
     ) -> Result<Reply, Lost> {
         let end = Instant::now() + self.deadline;
         // A request that left at its deadline would do something whose answer nobody hears.
-        let patience = self.deadline - self.deadline / 10;
+        let patience = self.deadline / 10 * 9;
         let turn = self.calls.enter(&account, 1, patience, patience).await;
         let _turn = turn.map_err(|_| Lost::Busy)?;
         timeout_at(end, self.exchange((method, self.url(path)), Some(&self.secret), body))

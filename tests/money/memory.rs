@@ -215,7 +215,7 @@ async fn journal(
     }
     let books = shared.books.lock().unwrap();
     let rows = books.journal.iter().filter(|row| query.get("key").is_none_or(|key| row["key"] == **key));
-    rows.map(|row| format!("{row}\n")).collect::<String>().into_response()
+    rows.map(|row| format!("{row}\n")).collect::<Vec<_>>().concat().into_response()
 }
 
 type Performed = Result<Operation, (u16, &'static str)>;

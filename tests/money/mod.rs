@@ -5,3 +5,4 @@ mod example;
 mod hostile;
 pub(crate) mod memory;
 mod protocol;
+mod secured;
