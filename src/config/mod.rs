@@ -181,7 +181,8 @@ fn explain<T: CommandFactory>(mut error: clap::Error) -> i32 {
 }
 
 /// Options whose values may hold a password or a key.
-const SECRET: [&str; 4] = ["--database-url", "--pooler-url", "--replica-url", "--secret-key "];
+const SECRET: [&str; 5] =
+    ["--database-url", "--pooler-url", "--replica-url", "--secret-key ", "--processor-secret"];
 
 /// Takes the value out of an error about an argument that may hold a password or a key.
 fn hide_secret(error: &mut clap::Error) {

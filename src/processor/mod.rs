@@ -5,6 +5,7 @@
 //! it is no "no" either: it is [`Answer::Unknown`], and only the processor's word ends it. Nothing above
 //! the vocabulary of the domain is known here, and only `flow` calls it.
 
+pub mod sandbox;
 pub mod wire;
 
 pub use wire::{
