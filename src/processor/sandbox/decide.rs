@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::cards::{Behaviour, Challenge, Fault, OffSession, Reason, TestCard};
-use super::holding::{Holding, Kind, Result as Outcome};
+use super::holding::{Holding, Journaled as Outcome, Kind};
 use super::operation::{Decision, Names, Refusal, Seen, State, Stored, kind, new, not_passed, plain, row};
 use super::undo;
 use crate::clock::Timestamp;

@@ -16,7 +16,7 @@ pub(super) enum Kind {
 
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Result {
+pub(super) enum Journaled {
     Approved,
     Declined,
     ActionRequired,
@@ -42,7 +42,7 @@ impl Kind {
     }
 }
 
-impl Result {
+impl Journaled {
     const ALL: [Self; 4] = [Self::Approved, Self::Declined, Self::ActionRequired, Self::Never];
 
     /// Its name in the journal.
@@ -66,7 +66,7 @@ impl Result {
 pub(super) struct Entry {
     pub(super) key: String,
     pub(super) kind: Kind,
-    pub(super) result: Result,
+    pub(super) result: Journaled,
     /// The amount that moved; of what was declined or waits, the amount that was asked for.
     pub(super) amount: i64,
     /// `None` for a key that was voided before it was seen.
@@ -75,7 +75,7 @@ pub(super) struct Entry {
 }
 
 /// A row of the journal that was written: its kind, its result, its amount and its time.
-pub(super) type Written = (Kind, Result, i64, Timestamp);
+pub(super) type Written = (Kind, Journaled, i64, Timestamp);
 
 /// The money of one authorisation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -96,11 +96,11 @@ impl Holding {
         let mut holding = Self::default();
         for (kind, result, amount, at) in rows {
             match (kind, result) {
-                (Kind::Authorize, Result::Approved) => holding.authorized = Some((*amount, *at)),
-                (Kind::Capture, Result::Approved) => holding.captured = Some(*amount),
-                (Kind::Refund, Result::Approved) => holding.refunded += *amount,
+                (Kind::Authorize, Journaled::Approved) => holding.authorized = Some((*amount, *at)),
+                (Kind::Capture, Journaled::Approved) => holding.captured = Some(*amount),
+                (Kind::Refund, Journaled::Approved) => holding.refunded += *amount,
                 // One that found nothing to release, as of a declined capture, releases nothing.
-                (Kind::Void, Result::Approved) => holding.is_voided |= *amount > 0,
+                (Kind::Void, Journaled::Approved) => holding.is_voided |= *amount > 0,
                 _ => {}
             }
         }
@@ -132,7 +132,7 @@ mod tests {
 
     const AT: Timestamp = Timestamp::from_seconds(1_000);
 
-    fn folded(rows: &[(Kind, Result, i64)]) -> (i64, i64) {
+    fn folded(rows: &[(Kind, Journaled, i64)]) -> (i64, i64) {
         let rows: Vec<Written> =
             rows.iter().map(|(kind, result, amount)| (*kind, *result, *amount, AT)).collect();
         let holding = Holding::of(&rows);
@@ -141,8 +141,8 @@ mod tests {
 
     #[test]
     fn money_is_held_then_taken_then_given_back() {
+        use Journaled::{ActionRequired, Approved, Declined};
         use Kind::{Authorize, Capture, Refund, Void};
-        use Result::{ActionRequired, Approved, Declined};
         let waits = [(Authorize, ActionRequired, 900)];
         let held = [(Authorize, ActionRequired, 900), (Authorize, Approved, 900)];
         assert_eq!((folded(&waits), folded(&held)), ((0, 0), (900, 0)));
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_hold_ends_after_seven_days() {
-        let holding = Holding::of(&[(Kind::Authorize, Result::Approved, 900, AT)]);
+        let holding = Holding::of(&[(Kind::Authorize, Journaled::Approved, 900, AT)]);
         let later = |seconds| Timestamp::from_seconds(AT.seconds() + seconds);
         assert!(!holding.has_expired(later(HOLD_SECONDS - 1)) && holding.has_expired(later(HOLD_SECONDS)));
     }

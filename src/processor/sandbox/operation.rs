@@ -1,7 +1,7 @@
 //! Operations as they are kept, and what a decision writes.
 
 use super::cards::Fault;
-use super::holding::{Entry, Kind, Result as Journaled, Written};
+use super::holding::{Entry, Journaled, Kind, Written};
 use super::methods::Kept;
 use crate::clock::Timestamp;
 use crate::processor::{Decline, Operation, Outcome, Request};

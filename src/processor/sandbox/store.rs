@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio_postgres::Row;
 
 use super::cards::kept_as;
-use super::holding::{Entry, Kind, Result as Journaled};
+use super::holding::{Entry, Journaled, Kind};
 use super::methods::Kept;
 use super::operation::{Decision, Seen, State, Stored, kind};
 use super::random::random;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::cards::named;
 use super::decide;
-use super::holding::{Entry, Kind, Result as Journaled, Written};
+use super::holding::{Entry, Journaled, Kind, Written};
 use super::methods::{Kept, by_name};
 use super::operation::{Decision, Names, Refusal, Seen, State, Stored};
 use crate::clock::Timestamp;
@@ -231,8 +231,7 @@ fn a_charge_without_its_buyer_needs_a_card_that_was_set_up() {
         ("authenticationRequiredSetupForOffSession", true, true),
     ] {
         let mut world = World::with(card);
-        let mut charged = |world: &mut World, key: &str, is_approved: bool| match world
-            .authorize(key, true, true)
+        let charged = |world: &mut World, key: &str, is_approved: bool| match world.authorize(key, true, true)
         {
             State::Approved(_) => assert!(is_approved, "{card} {key}"),
             declined => assert!(!is_approved && code(&declined) == "authentication_required", "{card} {key}"),

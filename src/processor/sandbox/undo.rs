@@ -1,6 +1,6 @@
 //! Voids: by the reference of an authorisation, or by the key of what may not have arrived. Pure.
 
-use super::holding::{Entry, Holding, Kind, Result as Outcome};
+use super::holding::{Entry, Holding, Journaled as Outcome, Kind};
 use super::operation::{Decision, Seen, State, Stored, new, not_passed, plain, row};
 use crate::processor::Request;
 

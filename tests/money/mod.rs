@@ -1,0 +1,5 @@
+//! Money: the processor's side of it.
+
+mod sandbox;
+mod sandbox_faults;
+mod sandbox_rights;
