@@ -17,10 +17,15 @@ async fn started() -> (Sandbox, Caller, Database) {
 
 /// Kind, outcome and amount of rows.
 fn told(rows: &[Value]) -> Vec<(&str, &str, i64)> {
-    let text = |row: &'_ Value, name: &str| row[name].as_str().unwrap().to_owned().leak() as &'static str;
-    rows.iter()
-        .map(|row| (text(row, "kind"), text(row, "outcome"), row["amount"].as_i64().unwrap()))
-        .collect()
+    rows.iter().map(|row| (text(row, "kind"), text(row, "outcome"), amount(row))).collect()
+}
+
+fn text<'a>(row: &'a Value, name: &str) -> &'a str {
+    row[name].as_str().unwrap()
+}
+
+fn amount(row: &Value) -> i64 {
+    row["amount"].as_i64().unwrap()
 }
 
 #[tokio::test]

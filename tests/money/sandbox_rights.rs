@@ -36,7 +36,9 @@ async fn the_journal_cannot_be_changed_by_whoever_writes_it() {
         assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{sql}: {error:?}");
     }
     let insert = "insert into sandbox.journal (key, kind, outcome, amount) values ('k', 'void', 'never', 0)";
-    sandbox.batch_execute(&format!("{insert}; begin; {insert}; rollback; {insert}")).await.unwrap();
+    for sql in [insert, "begin", insert, "rollback", insert] {
+        sandbox.batch_execute(sql).await.unwrap();
+    }
     let rows = sandbox.query("select seq from sandbox.journal order by seq", &[]).await.unwrap();
     let numbers: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
     assert_eq!(numbers, [1, 2], "a rollback leaves no hole");
@@ -67,11 +69,11 @@ async fn card_numbers_are_kept_nowhere() {
     let url = sandbox_login(&database).await;
     let sandbox = Sandbox::with(&database, &[("CALMONY_DATABASE_URL", url.as_str())]).await;
     let caller = sandbox.caller();
-    let make = async |number: &str, exp_month: i64, exp_year: i64, cvc: &str| {
+    let tokenized = async |number: &str, exp_month: i64, exp_year: i64, cvc: &str| {
         let card = json!({ "number": number, "exp_month": exp_month, "exp_year": exp_year, "cvc": cvc });
         caller.call(Method::POST, "/v1/methods", Some(&json!({ "card": card }))).await.unwrap()
     };
-    let (status, made) = make("4000 0027 6000 3184", 12, 2044, "987").await;
+    let (status, made) = tokenized("4000 0027 6000 3184", 12, 2044, "987").await;
     assert_eq!(status, 200, "{made}");
     let card = &made["card"];
     assert_eq!(
@@ -89,7 +91,7 @@ async fn card_numbers_are_kept_nowhere() {
         ("4242424242424242", 12, 2001, "987", "invalid_expiry_year", "exp_year"),
         ("4242424242424242", 12, 2044, "99", "invalid_cvc", "cvc"),
     ] {
-        let (status, refused) = make(number, month, year, cvc).await;
+        let (status, refused) = tokenized(number, month, year, cvc).await;
         let told =
             (status, &refused["error"]["code"], &refused["decline"]["code"], &refused["decline"]["param"]);
         assert_eq!(told, (402, &json!("card_error"), &json!(code), &json!(param)), "{number}");

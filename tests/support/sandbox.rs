@@ -1,5 +1,7 @@
 //! The sandbox processor, running, and a client of its protocol.
 
+use std::time::Duration;
+
 use calmony_pay::cli::dev::Running;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -85,6 +87,19 @@ impl Caller {
         let (status, operation) = self.perform(request).await;
         assert_eq!(status, 200, "{operation}");
         operation
+    }
+
+    /// Asks for an operation again and again, until there is an answer of the protocol.
+    pub async fn insist(&self, request: &Value) -> Value {
+        let answered = async {
+            loop {
+                match self.call(Method::POST, "/v1/operations", Some(request)).await {
+                    Some((200, operation)) => return operation,
+                    _ => tokio::time::sleep(Duration::from_millis(10)).await,
+                }
+            }
+        };
+        tokio::time::timeout(super::PATIENCE, answered).await.expect("an answer comes")
     }
 
     /// A method of that test card's name.

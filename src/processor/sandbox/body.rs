@@ -27,5 +27,8 @@ pub(super) async fn read_body(body: Body) -> Result<Zeroizing<Vec<u8>>, Response
         }
         Ok(bytes)
     };
-    timeout(BODY_TIMEOUT, read).await.unwrap_or_else(|_| Err(answer::too_slow()))
+    match timeout(BODY_TIMEOUT, read).await {
+        Ok(read) => read,
+        Err(_) => Err(answer::too_slow()),
+    }
 }

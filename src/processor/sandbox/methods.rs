@@ -122,7 +122,9 @@ fn month_of(now: Timestamp) -> (i64, i64) {
 fn fingerprint(key: &[u8], number: &str) -> String {
     let mut mac = keyed(key);
     mac.update(number.as_bytes());
-    mac.finalize().into_bytes().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let half =
+        mac.finalize().into_bytes().iter().take(8).fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
+    format!("{half:016x}")
 }
 
 #[cfg(test)]

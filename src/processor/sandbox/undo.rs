@@ -69,7 +69,7 @@ fn own(request: &Request, of: &Stored) -> Stored {
 }
 
 fn moved(own: Stored, kind: Kind, amount: i64, seen: &Seen) -> Decision {
-    let own = own.now(State::Approved(amount));
+    let own = Stored { state: State::Approved(amount), ..own };
     let entry = row(&own, kind, Outcome::Approved, amount, seen.currency.clone());
     Decision::of(own).entry(entry)
 }
@@ -83,7 +83,7 @@ fn nothing_moved(own: Stored, of: &Stored, seen: &Seen) -> Decision {
 }
 
 fn refused(own: Stored, code: &str, seen: &Seen) -> Decision {
-    let own = own.now(State::Declined(plain(code)));
+    let own = Stored { state: State::Declined(plain(code)), ..own };
     let entry = row(&own, Kind::Void, Outcome::Declined, 0, seen.currency.clone());
     Decision::of(own).entry(entry)
 }

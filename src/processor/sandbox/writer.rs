@@ -94,24 +94,19 @@ impl Work {
         while waiting.recv_many(&mut batch, BATCH_MAX).await > 0 {
             let all: Vec<Waiting> = std::mem::take(&mut batch);
             match self.together(&all).await {
-                Ok(answers) => {
-                    for (waiting, answer) in all.into_iter().zip(answers) {
-                        let _ = waiting.answer.send(answer);
-                    }
-                }
+                Ok(answers) => tell(all, answers),
                 // One of them is at fault, and the others needn't know.
                 Err(DatabaseError::Refused(_) | DatabaseError::Duplicate { .. }) if all.len() > 1 => {
                     for waiting in all {
-                        let answer = self.together(std::slice::from_ref(&waiting)).await;
-                        let answer = answer.map(|mut answers| answers.pop());
-                        let answer = answer.map_or_else(|error| Some(Err(failure(&error))), |answer| answer);
-                        let _ = answer.map(|answer| waiting.answer.send(answer));
+                        let answers = self.together(std::slice::from_ref(&waiting)).await;
+                        let answers = answers.unwrap_or_else(|error| vec![Err(failure(&error))]);
+                        tell(vec![waiting], answers);
                     }
                 }
                 Err(error) => {
-                    for waiting in all {
-                        let _ = waiting.answer.send(Err(failure(&error)));
-                    }
+                    let failed = Err(failure(&error));
+                    let answers = vec![failed; all.len()];
+                    tell(all, answers);
                 }
             }
         }
@@ -176,6 +171,13 @@ impl Work {
             turn.write(&decide::finish(&pending, request, &seen, clock::now())).await?;
         }
         Ok(())
+    }
+}
+
+/// Answers those who still wait.
+fn tell(all: Vec<Waiting>, answers: Vec<Answer>) {
+    for (waiting, answer) in all.into_iter().zip(answers) {
+        let _ = waiting.answer.send(answer);
     }
 }
 
