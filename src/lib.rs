@@ -19,6 +19,7 @@ pub mod answer;
 pub mod domain;
 
 pub mod metrics;
+pub mod tls;
 pub mod trace;
 
 pub mod database;
@@ -26,6 +27,8 @@ pub mod log;
 pub mod outbox;
 pub mod processor;
 pub mod read;
+
+pub mod flow;
 
 pub mod health;
 pub mod http;

@@ -100,7 +100,7 @@ async fn listen_forwards_signed_events_and_goes_on_where_it_stopped() {
 
 #[tokio::test]
 async fn trigger_makes_every_event_that_a_call_makes() {
-    let system = System::start().await;
+    let (system, _sandbox) = System::paying().await;
     for event in calmony_pay::contract::EventType::ALL {
         let mut trigger = calmony(&system, &["trigger", event.as_str()]);
         let output = trigger.stderr(Stdio::piped()).output().await.unwrap();

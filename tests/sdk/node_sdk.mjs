@@ -62,6 +62,18 @@ describe("customers", () => {
     assert.equal((await stripe.products.del(made.id)).deleted, true);
   });
 
+  test("payment methods", async () => {
+    const made = await stripe.paymentMethods.create({ type: "card", card: { token: "tok_mastercard" } });
+    assert.deepEqual([made.object, made.card.brand, made.customer], ["payment_method", "mastercard", null]);
+    const customer = await stripe.customers.create({ name: "Ada" });
+    assert.equal((await stripe.paymentMethods.attach(made.id, { customer: customer.id })).customer, customer.id);
+    assert.deepEqual(await all(stripe.customers.listPaymentMethods(customer.id)), [made.id]);
+    const declined = await stripe.paymentMethods.create({ type: "card", card: { token: "tok_visa_chargeDeclined" } });
+    const error = await errorOf(stripe.paymentMethods.attach(declined.id, { customer: customer.id }));
+    assert.deepEqual([error.type, error.code, error.decline_code], ["StripeCardError", "card_declined", "generic_decline"]);
+    assert.equal((await stripe.paymentMethods.detach(made.id)).customer, null);
+  });
+
   test("auto-pagination in both directions, and while deleting", async () => {
     const email = `${randomUUID()}@example.com`;
     const made = [];

@@ -95,6 +95,22 @@ class Customers(unittest.TestCase):
         self.assertEqual(products.list({"ids": [made.id], "active": True}).data, [])
         self.assertIs(products.delete(made.id).deleted, True)
 
+    def test_payment_methods(self):
+        methods = client.v1.payment_methods
+        made = methods.create({"type": "card", "card": {"token": "tok_visa"}})
+        self.assertEqual((made.object, made.card.last4, made.customer), ("payment_method", "4242", None))
+        customer = customers.create({"name": "Ada"})
+        self.assertEqual(methods.attach(made.id, {"customer": customer.id}).customer, customer.id)
+        default = {"invoice_settings": {"default_payment_method": made.id}}
+        changed = customers.update(customer.id, default)
+        self.assertEqual(changed.invoice_settings.default_payment_method, made.id)
+        self.assertEqual([one.id for one in methods.list({"customer": customer.id})], [made.id])
+        declined = methods.create({"type": "card", "card": {"token": "tok_visa_chargeDeclined"}})
+        error = error_of(methods.attach, declined.id, {"customer": customer.id})
+        self.assertIsInstance(error, stripe.CardError)
+        self.assertEqual((error.http_status, error.code, error.error.decline_code), (402, "card_declined", "generic_decline"))
+        self.assertEqual(methods.detach(made.id).customer, None)
+
     def test_auto_pagination_in_both_directions(self):
         mark = f"{uuid.uuid4()}@example.com"
         made = [customers.create({"name": f"c{n}", "email": mark}).id for n in range(25)]

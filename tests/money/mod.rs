@@ -1,0 +1,12 @@
+//! Money: processors, and what moves at them.
+
+mod conformance;
+mod example;
+mod hostile;
+pub(crate) mod memory;
+mod payment_methods;
+mod protocol;
+mod sandbox;
+mod sandbox_faults;
+mod sandbox_rights;
+mod secured;
