@@ -132,6 +132,12 @@ event_types! {
         CustomerUpdated = "customer.updated";
         CustomerDeleted = "customer.deleted";
     }
+    PaymentMethod {
+        PaymentMethodCreated = "payment_method.created";
+        PaymentMethodAttached = "payment_method.attached";
+        PaymentMethodUpdated = "payment_method.updated";
+        PaymentMethodDetached = "payment_method.detached";
+    }
     WebhookEndpoint {
         WebhookEndpointCreated = "webhook_endpoint.created";
         WebhookEndpointUpdated = "webhook_endpoint.updated";

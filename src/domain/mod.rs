@@ -8,6 +8,7 @@ pub mod customer;
 pub mod diff;
 pub mod envelope;
 mod objects;
+pub mod payment_method;
 pub mod product;
 pub mod rejection;
 pub mod replay;

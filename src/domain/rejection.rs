@@ -19,6 +19,18 @@ pub enum Rejection {
         /// How many it may have.
         max: i64,
     },
+    /// The payment method belongs to another customer.
+    #[error("the payment method is attached to another customer")]
+    AttachedElsewhere,
+    /// The payment method belongs to no customer.
+    #[error("the payment method '{id}' is not attached to a customer")]
+    NotAttached {
+        /// The method's id.
+        id: String,
+    },
+    /// The payment method was detached, or used without a customer.
+    #[error("the payment method may not be used again")]
+    Burned,
     /// A parameter is wrong.
     #[error(transparent)]
     Parameter(#[from] ParameterError),

@@ -1,6 +1,7 @@
 //! The list of resources: whoever needs all of them reads it here.
 
 use super::customer::Customer;
+use super::payment_method::PaymentMethod;
 use super::product::Product;
 use super::replay::Replay;
 use super::resource::Described;
@@ -12,6 +13,7 @@ use crate::contract::{self, Kind as _, Subject};
 pub fn described(subject: Subject) -> Described {
     match subject {
         Subject::Customer => Described::of::<Customer>(),
+        Subject::PaymentMethod => Described::of::<PaymentMethod>(),
         Subject::WebhookEndpoint => Described::of::<WebhookEndpoint>(),
         Subject::Replay => Described::of::<Replay>(),
         Subject::Product => Described::of::<Product>(),

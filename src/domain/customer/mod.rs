@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::resource::Expands;
+use super::types::address::Address;
 use super::types::list::List;
 use super::types::metadata::{self, Metadata};
 use super::types::object_tag::ObjectTag;
@@ -69,6 +70,19 @@ pub struct Customer {
 }
 
 impl Customer {
+    /// The method that invoices are paid with if nothing else says which.
+    #[must_use]
+    pub const fn default_payment_method(&self) -> Option<Id<contract::PaymentMethod>> {
+        self.invoice_settings.default_payment_method
+    }
+
+    /// The same without that method.
+    #[must_use]
+    pub fn without_default_payment_method(self) -> Self {
+        let invoice_settings = InvoiceSettings { default_payment_method: None, ..self.invoice_settings };
+        Self { invoice_settings, ..self }
+    }
+
     /// A customer of whom nothing is known yet.
     fn blank(New { id, livemode }: New<contract::Customer>) -> Self {
         Self {
@@ -94,18 +108,6 @@ impl Customer {
             test_clock: (),
         }
     }
-}
-
-/// A postal address. Given, it replaces the former one as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Address {
-    city: Option<LongText>,
-    country: Option<LongText>,
-    line1: Option<LongText>,
-    line2: Option<LongText>,
-    postal_code: Option<LongText>,
-    state: Option<LongText>,
 }
 
 /// Where goods are sent.
@@ -135,8 +137,7 @@ pub enum TaxExempt {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct InvoiceSettings {
     custom_fields: Option<CustomFields>,
-    #[schema(schema_with = schema::later_text)]
-    default_payment_method: (),
+    default_payment_method: Option<Id<contract::PaymentMethod>>,
     footer: Option<LongText>,
     #[schema(schema_with = schema::later_object)]
     rendering_options: (),
@@ -155,8 +156,10 @@ impl Resource for Customer {
 
     const COMPONENT: &'static str = "Customer";
     const PATH: &'static str = "/v1/customers";
-    const EXPANDS: &'static [Expands] =
-        &[Expands::later("default_source"), Expands::later("invoice_settings.default_payment_method")];
+    const EXPANDS: &'static [Expands] = &[
+        Expands::later("default_source"),
+        Expands::id_of::<contract::PaymentMethod>("invoice_settings.default_payment_method"),
+    ];
     const DELETED: Option<EventType> = Some(EventType::CustomerDeleted);
 
     fn id(&self) -> Id<contract::Customer> {

@@ -5,12 +5,14 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::SchemaType;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
-use super::{Address, CustomFields, Customer, InvoiceSettings, Locales, Name, Phone, Shipping, TaxExempt};
+use super::{CustomFields, Customer, InvoiceSettings, Locales, Name, Phone, Shipping, TaxExempt};
 use crate::clock::Timestamp;
 use crate::contract::{self, EventType, Kind as _, PaymentMethod};
+use crate::domain::types::address::Address;
 use crate::domain::types::metadata::{self, MetadataChange};
 use crate::domain::types::text::{self, LongText, check_email};
 use crate::domain::{Creatable, New, ParameterError, Patch, Problem, Updatable};
+use crate::id::Id;
 
 /// The largest balance, in the smallest unit of the currency, on either side of zero: twelve digits.
 pub const BALANCE_MAX: i64 = 999_999_999_999;
@@ -71,7 +73,7 @@ impl Changes {
         if self.balance.value().is_some_and(|balance| balance.unsigned_abs() > BALANCE_MAX.unsigned_abs()) {
             return Err(ParameterError::new("balance", Problem::OutOfRange(-BALANCE_MAX, BALANCE_MAX)));
         }
-        self.invoice_settings.value().map_or(Ok(()), InvoiceSettingsChanges::check)
+        Ok(())
     }
 
     /// The customer with what is asked for.
@@ -85,7 +87,7 @@ impl Changes {
             invoice_settings: match self.invoice_settings {
                 Patch::Keep => to.invoice_settings,
                 Patch::Unset => InvoiceSettings::default(),
-                Patch::Set(changes) => changes.apply(to.invoice_settings),
+                Patch::Set(changes) => changes.apply(to.invoice_settings)?,
             },
             metadata: metadata::merge(self.metadata, to.metadata)?,
             name: self.name.apply(to.name),
@@ -99,21 +101,28 @@ impl Changes {
 }
 
 impl InvoiceSettingsChanges {
-    fn check(&self) -> Result<(), ParameterError> {
-        if let Some(id) = self.default_payment_method.value() {
-            // There are no payment methods yet, so that none can be the default.
-            let problem = Problem::NoSuchObject { noun: PaymentMethod::RESOURCE.noun, id: id.clone() };
-            return Err(ParameterError::new("invoice_settings[default_payment_method]", problem));
-        }
-        Ok(())
-    }
-
-    fn apply(self, to: InvoiceSettings) -> InvoiceSettings {
-        InvoiceSettings {
+    fn apply(self, to: InvoiceSettings) -> Result<InvoiceSettings, ParameterError> {
+        Ok(InvoiceSettings {
             custom_fields: self.custom_fields.apply(to.custom_fields),
+            default_payment_method: method(self.default_payment_method)?.apply(to.default_payment_method),
             footer: self.footer.apply(to.footer),
             ..to
-        }
+        })
+    }
+}
+
+/// The id of a payment method. A text that is none names nothing.
+fn method(given: Patch<String>) -> Result<Patch<Id<PaymentMethod>>, ParameterError> {
+    match given {
+        Patch::Keep => Ok(Patch::Keep),
+        Patch::Unset => Ok(Patch::Unset),
+        Patch::Set(id) => match id.parse() {
+            Ok(id) => Ok(Patch::Set(id)),
+            Err(_) => {
+                let problem = Problem::NoSuchObject { noun: PaymentMethod::RESOURCE.noun, id };
+                Err(ParameterError::new("invoice_settings[default_payment_method]", problem))
+            }
+        },
     }
 }
 

@@ -1,5 +1,6 @@
 //! Types that several resources have: checked on the way in, each with its schema.
 
+pub mod address;
 pub mod bound;
 pub mod list;
 pub mod metadata;

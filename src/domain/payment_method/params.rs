@@ -1,0 +1,120 @@
+//! What callers say of a payment method.
+
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{AllowRedisplay, BillingDetails, MethodType, PaymentMethod};
+use crate::domain::types::metadata::{self, MetadataChange};
+use crate::domain::types::text::{LongText, check_email};
+use crate::domain::{ParameterError, Patch, Problem};
+
+/// The parameters of a create, but for the card: that goes to the processor.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(as = PaymentMethodCreateParams)]
+pub struct CreateParams {
+    allow_redisplay: Option<AllowRedisplay>,
+    billing_details: Patch<BillingDetails>,
+    #[schema(schema_with = metadata::change_schema)]
+    metadata: MetadataChange,
+    r#type: Option<MethodType>,
+}
+
+/// The parameters of an update.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(as = PaymentMethodUpdateParams)]
+pub struct Changes {
+    allow_redisplay: Option<AllowRedisplay>,
+    billing_details: Patch<BillingDetails>,
+    card: Option<CardChanges>,
+    #[schema(schema_with = metadata::change_schema)]
+    metadata: MetadataChange,
+}
+
+/// The parameters within `card` of an update.
+#[derive(Debug, Clone, Default, Deserialize, serde::Serialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CardChanges {
+    #[schema(minimum = 1, maximum = 12)]
+    exp_month: Option<i64>,
+    exp_year: Option<i64>,
+}
+
+impl CreateParams {
+    /// The method with what is asked for.
+    pub(super) fn apply(self, to: PaymentMethod) -> Result<PaymentMethod, ParameterError> {
+        if self.r#type.is_none() {
+            return Err(ParameterError::new("type", Problem::Missing));
+        }
+        let changes = Changes {
+            allow_redisplay: self.allow_redisplay,
+            billing_details: self.billing_details,
+            card: None,
+            metadata: self.metadata,
+        };
+        changes.apply(to)
+    }
+}
+
+impl Changes {
+    /// The method with what is asked for.
+    pub(super) fn apply(self, to: PaymentMethod) -> Result<PaymentMethod, ParameterError> {
+        let mut card = to.card;
+        if let Some(changes) = self.card {
+            let within = |error: ParameterError| error.within("card");
+            card.exp_month = month(changes.exp_month, card.exp_month).map_err(within)?;
+            card.exp_year = year(changes.exp_year, card.exp_year).map_err(within)?;
+        }
+        Ok(PaymentMethod {
+            allow_redisplay: self.allow_redisplay.unwrap_or(to.allow_redisplay),
+            billing_details: billing_details(self.billing_details, to.billing_details)?,
+            card,
+            metadata: metadata::merge(self.metadata, to.metadata)?,
+            ..to
+        })
+    }
+}
+
+/// Details that are given are merged one by one; an empty hash takes all away.
+fn billing_details(
+    given: Patch<BillingDetails>,
+    to: BillingDetails,
+) -> Result<BillingDetails, ParameterError> {
+    let given = match given {
+        Patch::Keep => return Ok(to),
+        Patch::Unset => return Ok(BillingDetails::default()),
+        Patch::Set(given) => given,
+    };
+    if let Some(email) = &given.email {
+        check_email("billing_details[email]", email)?;
+    }
+    Ok(BillingDetails {
+        address: given.address.or(to.address),
+        email: given.email.or(to.email),
+        name: given.name.or(to.name),
+        phone: given.phone.or(to.phone),
+        tax_id: given.tax_id.or(to.tax_id),
+    })
+}
+
+fn month(given: Option<i64>, now: i64) -> Result<i64, ParameterError> {
+    match given {
+        Some(month) if !(1..=12).contains(&month) => {
+            Err(ParameterError::new("exp_month", Problem::OutOfRange(1, 12)))
+        }
+        other => Ok(other.unwrap_or(now)),
+    }
+}
+
+/// The latest year that a card may end in.
+const YEAR_MAX: i64 = 2100;
+
+fn year(given: Option<i64>, now: i64) -> Result<i64, ParameterError> {
+    match given {
+        Some(year) if !(2000..=YEAR_MAX).contains(&year) => {
+            Err(ParameterError::new("exp_year", Problem::OutOfRange(2000, YEAR_MAX)))
+        }
+        other => Ok(other.unwrap_or(now)),
+    }
+}

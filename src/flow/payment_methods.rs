@@ -1,0 +1,73 @@
+//! Creating and attaching a payment method: the processor knows the card, and we know the method.
+
+use super::FlowError;
+use crate::contract;
+use crate::domain::payment_method::{Attach, CardFacts, Create, CreateParams, Kept};
+use crate::domain::{New, ParameterError, Problem, Rejection, Snapshot};
+use crate::log::{AppendError, Cause, Log};
+use crate::processor::client::Processor;
+use crate::processor::wire::{self, Method, NewMethod, Outcome, Request};
+use crate::processor::{Answer, Tokenized};
+
+/// Creates a method of a card. `param` names the parameter that the card came in.
+pub async fn create(
+    (log, processor): (&Log, &Processor),
+    cause: &Cause,
+    (new, params): (New<contract::PaymentMethod>, CreateParams),
+    (param, source): (&'static str, NewMethod),
+) -> Result<Snapshot, FlowError> {
+    let method = match processor.on_behalf_of(cause.account).tokenize(source).await {
+        Tokenized::Made(method) => method,
+        Tokenized::Declined(decline) => return Err(FlowError::Declined(decline)),
+        Tokenized::NoSuchSource => {
+            let problem = Problem::Malformed("there is no such token or test payment method".to_owned());
+            return Err(Rejection::from(ParameterError::new(param, problem)).into());
+        }
+        Tokenized::Unavailable(reason) => return Err(FlowError::ProcessorAway(reason)),
+    };
+    Ok(log.append(cause, &Create { new, facts: facts(method), params }).await?)
+}
+
+/// Gives a method to a customer, if the processor finds nothing wrong with it. Nothing is charged, so an
+/// answer that doesn't come is no danger: the caller tries again.
+pub async fn attach(
+    (log, processor): (&Log, &Processor),
+    cause: &Cause,
+    command: Attach,
+) -> Result<Snapshot, FlowError> {
+    // What would be refused anyway isn't asked of the processor.
+    let before = log.try_out(cause.account, &command).await?;
+    if before.facts.is_empty() {
+        return Ok(log.append(cause, &command).await?);
+    }
+    let kept = before.answer.internal.as_deref().map(serde_json::from_str::<Kept>).transpose();
+    let kept = kept.map_err(AppendError::Snapshot)?.ok_or(AppendError::Conflict)?;
+    let key = format!("{}.{}", command.id, before.answer.version);
+    let request = wire::Attach { key, method: kept.token, on_session: true, return_url: None };
+    match processor.on_behalf_of(cause.account).perform(&Request::Attach(request)).await {
+        Answer::Known(operation) => match operation.outcome {
+            Outcome::Declined { decline } => Err(FlowError::Declined(decline)),
+            // A challenge is asked for by a setup intent; attaching alone takes the card as it is.
+            Outcome::Approved { .. } | Outcome::ActionRequired { .. } | Outcome::Pending => {
+                Ok(log.append(cause, &command).await?)
+            }
+            Outcome::Never => Err(FlowError::ProcessorAway("the key was voided".to_owned())),
+        },
+        Answer::Refused(reason) | Answer::Unknown(reason) => Err(FlowError::ProcessorAway(reason)),
+    }
+}
+
+fn facts(Method { token, card }: Method) -> CardFacts {
+    CardFacts {
+        token,
+        brand: card.brand,
+        last4: card.last4,
+        exp_month: card.exp_month,
+        exp_year: card.exp_year,
+        funding: card.funding,
+        country: card.country,
+        fingerprint: card.fingerprint,
+        three_d_secure: card.three_d_secure,
+        cvc_check: card.cvc_check,
+    }
+}

@@ -1,0 +1,189 @@
+//! `/v1/payment_methods`, and those of a customer.
+
+use axum::extract::{Path, State};
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::objects::{self, RetrieveParams};
+use crate::contract::{self, Customer, EventType};
+use crate::domain::payment_method::{
+    AllowRedisplay, Attach, Changes, CreateParams, Detach, MethodType, PaymentMethod, Update,
+};
+use crate::domain::{ParameterError, Problem, Rejection, missing};
+use crate::flow;
+use crate::http::app::App;
+use crate::http::contract::component::ListOf;
+use crate::http::contract::route::{Route, get, patch, post};
+use crate::http::error::ApiError;
+use crate::http::page::{self, PageParams};
+use crate::http::params::{NoParams, Params, PathId};
+use crate::http::render::Rendered;
+use crate::http::request::caller::Caller;
+use crate::id::Id;
+use crate::processor::wire::{CardSource, NewMethod};
+use crate::read::objects::ObjectFilter;
+
+/// Its routes.
+pub(crate) fn routes() -> Vec<Route> {
+    let update = |route: Route| {
+        let route = route.emits(&[EventType::PaymentMethodUpdated]).takes::<Changes>();
+        route.summary("Update a payment method that a customer has.").answers::<PaymentMethod>()
+    };
+    vec![
+        post("/v1/payment_methods", create)
+            .summary("Create a payment method of a token, or of a published test card.")
+            .emits(&[EventType::PaymentMethodCreated])
+            .takes::<NewParams>()
+            .answers::<PaymentMethod>(),
+        get("/v1/payment_methods", list)
+            .summary("List payment methods, newest first.")
+            .takes::<ListParams>()
+            .answers::<ListOf<PaymentMethod>>(),
+        get("/v1/payment_methods/{id}", objects::retrieve::<PaymentMethod>)
+            .summary("Retrieve a payment method; as it is, or as it was (`as_of`).")
+            .takes::<RetrieveParams>()
+            .answers::<PaymentMethod>(),
+        update(post("/v1/payment_methods/{id}", self::update)),
+        update(patch("/v1/payment_methods/{id}", self::update)),
+        post("/v1/payment_methods/{id}/attach", attach)
+            .summary("Attach a payment method to a customer. A card that is declined stays as it is.")
+            .emits(&[EventType::PaymentMethodAttached])
+            .takes::<AttachParams>()
+            .answers::<PaymentMethod>(),
+        post("/v1/payment_methods/{id}/detach", detach)
+            .summary("Detach a payment method from its customer. It can't be used again.")
+            .emits(&[EventType::PaymentMethodDetached])
+            .answers::<PaymentMethod>(),
+        get("/v1/customers/{id}/payment_methods", of_customer)
+            .summary("List a customer's payment methods, newest first.")
+            .takes::<PageParams>()
+            .answers::<ListOf<PaymentMethod>>(),
+        get("/v1/customers/{id}/payment_methods/{method}", one_of_customer)
+            .summary("Retrieve one of a customer's payment methods.")
+            .answers::<PaymentMethod>(),
+    ]
+}
+
+/// The parameters of a create: what the method is, and the card that goes to the processor.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PaymentMethodCreateParams)]
+struct NewParams {
+    #[serde(default)]
+    allow_redisplay: Option<AllowRedisplay>,
+    #[serde(default)]
+    billing_details: Patch<BillingDetails>,
+    card: NewCard,
+    #[serde(default)]
+    #[schema(schema_with = metadata::change_schema)]
+    metadata: MetadataChange,
+    r#type: MethodType,
+}
+
+/// A card: a token of the processor's, or the numbers of a published test card.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewCard {
+    #[serde(default)]
+    cvc: Option<String>,
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 12)]
+    exp_month: Option<i64>,
+    #[serde(default)]
+    exp_year: Option<i64>,
+    #[serde(default)]
+    number: Option<String>,
+    #[serde(default)]
+    token: Option<String>,
+}
+
+impl NewCard {
+    /// The card for the processor, and the parameter that it came in.
+    fn source(self) -> Result<(&'static str, NewMethod), ParameterError> {
+        let missing = |param: &str| ParameterError::new(format!("card[{param}]"), Problem::Missing);
+        match (self.token, self.number) {
+            (Some(_), Some(_)) => {
+                Err(ParameterError::new("card[token]", Problem::ExclusiveWith("card[number]")))
+            }
+            (Some(token), None) => Ok(("card[token]", NewMethod::Source(token))),
+            (None, Some(number)) => {
+                let month = self.exp_month.ok_or_else(|| missing("exp_month"))?;
+                let year = self.exp_year.ok_or_else(|| missing("exp_year"))?;
+                Ok(("card[number]", NewMethod::Card(CardSource::new(number, (month, year), self.cvc))))
+            }
+            (None, None) => Err(missing("token")),
+        }
+    }
+}
+
+/// The parameters of attaching.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PaymentMethodAttachParams)]
+struct AttachParams {
+    customer: String,
+}
+
+/// The parameters of a list of payment methods.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+struct ListParams {
+    allow_redisplay: Option<AllowRedisplay>,
+    customer: Option<String>,
+    ending_before: Option<String>,
+    #[schema(minimum = 1, maximum = 100)]
+    limit: Option<i64>,
+    starting_after: Option<String>,
+    r#type: Option<MethodType>,
+}
+
+/// Create a payment method.
+async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Params(params): Params<NewParams>,
+) -> Result<Rendered, ApiError> {
+    let processor = app.processors.of(caller.account.livemode)?;
+    let source = params.card.source()?;
+    let params = CreateParams {
+        allow_redisplay: params.allow_redisplay,
+        billing_details: params.billing_details,
+        metadata: params.metadata,
+    };
+    let made = (caller.new_object(), params);
+    Ok(flow::payment_methods::create((&app.log, processor), caller.cause(), made, source).await?.into())
+}
+
+/// Update a payment method.
+async fn update(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<contract::PaymentMethod>,
+    Params(changes): Params<Changes>,
+) -> Result<Rendered, ApiError> {
+    Ok(app.log.append(caller.cause(), &Update { id, changes }).await?.into())
+}
+
+/// Attach a payment method to a customer.
+async fn attach(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<contract::PaymentMethod>,
+    Params(AttachParams { customer }): Params<AttachParams>,
+) -> Result<Rendered, ApiError> {
+    let processor = app.processors.of(caller.account.livemode)?;
+    let customer = id_of::<Customer>("customer", customer)?;
+    let command = Attach { id, customer };
+    Ok(flow::payment_methods::attach((&app.log, processor), caller.cause(), command).await?.into())
+}
+
+/// Detach a payment method.
+async fn detach(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<contract::PaymentMethod>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<Rendered, ApiError> {
+    Ok(app.log.append(caller.cause(), &Detach { id }).await?.into())
+}
