@@ -19,6 +19,7 @@ pub mod answer;
 pub mod domain;
 
 pub mod metrics;
+pub mod tls;
 pub mod trace;
 
 pub mod database;

@@ -16,9 +16,8 @@ use calmony_pay::shares::Shares;
 use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, ClientBuilder, redirect};
+use rustls::ClientConfig;
 use rustls::client::Resumption;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt as _;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -120,21 +119,9 @@ where
     }
 }
 
-/// TLS 1.2 and 1.3, by the certificate authorities of this machine.
+/// TLS, whose handshakes are noted.
 fn tls() -> anyhow::Result<ClientConfig> {
-    let builder = || {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
-    };
-    let verified = builder()?.with_platform_verifier().or_else(|error| {
-        tracing::warn!(
-            %error,
-            "no certificate authorities on this machine: https receivers can't be reached"
-        );
-        builder().map(|builder| builder.with_root_certificates(RootCertStore::empty()))
-    })?;
-    let mut config = verified.with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let mut config = calmony_pay::tls::client("https receivers")?;
     config.resumption = Resumption::store(NotingSessions::shared());
     Ok(config)
 }

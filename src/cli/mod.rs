@@ -11,7 +11,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::output::conclude;
 use api::{deliveries, endpoints, events, listen, lookup, objects, replays, trigger};
-use operate::{check_config, doctor, keys, migrate, rebuild, secrets, serve, verify};
+use operate::{check_config, doctor, keys, migrate, processor, rebuild, secrets, serve, verify};
 use support::manual;
 
 /// A Stripe-shaped payments API whose every mutation is an event that cannot be forgotten
@@ -70,6 +70,9 @@ enum Command {
     /// Check what `calmony serve` would be started with: the configuration, the database, its schema and
     /// roles, the sealing keys
     CheckConfig(Box<check_config::CheckConfigOptions>),
+    /// Try adapters of processors
+    #[command(subcommand)]
+    Processor(processor::ProcessorCommand),
     /// Print the completions of a shell
     Completion(manual::CompletionOptions),
     /// Print the manual page, or write those of all commands into a folder
@@ -96,6 +99,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Doctor(options) => doctor::run(*options).await,
         Command::Rebuild(options) => rebuild::run(options).await,
         Command::CheckConfig(options) => Box::pin(check_config::run(*options)).await,
+        Command::Processor(command) => Box::pin(processor::run(command)).await,
         Command::Completion(options) => {
             manual::complete(&options, Cli::command());
             Ok(())

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::SecretKeyOptions;
+use super::processor::is_readable_on_the_way;
+use super::{ProcessorOptions, SecretKeyOptions};
 use crate::database::migrate::{applied as schema_version, newest};
 use crate::database::{DatabaseError, DatabaseUrl, Databases, PoolerUrl, Role};
 use crate::read::Reader;
@@ -23,11 +24,16 @@ pub const VARIABLES: &[&str] = &[
     "CALMONY_IN_FLIGHT_MAX",
     "CALMONY_LISTEN",
     "CALMONY_LISTEN_STATE",
+    "CALMONY_LIVE_PROCESSOR_SECRET",
+    "CALMONY_LIVE_PROCESSOR_URL",
     "CALMONY_LOG",
     "CALMONY_LOG_FORMAT",
     "CALMONY_METRICS_LISTEN",
     "CALMONY_NO_DEMO",
     "CALMONY_POOLER_URL",
+    "CALMONY_PROCESSOR_SECRET",
+    "CALMONY_PROCESSOR_TIMEOUT",
+    "CALMONY_PROCESSOR_URL",
     "CALMONY_RATE_LIMIT",
     "CALMONY_REPLICA_URL",
     "CALMONY_CONNECTIONS_MAX",
@@ -164,6 +170,34 @@ pub fn encryption(databases: &Databases) -> Vec<Checked> {
         return vec![Checked::good("encryption", said)];
     }
     doubts
+}
+
+/// The ways to the processors. They aren't called.
+#[must_use]
+pub fn processors(options: &ProcessorOptions) -> Vec<Checked> {
+    let about = "processors";
+    let mut checked: Vec<Checked> = options
+        .named()
+        .map(|(variable, url)| {
+            let host = url.host_str().unwrap_or_default();
+            if is_readable_on_the_way(url) {
+                let said = format!("{variable} leads to {host} in plain text: write https");
+                return Checked::doubtful(about, said);
+            }
+            Checked::good(about, format!("{variable} leads to {host}"))
+        })
+        .collect();
+    if checked.is_empty() {
+        checked.push(Checked::good(about, "none is named"));
+    }
+    checked
+}
+
+/// Warns at the start that traffic with a processor can be read on the way.
+pub fn warn_of_plain_processors(options: &ProcessorOptions) {
+    for doubt in processors(options).iter().filter(|checked| checked.state == State::Doubtful) {
+        tracing::warn!("{}", doubt.said);
+    }
 }
 
 /// The login: a member of the program's own group roles, and of nothing that leads round them.

@@ -4,6 +4,7 @@
 //! with a message that names the flag and the variable.
 
 pub mod check;
+mod processor;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,6 +20,8 @@ use crate::address::{AddressGuard, TargetPolicy};
 use crate::database::{DatabaseUrl, Databases, PoolerUrl};
 use crate::output::{complain, finish, print};
 use crate::seal::Keyring;
+
+pub use processor::{ProcessorOptions, processor_secret, processor_url};
 
 /// The address of the database.
 #[derive(Debug, Clone, clap::Args)]
@@ -181,7 +184,15 @@ fn explain<T: CommandFactory>(mut error: clap::Error) -> i32 {
 }
 
 /// Options whose values may hold a password or a key.
-const SECRET: [&str; 4] = ["--database-url", "--pooler-url", "--replica-url", "--secret-key "];
+const SECRET: &[&str] = &[
+    "--database-url",
+    "--pooler-url",
+    "--replica-url",
+    "--secret-key ",
+    "--secret ",
+    "--processor-",
+    "--live-processor-",
+];
 
 /// Takes the value out of an error about an argument that may hold a password or a key.
 fn hide_secret(error: &mut clap::Error) {

@@ -5,11 +5,16 @@
 //! it is no "no" either: it is [`Answer::Unknown`], and only the processor's word ends it. Nothing above
 //! the vocabulary of the domain is known here, and only `flow` calls it.
 
+mod call;
+pub mod check;
+mod client;
+mod reading;
 pub mod wire;
 
+pub use client::Processor;
 pub use wire::{
-    Attach, Authorize, Capabilities, Capture, Card, CardSource, Decline, Method, NewMethod, Operation,
-    Outcome, Refund, Request, Void, Voided,
+    Attach, Authorize, Capabilities, Capture, Card, CardSource, Decline, Failure, Method, NewMethod,
+    Operation, Outcome, Reason, Refund, Request, Void, Voided,
 };
 
 /// The answer to an operation.

@@ -2,6 +2,7 @@
 //! lower-case letters; times are RFC 3339.
 
 use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// A request to perform an operation, at `POST /v1/operations`. Its key is in the contract between the two:
 /// the same key with the same parameters answers what was answered before, with others it is refused (409).
@@ -171,8 +172,8 @@ pub struct Decline {
     pub param: Option<String>,
 }
 
-/// A new method, at `POST /v1/methods`.
-#[derive(Clone, Serialize, Deserialize)]
+/// A new method, at `POST /v1/methods`. It can be read from JSON; only [`NewMethod::into_body`] writes it.
+#[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NewMethod {
     /// A token of the processor's own page, or a name that a sandbox knows: `tok_visa`, `pm_card_visa`.
@@ -181,8 +182,9 @@ pub enum NewMethod {
     Card(CardSource),
 }
 
-/// The numbers of a card, on their way to a sandbox. They can't be printed.
-#[derive(Clone, Serialize, Deserialize)]
+/// The numbers of a card, on their way to a sandbox. They can't be printed, copied or serialised, and
+/// nothing of them is left in memory when they are dropped.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CardSource {
     /// The number, 13 to 19 digits.
@@ -192,8 +194,60 @@ pub struct CardSource {
     /// Four digits.
     pub exp_year: i64,
     /// The code on the back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub cvc: Option<String>,
+}
+
+impl CardSource {
+    /// The numbers of a card.
+    #[must_use]
+    pub const fn new(number: String, (exp_month, exp_year): (i64, i64), cvc: Option<String>) -> Self {
+        Self { number, exp_month, exp_year, cvc }
+    }
+}
+
+impl Drop for CardSource {
+    fn drop(&mut self) {
+        self.number.zeroize();
+        self.cvc.zeroize();
+    }
+}
+
+/// The room for a new method's JSON: a vector that grew would leave copies behind.
+const NEW_METHOD_MAX: usize = 1_024;
+
+impl NewMethod {
+    /// The JSON that is sent. It is the only way in which a card's numbers leave the process.
+    #[must_use]
+    pub fn into_body(self) -> Zeroizing<Vec<u8>> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Sent<'a> {
+            Source(&'a str),
+            Card(Numbers<'a>),
+        }
+        #[derive(Serialize)]
+        struct Numbers<'a> {
+            number: &'a str,
+            exp_month: i64,
+            exp_year: i64,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            cvc: Option<&'a str>,
+        }
+        let sent = match &self {
+            Self::Source(name) => Sent::Source(name),
+            Self::Card(CardSource { number, exp_month, exp_year, cvc }) => Sent::Card(Numbers {
+                number,
+                exp_month: *exp_month,
+                exp_year: *exp_year,
+                cvc: cvc.as_deref(),
+            }),
+        };
+        let mut body = Zeroizing::new(Vec::with_capacity(NEW_METHOD_MAX));
+        // Texts and integers are always JSON, and a vector takes every byte.
+        let _ = serde_json::to_writer(&mut *body, &sent);
+        body
+    }
 }
 
 /// A method, as the processor describes it.
@@ -241,4 +295,64 @@ pub struct Capabilities {
     pub key_seconds: u64,
     /// For how long an amount is held, in seconds.
     pub hold_seconds: u64,
+}
+
+/// The body of every answer that is an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The reason.
+    pub error: Reason,
+    /// The decline, where a new method's card is refused (402).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decline: Option<Decline>,
+}
+
+/// The reason for an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The code: `invalid`, `no_such_method`, `no_such_reference`, `no_such_source`, `key_conflict`,
+    /// `never_seen`, `card_error`, `unauthorized`.
+    pub code: String,
+    /// A sentence for people, without the number of any card.
+    pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_method_is_sent_as_it_is_read() {
+        let read = |json: &str| serde_json::from_str::<NewMethod>(json);
+        for json in [
+            r#"{"source":"pm_card_visa"}"#,
+            r#"{"card":{"number":"4242424242424242","exp_month":12,"exp_year":2034,"cvc":"123"}}"#,
+            r#"{"card":{"number":"4242424242424242","exp_month":12,"exp_year":2034}}"#,
+        ] {
+            let body = read(json).ok().map(NewMethod::into_body);
+            assert_eq!(body.as_ref().map(|body| body.as_slice()), Some(json.as_bytes()));
+        }
+        assert!(read(r#"{"card":{"number":"4","exp_month":1,"exp_year":2034,"name":"x"}}"#).is_err());
+        assert!(read(r#"{"source":"a","card":{"number":"4","exp_month":1,"exp_year":2034}}"#).is_err());
+    }
+
+    #[test]
+    fn a_request_refuses_what_it_does_not_know() {
+        let read = |json: &str| serde_json::from_str::<Request>(json);
+        let void = r#"{"kind":"void","key":"k","of_key":"o"}"#;
+        assert!(
+            read(void).is_ok_and(|request| serde_json::to_string(&request).is_ok_and(|sent| sent == void))
+        );
+        for wrong in [
+            r#"{"kind":"void","key":"k"}"#,
+            r#"{"kind":"void","key":"k","of_key":"o","reference":"r"}"#,
+            r#"{"kind":"void","key":"k","of_key":"o","amount":1}"#,
+            r#"{"kind":"capture","key":"k","reference":"r","amount":1,"currency":"usd"}"#,
+            r#"{"kind":"capture","key":"k","reference":"r","amount":1.5}"#,
+            r#"{"kind":"capture","key":"k","reference":"r"}"#,
+            r#"{"kind":"inquire","key":"k"}"#,
+        ] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
 }

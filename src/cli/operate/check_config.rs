@@ -5,7 +5,7 @@ use anyhow::bail;
 
 use super::serve::ServeOptions;
 use crate::cli::support::table;
-use crate::config::check::{Checked, database, encryption, other_ways, unknown_variables};
+use crate::config::check::{Checked, database, encryption, other_ways, processors, unknown_variables};
 use crate::database::Role;
 
 /// The configuration, as `calmony serve` takes it.
@@ -21,6 +21,7 @@ pub(crate) async fn run(options: CheckConfigOptions) -> anyhow::Result<()> {
     checked.push(unknown_variables());
     let databases = options.serve.databases();
     checked.extend(encryption(&databases));
+    checked.extend(processors(options.serve.processors()));
     let roles = [Role::Api, Role::Reader];
     checked.extend(database(&databases.primary, options.serve.secret_key(), &roles).await);
     checked.extend(other_ways(&databases).await);

@@ -4,6 +4,7 @@ pub(super) mod check_config;
 pub(super) mod doctor;
 pub(super) mod keys;
 pub(super) mod migrate;
+pub(super) mod processor;
 pub(super) mod rebuild;
 pub(super) mod secrets;
 pub(super) mod serve;

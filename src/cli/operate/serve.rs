@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 
-use crate::config::check::warn_of_plain_text;
-use crate::config::{ApiDatabaseOptions, ParentOptions, SecretKeyOptions, TargetOptions, listen_address};
+use crate::config::check::{warn_of_plain_processors, warn_of_plain_text};
+use crate::config::{
+    ApiDatabaseOptions, ParentOptions, ProcessorOptions, SecretKeyOptions, TargetOptions, listen_address,
+};
 use crate::database::Databases;
 use crate::http::{self, App, Load, RateLimit};
 use crate::log::GrowthLimit;
@@ -30,6 +32,8 @@ pub(crate) struct ServeOptions {
     target: TargetOptions,
     #[command(flatten)]
     secret_key: SecretKeyOptions,
+    #[command(flatten)]
+    processor: ProcessorOptions,
     /// Requests a second of each API key, or `off`
     #[arg(long, env = "CALMONY_RATE_LIMIT", default_value = "1000", value_name = "RATE")]
     rate_limit: RateLimit,
@@ -66,6 +70,10 @@ impl ServeOptions {
 
     pub(crate) const fn secret_key(&self) -> &SecretKeyOptions {
         &self.secret_key
+    }
+
+    pub(crate) const fn processors(&self) -> &ProcessorOptions {
+        &self.processor
     }
 }
 
@@ -132,6 +140,7 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let _logging = telemetry::init(&options.log).context("can't start logging")?;
     let databases = options.databases();
     warn_of_plain_text(&databases);
+    warn_of_plain_processors(options.processors());
     let _traces = trace::export("calmony-api")?;
     let stop = stop_token(options.parent)?;
     let keyring = options.secret_key.keyring()?;

@@ -1,0 +1,87 @@
+//! The client of a processor: every question has an answer by its deadline, and never an error.
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::Bytes;
+use reqwest::Method;
+use secrecy::SecretString;
+use url::Url;
+
+use super::call::{Line, Lost, Reply};
+use super::wire::{Capabilities, NewMethod, Request};
+use super::{Answer, Inquiry, Tokenized};
+
+/// A processor. A clone is the same one: they share connections and the bound of calls at once.
+#[derive(Debug, Clone)]
+pub struct Processor {
+    line: Arc<Line>,
+    account: i64,
+}
+
+/// The path of operations.
+const OPERATIONS: &[&str] = &["v1", "operations"];
+
+impl Processor {
+    /// The processor at that address. A call ends after `deadline`, whatever happens.
+    pub fn new(url: &Url, secret: &SecretString, deadline: Duration) -> anyhow::Result<Self> {
+        Ok(Self { line: Arc::new(Line::new(url, secret, deadline)?), account: 0 })
+    }
+
+    /// The same processor on behalf of an account, which has its share of the calls at once.
+    #[must_use]
+    pub fn on_behalf_of(&self, account: i64) -> Self {
+        Self { line: self.line.clone(), account }
+    }
+
+    /// Asks for an operation.
+    pub async fn perform(&self, request: &Request) -> Answer {
+        let body = match serde_json::to_vec(request) {
+            Ok(body) => Bytes::from(body),
+            Err(_) => return Answer::Unknown("the request can't be written as JSON".to_owned()),
+        };
+        match self.call(Method::POST, OPERATIONS, Some(body)).await {
+            Ok(reply) => reply.answer(request),
+            Err(lost) => Answer::Unknown(lost.to_string()),
+        }
+    }
+
+    /// Asks what became of a key.
+    pub async fn inquire(&self, key: &str) -> Inquiry {
+        match self.call(Method::GET, &[OPERATIONS, &[key]].concat(), None).await {
+            Ok(reply) => reply.inquiry(key),
+            Err(lost) => Inquiry::CantTell(lost.to_string()),
+        }
+    }
+
+    /// Asks for a token that stands for a card.
+    pub async fn tokenize(&self, method: NewMethod) -> Tokenized {
+        // The bytes are overwritten once they are sent.
+        let body = Bytes::from_owner(method.into_body());
+        match self.call(Method::POST, &["v1", "methods"], Some(body)).await {
+            Ok(reply) => reply.tokenized(),
+            Err(lost) => Tokenized::Unavailable(lost.to_string()),
+        }
+    }
+
+    /// Asks what the processor can do. The error is a reason for people.
+    pub async fn capabilities(&self) -> Result<Capabilities, String> {
+        let said = |lost: Lost| lost.to_string();
+        self.call(Method::GET, &["v1", "capabilities"], None).await.map_err(said)?.capabilities()
+    }
+
+    async fn call(&self, method: Method, path: &[&str], body: Option<Bytes>) -> Result<Reply, Lost> {
+        let answered = self.line.call(self.account, (method, path), body).await;
+        if let Err(lost) = &answered {
+            let lost: &dyn Display = lost;
+            tracing::warn!(reason = %lost, "a call to the processor has no answer");
+        }
+        answered
+    }
+
+    /// The way to the processor, for requests that a client would never send.
+    pub(super) fn line(&self) -> &Line {
+        &self.line
+    }
+}
