@@ -218,9 +218,17 @@ macro_rules! error_codes {
 
 error_codes! {
     ApiKeyExpired = "api_key_expired";
+    AuthenticationRequired = "authentication_required";
+    CardDeclined = "card_declined";
     EmailInvalid = "email_invalid";
+    ExpiredCard = "expired_card";
     IdempotencyKeyInUse = "idempotency_key_in_use";
+    IncorrectCvc = "incorrect_cvc";
+    IncorrectNumber = "incorrect_number";
     InvalidCharacters = "invalid_characters";
+    InvalidCvc = "invalid_cvc";
+    InvalidExpiryMonth = "invalid_expiry_month";
+    InvalidExpiryYear = "invalid_expiry_year";
     LimitReached = "limit_reached";
     LockTimeout = "lock_timeout";
     ParameterInvalid = "parameter_invalid";
@@ -229,6 +237,7 @@ error_codes! {
     ParameterMissing = "parameter_missing";
     ParameterUnknown = "parameter_unknown";
     ParametersExclusive = "parameters_exclusive";
+    ProcessingError = "processing_error";
     RateLimit = "rate_limit";
     ResourceMissing = "resource_missing";
     UrlInvalid = "url_invalid";

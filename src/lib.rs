@@ -28,6 +28,8 @@ pub mod outbox;
 pub mod processor;
 pub mod read;
 
+pub mod flow;
+
 pub mod health;
 pub mod http;
 pub mod pages;

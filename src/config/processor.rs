@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use url::{Host, Url};
 
 use super::duration;
+use crate::flow::{Processor, Processors};
 
 /// The longest secret.
 const SECRET_MAX: usize = 512;
@@ -68,6 +69,15 @@ impl ProcessorOptions {
         } else {
             self.processor_url.as_ref().zip(self.processor_secret.as_ref())
         }
+    }
+
+    /// The processors. None is called yet.
+    pub fn open(&self) -> anyhow::Result<Processors> {
+        let of = |livemode| {
+            let named = self.of(livemode);
+            named.map(|(url, secret)| Processor::new(url, secret, self.processor_timeout)).transpose()
+        };
+        Ok(Processors { test: of(false)?, live: of(true)? })
     }
 
     /// Each address that is named, with its variable.

@@ -6,7 +6,24 @@ pub mod payment_methods;
 
 use crate::domain::Rejection;
 use crate::log::AppendError;
-use crate::processor::wire::Decline;
+pub use crate::processor::{CardSource, Decline, NewMethod, Processor};
+
+/// The processors of this process: one of each mode, if there is one.
+#[derive(Debug, Clone, Default)]
+pub struct Processors {
+    /// The processor of test mode.
+    pub test: Option<Processor>,
+    /// The processor of live mode.
+    pub live: Option<Processor>,
+}
+
+impl Processors {
+    /// The processor of a mode.
+    pub fn of(&self, livemode: bool) -> Result<&Processor, FlowError> {
+        let processor = if livemode { &self.live } else { &self.test };
+        processor.as_ref().ok_or(FlowError::NoProcessor)
+    }
+}
 
 /// The reason that a flow came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +34,9 @@ pub enum FlowError {
     /// The issuer of the card, or the processor, declined.
     #[error("declined: {}", .0.code)]
     Declined(Decline),
+    /// No processor is configured for this mode.
+    #[error("there is no processor for this mode")]
+    NoProcessor,
     /// The processor can't be asked at this moment, and nothing was done. The reason is for logs.
     #[error("the processor can't be asked: {0}")]
     ProcessorAway(String),

@@ -5,9 +5,7 @@ use crate::contract;
 use crate::domain::payment_method::{Attach, CardFacts, Create, CreateParams, Kept};
 use crate::domain::{New, ParameterError, Problem, Rejection, Snapshot};
 use crate::log::{AppendError, Cause, Log};
-use crate::processor::client::Processor;
-use crate::processor::wire::{self, Method, NewMethod, Outcome, Request};
-use crate::processor::{Answer, Tokenized};
+use crate::processor::{self, Answer, Method, NewMethod, Outcome, Processor, Request, Tokenized};
 
 /// Creates a method of a card. `param` names the parameter that the card came in.
 pub async fn create(
@@ -43,7 +41,7 @@ pub async fn attach(
     let kept = before.answer.internal.as_deref().map(serde_json::from_str::<Kept>).transpose();
     let kept = kept.map_err(AppendError::Snapshot)?.ok_or(AppendError::Conflict)?;
     let key = format!("{}.{}", command.id, before.answer.version);
-    let request = wire::Attach { key, method: kept.token, on_session: true, return_url: None };
+    let request = processor::Attach { key, method: kept.token, on_session: true, return_url: None };
     match processor.on_behalf_of(cause.account).perform(&Request::Attach(request)).await {
         Answer::Known(operation) => match operation.outcome {
             Outcome::Declined { decline } => Err(FlowError::Declined(decline)),

@@ -11,6 +11,7 @@ use super::request::admission::Load;
 use super::request::in_flight::InFlight;
 use crate::address::TargetPolicy;
 use crate::database::{DatabaseError, Databases};
+use crate::flow::Processors;
 use crate::log::{GrowthLimit, Log};
 use crate::read::Reader;
 use crate::seal::Keyring;
@@ -42,6 +43,8 @@ pub struct Parts {
     pub(crate) in_flight: InFlight,
     /// How much is taken on.
     pub(crate) load: Load,
+    /// The processors of payments.
+    pub(crate) processors: Processors,
     /// Names that are being looked up.
     pub(crate) lookups: Lookups,
     /// What is counted of requests.
@@ -55,7 +58,7 @@ impl App {
     /// who follow the log.
     pub fn open(
         (databases, growth): (&Databases, GrowthLimit),
-        policy: TargetPolicy,
+        (policy, processors): (TargetPolicy, Processors),
         keyring: Keyring,
         load: Load,
         stop: CancellationToken,
@@ -64,6 +67,7 @@ impl App {
             log: Log::open(databases)?.within(growth),
             reader: Reader::open(databases)?,
             policy,
+            processors,
             keyring,
             in_flight: InFlight::default(),
             load,

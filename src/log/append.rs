@@ -33,6 +33,11 @@ impl Log {
         Appending { log: self, cause, command, secret: None, answering: None }
     }
 
+    /// The outcome that a command would have now. Nothing is appended.
+    pub async fn try_out<C: Command>(&self, account: i64, command: &C) -> Result<Outcome, AppendError> {
+        self.decide(account, command).await
+    }
+
     /// What a command comes to, with the objects that it asks for as they are now.
     async fn decide<C: Command>(&self, account: i64, command: &C) -> Result<Outcome, AppendError> {
         let mut objects = Objects::default();

@@ -33,6 +33,15 @@ pub(crate) async fn run(options: TriggerOptions) -> anyhow::Result<()> {
             updated(&api, customer(&api).await?, json!({ "metadata": { "triggered": "yes" } })).await?
         }
         EventType::CustomerDeleted => deleted(&api, customer(&api).await?).await?,
+        EventType::PaymentMethodCreated => payment_method(&api).await?,
+        EventType::PaymentMethodAttached => attached(&api).await?,
+        EventType::PaymentMethodUpdated => {
+            updated(&api, attached(&api).await?, json!({ "billing_details": { "name": "Ada" } })).await?
+        }
+        EventType::PaymentMethodDetached => {
+            let made = attached(&api).await?;
+            post(&format!("/v1/payment_methods/{made}/detach"), json!({})).await?
+        }
         EventType::WebhookEndpointCreated => endpoint(&api).await?,
         EventType::WebhookEndpointUpdated => {
             updated(&api, endpoint(&api).await?, json!({ "description": "triggered" })).await?
@@ -96,6 +105,19 @@ async fn endpoint(api: &ApiClient) -> anyhow::Result<String> {
         "enabled_events": ["webhook_endpoint.disabled"], "paused": true,
     });
     id(&api.call(Method::POST, "/v1/webhook_endpoints", &params).await?)
+}
+
+/// Makes a payment method of a test card.
+async fn payment_method(api: &ApiClient) -> anyhow::Result<String> {
+    let params = json!({ "type": "card", "card": { "token": "tok_visa" } });
+    id(&api.call(Method::POST, "/v1/payment_methods", &params).await?)
+}
+
+/// Makes a payment method of a new customer's.
+async fn attached(api: &ApiClient) -> anyhow::Result<String> {
+    let (made, customer) = (payment_method(api).await?, customer(api).await?);
+    let path = format!("/v1/payment_methods/{made}/attach");
+    id(&api.call(Method::POST, &path, &json!({ "customer": customer })).await?)
 }
 
 async fn product(api: &ApiClient) -> anyhow::Result<String> {

@@ -145,7 +145,8 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let stop = stop_token(options.parent)?;
     let keyring = options.secret_key.keyring()?;
     let load = Load::new(options.rate_limit, usize::from(options.requests_max));
-    let app = App::open((&databases, options.bytes_limit), options.target.policy(), keyring, load, stop)?;
+    let reached = (options.target.policy(), options.processors().open()?);
+    let app = App::open((&databases, options.bytes_limit), reached, keyring, load, stop)?;
     // Beside serving: a database that is away now would keep it from listening.
     tokio::spawn(warn_of_unknown_keys(app.clone()));
     let listener = http::listen(options.listen)

@@ -3,21 +3,20 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{AllowRedisplay, BillingDetails, MethodType, PaymentMethod};
+use super::{AllowRedisplay, BillingDetails, PaymentMethod};
 use crate::domain::types::metadata::{self, MetadataChange};
-use crate::domain::types::text::{LongText, check_email};
+use crate::domain::types::text::check_email;
 use crate::domain::{ParameterError, Patch, Problem};
 
-/// The parameters of a create, but for the card: that goes to the processor.
-#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-#[schema(as = PaymentMethodCreateParams)]
+/// What a create says besides the card, which goes to the processor.
+#[derive(Debug, Clone, Default)]
 pub struct CreateParams {
-    allow_redisplay: Option<AllowRedisplay>,
-    billing_details: Patch<BillingDetails>,
-    #[schema(schema_with = metadata::change_schema)]
-    metadata: MetadataChange,
-    r#type: Option<MethodType>,
+    /// Whether a buyer may be shown it again.
+    pub allow_redisplay: Option<AllowRedisplay>,
+    /// The person or company that is billed.
+    pub billing_details: Patch<BillingDetails>,
+    /// Metadata.
+    pub metadata: MetadataChange,
 }
 
 /// The parameters of an update.
@@ -44,9 +43,6 @@ pub struct CardChanges {
 impl CreateParams {
     /// The method with what is asked for.
     pub(super) fn apply(self, to: PaymentMethod) -> Result<PaymentMethod, ParameterError> {
-        if self.r#type.is_none() {
-            return Err(ParameterError::new("type", Problem::Missing));
-        }
         let changes = Changes {
             allow_redisplay: self.allow_redisplay,
             billing_details: self.billing_details,

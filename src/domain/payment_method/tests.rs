@@ -30,8 +30,7 @@ fn facts() -> CardFacts {
 
 fn with_method(world: &World) -> (World, MethodId) {
     let new = new();
-    let params = serde_json::from_value(json!({ "type": "card" })).expect("parameters");
-    let made = world.when(&Create { new, facts: facts(), params });
+    let made = world.when(&Create { new, facts: facts(), params: CreateParams::default() });
     assert_eq!(made.types(), ["payment_method.created"]);
     (made.world, new.id)
 }

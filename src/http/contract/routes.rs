@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use super::route::Route;
 use crate::http::request::expand::Expandable;
 use crate::http::resources::{
-    customers, deliveries, endpoint_health, events, products, replays, stream, webhook_endpoints,
+    customers, deliveries, endpoint_health, events, payment_methods, products, replays, stream,
+    webhook_endpoints,
 };
 
 /// The list.
@@ -17,6 +18,7 @@ pub fn routes() -> Vec<Route> {
         customers::routes(),
         webhook_endpoints::routes(),
         endpoint_health::routes(),
+        payment_methods::routes(),
         products::routes(),
         replays::routes(),
         events::routes(),

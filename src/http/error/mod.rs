@@ -3,6 +3,7 @@
 //! The SDKs choose their exception by the status, programs branch on `code`, people read `message`, and
 //! `param` says which parameter it is about.
 
+mod declined;
 mod problem;
 mod refusal;
 mod sent;
@@ -18,10 +19,11 @@ use crate::clock;
 use crate::contract::ErrorCode;
 use crate::database::DatabaseError;
 use crate::domain::{ParameterError, Rejection};
+use crate::flow::{Decline, FlowError};
 use crate::log::AppendError;
 pub(crate) use problem::{HttpProblem, KeyProblem};
 use refusal::{http, rejected, shown};
-use sent::{IDEMPOTENCY, INVALID_REQUEST, OURS, Sent};
+use sent::{CARD, IDEMPOTENCY, INVALID_REQUEST, OURS, Sent};
 
 /// Whatever can keep a request from being answered with 200.
 #[derive(Debug)]
@@ -62,6 +64,12 @@ pub(crate) enum ApiError {
     Conflict,
     /// The database can't be reached or the server is too slow just now.
     Unavailable,
+    /// The card was declined.
+    Declined(Decline),
+    /// No processor is configured for the mode of the key.
+    NoProcessor,
+    /// The processor can't be asked at this moment. Nothing was done.
+    ProcessorAway,
     /// A defect of ours. The details are in the log, under the request id.
     Internal,
 }
@@ -133,6 +141,20 @@ impl From<AppendError> for ApiError {
     }
 }
 
+impl From<FlowError> for ApiError {
+    fn from(error: FlowError) -> Self {
+        match error {
+            FlowError::Append(error) => error.into(),
+            FlowError::Declined(decline) => Self::Declined(decline),
+            FlowError::NoProcessor => Self::NoProcessor,
+            FlowError::ProcessorAway(reason) => {
+                tracing::warn!(reason, "the processor can't be asked");
+                Self::ProcessorAway
+            }
+        }
+    }
+}
+
 impl From<serde_json::Error> for ApiError {
     /// Only our own stored snapshots are read this way: clients' bodies have an error of their own.
     fn from(error: serde_json::Error) -> Self {
@@ -142,7 +164,7 @@ impl From<serde_json::Error> for ApiError {
 }
 
 /// Every type of error.
-pub(super) const TYPES: &[&str] = &[OURS, IDEMPOTENCY, INVALID_REQUEST];
+pub(super) const TYPES: &[&str] = &[OURS, CARD, IDEMPOTENCY, INVALID_REQUEST];
 
 /// The statuses that a call may be answered with besides 200, and when.
 pub(super) fn documented(method: &Method, has_id: bool) -> impl Iterator<Item = (u16, &'static str)> {
@@ -224,6 +246,12 @@ impl From<ApiError> for Sent {
                 "What is searched is still being brought up to date. It goes on where it is; try again in a \
                  moment.",
             ),
+            ApiError::Declined(decline) => declined::declined(decline),
+            ApiError::NoProcessor => no_processor(),
+            ApiError::ProcessorAway => Self::ours(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The payment processor can't be reached just now. Nothing was done; try again in a moment.",
+            ),
             ApiError::Unavailable => Self::ours(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The service is not available just now. Try \
@@ -235,6 +263,15 @@ impl From<ApiError> for Sent {
             ),
         }
     }
+}
+
+/// The refusal of a card where nobody takes it.
+fn no_processor() -> Sent {
+    Sent::invalid(
+        StatusCode::BAD_REQUEST,
+        "No payment processor is configured for this mode, so cards can't be taken. An operator names one \
+         (CALMONY_PROCESSOR_URL; CALMONY_LIVE_PROCESSOR_URL for live keys).",
+    )
 }
 
 /// The refusal of an idempotency key that was used for something else.
@@ -286,6 +323,10 @@ struct Body {
     code: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     param: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decline_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice_code: Option<String>,
 }
 
 /// The ways to show a key.
@@ -307,8 +348,9 @@ fn should_retry(status: StatusCode) -> Option<&'static str> {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let is_packed = matches!(self, Self::Http(HttpProblem::Packed(_)));
-        let Sent { status, kind, code, param, message } = Sent::from(self);
-        let body = Body { r#type: kind, message, code: code.map(ErrorCode::as_str), param };
+        let Sent { status, kind, code, param, message, decline_code, advice_code } = Sent::from(self);
+        let code = code.map(ErrorCode::as_str);
+        let body = Body { r#type: kind, message, code, param, decline_code, advice_code };
         let mut response = (status, axum::Json(Envelope { error: body })).into_response();
         if let Some(retry) = should_retry(status) {
             response.headers_mut().insert("stripe-should-retry", HeaderValue::from_static(retry));

@@ -73,6 +73,26 @@ pub(super) fn rejected(rejection: Rejection) -> Sent {
             Sent::invalid(StatusCode::BAD_REQUEST, format!("You have reached the maximum of {max} {noun}s."))
                 .with(ErrorCode::LimitReached, None)
         }
+        Rejection::AttachedElsewhere => Sent::invalid(
+            StatusCode::BAD_REQUEST,
+            "The payment method you provided has already been attached to a customer.",
+        ),
+        Rejection::NotAttached { id } => Sent::invalid(
+            StatusCode::BAD_REQUEST,
+            format!(
+                "The payment method '{}' is not attached to a customer so detachment is impossible, and so is \
+                 a change.",
+                shown(&id)
+            ),
+        ),
+        Rejection::Burned => Sent {
+            param: Some("payment_method".to_owned()),
+            ..Sent::invalid(
+                StatusCode::BAD_REQUEST,
+                "This PaymentMethod was previously used without being attached to a Customer or was detached \
+                 from a Customer, and may not be used again.",
+            )
+        },
         Rejection::Parameter(error) => parameter(error),
     }
 }

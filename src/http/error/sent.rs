@@ -6,6 +6,7 @@ use crate::contract::ErrorCode;
 
 pub(super) const INVALID_REQUEST: &str = "invalid_request_error";
 pub(super) const IDEMPOTENCY: &str = "idempotency_error";
+pub(super) const CARD: &str = "card_error";
 pub(super) const OURS: &str = "api_error";
 
 /// An error as it is sent.
@@ -16,12 +17,24 @@ pub(super) struct Sent {
     pub(super) code: Option<ErrorCode>,
     pub(super) param: Option<String>,
     pub(super) message: String,
+    /// The issuer's reason, where a card was declined.
+    pub(super) decline_code: Option<String>,
+    /// The issuer's advice, where a card was declined.
+    pub(super) advice_code: Option<String>,
 }
 
 impl Sent {
     /// A request that can't be done as it is.
     pub(super) fn invalid(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, kind: INVALID_REQUEST, code: None, param: None, message: message.into() }
+        Self {
+            status,
+            kind: INVALID_REQUEST,
+            code: None,
+            param: None,
+            message: message.into(),
+            decline_code: None,
+            advice_code: None,
+        }
     }
 
     /// A key that is used for something else, or at this moment.

@@ -5,6 +5,7 @@ pub(super) mod deliveries;
 pub(super) mod endpoint_health;
 pub(super) mod events;
 mod objects;
+pub(super) mod payment_methods;
 pub(super) mod products;
 pub(super) mod replays;
 mod search;

@@ -1,17 +1,18 @@
 //! `/v1/payment_methods`, and those of a customer.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::objects::{self, RetrieveParams};
-use crate::contract::{self, Customer, EventType};
+use crate::contract::{self, Customer, EventType, Kind};
 use crate::domain::payment_method::{
-    AllowRedisplay, Attach, Changes, CreateParams, Detach, MethodType, PaymentMethod, Update,
+    AllowRedisplay, Attach, BillingDetails, Changes, CreateParams, Detach, MethodType, PaymentMethod, Update,
 };
-use crate::domain::{ParameterError, Problem, Rejection, missing};
-use crate::flow;
+use crate::domain::types::metadata::{self, MetadataChange};
+use crate::domain::{ParameterError, Patch, Problem, missing};
+use crate::flow::{self, CardSource, NewMethod};
 use crate::http::app::App;
 use crate::http::contract::component::ListOf;
 use crate::http::contract::route::{Route, get, patch, post};
@@ -21,7 +22,6 @@ use crate::http::params::{NoParams, Params, PathId};
 use crate::http::render::Rendered;
 use crate::http::request::caller::Caller;
 use crate::id::Id;
-use crate::processor::wire::{CardSource, NewMethod};
 use crate::read::objects::ObjectFilter;
 
 /// Its routes.
@@ -59,9 +59,6 @@ pub(crate) fn routes() -> Vec<Route> {
             .summary("List a customer's payment methods, newest first.")
             .takes::<PageParams>()
             .answers::<ListOf<PaymentMethod>>(),
-        get("/v1/customers/{id}/payment_methods/{method}", one_of_customer)
-            .summary("Retrieve one of a customer's payment methods.")
-            .answers::<PaymentMethod>(),
     ]
 }
 
@@ -186,4 +183,44 @@ async fn detach(
     Params(NoParams {}): Params<NoParams>,
 ) -> Result<Rendered, ApiError> {
     Ok(app.log.append(caller.cause(), &Detach { id }).await?.into())
+}
+
+/// List payment methods.
+async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Params(params): Params<ListParams>,
+) -> Result<Rendered, ApiError> {
+    let page = page::page(params.limit, params.starting_after, params.ending_before)?;
+    let customer = params.customer.map(|id| id_of::<Customer>("customer", id)).transpose()?;
+    let fields = [
+        ("allow_redisplay", params.allow_redisplay.map(|value| json!(value))),
+        ("customer", customer.map(|id| json!(id))),
+        ("type", params.r#type.map(|value| json!(value))),
+    ];
+    let having: Map<String, Value> =
+        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    let having = (!having.is_empty()).then_some(Value::Object(having));
+    let filter = ObjectFilter { having, ..ObjectFilter::default() };
+    page::objects::<PaymentMethod>(&app, &caller, &filter, &page).await
+}
+
+/// List a customer's payment methods.
+async fn of_customer(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<Customer>,
+    Params(params): Params<PageParams>,
+) -> Result<Rendered, ApiError> {
+    let living = app.reader.object(caller.account.id, id).await?.filter(|customer| !customer.deleted);
+    living.ok_or_else(|| missing::<Customer>(&id))?;
+    let filter = ObjectFilter { having: Some(json!({ "customer": id })), ..ObjectFilter::default() };
+    page::objects::<PaymentMethod>(&app, &caller, &filter, &params.page()?).await
+}
+
+/// The id that a parameter holds.
+fn id_of<K: Kind>(param: &str, text: String) -> Result<Id<K>, ParameterError> {
+    text.parse().map_err(|_| {
+        ParameterError::new(param, Problem::NoSuchObject { noun: K::RESOURCE.noun, id: text.clone() })
+    })
 }

@@ -59,7 +59,7 @@ pub(super) fn page_of(subject: Subject, id: &str) -> String {
         Subject::WebhookEndpoint => "endpoints",
         Subject::Replay => "replays",
         // A resource without pages of its own.
-        Subject::Product => "objects",
+        Subject::Product | Subject::PaymentMethod => "objects",
     };
     format!("/dashboard/{part}/{id}")
 }
