@@ -171,7 +171,7 @@ impl EventType {
         self.as_str().rsplit_once('.').map_or("", |(group, _)| group)
     }
 
-    /// The types that a name, a group such as `customer.*`, or `*` stands for; none for what is unknown.
+    /// The types that a name, a group such as `customer.*`, or `*` stands for; no type for an unknown name.
     pub fn matching(name: &str) -> impl Iterator<Item = Self> {
         let group = name.strip_suffix(".*");
         let all = Self::ALL.iter().copied();

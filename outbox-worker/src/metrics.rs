@@ -205,7 +205,7 @@ impl Metrics {
         for state in settlement.states() {
             became(match state {
                 DeliveryState::Owed(_) => "owed",
-                DeliveryState::Behind(_) => "in_line",
+                DeliveryState::Behind(_) | DeliveryState::BehindGroup(_) => "in_line",
                 DeliveryState::Parked => "parked",
                 DeliveryState::Exhausted => "exhausted",
             })

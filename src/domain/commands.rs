@@ -15,7 +15,7 @@ pub trait Creatable: Resource {
     /// The type of the event.
     const CREATED: EventType;
 
-    /// What callers say.
+    /// The parameters of a create.
     type Params: Debug + Clone + Send + Sync;
 
     /// The object that they ask for.
@@ -27,10 +27,10 @@ pub trait Updatable: Resource {
     /// The type of the event.
     const UPDATED: EventType;
 
-    /// What callers say.
+    /// The parameters of an update.
     type Changes: Debug + Clone + Send + Sync;
 
-    /// The object as they ask for it. What changes nothing returns it as it is.
+    /// The object as they ask for it; where they change nothing, the object as it is.
     fn changed(self, changes: Self::Changes, now: Timestamp) -> Result<Self, ParameterError>;
 }
 
@@ -54,9 +54,9 @@ impl<K: Kind> Copy for New<K> {}
 /// Create an object.
 #[derive(Debug, Clone)]
 pub struct Create<R: Creatable> {
-    /// What callers don't say.
+    /// The parts that callers don't say.
     pub new: New<R::Kind>,
-    /// What the caller said.
+    /// The caller's parameters.
     pub params: R::Params,
 }
 
@@ -65,7 +65,7 @@ pub struct Create<R: Creatable> {
 pub struct Update<R: Updatable> {
     /// The object's id.
     pub id: Id<R::Kind>,
-    /// What the caller said.
+    /// The caller's parameters.
     pub changes: R::Changes,
     /// The present instant.
     pub now: Timestamp,

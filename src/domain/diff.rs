@@ -1,7 +1,7 @@
 //! `previous_attributes`: what an update changed, with the former values.
 //!
-//! Of an object the changed fields; of a hash within it only the changed entries, null for one that was
-//! not there; of a list the whole former list.
+//! The changed fields of an object are there; of a hash within it only the changed entries, null for one that
+//! was not there; of a list the whole former list.
 
 use serde_json::{Map, Value};
 
@@ -40,13 +40,13 @@ fn changed(before: &Map<String, Value>, after: &Map<String, Value>) -> Option<Ma
 pub struct Change {
     /// `metadata.plan`.
     pub field: String,
-    /// What it was.
+    /// The value before.
     pub was: String,
-    /// What it is.
+    /// The value after.
     pub is: String,
 }
 
-/// What an event changed, as its `previous_attributes` say.
+/// The changes of an event, as its `previous_attributes` say.
 #[must_use]
 pub fn changes(event: &Value) -> Vec<Change> {
     let mut all = Vec::new();

@@ -39,9 +39,9 @@ struct Cause<'a> {
 pub struct StoredEvent {
     /// `evt_…`
     pub id: String,
-    /// What happened.
+    /// Its type: `customer.created`.
     pub event_type: String,
-    /// When, in Unix seconds.
+    /// The time that it happened, in Unix seconds.
     pub created: u64,
     /// The object's version after it.
     pub version: i64,
@@ -53,7 +53,7 @@ pub struct StoredEvent {
     pub request_id: Option<String>,
     /// The idempotency key of that call.
     pub idempotency_key: Option<String>,
-    /// Whether it is of an account's live mode.
+    /// True in an account's live mode.
     pub livemode: bool,
 }
 

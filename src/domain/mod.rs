@@ -1,7 +1,7 @@
 //! The rules: a command and the objects that it asks for give facts or a rejection.
 //!
-//! Pure: no clock, no randomness, no SQL, no HTTP, nothing asynchronous. Whatever a decision depends on
-//! is in the command or in the objects. One resource a folder.
+//! Pure: no clock, no randomness, no SQL, no HTTP, nothing asynchronous. Everything that a decision depends
+//! on is in the command or in the objects. One resource a folder.
 
 mod commands;
 pub mod customer;

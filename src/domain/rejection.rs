@@ -1,4 +1,4 @@
-//! Why a command is refused, as data. Status codes and sentences are made of it in `http/error/`.
+//! Refusals of commands, as data. Status codes and sentences are made of them in `http/error/`.
 
 /// A command that is refused. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -6,7 +6,7 @@ pub enum Rejection {
     /// The object doesn't exist for this account, or was deleted.
     #[error("no such {noun}: '{id}'")]
     NoSuchObject {
-        /// How messages name the resource.
+        /// The resource's name in messages.
         noun: &'static str,
         /// The id that was asked for.
         id: String,
@@ -14,9 +14,9 @@ pub enum Rejection {
     /// The account has as many of these as it may have.
     #[error("no more than {max} {noun}s")]
     LimitReached {
-        /// How messages name the resource.
+        /// The resource's name in messages.
         noun: &'static str,
-        /// How many it may have.
+        /// The most that it may have.
         max: i64,
     },
     /// The payment method belongs to another customer.
@@ -40,13 +40,13 @@ pub enum Rejection {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{param}: {problem:?}")]
 pub struct ParameterError {
-    /// Which one, with its path in brackets: `address[city]`.
+    /// The parameter, with its path in brackets: `address[city]`.
     pub param: String,
-    /// What is wrong with it.
+    /// Its problem.
     pub problem: Problem,
 }
 
-/// What is wrong with a parameter.
+/// The problem of a parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
     /// There is no parameter of that name.
@@ -87,7 +87,7 @@ pub enum Problem {
     ExclusiveWith(&'static str),
     /// It names an object that doesn't exist.
     NoSuchObject {
-        /// How messages name the resource.
+        /// The resource's name in messages.
         noun: &'static str,
         /// The id that was given.
         id: String,

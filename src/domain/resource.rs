@@ -52,7 +52,7 @@ impl Expands {
     }
 }
 
-/// What a [`Resource`] says of itself, as data.
+/// The description of a [`Resource`], as data.
 #[derive(Debug, Clone, Copy)]
 pub struct Described {
     /// Its names.

@@ -1,4 +1,4 @@
-//! What parameters look like in the contract, whatever resource they are of.
+//! Schemas of parameters and fields, of any resource.
 
 use utoipa::openapi::schema::SchemaType;
 use utoipa::openapi::{Object, ObjectBuilder, Type};

@@ -22,7 +22,7 @@ pub(crate) fn nothing() -> World {
 }
 
 impl World {
-    /// What a command comes to here.
+    /// The outcome of a command here.
     pub(crate) fn decide<C: Command>(&self, command: &C) -> Result<Outcome, Rejection> {
         let mut objects = Objects::default();
         let mut asked = command.reads();
@@ -41,7 +41,7 @@ impl World {
         panic!("the decision asks without end")
     }
 
-    /// What a command comes to here, which isn't refused.
+    /// The outcome of a command that isn't refused here.
     pub(crate) fn when<C: Command>(&self, command: &C) -> Then {
         match self.decide(command) {
             Ok(outcome) => Then { world: self.clone().after(&outcome.facts), outcome },
@@ -66,7 +66,7 @@ impl World {
     }
 }
 
-/// What came of a command.
+/// The outcome of a command, with the world after it.
 #[derive(Debug)]
 pub(crate) struct Then {
     /// Its facts and guards.

@@ -1,4 +1,4 @@
-//! What handlers and layers work with. It knows none of them.
+//! The parts that handlers and layers work with. This file knows neither.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::log::{GrowthLimit, Log};
 use crate::read::Reader;
 use crate::seal::Keyring;
 
-/// What handlers work with, shared: every layer of every request has it.
+/// The parts that handlers work with, shared: every layer of every request has them.
 #[derive(Debug, Clone)]
 pub struct App(Arc<Parts>);
 
@@ -31,23 +31,23 @@ impl Deref for App {
 /// The parts of an [`App`].
 #[derive(Debug)]
 pub struct Parts {
-    /// For writing.
+    /// The log, for writing.
     pub(crate) log: Log,
-    /// For reading.
+    /// The reader, for reading.
     pub(crate) reader: Reader,
-    /// Where webhooks may be sent to.
+    /// The targets that webhooks may be sent to.
     pub(crate) policy: TargetPolicy,
-    /// What signing secrets are sealed with.
+    /// The keys that seal signing secrets, and the stored answers that show one.
     pub(crate) keyring: Keyring,
-    /// Which idempotency keys are in use at this moment.
+    /// The idempotency keys that are in use at this moment.
     pub(crate) in_flight: InFlight,
-    /// How much is taken on.
+    /// The bounds of what is taken on.
     pub(crate) load: Load,
     /// The processors of payments.
     pub(crate) processors: Processors,
     /// Names that are being looked up.
     pub(crate) lookups: Lookups,
-    /// What is counted of requests.
+    /// The metrics of requests.
     pub(super) metrics: RequestMetrics,
     /// Ends those who follow the log when the server stops.
     pub(crate) stop: CancellationToken,

@@ -1,5 +1,5 @@
-//! What the API counts of requests: how many, how they were answered, how long that took. By the route
-//! as it stands in the contract, so that there are as many series as routes.
+//! The metrics of requests: their number, their statuses and their durations, by the route as it stands in
+//! the contract, so that there are as many series as routes.
 
 use std::time::Duration;
 
@@ -14,19 +14,19 @@ use prometheus_client::registry::Registry;
 
 use crate::metrics::durations;
 
-/// What stands for whatever is no route or no method of HTTP.
+/// The label of a path that is no route, and of a method that HTTP doesn't have.
 const OTHER: &str = "other";
 
 /// A route as it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct Asked {
+pub(super) struct RouteLabels {
     method: String,
     route: String,
 }
 
 /// The same with its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Answered {
+struct AnswerLabels {
     method: String,
     route: String,
     status: u16,
@@ -35,17 +35,17 @@ struct Answered {
 /// The metrics of all requests.
 #[derive(Debug, Clone)]
 pub(super) struct RequestMetrics {
-    answered: Family<Answered, Counter>,
-    took: Family<Asked, Histogram, fn() -> Histogram>,
+    answered: Family<AnswerLabels, Counter>,
+    took: Family<RouteLabels, Histogram, fn() -> Histogram>,
     under_way: Gauge,
 }
 
-impl Asked {
+impl RouteLabels {
     pub(super) fn route(&self) -> &str {
         &self.route
     }
 
-    /// What a span of it is called.
+    /// The name of its span.
     pub(super) fn name(&self) -> String {
         format!("{} {}", self.method, self.route)
     }
@@ -82,10 +82,10 @@ impl RequestMetrics {
         UnderWay(self.under_way.clone())
     }
 
-    pub(super) fn answered(&self, asked: Asked, status: u16, took: Duration) {
-        self.took.get_or_create(&asked).observe(took.as_secs_f64());
-        let Asked { method, route } = asked;
-        self.answered.get_or_create(&Answered { method, route, status }).inc();
+    pub(super) fn answered(&self, labels: RouteLabels, status: u16, took: Duration) {
+        self.took.get_or_create(&labels).observe(took.as_secs_f64());
+        let RouteLabels { method, route } = labels;
+        self.answered.get_or_create(&AnswerLabels { method, route, status }).inc();
     }
 }
 
@@ -98,8 +98,8 @@ impl Drop for UnderWay {
     }
 }
 
-/// What a request is counted as. Clients may make methods up, and paths.
-pub(super) fn asked(method: &Method, extensions: &Extensions) -> Asked {
+/// The route that a request is counted under. Clients may make methods up, and paths.
+pub(super) fn route_labels(method: &Method, extensions: &Extensions) -> RouteLabels {
     let known = [
         Method::GET,
         Method::POST,
@@ -111,5 +111,5 @@ pub(super) fn asked(method: &Method, extensions: &Extensions) -> Asked {
     ];
     let method = if known.contains(method) { method.as_str() } else { OTHER };
     let route = extensions.get::<MatchedPath>().map_or(OTHER, MatchedPath::as_str);
-    Asked { method: method.to_owned(), route: route.to_owned() }
+    RouteLabels { method: method.to_owned(), route: route.to_owned() }
 }

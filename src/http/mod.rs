@@ -30,7 +30,7 @@ pub(crate) use error::{ApiError, KeyProblem};
 pub(crate) use outgoing::metered;
 pub(crate) use params::read_body;
 pub use request::admission::{Load, RateLimit};
-pub(crate) use request::caller::known as known_key;
+pub(crate) use request::caller::known_key;
 pub use request::in_flight::InFlight;
 pub(crate) use request::{observed, unknown_route};
 pub(crate) use server::Peer;

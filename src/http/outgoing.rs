@@ -1,4 +1,4 @@
-//! Answers on their way out: how many of their bytes wait to be written is known, and bounded
+//! Answers on their way out. Their bytes that wait to be written are counted, and bounded
 //! (`request/admission.rs`).
 
 use std::pin::Pin;
@@ -24,7 +24,7 @@ pub(crate) fn metered(response: Response, mut room: Place<i64>) -> Response {
 
 struct Metered {
     body: Body,
-    /// What was taken of the body and isn't handed over yet.
+    /// The part that was taken of the body and isn't handed over yet.
     part: Bytes,
     _room: Place<i64>,
 }

@@ -16,8 +16,9 @@ use crate::read::{Direction, Page};
 
 /// The most entries of a page.
 const LIMIT_MAX: i64 = 100;
-/// How many entries a page has where nothing is said.
+/// The number of entries of a page where the caller sets none.
 const LIMIT_DEFAULT: i64 = 10;
+
 /// The parameters of a list that takes no others.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -27,7 +27,7 @@ impl From<Snapshot> for Rendered {
     }
 }
 
-/// What is left of an object that was deleted.
+/// The remains of an object that was deleted.
 #[derive(Serialize)]
 struct Remains<'a> {
     id: &'a str,
@@ -35,7 +35,7 @@ struct Remains<'a> {
     deleted: bool,
 }
 
-/// An object as it is stored, or what is left of a deleted one.
+/// An object as it is stored, or the remains of a deleted one.
 pub(super) fn stored(resource: Resource, object: StoredObject) -> Result<Rendered, ApiError> {
     if object.deleted { deleted(resource, &object.id) } else { Ok(Rendered(object.data)) }
 }

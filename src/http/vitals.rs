@@ -15,9 +15,9 @@ use tokio::time::{Instant, timeout};
 use crate::read::Reader;
 use crate::read::vitals::Vitals;
 
-/// How old the condition may be that is told.
+/// The greatest age at which the condition is shown without being read anew.
 const FRESH: Duration = Duration::from_secs(5);
-/// How long reading it may take.
+/// The longest time of a read.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 type Seconds = Gauge<f64, AtomicU64>;
@@ -41,7 +41,7 @@ struct OfTable {
 /// The condition as metrics.
 #[derive(Debug, Clone, Default)]
 pub(super) struct VitalsMetrics {
-    /// When it was last read.
+    /// The instant of the last read.
     read_at: Arc<Mutex<Option<Instant>>>,
     is_known: Count,
     oldest_due: Family<OfEndpoints, Seconds>,

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::clock::{self, Timestamp};
@@ -19,16 +20,16 @@ pub struct ListedKey {
     pub kind: KeyKind,
     /// Its beginning and its end.
     pub hint: String,
-    /// When it was made.
+    /// The time at which it was made.
     pub created_at: Timestamp,
-    /// Until when it opens; none: until it is revoked.
+    /// The time until which it opens the account; `None`: until it is revoked.
     pub expires_at: Option<Timestamp>,
-    /// When it was last used, give or take a minute.
+    /// The time of its last use, give or take a minute.
     pub last_used_at: Option<Timestamp>,
 }
 
 /// Makes a key for the account of that name, and the account where there is none. The key is in the
-/// answer and nowhere else.
+/// returned value and nowhere else.
 pub async fn create_key(
     url: &DatabaseUrl,
     account: &str,
@@ -50,16 +51,21 @@ pub async fn list_keys(url: &DatabaseUrl, account: Option<&str>) -> Result<Vec<L
     let client = url.client(Role::Owner).await?;
     let rows = client.query(include_str!("sql/list_keys.sql"), &[&account]).await?;
     let time = |at: Option<SystemTime>| at.map(Timestamp::from);
-    let listed = |row: &tokio_postgres::Row| ListedKey {
-        id: row.get(0),
-        account: row.get(1),
-        kind: KeyKind { livemode: row.get(2), readonly: row.get(4) },
-        hint: row.get(3),
-        created_at: Timestamp::from(row.get::<_, SystemTime>(5)),
-        expires_at: time(row.get(6)),
-        last_used_at: time(row.get(7)),
+    let listed = |row: &Row| ListedKey {
+        id: row.get("id"),
+        account: row.get("name"),
+        kind: kind_of(row),
+        hint: row.get("hint"),
+        created_at: Timestamp::from(row.get::<_, SystemTime>("created_at")),
+        expires_at: time(row.get("expires_at")),
+        last_used_at: time(row.get("last_used_at")),
     };
     Ok(rows.iter().map(listed).collect())
+}
+
+/// The kind of a key, by the columns `livemode` and `readonly`.
+fn kind_of(row: &Row) -> KeyKind {
+    KeyKind { livemode: row.get("livemode"), readonly: row.get("readonly") }
 }
 
 /// Revokes a key: the next request with it is refused. Returns whether there was one.
@@ -83,7 +89,7 @@ pub async fn copy_key(url: &DatabaseUrl, id: i64) -> Result<Option<ApiKey>, Data
     let Some(row) = client.query_opt(include_str!("sql/key_kind.sql"), &[&id]).await? else {
         return Ok(None);
     };
-    let key = ApiKey::generate(KeyKind { livemode: row.get(0), readonly: row.get(1) });
+    let key = ApiKey::generate(kind_of(&row));
     let (hash, now) = (hash_api_key(key.reveal()), clock::now().system_time());
     let parameters: [&(dyn ToSql + Sync); 4] = [&id, &hash.as_slice(), &key.hint(), &now];
     let made = client.execute(include_str!("sql/copy_key.sql"), &parameters).await?;

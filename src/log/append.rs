@@ -3,9 +3,9 @@
 use std::future::IntoFuture;
 use std::pin::Pin;
 
-use super::appender::{Append, Appended};
 use super::group::Group;
 use super::idempotency::Answer;
+use super::waiting::{Append, Appended};
 use super::{AppendError, CONFLICT_TRIES, Cause, Log, NewSecret};
 use crate::clock;
 use crate::contract::Event;
@@ -13,7 +13,7 @@ use crate::database::DatabaseError;
 use crate::domain::{Command, Fact, Objects, Outcome, ROUNDS_MAX, Snapshot, Stop};
 use crate::id::Id;
 
-/// Makes the answer that is stored, where it isn't the object as it is then.
+/// A maker of the answer that is stored, where that isn't the object as it is then.
 pub type Answering<'a> = &'a (dyn Fn(&Snapshot) -> Result<Answer, serde_json::Error> + Send + Sync);
 
 /// A command on its way into the log. Awaited, it returns the object that the caller is answered with, as
@@ -38,7 +38,7 @@ impl Log {
         self.decide(account, command).await
     }
 
-    /// What a command comes to, with the objects that it asks for as they are now.
+    /// The outcome of a command, with the objects that it asks for as they are now.
     async fn decide<C: Command>(&self, account: i64, command: &C) -> Result<Outcome, AppendError> {
         let mut objects = Objects::default();
         self.load(account, command.reads(), &mut objects).await?;
@@ -72,12 +72,12 @@ impl Log {
 }
 
 impl<'a, C: Command> Appending<'a, C> {
-    /// The caller is answered something else than the object.
+    /// Answers the caller by another text than the object's.
     pub const fn answering(self, answering: Answering<'a>) -> Self {
         Self { answering: Some(answering), ..self }
     }
 
-    /// The one event brings a signing secret with it, in the same statement.
+    /// Appends a signing secret with the one event, in the same statement.
     pub const fn with_secret(self, secret: &'a NewSecret) -> Self {
         Self { secret: Some(secret), ..self }
     }
@@ -121,8 +121,8 @@ impl<'a, C: Command> Appending<'a, C> {
         Err(AppendError::Conflict)
     }
 
-    /// Appends the facts of an outcome: on the fast way where there is one, and its decision read nothing
-    /// else.
+    /// Appends the facts of an outcome: with the others that wait where there is one, and its decision read
+    /// nothing else.
     async fn write(
         &self,
         (mut facts, guards): (Vec<Fact>, Vec<(String, i64)>),
@@ -131,8 +131,7 @@ impl<'a, C: Command> Appending<'a, C> {
     ) -> Result<Appended, DatabaseError> {
         let (log, cause, at) = (self.log, self.cause, clock::now());
         let fresh_id = || Id::<Event>::generate(at).to_string();
-        let keeps_something = facts.iter().any(|fact| fact.internal.is_some());
-        if facts.len() > 1 || !guards.is_empty() || keeps_something {
+        if facts.len() > 1 || !guards.is_empty() {
             if self.secret.is_some() {
                 return Err(DatabaseError::Refused("a signing secret comes with a lone fact".to_owned()));
             }

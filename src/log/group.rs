@@ -7,8 +7,10 @@
 use std::collections::BTreeMap;
 
 use super::Cause;
-use super::appender::{Appended, Appender};
+use super::appender::Appender;
 use super::idempotency::Answer;
+use super::statement::APPEND_GROUP;
+use super::waiting::Appended;
 use crate::clock::Timestamp;
 use crate::database::{DatabaseError, Parameters, PooledClient};
 use crate::domain::Fact;
@@ -18,7 +20,7 @@ use crate::domain::Fact;
 pub(super) struct Group<'a> {
     pub(super) cause: &'a Cause,
     pub(super) at: Timestamp,
-    /// Each with the id of its event, in the order in which they were put.
+    /// The facts, each with the id of its event, in the order in which they were put.
     pub(super) facts: &'a [(String, Fact)],
     /// The objects that were read and aren't changed, with their versions.
     pub(super) guards: &'a [(String, i64)],
@@ -89,7 +91,7 @@ impl Appender {
             &sealed_with,
             &answering,
         ];
-        let appended = match client.query_one(include_str!("sql/append_group.sql"), parameters).await {
+        let appended = match client.query_one(APPEND_GROUP, parameters).await {
             Ok(row) => row.get("appended"),
             Err(DatabaseError::Conflict(_) | DatabaseError::Duplicate { .. }) => false,
             Err(error) => return Err(error),

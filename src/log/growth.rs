@@ -14,21 +14,21 @@ use super::idempotency::Answer;
 use super::{AppendError, Cause};
 use crate::domain::Fact;
 
-/// Accounts that are remembered before those that are idle are forgotten.
+/// The number of accounts beyond which those that are idle are forgotten.
 const ACCOUNTS_MAX: usize = 10_000;
-/// How many seconds' worth may be stored at once after a pause.
+/// The seconds whose budget may be stored at once after a pause.
 const BURST_SECONDS: u32 = 16;
-/// What is counted in: bytes.
+/// The unit of the counts, in bytes.
 const UNIT: u64 = 1024;
 /// The largest budget, in bytes a second.
 const LIMIT_MAX: u64 = 1 << 30;
 
-/// Bytes a second of each account, or any number.
+/// The bytes a second that each account may store, or any number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GrowthLimit(Option<NonZeroU32>);
 
 impl GrowthLimit {
-    /// None.
+    /// No limit.
     pub const OFF: Self = Self(None);
 }
 
@@ -46,7 +46,7 @@ impl FromStr for GrowthLimit {
     }
 }
 
-/// What accounts have stored of late.
+/// The bytes that accounts have stored of late.
 #[derive(Debug, Clone)]
 pub(super) struct Growth(Option<Arc<Accounts>>);
 

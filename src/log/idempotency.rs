@@ -11,12 +11,12 @@ use crate::clock::{self, Timestamp};
 use crate::database::{DatabaseError, Parameters};
 use crate::seal::Sealed;
 
-/// What a key is for: hashes of a request's path and of its decoded parameters.
+/// The request that a key is for: hashes of its path and of its decoded parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint {
-    /// Of the path.
+    /// The hash of the path.
     pub path: [u8; 16],
-    /// Of the parameters, however they were spelled.
+    /// The hash of the parameters, however they were spelled.
     pub parameters: [u8; 16],
 }
 
@@ -32,17 +32,17 @@ impl Fingerprint {
     }
 }
 
-/// What a caller is answered, where it isn't the object as it is stored.
+/// The answer to a caller, where it isn't the object as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// This.
+    /// This text.
     Plain(String),
-    /// Something that shows a secret.
+    /// A text that shows a secret.
     Sealed(Sealed),
 }
 
 impl Answer {
-    /// The stored text, and the key it is sealed with.
+    /// The stored text, and the id of the key that it is sealed with.
     pub(super) fn columns(&self) -> (&str, Option<&str>) {
         match self {
             Self::Plain(text) => (text, None),
@@ -54,11 +54,11 @@ impl Answer {
 /// The answer to the request that first used a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remembered {
-    /// What that request was; none can be read of a row that isn't ours.
+    /// The path and the parameters of that request; `None` if the row isn't ours.
     pub fingerprint: Option<Fingerprint>,
     /// Its id, `req_…`.
     pub request_id: Option<String>,
-    /// What it was answered.
+    /// Its answer.
     pub answer: Answer,
 }
 
@@ -68,13 +68,13 @@ impl Log {
         let client = self.client().await?;
         let row = client.query_opt(include_str!("sql/recall.sql"), &[&account, &key]).await?;
         Ok(row.map(|row| {
-            let text: String = row.get(2);
-            let answer = match row.get::<_, Option<String>>(3) {
+            let text: String = row.get("answer");
+            let answer = match row.get::<_, Option<String>>("sealed_with") {
                 None => Answer::Plain(text),
                 Some(key_id) => Answer::Sealed(Sealed { key_id, text }),
             };
-            let fingerprint = Fingerprint::from_bytes(row.get(0));
-            Remembered { fingerprint, request_id: row.get(1), answer }
+            let fingerprint = Fingerprint::from_bytes(row.get("fingerprint"));
+            Remembered { fingerprint, request_id: row.get("request_id"), answer }
         }))
     }
 

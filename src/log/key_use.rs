@@ -9,15 +9,15 @@ use tokio::time::Instant;
 
 use crate::database::{DatabaseError, Pool};
 
-/// How often the use of one key is written down.
+/// The least time between two notes of the use of one key.
 const EVERY: Duration = Duration::from_mins(1);
-/// Keys that wait to be written down. One that finds no place is written down another time.
+/// The most keys that wait to be written down. One that finds no place is written down another time.
 const QUEUE_MAX: usize = 1_000;
 
 /// An account and the number of its key.
 type Key = (i64, i64);
 
-/// Who has used which key.
+/// The keys that were used of late, and the way to the task that writes them down.
 #[derive(Debug, Clone)]
 pub(super) struct KeyUse {
     noted: Arc<Mutex<HashMap<Key, Instant>>>,
@@ -32,7 +32,7 @@ impl KeyUse {
         Self { noted: Arc::default(), queue }
     }
 
-    /// A key was used.
+    /// Notes that a key was used.
     pub(super) fn note(&self, key: Key) {
         let now = Instant::now();
         let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);

@@ -7,6 +7,7 @@
 pub mod accounts;
 mod append;
 mod appender;
+mod columns;
 mod group;
 mod growth;
 pub mod idempotency;
@@ -17,7 +18,9 @@ pub mod secrets;
 mod sessions;
 mod statement;
 pub mod verify;
+mod waiting;
 mod wake;
+mod writer;
 
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
@@ -35,25 +38,25 @@ use growth::Growth;
 pub use growth::GrowthLimit;
 use idempotency::Fingerprint;
 use key_use::KeyUse;
-pub use statement::{APPEND_ONE, append_keyless};
+pub use statement::{APPEND_GROUP, APPEND_ONE, append_keyless};
 
-/// How often a command is decided anew when others change the same object at the same time.
+/// The most decisions of one command, while others change the same object at the same time.
 pub const CONFLICT_TRIES: usize = 12;
-/// Connections for loading objects before they change.
+/// The number of connections for loading objects before they change.
 const LOAD_CONNECTIONS: usize = 8;
 
-/// Who caused a change.
+/// The cause of a change.
 #[derive(Debug, Clone)]
 pub struct Cause {
     /// The tenant whose object it is.
     pub account: i64,
-    /// The API call, `req_…`; none for what the service does by itself.
+    /// The API call, `req_…`; `None` for a change that the service makes by itself.
     pub request_id: Option<String>,
     /// Its idempotency key.
     pub idempotency_key: Option<String>,
-    /// What that key is for; none where the answer isn't stored.
+    /// The request that the key is for; `None` where the answer isn't stored.
     pub fingerprint: Option<Fingerprint>,
-    /// Where the call stands in a distributed trace.
+    /// The call's place in a distributed trace.
     pub trace: Option<TraceContext>,
 }
 
@@ -64,7 +67,7 @@ impl Cause {
         Self { account, request_id: None, idempotency_key: None, fingerprint: None, trace: None }
     }
 
-    /// Whether the answer is stored, under a key.
+    /// True if the answer is stored, under a key.
     const fn stores_answer(&self) -> bool {
         self.idempotency_key.is_some() && self.fingerprint.is_some()
     }
@@ -75,12 +78,12 @@ impl Cause {
 pub struct NewSecret {
     /// The secret, sealed.
     pub sealed: Sealed,
-    /// For how long the endpoint's earlier secrets go on signing; none where there are none.
+    /// The time for which the endpoint's earlier secrets go on signing; `None` where there are none.
     pub overlap_seconds: Option<i32>,
 }
 
-/// Why an append came to nothing. Nothing was changed, except where the database went away before it
-/// answered.
+/// The reason why an append came to nothing. Nothing was changed, except where the database went away
+/// before it answered.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
     /// The command was refused.
@@ -106,10 +109,11 @@ pub enum AppendError {
     Snapshot(serde_json::Error),
 }
 
-/// Commands that have met another take turns, one of this many lanes an object.
+/// The number of locks by which commands that have met another take turns; the hash of an object says which
+/// is its own.
 const TURNS: usize = 1024;
 
-/// The log, for writing.
+/// The way to write the log.
 #[derive(Debug, Clone)]
 pub struct Log {
     pool: Pool,
@@ -121,7 +125,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Opens the log, for any number of bytes. Connections are made when they are first needed.
+    /// Opens the log, without a bound of bytes. Connections are made when they are first needed.
     pub fn open(databases: &Databases) -> Result<Self, DatabaseError> {
         let pool = databases.pool(Role::Api, LOAD_CONNECTIONS)?;
         Ok(Self {
@@ -134,13 +138,13 @@ impl Log {
         })
     }
 
-    /// The same log, in which each account may store so much.
+    /// The same log with a bound of the bytes that each account may store.
     #[must_use]
     pub fn within(self, limit: GrowthLimit) -> Self {
         Self { growth: Growth::new(limit), ..self }
     }
 
-    /// Registers what the log counts.
+    /// Registers the log's metrics.
     pub fn register(&self, registry: &mut Registry) {
         self.pool.register(registry, "calmony_log_pool_wait_seconds");
         self.appender.register(registry);
@@ -151,7 +155,7 @@ impl Log {
         self.key_use.note((account, id));
     }
 
-    /// Whether the database takes what changes depend on being asked.
+    /// True if the database answers the connections by which objects are loaded before they change.
     pub async fn answers(&self) -> bool {
         let asked = async { self.client().await?.execute("select", &[]).await };
         asked.await.is_ok()
@@ -160,8 +164,8 @@ impl Log {
     /// This object's turn, held until the guard is dropped.
     async fn turn(&self, account: i64, stream: &str) -> Option<MutexGuard<'_, ()>> {
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one((account, stream));
-        let lane = usize::try_from(hash).unwrap_or(usize::MAX) % self.turns.len().max(1);
-        match self.turns.get(lane) {
+        let number = usize::try_from(hash).unwrap_or(usize::MAX) % self.turns.len().max(1);
+        match self.turns.get(number) {
             Some(turn) => Some(turn.lock().await),
             None => None,
         }

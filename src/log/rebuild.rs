@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Transaction};
 use super::verify::{Watch, estimate};
 use crate::database::{DatabaseError, DatabaseUrl, Role};
 
-/// Objects of one portion.
+/// The most objects of one portion.
 const PORTION: i64 = 500;
 /// The number of tries for a portion whose rows other sessions hold.
 const TRIES: usize = 5;

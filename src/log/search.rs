@@ -15,17 +15,17 @@ use crate::database::{DatabaseError, Parameters, Pool, PooledClient};
 use crate::domain::search::Document;
 use crate::shares::{Place, Shares};
 
-/// Events of one portion, and the bytes after which it has no more: a statement's work, however large
-/// customers are.
+/// The most events of one portion, and the bytes after which it has no more: a bound of a statement's
+/// work, however large customers are.
 const PORTION: i64 = 2_000;
 const PORTION_BYTES: i64 = 512 * 1024;
-/// Portions that are stored at the same time: searching must not take the place of writing.
+/// The most portions that are stored at the same time: searching must not take the place of writing.
 const AT_ONCE: usize = 2;
-/// Accounts that bring something up to date at the same time. Each has one turn, so that many requests
-/// of one stand in nobody's way.
+/// The most accounts that bring something up to date at the same time. Each has one turn, so that many
+/// requests of one stand in nobody's way.
 const ACCOUNTS_MAX: usize = 1_024;
 
-/// Whose turn it is to store a portion.
+/// The turns of accounts to store a portion.
 #[derive(Debug, Clone)]
 pub(super) struct Turns {
     accounts: Shares<i64>,
@@ -48,9 +48,9 @@ impl Turns {
 }
 
 impl Log {
-    /// Brings the account's search documents up to that position; false when that takes longer than
-    /// `patience`. What was done is kept, and the next call goes on there. The position must be one
-    /// below which nothing is undecided.
+    /// Brings the account's search documents up to that position. Returns false when that takes longer than
+    /// `patience`; the documents made by then are kept, and the next call goes on there. The position must be
+    /// one below which nothing is undecided.
     pub async fn bring_search_up_to(
         &self,
         account: i64,
@@ -58,7 +58,7 @@ impl Log {
         patience: Duration,
     ) -> Result<bool, DatabaseError> {
         let began = Instant::now();
-        while progress(&self.client().await?, account, position).await?.behind {
+        while progress(&self.client().await?, account, position).await?.is_behind {
             let left = patience.saturating_sub(began.elapsed());
             let Ok(Some(turn)) = timeout(left, self.search_turns.turn(account, left)).await else {
                 return Ok(false);
@@ -75,15 +75,17 @@ impl Log {
     }
 }
 
-/// How far the account's log is in its documents.
+/// The part of an account's log that is in its documents.
 struct Progress {
+    /// The last position of that part.
     position: i64,
-    behind: bool,
+    /// True if the log has more.
+    is_behind: bool,
 }
 
 async fn progress(client: &PooledClient, account: i64, up_to: i64) -> Result<Progress, DatabaseError> {
     let row = client.query_one(include_str!("sql/search_behind.sql"), &[&account, &up_to]).await?;
-    Ok(Progress { position: row.get(0), behind: row.get(1) })
+    Ok(Progress { position: row.get("position"), is_behind: row.get("behind") })
 }
 
 /// Stores the documents of the next part of the log.

@@ -7,10 +7,10 @@ use crate::database::{DatabaseError, DatabaseUrl, Role};
 use crate::seal::{Keyring, OpenError};
 use crate::secret::{SigningSecret, SigningSecretError};
 
-/// Secrets of one portion.
+/// The most secrets of one portion.
 const PORTION: i64 = 500;
 
-/// Why resealing stopped. What was sealed anew before stays so.
+/// The reason why resealing stopped. The secrets that were sealed anew before stay so.
 #[derive(Debug, thiserror::Error)]
 pub enum ResealError {
     /// The database failed.
@@ -19,26 +19,27 @@ pub enum ResealError {
     /// A secret can't be opened.
     #[error("the secret of {endpoint}: {reason}")]
     Open {
-        /// Whose secret.
+        /// The endpoint that the secret belongs to.
         endpoint: String,
-        /// Why not.
+        /// The reason.
         reason: OpenError,
     },
     /// A secret that was stored in plain text is none.
     #[error("the secret of {endpoint}: {reason}")]
     Plain {
-        /// Whose secret.
+        /// The endpoint that the secret belongs to.
         endpoint: String,
-        /// Why not.
+        /// The reason.
         reason: SigningSecretError,
     },
 }
 
-/// How many stored answers that show a secret are sealed with another key than the ring's first. They
-/// aren't sealed anew: they are forgotten within two days.
+/// The number of stored answers that show a secret and are sealed with another key than the ring's first.
+/// They aren't sealed anew: they are forgotten within two days.
 pub async fn stale_answers(url: &DatabaseUrl, keyring: &Keyring) -> Result<i64, DatabaseError> {
     let client = url.client(Role::Owner).await?;
-    Ok(client.query_one(include_str!("sql/stale_answers.sql"), &[&keyring.current()]).await?.get(0))
+    let row = client.query_one(include_str!("sql/stale_answers.sql"), &[&keyring.current()]).await?;
+    Ok(row.get("count"))
 }
 
 /// Seals every secret that isn't sealed with the ring's first key. Returns how many there were. One that
@@ -56,8 +57,8 @@ pub async fn reseal(url: &DatabaseUrl, keyring: &Keyring) -> Result<u64, ResealE
             return problem.map_or(Ok(count), Err);
         }
         for row in stale {
-            (account, endpoint, version) = (row.get(0), row.get(1), row.get(2));
-            match open(keyring, &endpoint, row.get(3), row.get(4)) {
+            (account, endpoint, version) = (row.get("account"), row.get("endpoint"), row.get("version"));
+            match open(keyring, &endpoint, row.get("key_id"), row.get("stored")) {
                 Ok(secret) => {
                     let sealed = keyring.seal(&secret, &endpoint);
                     let parameters: [&(dyn ToSql + Sync); 5] =

@@ -4,8 +4,8 @@ use tokio_postgres::{Client, Statement};
 
 use crate::database::{DatabaseError, rewritten};
 
-/// As they are prepared: for an event that comes alone, for those that have no idempotency key, and
-/// where some have one.
+/// The prepared forms: for an event that comes alone, for events without an idempotency key, and for events
+/// of which some have one.
 pub(super) struct Statements {
     one: Statement,
     keyless: Statement,
@@ -21,7 +21,7 @@ impl Statements {
         })
     }
 
-    /// The one for so many events.
+    /// The form for so many events.
     pub(super) fn choose(&self, events: usize, is_any_keyed: bool) -> &Statement {
         match (events, is_any_keyed) {
             (_, true) => &self.keyed,
@@ -36,8 +36,11 @@ const APPEND: &str = include_str!("sql/append.sql");
 /// The text for one event without an idempotency key.
 pub const APPEND_ONE: &str = include_str!("sql/append_one.sql");
 
-/// The text for any number of them: what has no key needs no look at the keys.
+/// The text for the facts of one decision.
+pub const APPEND_GROUP: &str = include_str!("sql/append_group.sql");
+
+/// The text for any number of events without a key: it doesn't look at the keys.
 #[must_use]
 pub fn append_keyless() -> String {
-    rewritten(APPEND, "$17", "false")
+    rewritten(APPEND, "$18", "false")
 }

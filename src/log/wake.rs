@@ -15,23 +15,23 @@ use tokio_postgres::Client;
 
 use crate::database::{DatabaseError, DatabaseUrl, Role, WAKE_CHANNEL};
 
-/// How long no wake-up is sent after one that told of more than [`FEW`] events.
+/// The pause after a wake-up for more than [`FEW`] events.
 const PAUSE: Duration = Duration::from_millis(2);
-/// How long nothing was appended before what comes alone.
+/// The silence before an event that counts as coming alone.
 const ALONE: Duration = Duration::from_millis(2);
-/// So many events are few.
+/// The most events that are few.
 const FEW: usize = 2;
 
-/// Wakes the workers.
+/// The sender of wake-ups to the workers.
 #[derive(Debug, Clone)]
 pub(super) struct Waker(Arc<Signal>);
 
 #[derive(Debug, Default)]
 struct Signal {
     notify: Notify,
-    /// Events that nobody was told of.
+    /// The number of events without a wake-up so far.
     events: AtomicUsize,
-    /// When the last append began.
+    /// The beginning of the last append.
     last: Mutex<Option<Instant>>,
 }
 
@@ -43,14 +43,14 @@ impl Waker {
         Self(signal)
     }
 
-    /// An append of so many events begins, while others are under way or not. Whether its own commit
-    /// should wake the workers, because it comes alone.
+    /// Notes that an append of so many events begins, beside others that are under way or not. Returns true
+    /// if its own commit should wake the workers, because it comes alone.
     pub(super) fn rides_along(&self, events: usize, others: bool, now: Instant) -> bool {
         let last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner).replace(now);
         events <= FEW && !others && last.is_none_or(|last| now.duration_since(last) > ALONE)
     }
 
-    /// There are so many more events in the outbox.
+    /// Wakes the workers for so many more events in the outbox, some time soon.
     pub(super) fn wake(&self, events: usize) {
         self.0.events.fetch_add(events, Ordering::Relaxed);
         self.0.notify.notify_one();

@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
-use super::rows::{due_row, fresh_row};
+use super::rows::{due_row, event_key, fresh_row};
 use super::secrets::Learnt;
 use super::work::{Due, EndpointStatus, Fresh, Target};
 use super::{EndpointKey, EventKey, Gaps, Session};
@@ -189,16 +189,15 @@ impl Work for Fetched {
     fn of(rows: &[Row]) -> Self {
         let mut fetched = Self::default();
         for row in rows {
-            if row.get(3) {
-                fetched.late.push((row.get(1), row.get(2)));
+            if row.get("is_late") {
+                fetched.late.push((row.get("position"), row.get("bucket")));
             } else {
-                fetched.positions.push(row.get(1));
+                fetched.positions.push(row.get("position"));
             }
-            if row.get::<_, Option<&str>>(4).is_some() {
+            if row.get::<_, Option<&str>>("event").is_some() {
                 fetched.fresh.push(fresh_row(row));
             } else {
-                let key = EventKey { account: row.get(0), position: row.get(1) };
-                fetched.passed.push((key, row.get(2)));
+                fetched.passed.push((event_key(row), row.get("bucket")));
             }
         }
         fetched

@@ -5,15 +5,16 @@
 //! advisory locks of its session ([`Session`]), and that session writes: a worker that lost it can't write,
 //! and PostgreSQL frees its buckets at that instant. No row is locked and no lease is written.
 //!
-//! *Reading.* A connection beside the session reads `position > cursor` and remembers in memory what is in flight, so that it
-//! never walks the dead head of the table. A position below the cursor that was missing may belong to an
-//! append that commits late. Such gaps are asked for again until they are too old to come ([`Gaps`]). A
-//! scan from the head is the backstop.
+//! *Reading.* A connection beside the session reads `position > cursor` and remembers in memory what is in
+//! flight, so that it never walks the dead head of the table. A position below the cursor that was missing
+//! may belong to an append that commits late. Such gaps are asked for again until they are too old to come
+//! ([`Gaps`]). A scan from the head is the backstop.
 //!
 //! *Writing.* Outcomes of many attempts go down in one statement ([`Settlement`]).
 
 mod fetch;
 mod gaps;
+mod groups;
 mod ownership;
 mod replay;
 mod rows;
@@ -24,11 +25,12 @@ mod work;
 
 pub use fetch::{Fetched, PORTION_BYTES, Passed, Portion};
 pub use gaps::Gaps;
+pub use groups::GroupLine;
 pub use ownership::{BUCKETS, fair_share};
 pub use replay::{ReplayOver, ReplayStep};
 pub use session::Session;
 pub use settle::{AttemptRecord, DeliveryState, Phases, Settlement, Waiting};
-pub use work::{Due, EndpointStatus, Fresh, FreshTarget, Target};
+pub use work::{Due, EndpointStatus, Fresh, FreshTarget, Order, Target};
 
 /// The place of an event in the log: its account and its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -117,7 +117,8 @@ impl SecretCache {
             tracing::error!(
                 endpoint,
                 error,
-                "a signing secret can't be opened, so nothing is sent to its endpoint; is CALMONY_SECRET_KEY complete?"
+                "a signing secret can't be opened, so nothing is sent to its endpoint; is \
+                 CALMONY_SECRET_KEY complete?"
             );
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify, mpsc};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,9 @@ use super::secrets::SecretCache;
 use crate::database::listen::Attended;
 use crate::database::{DatabaseError, DatabaseUrl, Role, rewritten};
 use crate::seal::Keyring;
+
+/// The channel on which workers call the owners of a group's next event (`sql/call_owners.sql`).
+const CHANNEL: &str = "calmony_group";
 
 /// A worker's session. When it ends, PostgreSQL frees the worker's buckets.
 #[derive(Debug)]
@@ -34,6 +37,8 @@ pub struct Session {
     /// The process of a session that was said to hold a worker's lock without being one; 0 for none.
     pub(super) stranger: AtomicI32,
     wake: Arc<Notify>,
+    /// Calls of other workers.
+    pub(super) messages: Mutex<mpsc::Receiver<String>>,
     ended: [CancellationToken; 2],
 }
 
@@ -45,6 +50,8 @@ pub(super) struct Statements {
     pub(super) settle: Statement,
     pub(super) settle_all_taken: Statement,
     pub(super) walk: Statement,
+    pub(super) call: Statement,
+    pub(super) call_owners: Statement,
     pub(super) secrets: Statement,
     unpark: Statement,
     pull_in: Statement,
@@ -95,6 +102,7 @@ impl Session {
         let Attended { client, ended, .. } = url.attend(Role::Worker).await?;
         client.execute(ANNOUNCE, &[]).await?;
         let reader = url.listen(Role::Worker).await?;
+        reader.client.batch_execute(&format!("listen {CHANNEL}")).await?;
         let beside = url.client(Role::Worker).await?;
         for holds_nothing in [&reader.client, &beside] {
             // Their silence keeps nothing from others.
@@ -105,6 +113,8 @@ impl Session {
             due: beside.prepare(include_str!("sql/due.sql")).await?,
             settle: client.prepare(include_str!("sql/settle.sql")).await?,
             settle_all_taken: client.prepare(include_str!("sql/settle_all_taken.sql")).await?,
+            call: client.prepare(include_str!("sql/call.sql")).await?,
+            call_owners: client.prepare(include_str!("sql/call_owners.sql")).await?,
             walk: beside.prepare(include_str!("sql/walk.sql")).await?,
             secrets: reader.client.prepare(include_str!("sql/secrets.sql")).await?,
             unpark: client.prepare(include_str!("sql/unpark.sql")).await?,
@@ -119,9 +129,21 @@ impl Session {
         let head = client.query_one(include_str!("sql/head.sql"), &[]).await?.get(0);
         let (secrets, stranger) = (SecretCache::new(keyring), AtomicI32::default());
         let reading = FreshStatements::prepare(&reader.client).await?;
-        let (wake, ended) = (reader.wake, [ended, reader.ended]);
+        let (wake, messages, ended) = (reader.wake, Mutex::new(reader.messages), [ended, reader.ended]);
         let reader = reader.client;
-        Ok(Self { client, reader, reading, beside, statements, secrets, head, stranger, wake, ended })
+        Ok(Self {
+            client,
+            reader,
+            reading,
+            beside,
+            statements,
+            secrets,
+            head,
+            stranger,
+            wake,
+            messages,
+            ended,
+        })
     }
 
     /// Waits until somebody appended.

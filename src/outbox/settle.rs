@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio_postgres::types::ToSql;
 
-use super::{DeliveryKey, EventKey, Session};
+use super::{DeliveryKey, EndpointKey, EventKey, GroupLine, Order, Session};
 use crate::clock::Timestamp;
 use crate::database::DatabaseError;
 
@@ -58,6 +58,9 @@ pub enum DeliveryState {
     /// It waits for those before it in line. They are looked at again after this time, unless the last of
     /// them goes before.
     Behind(Duration),
+    /// It waits for earlier events of its group, which may be other workers'. They are looked at again after
+    /// this time.
+    BehindGroup(Duration),
     /// It waits for its endpoint to be enabled.
     Parked,
     /// It waits for nothing: the last attempt was made.
@@ -73,8 +76,8 @@ pub struct Waiting {
     pub attempts: u32,
     /// Its state.
     pub state: DeliveryState,
-    /// The object that it stands in line for. `None` if its endpoint doesn't ask for order.
-    pub line: Option<Arc<str>>,
+    /// The lines that it stands in. `None` if its endpoint doesn't ask for order.
+    pub order: Option<Order>,
 }
 
 /// Outcomes that are written together. Of two outcomes of one delivery the later one holds.
@@ -84,6 +87,7 @@ pub struct Settlement {
     waiting: BTreeMap<DeliveryKey, Waiting>,
     delivered: BTreeSet<DeliveryKey>,
     fanned_out: BTreeSet<EventKey>,
+    passed: BTreeSet<GroupLine>,
     line_moved: bool,
     is_urgent: bool,
 }
@@ -122,7 +126,8 @@ impl Settlement {
         !(self.waiting.is_empty() && self.delivered.is_empty())
     }
 
-    /// Notes that a delivery in line has gone, so that others may be due once this is written.
+    /// Notes that a delivery in line has gone, or was read beside one that may have, so that others may be
+    /// due once this is written.
     pub const fn moves_line(&mut self) {
         self.line_moved = true;
         self.is_urgent = true;
@@ -132,6 +137,17 @@ impl Settlement {
     #[must_use]
     pub const fn has_moved_line(&self) -> bool {
         self.line_moved
+    }
+
+    /// Notes that an event of a group is over: the next one of it may go.
+    pub fn passes(&mut self, key: &DeliveryKey, group: &str) {
+        let to = EndpointKey { account: key.event.account, endpoint: key.endpoint.clone() };
+        self.passed.insert(GroupLine { to, group: group.to_owned() });
+    }
+
+    /// The groups of which an event is over.
+    pub fn passed(&self) -> impl Iterator<Item = &GroupLine> {
+        self.passed.iter()
     }
 
     /// The attempts that were made.
@@ -178,6 +194,7 @@ impl Settlement {
             self.delivered(key);
         }
         self.fanned_out.extend(later.fanned_out);
+        self.passed.extend(later.passed);
     }
 
     /// Notes that this request was made.
@@ -191,9 +208,10 @@ impl Settlement {
         self.waiting.insert(key, waiting);
     }
 
-    /// The deliveries that wait in line, and the objects that they stand in line for.
+    /// The deliveries that wait in line, each with every line that it stands in.
     pub fn lines(&self) -> impl Iterator<Item = (&DeliveryKey, &Arc<str>)> {
-        self.waiting.iter().filter_map(|(key, waiting)| Some((key, waiting.line.as_ref()?)))
+        let in_order = self.waiting.iter().filter_map(|(key, waiting)| Some((key, waiting.order.as_ref()?)));
+        in_order.flat_map(|(key, order)| order.lines().map(move |line| (key, line)))
     }
 
     /// Notes that this delivery, which waited, is done.
@@ -217,7 +235,7 @@ impl Session {
         let delivered = KeyColumns::of(settlement.delivered.iter());
         let fanned_out: (Vec<i64>, Vec<i64>) =
             settlement.fanned_out.iter().map(|event| (event.account, event.position)).unzip();
-        let mut parameters: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(30);
+        let mut parameters: Vec<&(dyn ToSql + Sync)> = Vec::with_capacity(31);
         parameters.extend(attempts.keys.columns());
         parameters.extend(attempts.columns());
         let mut statement = &self.statements.settle_all_taken;
@@ -323,8 +341,9 @@ struct WaitingColumns<'a> {
     attempts: Vec<i32>,
     state: Vec<&'static str>,
     wait_ms: Vec<Option<i64>>,
-    line: Vec<Option<&'a str>>,
-    behind: Vec<bool>,
+    object: Vec<Option<&'a str>>,
+    group: Vec<Option<&'a str>>,
+    behind: Vec<Option<&'static str>>,
 }
 
 impl<'a> WaitingColumns<'a> {
@@ -332,7 +351,9 @@ impl<'a> WaitingColumns<'a> {
         let (state, wait_ms) = waiting
             .values()
             .map(|waiting| match waiting.state {
-                DeliveryState::Owed(wait) | DeliveryState::Behind(wait) => {
+                DeliveryState::Owed(wait)
+                | DeliveryState::Behind(wait)
+                | DeliveryState::BehindGroup(wait) => {
                     ("owed", Some(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)))
                 }
                 DeliveryState::Parked => ("parked", None),
@@ -345,17 +366,22 @@ impl<'a> WaitingColumns<'a> {
             attempts: waiting.values().map(|waiting| saturating_i32(waiting.attempts)).collect(),
             state,
             wait_ms,
-            line: waiting.values().map(|waiting| waiting.line.as_deref()).collect(),
+            object: waiting.values().map(|waiting| Some(&*waiting.order.as_ref()?.object)).collect(),
+            group: waiting.values().map(|waiting| waiting.order.as_ref()?.group.as_deref()).collect(),
             behind: waiting
                 .values()
-                .map(|waiting| matches!(waiting.state, DeliveryState::Behind(_)))
+                .map(|waiting| match waiting.state {
+                    DeliveryState::Behind(_) => Some("object"),
+                    DeliveryState::BehindGroup(_) => Some("group"),
+                    DeliveryState::Owed(_) | DeliveryState::Parked | DeliveryState::Exhausted => None,
+                })
                 .collect(),
         }
     }
 
     /// The columns after those of the keys.
-    fn columns(&self) -> [&(dyn ToSql + Sync); 6] {
-        [&self.bucket, &self.attempts, &self.state, &self.wait_ms, &self.line, &self.behind]
+    fn columns(&self) -> [&(dyn ToSql + Sync); 7] {
+        [&self.bucket, &self.attempts, &self.state, &self.wait_ms, &self.object, &self.group, &self.behind]
     }
 }
 

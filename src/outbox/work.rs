@@ -25,6 +25,23 @@ pub struct Target {
     pub order_gap: bool,
 }
 
+/// The lines that a delivery stands in, where its endpoint asks for order: it waits for the earlier events of
+/// both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// The object of the event.
+    pub object: Arc<str>,
+    /// The group of the event, named by its first event; `None` for a lone fact.
+    pub group: Option<Arc<str>>,
+}
+
+impl Order {
+    /// The names of the lines. Ids of objects and of events differ in their prefixes.
+    pub fn lines(&self) -> impl Iterator<Item = &Arc<str>> {
+        std::iter::once(&self.object).chain(&self.group)
+    }
+}
+
 /// An endpoint that asks for an event which is not yet fanned out.
 #[derive(Debug, Clone)]
 pub struct FreshTarget {
@@ -34,7 +51,7 @@ pub struct FreshTarget {
     pub paused: bool,
     /// It asks for order.
     pub ordered: bool,
-    /// It asks for order, and an earlier event of the object waits for it.
+    /// It asks for order, and an earlier event of the object or the group waits for it in a row.
     pub behind: bool,
 }
 
@@ -45,8 +62,10 @@ pub struct Fresh {
     pub key: EventKey,
     /// The bucket of its object.
     pub bucket: i16,
-    /// The object.
-    pub stream: String,
+    /// The lines that it stands in where order is asked for.
+    pub order: Order,
+    /// The positions of the group's earlier events that are in the outbox, if any endpoint asks for order.
+    pub group_before: Vec<i64>,
     /// The event.
     pub event: StoredEvent,
     /// Where its cause stands in a distributed trace.
@@ -76,10 +95,13 @@ pub struct Due {
     pub pending_webhooks: i64,
     /// It stands in line behind an earlier event of its object, for so long at least.
     pub behind: Option<Duration>,
+    /// The delay before it is looked at again, because the endpoint is still owed an earlier event of its
+    /// group.
+    pub group_wait: Option<Duration>,
     /// It isn't due yet.
     pub early: bool,
-    /// The object it stands in line for, where its endpoint asks for order.
-    pub line: Option<Arc<str>>,
+    /// The lines that it stands in, where its endpoint asks for order.
+    pub order: Option<Order>,
 }
 
 /// Whether an endpoint is sent to.

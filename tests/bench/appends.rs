@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use calmony_pay::cli::dev::programs;
 use calmony_pay::database::WAKE_CHANNEL;
-use calmony_pay::log::{APPEND_ONE, append_keyless};
+use calmony_pay::log::{APPEND_GROUP, APPEND_ONE, append_keyless};
 use tokio::process::Command;
 
 use super::report::Sample;
@@ -13,7 +13,7 @@ use super::stage::Stage;
 
 /// The columns of one append as the API makes it for a customer, in the order of the statement that
 /// combines them. `u` is the rest of an id. A colon before a letter would be a variable to pgbench.
-const COLUMNS: [(&str, &str); 11] = [
+const COLUMNS: [(&str, &str); 12] = [
     ("account", "1"),
     ("id", "'evt_01' || u"),
     ("stream", "'cus_01' || u"),
@@ -33,6 +33,7 @@ const COLUMNS: [(&str, &str); 11] = [
         \"shipping\": null,\"tax_exempt\":\"none\",\"test_clock\": null}'",
     ),
     ("previous", "null"),
+    ("internal", "null"),
     ("request_id", "'req_01' || u"),
     ("idempotency_key", "null"),
     ("created_at", "now()"),
@@ -58,6 +59,8 @@ pub(super) enum How {
     Alone,
     /// The same, and the commit wakes the workers, as it does with such an event.
     AloneAndWaking,
+    /// The statement by which it appends so many events of one decision.
+    Group(usize),
 }
 
 impl How {
@@ -68,6 +71,7 @@ impl How {
             Self::Combined => given(&append_keyless(), "null"),
             Self::Alone => given(APPEND_ONE, "null"),
             Self::AloneAndWaking => given(APPEND_ONE, &format!("'{WAKE_CHANNEL}'")),
+            Self::Group(size) => group(size),
         }
     }
 }
@@ -89,14 +93,49 @@ fn with_id(value: &str, id: &str) -> String {
 
 /// The API's own statement, with the values in the place of its parameters.
 fn given(sql: &str, wake_on: &str) -> String {
-    let sql = sql.replace("$13", wake_on);
+    let sql = sql.replace("$14", wake_on);
     let sql =
-        ["$16", "$15", "$14", "$12"].iter().fold(sql, |sql, parameter| sql.replace(parameter, "array[null]"));
+        ["$17", "$16", "$15", "$13"].iter().fold(sql, |sql, parameter| sql.replace(parameter, "array[null]"));
     let with_values = COLUMNS.iter().enumerate().rev().fold(sql, |sql, (index, (_, value))| {
         sql.replace(&format!("${}", index + 1), &format!("array[{}]", with_id(value, GIVEN)))
     });
-    let lines: Vec<_> = with_values.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+    script(&with_values)
+}
+
+/// A statement that needs the variable, on one line.
+fn script(sql: &str) -> String {
+    let lines: Vec<_> = sql.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
     format!("{VARIABLE}{};\n", lines.join(" "))
+}
+
+/// The API's own statement for a group of objects that are created together.
+fn group(size: usize) -> String {
+    let id = |place: usize| format!("lpad(upper(to_hex(:u::bigint + {place})), 24, '0')");
+    let one = |name: &str, place| {
+        let value = COLUMNS.iter().find(|column| column.0 == name).map(|column| column.1).unwrap_or_default();
+        with_id(value, &id(place))
+    };
+    let each = |name: &str, kind: &str| {
+        let values: Vec<_> = (0..size).map(|place| one(name, place)).collect();
+        format!("array[{}]::{kind}[]", values.join(", "))
+    };
+    let mut values: Vec<String> = vec![one("account", 0)];
+    for name in ["id", "stream", "version", "type", "deleted", "data", "previous", "internal"] {
+        let kind = match name {
+            "version" => "bigint",
+            "deleted" => "boolean",
+            _ => "text",
+        };
+        values.push(each(name, kind));
+    }
+    let rest = ["request_id", "idempotency_key", "created_at"].map(|name| one(name, 0));
+    values.extend(rest);
+    // No trace; nothing was only read; no answer is stored.
+    values.extend(["null", "'{}'", "null", "null", "null"].map(ToOwned::to_owned));
+    values.push(one("id", size - 1));
+    let given =
+        |sql: String, (index, value): (usize, &String)| sql.replace(&format!("${}", index + 1), value);
+    script(&values.iter().enumerate().rev().fold(APPEND_GROUP.to_owned(), given))
 }
 
 /// Transactions a second of pgbench, under the API's role, triggers and all.

@@ -21,6 +21,7 @@ mod connection;
 mod costs;
 mod deliver;
 mod generator;
+mod groups;
 mod isolation;
 mod latency;
 mod overload;
@@ -44,6 +45,7 @@ use stage::Stage;
 /// The scenarios by name, in the order in which they are measured. Those of [`BY_NAME_ONLY`] take minutes.
 const SCENARIOS: &[&str] = &[
     "create",
+    "groups",
     "update",
     "read",
     "list",
@@ -84,6 +86,7 @@ async fn main() -> ExitCode {
         Some("generator") => local.run_until(generator::run()).await,
         Some("sink") => local.run_until(sink::run()).await,
         Some("courier") => local.run_until(ceilings::run()).await,
+        Some("appender") => local.run_until(groups::run()).await,
         Some("hold") => hold(arguments.get(1..).unwrap_or_default()).await,
         Some("quick") => {
             return regression::measure(arguments.iter().any(|argument| argument == "--keep")).await;
@@ -138,6 +141,7 @@ async fn measure(report: &mut Report, extent: Extent, wanted: impl Fn(&str) -> b
         let stage = own.as_mut().unwrap_or(&mut shared);
         match *name {
             "create" => api::creates(stage, report, extent).await,
+            "groups" => groups::measure(stage, report).await,
             "update" => api::others(stage, report, extent, What::Update).await,
             "read" => api::others(stage, report, extent, What::Read).await,
             "list" => api::others(stage, report, extent, What::List).await,

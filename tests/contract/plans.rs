@@ -196,7 +196,7 @@ const CASES: &[(&str, &str, &str)] = &[
         "or settled: failed, it waits",
         "outbox/sql/settle",
         "@attempt(999001, status), '{1}', '{999001}', '{@A}', '{7}', '{1}', '{owed}', \
-         '{5000}', '{null}', '{f}', '{}', '{}', '{}', '{1}', '{999001}'",
+         '{5000}', '{null}', '{null}', '{null}', '{}', '{}', '{}', '{1}', '{999001}'",
     ),
     ("what is due is looked for, a million owed", "outbox/sql/due", "@all, 500, '{}', 128, '{}'"),
     ("an endpoint is probed, a million owed", "outbox/sql/walk", "@all, 1, 1, '@B', 0"),
@@ -222,7 +222,7 @@ fn arguments(text: &str) -> String {
             "{before}'{{1}}', '{{evt_02{n:0>24}}}', array[@customer({customer})], '{{{version}}}', \
              '{{customer.{kind}}}', '{{f}}', array['{{\"object\":\"customer\",\
              \"email\":\"{customer}@example.com\",\"name\":\"Grace Hopper\",\"pad\":\"{pad}\"}}'], \
-             '{{null}}', '{{req_01}}', array[{key}]::text[], array[now()], '{{null}}', \
+             '{{null}}', '{{null}}', '{{req_01}}', array[{key}]::text[], array[now()], '{{null}}', \
              'calmony_outbox'{after}"
         );
     }

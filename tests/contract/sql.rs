@@ -75,8 +75,8 @@ async fn a_list_is_written_once_and_used_in_both_directions_only() {
     }
 }
 
-/// Some statements share a part, and each has a text of its own. The parts are the walk along the index,
-/// endpoint by endpoint, the columns of a delivery, and the attempts that are written down.
+/// Some statements share a part, and each has a text of its own: the columns of a delivery, and the attempts
+/// that are written down.
 #[test]
 fn parts_that_statements_share_are_the_same() {
     let part = |name: &str, from: &str, to: &str| {
@@ -84,9 +84,6 @@ fn parts_that_statements_share_are_the_same() {
         let (_, rest) = sql.split_once(from).unwrap_or_else(|| panic!("{name} has no {from}"));
         rest.split_once(to).unwrap_or_else(|| panic!("{name} has no {to}")).0.to_owned()
     };
-    let walk = |name| part(name, "with recursive endpoints as (", "), due as materialized (");
-    assert_eq!(walk("due"), walk("pull_in"));
-    assert_eq!(walk("due"), walk("unpark").replace("'parked'", "'owed'"));
     let columns =
         |name, early: &str| part(name, "select d.account, d.position, d.bucket", "  from").replace(early, "");
     assert_eq!(columns("due", "false"), columns("walk", "d.due_at > statement_timestamp()"));

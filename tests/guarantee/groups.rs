@@ -29,7 +29,7 @@ async fn customers(client: &Client, count: usize) -> Vec<CustomerId> {
     ids
 }
 
-async fn verified(system: &System) {
+pub(super) async fn verified(system: &System) {
     let said = run("calmony", &["verify"], &[("CALMONY_DATABASE_URL", &system.database.url)]).await;
     assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
 }

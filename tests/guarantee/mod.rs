@@ -4,6 +4,7 @@
 mod apart;
 mod contract;
 mod groups;
+mod lone;
 mod refused;
 mod routes;
 mod told;

@@ -94,5 +94,7 @@ async fn lists_come_from_the_primary_then(client: &Client) {
         (answer.status == 200 && answer.ok()["data"].as_array().unwrap().len() == 4).then_some(())
     })
     .await;
-    assert_eq!(waiting.await.unwrap(), 503);
+    // It was told to try again, or came when the standby was known to be silent already.
+    let status = waiting.await.unwrap();
+    assert!([200, 503].contains(&status), "{status}");
 }

@@ -3,6 +3,7 @@
 mod classes;
 mod delivers;
 mod endpoints;
+mod groups;
 mod guards;
 mod history;
 mod hostile;

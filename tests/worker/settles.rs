@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use calmony_pay::outbox::{DeliveryKey, DeliveryState, EventKey, Session, Settlement, Waiting};
+use calmony_pay::outbox::{DeliveryKey, DeliveryState, EventKey, Order, Session, Settlement, Waiting};
 use support::system::SECRET_KEY;
 use support::{Receiver, Reply, System, eventually};
 use tokio::sync::Notify;
@@ -14,10 +14,13 @@ fn key(position: i64) -> DeliveryKey {
     DeliveryKey { event: EventKey { account: 1, position }, endpoint }
 }
 
+fn order() -> Order {
+    Order { object: "cus_1".into(), group: None }
+}
+
 fn waits(settlement: &mut Settlement, position: i64, seconds: u64) {
     let state = DeliveryState::Owed(Duration::from_secs(seconds));
-    let line = Some(Arc::from("cus_1"));
-    settlement.waits(key(position), Waiting { bucket: 1, attempts: 0, state, line });
+    settlement.waits(key(position), Waiting { bucket: 1, attempts: 0, state, order: Some(order()) });
 }
 
 /// The head of a line is done in the same statement that writes another outcome of the next one, or
@@ -62,8 +65,8 @@ async fn a_line_moves_on_whatever_is_written_about_those_behind() {
     let mut outcomes = Settlement::default();
     outcomes.delivered(key(4));
     let behind = |position| {
-        let (state, line) = (DeliveryState::Behind(Duration::from_secs(1_000)), Some(Arc::from("cus_1")));
-        (key(position), Waiting { bucket: 1, attempts: 0, state, line })
+        let state = DeliveryState::Behind(Duration::from_secs(1_000));
+        (key(position), Waiting { bucket: 1, attempts: 0, state, order: Some(order()) })
     };
     for (key, waiting) in [behind(5), behind(6)] {
         outcomes.waits(key, waiting);

@@ -19,6 +19,8 @@ const DUE_ON_PROBATION: usize = 2;
 const DUE_OF_EACH: usize = 128;
 /// The deliveries that a walk reads at once; it goes on when half as many are here.
 const WALK_ROWS: usize = 256;
+/// The deliveries that a probe is looked for in at once: those that stand in line can't be sent.
+const PROBE_ROWS: usize = 64;
 
 impl Engine {
     /// Reads what is due, but not of endpoints that have enough here, take nothing now, or are walked.
@@ -51,7 +53,8 @@ impl Engine {
         let own = own.to_vec();
         if let Some((key, after)) = self.flight.endpoints.next_probe(Instant::now()) {
             self.perform_read(Operation::Walk, move |session| async move {
-                session.walk(1, &own, &key, after).await.map(|due| What::Due(ReadDue::Probed(key, due)))
+                let due = session.walk(rows(PROBE_ROWS), &own, &key, after).await?;
+                Ok(What::Due(ReadDue::Probed(key, due)))
             });
             return;
         }
@@ -83,13 +86,7 @@ impl Engine {
                 self.note_more(&due);
                 self.admit_due(number, due, ReadFor::Schedule);
             }
-            ReadDue::Probed(key, Portion { work: due, .. }) => {
-                match due.iter().find(|due| due.status == EndpointStatus::Enabled) {
-                    Some(due) => self.flight.endpoints.probed_with(&key.endpoint, due.key.position),
-                    None => self.flight.endpoints.nothing_to_probe_with(&key.endpoint, Instant::now()),
-                }
-                self.admit_due(number, due, ReadFor::Endpoint);
-            }
+            ReadDue::Probed(key, Portion { work: due, .. }) => self.probe(number, &key, due),
             ReadDue::Walked(key, Portion { work: due, is_part, .. }) => {
                 let last = due.last().map(|due| due.key.position).filter(|_| is_part);
                 self.flight.endpoints.walked(&key.endpoint, last);
@@ -97,6 +94,24 @@ impl Engine {
                 self.admit_due(number, due, ReadFor::Endpoint);
             }
         }
+    }
+
+    /// Probes an endpoint with the first delivery that doesn't stand in line.
+    fn probe(&mut self, number: u64, key: &EndpointKey, mut due: Vec<Due>) {
+        let (endpoints, now) = (&mut self.flight.endpoints, Instant::now());
+        match due.last() {
+            Some(last) if last.status == EndpointStatus::Enabled => {
+                let last = last.key.position;
+                due.retain(|due| due.behind.is_none() && due.group_wait.is_none());
+                due.truncate(1);
+                match due.first() {
+                    Some(due) => endpoints.probed_with(&key.endpoint, due.key.position),
+                    None => endpoints.probe_later(&key.endpoint, last, now),
+                }
+            }
+            _ => endpoints.nothing_to_probe_with(&key.endpoint, now),
+        }
+        self.admit_due(number, due, ReadFor::Endpoint);
     }
 
     /// Remembers who has more due than was read.

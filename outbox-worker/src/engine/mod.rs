@@ -83,10 +83,14 @@ impl Engine {
                 () = stop.cancelled() => return self.drain(reconnect).await,
                 // What was launched gets its turn, and so does what has arrived.
                 () = yield_now(), if self.more_to_launch => {}
-                () = session.ended() => return Err(DatabaseError::Unavailable("the session ended".to_owned())),
+                () = session.ended() => return Err(DatabaseError::Unavailable("the session \
+                ended".to_owned())),
                 Some(done) = self.operations.next() => self.finish(done?, reconnect)?,
                 Some(landed) = self.attempts.join_next() => self.land(landed),
                 () = session.woken() => self.want_fresh = true,
+                Some(line) = session.called() => {
+                    self.calls.insert(line);
+                }
                 _ = poll.tick() => self.poll(),
                 _ = share.tick() => self.share(),
                 _ = scan.tick() => {
@@ -220,7 +224,8 @@ impl Engine {
             tokio::select! {
                 () = &mut deadline => {
                     let (in_flight, unwritten) = (self.flight.in_flight(), self.flight.settlement.len());
-                    tracing::warn!(in_flight, unwritten, "stopped at the deadline; what isn't written down is sent again");
+                    tracing::warn!(in_flight, unwritten, "stopped at the deadline; what isn't written down \
+                                                          is sent again");
                     return Ok(());
                 }
                 Some(done) = self.operations.next() => self.finish(done?, reconnect)?,

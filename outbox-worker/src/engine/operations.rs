@@ -28,7 +28,19 @@ impl Engine {
         if own.is_empty() || self.failing.is_some() {
             return;
         }
+        self.call(&own);
         self.read_all(&own);
+    }
+
+    /// Makes due what stands next in groups of which an event is over.
+    fn call(&mut self, own: &[i16]) {
+        if self.calls.is_empty() || !self.busy.insert(Operation::Call) {
+            return;
+        }
+        let (lines, own) = (std::mem::take(&mut self.calls), own.to_vec());
+        self.perform_aside(Operation::Call, move |session| async move {
+            session.call(lines.iter(), &own).await.map(|count| Done::MadeDue(Operation::Call, count))
+        });
     }
 
     /// Writes down how endpoints are doing.
@@ -97,12 +109,15 @@ impl Engine {
         }
         self.busy.insert(Operation::Write);
         self.next_write = now + WRITE_PACE;
-        let settlement = std::mem::take(&mut self.flight.settlement);
+        let (settlement, has_others) = (std::mem::take(&mut self.flight.settlement), self.flight.workers > 1);
         self.perform(Operation::Write, move |session| async move {
             if !settlement.is_empty()
                 && let Err(error) = session.settle(&settlement).await
             {
                 return Ok(Done::Unsettled(settlement, error));
+            }
+            if has_others {
+                session.call_owners(settlement.passed()).await;
             }
             if !release.is_empty() {
                 session.release_buckets(&release).await?;
@@ -146,7 +161,8 @@ impl Engine {
             if count > 0 {
                 tracing::warn!(
                     count,
-                    "what was due later than any delay reaches is due now: the database's clock was set back, or the schedule shortened"
+                    "what was due later than any delay reaches is due now: the database's clock was set \
+                     back, or the schedule shortened"
                 );
             }
             Ok(Done::MadeDue(Operation::PullIn, count))
@@ -193,6 +209,7 @@ impl Engine {
                 self.tools.metrics.settled(&settlement);
                 self.flight.settled(&settlement);
                 self.want_due |= settlement.has_moved_line();
+                self.calls.extend(settlement.passed().cloned());
                 self.ownership.released(&released);
                 self.sharing += u64::from(!released.is_empty());
             }

@@ -1,12 +1,12 @@
 //! The engine's state.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use calmony_pay::database::DatabaseError;
 use calmony_pay::log::Log;
-use calmony_pay::outbox::{Gaps, Session};
+use calmony_pay::outbox::{Gaps, GroupLine, Session};
 use calmony_pay::retry;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -72,6 +72,8 @@ pub(crate) struct Engine {
     pub(super) want_due: bool,
     /// Endpoints that have more due than was read.
     pub(super) have_more: HashSet<String>,
+    /// The groups of which an event is over, as workers have said.
+    pub(super) calls: BTreeSet<GroupLine>,
     pub(super) busy: HashSet<Operation>,
     pub(super) operations: FuturesUnordered<BoxFuture<'static, Result<Done, DatabaseError>>>,
     pub(super) attempts: JoinSet<(Report, Job)>,
@@ -107,6 +109,7 @@ impl Engine {
             next_write: Instant::now(),
             want_due: false,
             have_more: HashSet::new(),
+            calls: BTreeSet::new(),
             busy: HashSet::new(),
             operations: FuturesUnordered::new(),
             attempts: JoinSet::new(),

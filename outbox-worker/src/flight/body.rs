@@ -10,11 +10,10 @@ use calmony_pay::trace::TraceContext;
 use crate::attempt::Webhook;
 use crate::lanes::Job;
 
-/// An event: where it stands, its id, its object's and its JSON.
+/// An event: its place in the log, its id and its JSON.
 pub(super) struct Body {
     key: EventKey,
     bucket: i16,
-    pub(super) object: Arc<str>,
     event: Arc<str>,
     json: Bytes,
     trace: Option<TraceContext>,
@@ -23,33 +22,20 @@ pub(super) struct Body {
 impl Body {
     pub(super) fn of_fresh(fresh: &Fresh) -> Option<Self> {
         let count = i64::try_from(fresh.targets.len()).unwrap_or(i64::MAX);
-        Self::of((fresh.key, fresh.bucket), &fresh.stream, (&fresh.event, fresh.trace), count)
+        Self::of((fresh.key, fresh.bucket), (&fresh.event, fresh.trace), count)
     }
 
     pub(super) fn of_due(due: &Due) -> Option<Self> {
-        Self::of(
-            (due.key, due.bucket),
-            due.line.as_deref().unwrap_or_default(),
-            (&due.event, due.trace),
-            due.pending_webhooks,
-        )
+        Self::of((due.key, due.bucket), (&due.event, due.trace), due.pending_webhooks)
     }
 
     fn of(
         (key, bucket): (EventKey, i16),
-        object: &str,
         (event, trace): (&StoredEvent, Option<TraceContext>),
         pending_webhooks: i64,
     ) -> Option<Self> {
         match event.render(pending_webhooks) {
-            Ok(json) => Some(Self {
-                key,
-                bucket,
-                object: object.into(),
-                event: event.id.as_str().into(),
-                json: json.into(),
-                trace,
-            }),
+            Ok(json) => Some(Self { key, bucket, event: event.id.as_str().into(), json: json.into(), trace }),
             Err(error) => {
                 // PostgreSQL has checked that it is JSON. It stays in the outbox, in sight.
                 tracing::error!(event = event.id, %error, "a stored event can't be read");
@@ -76,7 +62,7 @@ impl Body {
             is_retry: false,
             early: false,
             order_gap: target.order_gap,
-            line: None,
+            order: None,
             webhook,
         }
     }

@@ -19,11 +19,11 @@ impl Flight {
 
     /// Gives a row to a delivery that isn't on its way, and to all that stand in line behind it.
     pub(super) fn give_row(&mut self, job: Job, state: DeliveryState) {
-        let Job { key, bucket, attempts, line, .. } = job;
+        let Job { key, bucket, attempts, order, .. } = job;
         let endpoint = key.endpoint.clone();
-        self.waits(key, Waiting { bucket, attempts, state, line: line.clone() });
-        if let Some(line) = line {
-            for behind in self.lines.close(&endpoint, &line) {
+        self.waits(key, Waiting { bucket, attempts, state, order: order.clone() });
+        if let Some(order) = order {
+            for behind in self.lines.close(&endpoint, &order) {
                 self.give_row_behind(behind);
             }
         }
@@ -31,8 +31,8 @@ impl Flight {
 
     /// Gives a row to a delivery that stood in line, and takes it from what its event waits for.
     fn give_row_behind(&mut self, job: Job) {
-        let Job { key, bucket, attempts, line, .. } = job;
-        self.waits(key.clone(), Waiting { bucket, attempts, state: DeliveryState::Behind(BEHIND), line });
+        let Job { key, bucket, attempts, order, .. } = job;
+        self.waits(key.clone(), Waiting { bucket, attempts, state: DeliveryState::Behind(BEHIND), order });
         self.answered(&key);
     }
 
@@ -101,7 +101,7 @@ impl Flight {
         // Of one line the earlier event comes first.
         pending.sort_by_key(|(event, _)| event.position);
         for (event, pending) in pending {
-            for (endpoint, line) in pending.waiting {
+            for (endpoint, order) in pending.waiting {
                 let key = DeliveryKey { event, endpoint };
                 let state = if in_line.contains(&key) {
                     DeliveryState::Behind(BEHIND)
@@ -112,15 +112,15 @@ impl Flight {
                     self.owed.insert(key.clone());
                     DeliveryState::Owed(self.attempt_timeout.saturating_mul(2))
                 };
-                self.hand_over_one(key, Waiting { bucket: pending.bucket, attempts: 0, state, line });
+                self.hand_over_one(key, Waiting { bucket: pending.bucket, attempts: 0, state, order });
             }
             self.fanned_out(event);
         }
     }
 
     fn hand_over_one(&mut self, key: DeliveryKey, waiting: Waiting) {
-        let line = waiting.line.as_ref();
-        let behind = line.map(|line| self.lines.close(&key.endpoint, line)).unwrap_or_default();
+        let order = waiting.order.as_ref();
+        let behind = order.map(|order| self.lines.close(&key.endpoint, order)).unwrap_or_default();
         if self.owed.contains(&key) {
             self.settlement.waits(key, waiting);
         } else {

@@ -4,6 +4,7 @@
 //! Nothing here reads a clock or a socket. The engine tells it what happened; it tells the engine what
 //! to send and puts what is to be written into the settlement.
 
+mod admit;
 mod body;
 mod hand_over;
 mod lines;
@@ -15,17 +16,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use calmony_pay::outbox::{
-    DeliveryKey, DeliveryState, Due, EndpointStatus, EventKey, Fresh, FreshTarget, Settlement, Waiting,
-};
+use calmony_pay::outbox::{DeliveryKey, DeliveryState, EventKey, Order, Settlement};
 use calmony_pay::retry::{self, RetrySchedule};
 use tokio::time::Instant;
 
 use crate::attempt::Report;
-use crate::health::{Change, Endpoints, Failure, Route};
+use crate::health::{Change, Endpoints, Failure};
 use crate::lanes::{Job, Lanes, Rooms};
-use body::Body;
-use lines::{Found, Lines};
+use lines::Lines;
 use meanwhile::{Meanwhile, Written};
 use record::record;
 
@@ -33,24 +31,13 @@ use record::record;
 /// before.
 const BEHIND: Duration = Duration::from_secs(5);
 
-/// How long a delivery waits whose signing secrets can't be opened. Nothing is sent unsigned, and it is
-/// no attempt.
-const UNSIGNABLE: Duration = Duration::from_secs(10);
-
-/// How many first attempts may queue for an endpoint that has a rate limit, so that they don't keep
-/// others from being read.
-const PACED_MAX: usize = 64;
-
-/// The most events of one object that stand in line in memory for one endpoint.
-const LINE_MAX: usize = 64;
-
 /// An event that came straight from the outbox and isn't fanned out yet.
 #[derive(Debug)]
 struct Pending {
     bucket: i16,
     since: Instant,
-    /// Endpoints that haven't answered, and the object that they are in line for where they ask for order.
-    waiting: BTreeMap<String, Option<Arc<str>>>,
+    /// Endpoints that haven't answered, and the lines that it stands in where they ask for order.
+    waiting: BTreeMap<String, Option<Order>>,
 }
 
 /// Everything in memory.
@@ -129,132 +116,6 @@ impl Flight {
         }
     }
 
-    /// Whether the event is in memory, or decided and not known to have been written before the read of
-    /// that number began.
-    pub(crate) fn knows(&self, event: &EventKey, number: u64) -> bool {
-        self.pending.contains_key(event)
-            || self.unsettled_events.contains(event)
-            || self.meanwhile.has(number, &Written::Event(*event))
-    }
-
-    /// Takes in an event that the read of that number has brought from the outbox, unless it is here already.
-    pub(crate) fn admit(&mut self, fresh: Fresh, number: u64, now: Instant) {
-        if self.knows(&fresh.key, number) {
-            return;
-        }
-        let Some(body) = Body::of_fresh(&fresh) else { return };
-        let mut waiting = BTreeMap::new();
-        for target in fresh.targets {
-            let line = target.ordered.then(|| body.object.clone());
-            let endpoint = target.target.endpoint.clone();
-            if self.place(&body, target, number, now) {
-                waiting.insert(endpoint, line);
-            }
-        }
-        if waiting.is_empty() {
-            self.fanned_out(fresh.key);
-        } else {
-            self.pending.insert(fresh.key, Pending { bucket: fresh.bucket, since: now, waiting });
-        }
-    }
-
-    /// Queues the first attempt for one endpoint, or gives it a row where it can't go now. Returns
-    /// whether it is queued.
-    fn place(&mut self, body: &Body, fresh: FreshTarget, number: u64, now: Instant) -> bool {
-        let FreshTarget { target, paused, ordered, behind } = fresh;
-        let endpoint = target.endpoint.clone();
-        if self.endpoints.seen(body.account(), &target, self.workers, now) {
-            self.hand_over_endpoint(&endpoint);
-        }
-        let is_paced = target.rate_limit.is_some();
-        let line = ordered.then(|| body.object.clone());
-        let found = line.as_ref().map_or(Found::Empty, |line| self.find_line(&endpoint, line, number));
-        let job = Job { line: line.clone(), ..body.job(target) };
-        if paused {
-            self.give_row(job, DeliveryState::Parked);
-            return false;
-        }
-        match (found, line) {
-            _ if job.webhook.secrets.is_empty() => {
-                self.give_row(job, DeliveryState::Owed(UNSIGNABLE));
-                return false;
-            }
-            _ if behind || found == Found::Closed => {
-                self.give_row(job, DeliveryState::Behind(BEHIND));
-                return false;
-            }
-            (Found::Busy, Some(line)) if self.lines.waiting(&endpoint, &line) < LINE_MAX => {
-                self.lines.join(&line, job);
-                return true;
-            }
-            (Found::Busy, Some(_)) => {
-                self.give_row(job, DeliveryState::Behind(BEHIND));
-                return false;
-            }
-            _ if self.firsts.hangs(&endpoint)
-                || self.firsts.is_crowded(body.account()) && self.firsts.is_quiet(&endpoint)
-                || is_paced && self.firsts.queued_of(&endpoint) >= PACED_MAX
-                || self.endpoints.route(&endpoint, now) == Route::Wait =>
-            {
-                self.give_row(job, DeliveryState::Owed(Duration::ZERO));
-                return false;
-            }
-            (_, Some(line)) => self.lines.open(&endpoint, &line),
-            (_, None) => {}
-        }
-        self.queue_first(job, now);
-        true
-    }
-
-    /// Takes in a delivery with a row, unless it is here already, or its endpoint doesn't want it now.
-    pub(crate) fn admit_due(&mut self, due: Due, (read_for, number): (ReadFor, u64), now: Instant) {
-        let key = DeliveryKey { event: due.key, endpoint: due.target.endpoint.clone() };
-        let is_decided = self.unsettled_deliveries.contains(&key)
-            || self.meanwhile.has(number, &Written::Delivery(key.clone()));
-        if is_decided || self.owed.contains(&key) || self.is_first(&key) {
-            return;
-        }
-        if self.endpoints.seen(due.key.account, &due.target, self.workers, now) {
-            self.hand_over_endpoint(&key.endpoint);
-        }
-        let waiting =
-            |state| Waiting { bucket: due.bucket, attempts: due.attempts, state, line: due.line.clone() };
-        match (due.status, due.behind) {
-            (EndpointStatus::Enabled, Some(wait)) => {
-                self.waits(key, waiting(DeliveryState::Behind(wait.max(BEHIND))));
-            }
-            (EndpointStatus::Enabled, None) if due.target.secrets.is_empty() => {
-                self.waits(key, waiting(DeliveryState::Owed(UNSIGNABLE)));
-            }
-            (EndpointStatus::Enabled, None) => {
-                if read_for == ReadFor::Schedule && self.endpoints.is_held(&key.endpoint) {
-                    return;
-                }
-                let Some(body) = Body::of_due(&due) else { return };
-                self.owed.insert(key);
-                let job = body.job(due.target);
-                let (attempts, early, line) = (due.attempts, due.early, due.line);
-                let proven = self.endpoints.is_proven(&job.key.endpoint);
-                let job = Job { attempts, early, line, is_retry: true, ..job };
-                self.retries.push(&mut self.rooms, job, proven, now);
-            }
-            (EndpointStatus::Waiting, _) => self.waits(key, waiting(DeliveryState::Parked)),
-            (EndpointStatus::Deleted, _) => self.row_goes(key),
-        }
-    }
-
-    /// How the line of that object is found by a read: as closed, too, if a row of it was written meanwhile.
-    fn find_line(&self, endpoint: &str, object: &Arc<str>, number: u64) -> Found {
-        match self.lines.find(endpoint, object) {
-            Found::Empty
-                if self.meanwhile.has(number, &Written::Line(endpoint.to_owned(), object.clone())) =>
-            {
-                Found::Closed
-            }
-            found => found,
-        }
-    }
-
     /// A read begins, beside those who write. Returns its number.
     pub(crate) fn begin_read(&mut self) -> u64 {
         self.meanwhile.begin_read()
@@ -263,11 +124,6 @@ impl Flight {
     /// It is over, and what it brought is taken in.
     pub(crate) fn end_read(&mut self, number: u64) {
         self.meanwhile.end_read(number);
-    }
-
-    /// Whether its first attempt is queued or in flight.
-    fn is_first(&self, key: &DeliveryKey) -> bool {
-        self.pending.get(&key.event).is_some_and(|pending| pending.waiting.contains_key(&key.endpoint))
     }
 
     /// An attempt is over. Of a bucket that was let go meanwhile only the attempt is recorded: the
@@ -287,6 +143,9 @@ impl Flight {
                 let state = delay.map_or(DeliveryState::Exhausted, DeliveryState::Owed);
                 self.give_row(Job { attempts, ..job.clone() }, state);
                 self.settlement.hurry();
+                if state == DeliveryState::Exhausted {
+                    self.passes(job);
+                }
             }
             self.answered(&job.key);
         }
@@ -324,20 +183,31 @@ impl Flight {
         self.settlement.delivered(key);
     }
 
+    /// Notes that an event of a group is over. If there are other workers, the next one may be theirs.
+    fn passes(&mut self, job: &Job) {
+        if let Some(group) = job.order.as_ref().and_then(|order| order.group.as_deref()) {
+            self.settlement.passes(&job.key, group);
+            if self.workers > 1 {
+                self.settlement.hurry();
+            }
+        }
+    }
+
     fn delivered(&mut self, job: &Job, had_row: bool, now: Instant) {
+        self.passes(job);
         if had_row {
             self.row_goes(job.key.clone());
         }
-        if let Some(line) = &job.line {
+        if let Some(order) = &job.order {
             if had_row {
                 self.settlement.moves_line();
             }
             // What comes from a row, an old event that is resent perhaps, was never the head of a line
             // in memory.
-            if !job.is_retry
-                && let Some(next) = self.lines.advance(&job.key.endpoint, line)
-            {
-                self.queue_first(next, now);
+            if !job.is_retry {
+                for next in self.lines.advance(&job.key, order) {
+                    self.queue_first(next, now);
+                }
             }
         }
     }

@@ -307,6 +307,16 @@ impl Endpoints {
         }
     }
 
+    /// Notes that all deliveries up to that position stand in line: the next probe looks behind them.
+    pub(crate) fn probe_later(&mut self, endpoint: &str, position: i64, now: Instant) {
+        if let Some(health) = self.known.get_mut(endpoint)
+            && let Breaker::Probing { since, .. } = health.breaker
+        {
+            health.probed = position;
+            health.breaker = Breaker::Open { since, probe_at: now + PROBE_EVERY.0 };
+        }
+    }
+
     /// Notes that there was no delivery for the probe after the last position: the next probe begins at the
     /// oldest again. If there is no delivery at all, nothing waits for it: the next event tries it, and one
     /// more failure opens the breaker again.

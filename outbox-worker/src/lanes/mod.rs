@@ -6,9 +6,8 @@ mod tenants;
 mod turns;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::sync::Arc;
 
-use calmony_pay::outbox::{DeliveryKey, EndpointKey};
+use calmony_pay::outbox::{DeliveryKey, EndpointKey, Order};
 use tokio::time::Instant;
 
 use crate::attempt::Webhook;
@@ -30,8 +29,8 @@ pub(crate) struct Job {
     pub(crate) early: bool,
     /// True if an earlier event of its object was given up.
     pub(crate) order_gap: bool,
-    /// The object that it stands in line for; `None` if its endpoint doesn't ask for order.
-    pub(crate) line: Option<Arc<str>>,
+    /// The lines that it stands in; `None` if its endpoint doesn't ask for order.
+    pub(crate) order: Option<Order>,
     pub(crate) webhook: Webhook,
 }
 

@@ -1,5 +1,6 @@
 //! Turns, shares and receivers that hang, without a clock.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use calmony_pay::outbox::EventKey;
@@ -19,7 +20,7 @@ fn job_of(account: i64, endpoint: &str, position: i64) -> Job {
         secrets: Arc::default(),
         trace: None,
     };
-    Job { key, bucket: 7, attempts: 0, is_retry: false, early: false, order_gap: false, line: None, webhook }
+    Job { key, bucket: 7, attempts: 0, is_retry: false, early: false, order_gap: false, order: None, webhook }
 }
 
 /// Lanes with rooms for 64 requests, whose endpoints answer.

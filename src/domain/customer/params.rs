@@ -1,4 +1,4 @@
-//! What callers say of a customer: limits, checks, and how it looks in the contract.
+//! The parameters of a customer: their limits, checks and schemas.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,8 +1,8 @@
 //! The objects that a decision sees, and the facts that it puts.
 //!
-//! A decision asks for an object. Where that isn't loaded the decision stops; the log loads it and runs
-//! the decision again from the top. An object that was asked for and isn't changed is guarded: the facts
-//! are appended only while it is as it was read (Dynamic Consistency Boundary).
+//! A decision asks for an object, and stops if it isn't loaded. Then the log loads it and runs the decision
+//! again from the top. An object that was asked for and isn't changed is guarded: the facts are appended only
+//! while it is as it was read (Dynamic Consistency Boundary).
 
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ pub struct Fact {
     pub previous: Option<String>,
     /// The JSON that the object keeps to itself after it.
     pub internal: Option<String>,
-    /// Whether nothing follows.
+    /// True for the last event of the object.
     pub deletes: bool,
 }
 
@@ -102,8 +102,8 @@ struct Known {
 #[derive(Debug, Default)]
 pub struct Objects {
     known: BTreeMap<String, Known>,
-    /// The changes of what objects keep to themselves, until their next facts. Whether an object is loaded
-    /// doesn't matter to them.
+    /// The changes of what objects keep to themselves, until their next facts. The object needn't be
+    /// loaded for them.
     kept: BTreeMap<String, Patch<String>>,
     facts: Vec<Fact>,
 }
@@ -127,7 +127,7 @@ impl Objects {
         self.known.insert(id.into(), Known { now: stored.clone(), stored, ..Known::default() });
     }
 
-    /// Runs a decision from the top. What it put before, when it stopped, is forgotten.
+    /// Runs a decision from the top. The facts that it put before it stopped are forgotten.
     pub fn decide<C: Command>(&mut self, command: &C) -> Result<Outcome, Stop> {
         self.rewind();
         let answered = command.decide(self)?;

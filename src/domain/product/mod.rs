@@ -1,5 +1,5 @@
-//! Products: `prod_…`, the things that are sold. The fields and limits are Stripe's. What a product costs
-//! is said by prices.
+//! Products: `prod_…`, the things that are sold. The fields and limits are Stripe's. Prices say what a
+//! product costs.
 
 mod params;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What callers say of a product.
+//! The parameters of a product, with their checks.
 
 use serde::Deserialize;
 use utoipa::ToSchema;

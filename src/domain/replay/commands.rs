@@ -9,7 +9,7 @@ use crate::id::Id;
 /// Begin a replay.
 #[derive(Debug, Clone)]
 pub struct Start {
-    /// What callers don't say.
+    /// The parts that callers don't say.
     pub new: New<contract::Replay>,
     /// The endpoint's id. The caller has seen to it that it is there.
     pub endpoint: Id<contract::WebhookEndpoint>,

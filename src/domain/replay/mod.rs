@@ -47,7 +47,7 @@ pub enum Status {
 }
 
 impl Replay {
-    /// Ended in this way. What has ended stays as it ended.
+    /// The replay, ended in this way. A replay that has ended stays as it ended.
     fn ended(self, status: Status) -> Self {
         match self.status {
             Status::Running => Self { status, ..self },

@@ -1,4 +1,4 @@
-//! What callers say of a replay.
+//! The events that a replay is for.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

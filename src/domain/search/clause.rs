@@ -1,4 +1,4 @@
-//! What a query consists of.
+//! The parts of a query.
 
 use std::ops::Range;
 
@@ -32,7 +32,7 @@ impl TextField {
     }
 }
 
-/// What one clause asks for.
+/// The test that one clause makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Test {
     Is(TextField, String),

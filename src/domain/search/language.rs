@@ -74,7 +74,7 @@ impl Reader<'_> {
         taken
     }
 
-    /// What the rest of the query is read from here on.
+    /// The rest of the query, from here on.
     fn at(&mut self) -> &str {
         let at = self.rest.peek().map_or(self.text.len(), |(at, _)| *at);
         self.text.get(at..).unwrap_or_default()

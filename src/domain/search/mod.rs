@@ -1,5 +1,4 @@
-//! What objects are found by: a query becomes conditions, an object becomes a document of terms, and
-//! both spell terms alike.
+//! Search: a query becomes conditions, an object becomes a document of terms, and both spell terms alike.
 //!
 //! The language is Stripe's (<https://docs.stripe.com/search>): `language` reads it. Upper and lower
 //! case are the same.
@@ -23,7 +22,7 @@ const TERM_MAX: usize = 200;
 /// The letter of metadata.
 const METADATA: &str = "m";
 
-/// All that must hold at once.
+/// The tests that must hold at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
     /// Terms that the document has.
@@ -40,7 +39,7 @@ pub struct Condition {
     pub not_created: Vec<Range<u64>>,
 }
 
-/// A query: what meets one of the conditions.
+/// A query: its conditions, one of which is enough.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query(Vec<Condition>);
 
@@ -120,7 +119,7 @@ impl Condition {
     }
 }
 
-/// What is kept of a customer for searching.
+/// The document of a customer, which is kept for searching.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Document {
     /// The name in lower case.
@@ -129,7 +128,7 @@ pub struct Document {
     pub email: Option<String>,
     /// The phone number in lower case.
     pub phone: Option<String>,
-    /// What it is found by.
+    /// The terms that it is found by.
     pub terms: Vec<String>,
 }
 
@@ -186,8 +185,8 @@ fn term(account: i64, field: &str, says: &str, value: &str) -> String {
     digest.iter().fold(format!("{account}{field}#{says}"), |text, byte| format!("{text}{byte:02x}"))
 }
 
-/// In lower case, each character for itself: a part of a text must be a part of it in lower case, too,
-/// and a sigma at the end of a word would be another.
+/// The text in lower case, each character for itself: a part of a text must be a part of it in lower case,
+/// too, and a sigma at the end of a word would be another.
 fn lower(text: &str) -> String {
     text.chars().flat_map(char::to_lowercase).collect()
 }

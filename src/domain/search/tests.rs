@@ -15,7 +15,7 @@ fn reason(text: &str) -> String {
     }
 }
 
-/// What PostgreSQL does with a condition (`read/sql/search.sql`), said once more in plain words.
+/// PostgreSQL's reading of a condition (`read/sql/search.sql`), said once more in plain words.
 fn meets(condition: &Condition, document: &Document, created: u64) -> bool {
     let text = |field: TextField| match field {
         TextField::Email => document.email.as_deref(),

@@ -18,7 +18,7 @@ pub const VALUE_MAX: usize = 500;
 /// Metadata as it is stored and shown.
 pub type Metadata = BTreeMap<String, String>;
 
-/// What a call says of metadata: for each name a value, or nothing to remove it.
+/// A change of metadata that a call asks for: for each name a value, or `None` to remove it.
 pub type MetadataChange = Patch<BTreeMap<String, Option<String>>>;
 
 /// The metadata after the call. An empty value removes its name, an empty hash (`metadata=`) removes all.
@@ -65,7 +65,7 @@ pub(crate) fn schema() -> Object {
     schema_of(ObjectBuilder::new().schema_type(Type::String).max_length(Some(VALUE_MAX)).build())
 }
 
-/// The schema of what a call says of metadata.
+/// The schema of a change of metadata.
 pub(crate) fn change_schema() -> Object {
     let mut change = schema_of(schema::text(VALUE_MAX));
     change.schema_type = SchemaType::from_iter([Type::Object, Type::Null]);

@@ -5,7 +5,7 @@ use utoipa::__dev::ComposeSchema;
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
-/// What a caller wants of one field.
+/// A caller's wish for one field.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Patch<T> {
     /// The parameter was not given.

@@ -19,8 +19,8 @@ pub const URL_MAX: usize = 2048;
 const NAME_MAX: usize = 253;
 const LABEL_MAX: usize = 63;
 
-/// The URL that is called for a text. Where it leads is not the domain's to know (`http/targets.rs`, and the
-/// worker).
+/// The URL that is called for a text. The domain doesn't judge the address that it leads to:
+/// `http/targets.rs` does, and the worker.
 pub fn check(text: &str) -> Result<String, ParameterError> {
     let refuse = |problem| ParameterError::new("url", problem);
     if text.chars().nth(URL_MAX).is_some() {
@@ -35,7 +35,7 @@ pub fn check(text: &str) -> Result<String, ParameterError> {
 }
 
 fn parsed(text: &str) -> Result<Url, &'static str> {
-    written(text)?;
+    check_spelling(text)?;
     let has_bad_percent = Cell::new(false);
     let note = |violation: SyntaxViolation| {
         if violation == SyntaxViolation::PercentDecode {
@@ -63,7 +63,7 @@ fn parsed(text: &str) -> Result<Url, &'static str> {
 }
 
 /// Refuses what a lenient reader would repair, or drop.
-fn written(text: &str) -> Result<(), &'static str> {
+fn check_spelling(text: &str) -> Result<(), &'static str> {
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err("it has white space or a control character, which must be percent-encoded");
     }

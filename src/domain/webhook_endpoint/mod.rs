@@ -53,8 +53,7 @@ pub struct WebhookEndpoint {
     url: String,
 }
 
-/// What `secret_version` counts from. Endpoints that were stored before it was counted have their first
-/// secret.
+/// The first `secret_version`. Endpoints that were stored before it was counted have their first secret.
 const fn first_secret() -> u32 {
     1
 }
@@ -109,17 +108,17 @@ impl WebhookEndpoint {
         &self.url
     }
 
-    /// Switched on by its owner.
+    /// The endpoint, switched on by its owner.
     fn enabled(self) -> Self {
         Self { status: Status::Enabled, disabled_reason: None, ..self }
     }
 
-    /// Switched off by its owner. A reason that the service had stays.
+    /// The endpoint, switched off by its owner. A reason that the service had stays.
     fn disabled(self) -> Self {
         Self { status: Status::Disabled, ..self }
     }
 
-    /// Switched off by the service.
+    /// The endpoint, switched off by the service.
     fn disabled_because(self, reason: DisabledReason) -> Self {
         match self.status {
             Status::Enabled => Self { status: Status::Disabled, disabled_reason: Some(reason), ..self },
@@ -128,7 +127,7 @@ impl WebhookEndpoint {
         }
     }
 
-    /// With another signing secret.
+    /// The endpoint with another signing secret.
     fn with_next_secret(self) -> Self {
         Self { secret_version: self.secret_version.saturating_add(1), ..self }
     }

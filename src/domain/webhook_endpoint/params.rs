@@ -1,4 +1,4 @@
-//! What callers say of a webhook endpoint: checks, and how it looks in the contract.
+//! The parameters of a webhook endpoint: their checks and schemas.
 
 use serde::Deserialize;
 use utoipa::ToSchema;

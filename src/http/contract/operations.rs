@@ -96,7 +96,7 @@ fn as_form(mut takes: Value) -> Value {
     takes
 }
 
-/// How a form spells what is no text.
+/// The styles in which a form spells hashes and lists, by parameter.
 fn encoding(takes: &Value) -> Map<String, Value> {
     let properties = takes.get("properties").and_then(Value::as_object).into_iter().flatten();
     let style = |schema: &Value| {
@@ -195,7 +195,7 @@ fn query_parameters(takes: &Value) -> Vec<Value> {
     all
 }
 
-/// What isn't given is nothing; there is no null in a query.
+/// The schema without null. A query has no null: a parameter that isn't given is nothing.
 fn not_null(schema: &Value) -> Value {
     let mut schema = schema.clone();
     if let Some(kinds) = schema.get("type").and_then(Value::as_array)

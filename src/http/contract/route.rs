@@ -22,15 +22,15 @@ pub struct Route {
     pub method: Method,
     /// Its path, with `{id}` for an id.
     pub path: &'static str,
-    /// The events a successful call appends, in order. None for a route that only reads.
+    /// The events a successful call appends, in order; empty for a route that only reads.
     pub emits: &'static [E],
-    /// What it does, in a line.
+    /// Its summary, in a line.
     pub summary: &'static str,
     /// Its parameters.
     pub(crate) takes: Takes,
     /// The components that its answer may be.
     pub(crate) answers: Vec<Answer>,
-    /// What answers it.
+    /// Its handler.
     pub(crate) handler: MethodRouter<App>,
 }
 
@@ -93,7 +93,7 @@ impl Route {
         self.answers.iter().flat_map(|answer| &answer.expandable).map(String::as_str).collect()
     }
 
-    /// Whether its answer is a list that can be gone on with, by a cursor.
+    /// True for a route that answers with a list in pages, which `starting_after` leads through.
     pub(crate) fn has_pages(&self) -> bool {
         (self.takes.schema)().pointer("/properties/starting_after").is_some()
     }

@@ -1,4 +1,4 @@
-//! From the schemas that utoipa derives of our types to those of the document.
+//! Schemas of the document, made of those that utoipa derives of our types.
 
 use std::collections::HashMap;
 
@@ -64,7 +64,7 @@ fn merged(mut schema: Map<String, Value>) -> Map<String, Value> {
     schema
 }
 
-/// Without defaults of null, which say nothing, and with null among the types of what may be null.
+/// The schema without defaults of null, which say nothing, and with null among the types of what may be null.
 fn tidied(mut schema: Map<String, Value>) -> Value {
     if schema.get("default") == Some(&Value::Null) {
         schema.remove("default");

@@ -14,7 +14,7 @@ pub(super) const OTHER: &str = "OtherObject";
 /// doesn't compile.
 const PYTHON_TYPE: &str = "x-py-typing";
 
-/// For every type of event what a receiver is sent.
+/// The requests that a receiver is sent, one for each type of event.
 pub(super) fn all() -> Value {
     let one = |event_type: &EventType| {
         let name = event_type.as_str();
@@ -72,7 +72,7 @@ pub(super) fn other_object() -> Value {
     schema
 }
 
-/// What an event of that type is called: `CustomerCreatedEvent`.
+/// The name of an event of that type: `CustomerCreatedEvent`.
 fn title_of(event_type: &str) -> String {
     let capitalised = |word: &str| {
         let mut letters = word.chars();
@@ -82,7 +82,7 @@ fn title_of(event_type: &str) -> String {
     event_type.split(['.', '_']).map(capitalised).collect::<String>() + "Event"
 }
 
-/// Whether events of that type say what was before.
+/// True for a type whose events say what was before.
 fn is_change(event_type: &str) -> bool {
     !event_type.ends_with(".created") && !event_type.ends_with(".deleted")
 }

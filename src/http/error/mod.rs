@@ -22,10 +22,10 @@ use crate::domain::{ParameterError, Rejection};
 use crate::flow::{Decline, FlowError};
 use crate::log::AppendError;
 pub(crate) use problem::{HttpProblem, KeyProblem};
-use refusal::{http, rejected, shown};
+use refusal::{http, rejected, shortened};
 use sent::{CARD, IDEMPOTENCY, INVALID_REQUEST, OURS, Sent};
 
-/// Whatever can keep a request from being answered with 200.
+/// The reason that a request isn't answered with 200.
 #[derive(Debug)]
 pub(crate) enum ApiError {
     /// The domain refused it.
@@ -58,7 +58,7 @@ pub(crate) enum ApiError {
     Overloaded,
     /// More of these at once than an account may have.
     TooManyAtOnce(&'static str),
-    /// What is searched lags behind the log.
+    /// The documents that are searched lag behind the log.
     SearchBehind,
     /// Others kept changing the object.
     Conflict,
@@ -197,11 +197,11 @@ impl From<ApiError> for Sent {
             ApiError::Key(problem) => key(problem),
             ApiError::UnknownRoute(method, path) => Self::invalid(
                 StatusCode::NOT_FOUND,
-                format!("Unrecognized request URL ({}: {}).", shown(method.as_str()), shown(&path)),
+                format!("Unrecognized request URL ({}: {}).", shortened(method.as_str()), shortened(&path)),
             ),
             ApiError::MethodNotAllowed(method, path) => Self::invalid(
                 StatusCode::METHOD_NOT_ALLOWED,
-                format!("{} does not take {}; see Allow.", shown(&path), shown(method.as_str())),
+                format!("{} does not take {}; see Allow.", shortened(&path), shortened(method.as_str())),
             ),
             ApiError::BodyTooLarge => {
                 Self::invalid(StatusCode::PAYLOAD_TOO_LARGE, "The request body is larger than 1 MiB.")
@@ -285,7 +285,7 @@ fn key_reused(same_path: bool) -> Sent {
     Sent::idempotency(StatusCode::BAD_REQUEST, &message)
 }
 
-/// What is said of keys.
+/// The refusals of API keys.
 fn key(problem: KeyProblem) -> Sent {
     match problem {
         KeyProblem::Missing => Sent::invalid(
@@ -333,7 +333,8 @@ struct Body {
 const CHALLENGES: [&str; 2] =
     ["Bearer realm=\"Calmony Pay\"", "Basic realm=\"Calmony Pay\", charset=\"UTF-8\""];
 
-/// Whether the SDKs should try again by themselves. After a defect of ours they do as they like.
+/// The advice to the SDKs on trying again by themselves; `None` where they do as they like, as after a defect
+/// of ours.
 fn should_retry(status: StatusCode) -> Option<&'static str> {
     match status {
         StatusCode::CONFLICT

@@ -1,6 +1,6 @@
-//! What is wrong with a key, and with a request as HTTP.
+//! The problems of a key, and of a request as HTTP.
 
-/// Why an API key doesn't open what a request asks for. With what may be shown of it.
+/// The reason that an API key doesn't open what a request asks for, with as much of the key as may be shown.
 #[derive(Debug)]
 pub(crate) enum KeyProblem {
     /// There is none.
@@ -13,7 +13,7 @@ pub(crate) enum KeyProblem {
     ReadsOnly(String),
 }
 
-/// Why a request of HTTP isn't read.
+/// The reason that a request of HTTP isn't read.
 #[derive(Debug)]
 pub(crate) enum HttpProblem {
     /// It isn't one of HTTP/1.1, for this reason.

@@ -1,4 +1,4 @@
-//! The names of what is refused because of what a caller sent, and how much of that is shown.
+//! The names of refusals that a caller's own request causes, and the bounds of what they quote of it.
 
 use std::borrow::Cow;
 
@@ -14,12 +14,12 @@ const SHOWN_MAX: usize = 100;
 /// The most characters of a reason, which may quote some.
 const REASON_MAX: usize = 400;
 
-/// As much of a text as an answer shows.
-pub(super) fn shown(text: &str) -> Cow<'_, str> {
+/// The beginning of a text, as much as an answer shows.
+pub(super) fn shortened(text: &str) -> Cow<'_, str> {
     cut(text, SHOWN_MAX)
 }
 
-/// As much of a reason.
+/// The beginning of a reason, as much as an answer shows.
 fn reason(text: &str) -> Cow<'_, str> {
     cut(text, REASON_MAX)
 }
@@ -40,7 +40,7 @@ pub(super) fn malformed_body(said: &str) -> Sent {
 pub(super) fn content_type(given: &str) -> Sent {
     let message = format!(
         "Invalid content type '{}': send application/x-www-form-urlencoded or application/json.",
-        shown(given)
+        shortened(given)
     );
     Sent::invalid(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
 }
@@ -53,7 +53,7 @@ pub(super) fn http(problem: HttpProblem) -> Sent {
         }
         HttpProblem::Packed(given) => Sent::invalid(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            format!("Invalid content encoding '{}': send the body as it is, not packed.", shown(&given)),
+            format!("Invalid content encoding '{}': send the body as it is, not packed.", shortened(&given)),
         ),
         HttpProblem::TransferCoding => Sent::invalid(
             StatusCode::NOT_IMPLEMENTED,
@@ -66,7 +66,7 @@ pub(super) fn http(problem: HttpProblem) -> Sent {
 pub(super) fn rejected(rejection: Rejection) -> Sent {
     match rejection {
         Rejection::NoSuchObject { noun, id } => {
-            Sent::invalid(StatusCode::NOT_FOUND, format!("No such {noun}: '{}'", shown(&id)))
+            Sent::invalid(StatusCode::NOT_FOUND, format!("No such {noun}: '{}'", shortened(&id)))
                 .with(ErrorCode::ResourceMissing, Some("id".to_owned()))
         }
         Rejection::LimitReached { noun, max } => {
@@ -82,7 +82,7 @@ pub(super) fn rejected(rejection: Rejection) -> Sent {
             format!(
                 "The payment method '{}' is not attached to a customer so detachment is impossible, and so is \
                  a change.",
-                shown(&id)
+                shortened(&id)
             ),
         ),
         Rejection::Burned => Sent {
@@ -100,7 +100,7 @@ pub(super) fn rejected(rejection: Rejection) -> Sent {
 /// The name of a wrong parameter's problem, and the sentence that says it.
 fn parameter(error: ParameterError) -> Sent {
     let ParameterError { param: named, problem } = error;
-    let param = if named.is_empty() { Cow::Borrowed("parameters") } else { shown(&named) };
+    let param = if named.is_empty() { Cow::Borrowed("parameters") } else { shortened(&named) };
     let (code, message) = match problem {
         Problem::Unknown => (ErrorCode::ParameterUnknown, format!("Received unknown parameter: {param}")),
         Problem::Missing => (ErrorCode::ParameterMissing, format!("Missing required param: {param}.")),
@@ -139,7 +139,7 @@ fn parameter(error: ParameterError) -> Sent {
             format!("Received both {param} and {other} parameters. Please pass in only one."),
         ),
         Problem::NoSuchObject { noun, id } => {
-            (ErrorCode::ResourceMissing, format!("No such {noun}: '{}'", shown(&id)))
+            (ErrorCode::ResourceMissing, format!("No such {noun}: '{}'", shortened(&id)))
         }
     };
     let param = (!named.is_empty()).then(|| param.into_owned());

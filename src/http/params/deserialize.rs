@@ -1,4 +1,4 @@
-//! From a [`Tree`] to a type, by serde, with errors that name the parameter.
+//! A [`Tree`] read into a type, by serde, with errors that name the parameter.
 //!
 //! Forms have only texts, so a text is read as a number or a boolean where one is wanted; null and the
 //! empty text are an option's `None`, which is how a field is unset.

@@ -22,13 +22,13 @@ use crate::read::keys::Account;
 
 /// The most bytes of a body.
 const BODY_MAX: usize = 1024 * 1024;
-/// How much of a body that is too large is read and dropped, and for how long.
+/// The most bytes of a too large body that are read and dropped, and the longest time for it.
 const LINGER_MAX: usize = 8 * 1024 * 1024;
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a client may take to send its body.
+/// The longest time for a body to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Reads the parameters of a request, for whoever comes after.
+/// Reads the parameters of a request, for the layers after it.
 pub(crate) async fn read(State(app): State<App>, request: Request, next: Next) -> Result<Response, ApiError> {
     let (mut parts, body) = request.into_parts();
     check_coding(&parts)?;

@@ -11,7 +11,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::tree::integer;
 use crate::clock::{SECOND_MAX, Timestamp};
 
-/// What times and amounts are.
+/// The format of times and amounts.
 const INT64: SchemaFormat = SchemaFormat::KnownFormat(KnownFormat::Int64);
 
 /// The `created` parameter: a second, or bounds that combine. In whole seconds, as clients see times.
@@ -47,7 +47,7 @@ pub(crate) fn end_of(second: i64) -> Timestamp {
     start_of(second.saturating_add(1))
 }
 
-/// The first instant of a second. What is too early or too late to be stored is the earliest or the latest.
+/// The first instant of a second. One too early or too late to be stored is the earliest or the latest.
 fn start_of(second: i64) -> Timestamp {
     Timestamp::from_millis(u64::try_from(second).unwrap_or(0).min(SECOND_MAX) * 1000)
 }

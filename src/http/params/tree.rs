@@ -49,7 +49,7 @@ impl Tree {
         }
     }
 
-    /// Whether it says "nothing".
+    /// True for null and for the empty text, which unset a field.
     pub(super) fn is_unset(&self) -> bool {
         match self {
             Self::Null => true,

@@ -27,7 +27,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Filters<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        taken(parts, true).map(Self)
+        take_params(parts, true).map(Self)
     }
 }
 
@@ -41,12 +41,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let only_filters = only_filters(&parts.method);
-        taken(parts, only_filters).map(Self)
+        take_params(parts, only_filters).map(Self)
     }
 }
 
 /// The parameters, taken from the request.
-fn taken<T: DeserializeOwned>(parts: &mut Parts, only_filters: bool) -> Result<T, ApiError> {
+fn take_params<T: DeserializeOwned>(parts: &mut Parts, only_filters: bool) -> Result<T, ApiError> {
     let tree = parts.extensions.remove::<Tree>().unwrap_or_else(|| Tree::Map(Vec::new()));
     let empty = if only_filters { tree.refuse_empty() } else { Ok(()) };
     let params = T::deserialize(tree);

@@ -1,7 +1,9 @@
-//! How much is taken on: a rate for each key, and of everything else a bound for the process with a
-//! share of the account beneath it (`shares.rs`). What is over is refused cheaply, so that what was
-//! taken on is answered nearly as fast as ever: a refusal keeps its client waiting for a moment, or
-//! those who come back at once would have the machine refuse instead of work.
+//! The bounds of what is taken on: a rate for each key, and of everything else a bound for the process with a
+//! share of the account beneath it (`shares.rs`).
+//!
+//! Requests past a bound are refused cheaply, so that those that were taken on are answered nearly as fast as
+//! ever. A refusal keeps its client waiting for a moment: clients that come back at once would have the
+//! machine refuse instead of work.
 
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -25,7 +27,7 @@ const KEYS_MAX: usize = 10_000;
 pub struct RateLimit(Option<NonZeroU32>);
 
 impl RateLimit {
-    /// None.
+    /// No limit.
     pub const OFF: Self = Self(None);
 }
 
@@ -62,7 +64,7 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
 /// Streams of events.
 const STREAMS_MAX: usize = 256;
 
-/// Whoever waits for a key to be looked up.
+/// The party that asks: the holder of a share of look-ups, and of refusals that are delayed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Asker {
     /// The account of a key that opened it a moment ago.
@@ -71,7 +73,7 @@ pub(crate) enum Asker {
     Peer(Peer),
 }
 
-/// What is taken on.
+/// The load of a process: the rates of keys, and the shares of everything that is bounded.
 #[derive(Debug, Clone)]
 pub struct Load {
     rates: Option<Arc<RateLimiter<i64, DashMapStateStore<i64>, DefaultClock>>>,

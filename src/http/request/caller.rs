@@ -1,4 +1,4 @@
-//! Who calls: judged before the route is looked at, so that a stranger learns nothing of what exists.
+//! The caller, judged before the route is looked at, so that a stranger learns nothing of what exists.
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::AUTHORIZATION;
@@ -26,7 +26,7 @@ use crate::read::keys::{Account, Key};
 const KEY_PREFIXES: [&str; 4] =
     [TEST_KEY_PREFIX, LIVE_KEY_PREFIX, RESTRICTED_TEST_KEY_PREFIX, RESTRICTED_LIVE_KEY_PREFIX];
 
-/// Whoever a request is made for, and how the request is named in the events it causes.
+/// The account and the key that a request is made with, and its names in the events it causes.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     /// The account of the key.
@@ -57,7 +57,7 @@ pub(super) async fn authenticate(
     if request.uri().path().starts_with("/v1") {
         let key = key_of(request.headers()).ok_or(KeyProblem::Missing)?;
         let peer = request.extensions().get::<Peer>().copied().unwrap_or(Peer::OWN);
-        let known = known(&app, &key, peer).await?.ok_or_else(|| KeyProblem::Invalid(hint(&key)))?;
+        let known = known_key(&app, &key, peer).await?.ok_or_else(|| KeyProblem::Invalid(hint(&key)))?;
         if known.expired {
             return Err(KeyProblem::Expired(hint(&key)).into());
         }
@@ -72,9 +72,9 @@ pub(super) async fn authenticate(
     Ok(next.run(request).await)
 }
 
-/// What a key opens. Look-ups of keys that opened something a moment ago have places apart, so that
-/// whoever guesses keys is in nobody's way.
-pub(crate) async fn known(app: &App, key: &str, peer: Peer) -> Result<Option<Key>, ApiError> {
+/// The key of that text; `None` where there is none. Look-ups of keys that opened something a moment ago have
+/// places apart, so that a client that guesses keys is in nobody's way.
+pub(crate) async fn known_key(app: &App, key: &str, peer: Peer) -> Result<Option<Key>, ApiError> {
     if let Some(known) = app.reader.believed_key(key) {
         return Ok(Some(known));
     }

@@ -1,4 +1,4 @@
-//! What layers find out about a request, for those that come after them and for the handler.
+//! The findings of a request's layers, for the layers after them and for the handler.
 
 use crate::log::idempotency::Fingerprint;
 use crate::trace::TraceContext;
@@ -8,18 +8,18 @@ use crate::trace::TraceContext;
 #[derive(Debug, Clone)]
 pub(super) struct RequestId(pub(super) String);
 
-/// Where a request stands in a distributed trace; the events that it causes stand there, too.
+/// The place of a request in a distributed trace. The events that it causes stand there, too.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Trace(pub(super) Option<TraceContext>);
 
-/// What a request asks to be expanded, for its fingerprint.
+/// The paths that a request asks to be expanded, in one spelling, for its fingerprint.
 #[derive(Debug, Clone)]
-pub(super) struct Asked(pub(super) String);
+pub(super) struct ExpandPaths(pub(super) String);
 
 /// The key of a request.
 #[derive(Debug, Clone)]
 pub(super) struct IdempotencyKey {
     pub(super) key: String,
-    /// What it is for; none where the answer isn't stored, as for a DELETE.
+    /// The request's fingerprint; `None` where the answer isn't stored, as for a DELETE.
     pub(super) fingerprint: Option<Fingerprint>,
 }

@@ -1,8 +1,8 @@
 //! `expand[]`: ids in an answer become the objects they name.
 //!
-//! What can be expanded follows from a route's answers, so that a wrong path is refused before anything is
-//! done. What is put into the entries of a list is bounded like a page: the list ends before the entry that
-//! would be too much, or is refused where it has no pages.
+//! A route's answers tell the paths that can be expanded, so that a wrong path is refused before anything is
+//! done. The objects that are put into the entries of a list are bounded like a page. The list ends before
+//! the entry that would be too much. A list without pages is refused then.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,7 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 
-use super::context::Asked;
+use super::context::ExpandPaths;
 use crate::contract::{Event, RESOURCES};
 use crate::domain::{ParameterError, Problem};
 use crate::http::app::App;
@@ -39,14 +39,14 @@ pub(crate) struct Expandable {
 }
 
 impl Expandable {
-    /// Of a route.
+    /// The expandable paths of a route.
     pub(crate) fn of(route: &Route) -> Self {
         let paths = route.expandable().into_iter().map(str::to_owned).collect();
         Self { method: route.method.clone(), path: route.path, paths, has_pages: route.has_pages() }
     }
 }
 
-/// What the layer works with. The routes are looked at when somebody first asks.
+/// The state of the layer. The list of routes is made when a request first asks for it.
 #[derive(Debug, Clone)]
 pub(super) struct Expanding {
     pub(super) app: App,
@@ -59,7 +59,7 @@ struct Pages {
     goes_forwards: bool,
 }
 
-/// Objects to put into an answer, as JSON; none for those that are past the bytes of a page.
+/// Objects to put into an answer, as JSON; `None` for those that are past the bytes of a page.
 type Known = HashMap<String, Option<String>>;
 
 /// Takes `expand` from the parameters, and puts objects into the answer.
@@ -74,7 +74,7 @@ pub(super) async fn answers(
     if only_filters(request.method()) {
         wanted.refuse_empty().map_err(|error| error.within("expand"))?;
     }
-    request.extensions_mut().insert(Asked(wanted.canonical()));
+    request.extensions_mut().insert(ExpandPaths(wanted.canonical()));
     let paths = paths(wanted)?;
     let route =
         routes().iter().find(|route| route.method == *request.method() && route.path == matched.as_str());
@@ -110,14 +110,14 @@ pub(super) async fn answers(
     Ok(response)
 }
 
-/// Whether a parameter is given.
+/// True for a parameter that is given and isn't null.
 fn is_given(parameters: Option<&Tree>, name: &str) -> bool {
     let Some(Tree::Map(given)) = parameters else { return false };
     given.iter().any(|(known, value)| known == name && *value != Tree::Null)
 }
 
 /// The answer with objects in the places of ids. Each object is loaded once, and each kind by one query.
-/// While they are waited for, nothing is held but the answer as it was.
+/// Nothing but the answer as it was is held while they are waited for.
 async fn expanded(
     app: &App,
     account: Account,
@@ -161,7 +161,7 @@ fn wanted(answer: &mut Value, paths: &[Vec<&str>], pages: Option<Pages>) -> Vec<
     entries.into_iter().map(ids).collect()
 }
 
-/// How many entries fit into a page with what is put into them. The first always does.
+/// The number of entries that fit into a page with the objects put into them. The first always fits.
 fn fitting(wanted: &[Vec<String>], known: &Known) -> usize {
     let most = usize::try_from(BYTES_MAX).unwrap_or(usize::MAX);
     let mut bytes = 0_usize;
@@ -195,7 +195,7 @@ fn end_early(answer: &mut Value, fit: usize, pages: Option<Pages>) -> Result<(),
     Ok(())
 }
 
-/// The objects of these ids. A deleted one is what is left of it.
+/// The objects of these ids; of a deleted one its remains.
 async fn load(app: &App, account: Account, wanted: &[Vec<String>]) -> Result<Known, ApiError> {
     let mut seen = HashSet::new();
     let once = wanted.iter().flatten().filter(|id| seen.insert(*id)).cloned();

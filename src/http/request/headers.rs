@@ -14,7 +14,7 @@ pub(super) const VERSION: &str = "stripe-version";
 /// The longest name of a release in it.
 const TRAIN_MAX: usize = 32;
 
-/// Whether a text is of the form `2026-10-28` or `2026-10-28.endive`.
+/// True for a text of the form `2026-10-28` or `2026-10-28.endive`.
 pub(super) fn is_version(version: &HeaderValue) -> bool {
     let Ok(version) = version.to_str() else { return false };
     let (date, train) = version.split_once('.').unwrap_or((version, "a"));

@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
 
-use super::context::{Asked, IdempotencyKey};
+use super::context::{ExpandPaths, IdempotencyKey};
 use crate::domain::{ParameterError, Problem};
 use crate::http::app::App;
 use crate::http::error::ApiError;
@@ -64,20 +64,20 @@ async fn done_once(
     if response.status().is_client_error()
         && let Ok(Some(remembered)) = app.log.recall(account, key).await
     {
-        return again(app, account, key, remembered, fingerprint);
+        return stored_answer(app, account, key, remembered, fingerprint);
     }
     Ok(response)
 }
 
-/// What a request asks for, and where.
+/// The fingerprint of a request: its path, and its parameters with the paths it expands.
 fn fingerprint(request: &Request) -> Fingerprint {
     let parameters = request.extensions().get::<Tree>().map(Tree::canonical).unwrap_or_default();
-    let expand = request.extensions().get::<Asked>().map_or("", |asked| asked.0.as_str());
+    let expand = request.extensions().get::<ExpandPaths>().map_or("", |asked| asked.0.as_str());
     Fingerprint { path: hash(request.uri().path()), parameters: hash(&format!("{parameters}{expand}")) }
 }
 
 /// The stored answer, if this request is the one that it was given to.
-fn again(
+fn stored_answer(
     app: &App,
     account: i64,
     key: &str,
@@ -92,7 +92,7 @@ fn again(
     let body = match answer {
         Answer::Plain(text) => text,
         Answer::Sealed(sealed) => {
-            let opened = app.keyring.open_text(&sealed.key_id, &sealed.text, &place(account, key));
+            let opened = app.keyring.open_text(&sealed.key_id, &sealed.text, &seal_place(account, key));
             opened.map_err(|error| {
                 // While keys are being changed over, another process may have the one that is missing here.
                 tracing::error!(%error, "a stored answer can't be opened");
@@ -108,8 +108,8 @@ fn again(
     Ok(response)
 }
 
-/// What a sealed answer is bound to.
-pub(crate) fn place(account: i64, key: &str) -> String {
+/// The place that a sealed answer is bound to: an account's idempotency key.
+pub(crate) fn seal_place(account: i64, key: &str) -> String {
     format!("idempotency {account} {key}")
 }
 

@@ -9,7 +9,7 @@
 //! | `headers` | refuses what can't be done for a client | |
 //! | `params` (`http/params/read.rs`) | reads the query and the body | `Tree` |
 //! | `admit` | waits for room (`admission.rs`) | the places it holds |
-//! | `expand` | takes `expand` out of the tree; puts objects into the answer | `Asked` |
+//! | `expand` | takes `expand` out of the tree; puts objects into the answer | `ExpandPaths` |
 //! | `idempotency` | answers what was done before (`in_flight.rs`) | `IdempotencyKey` |
 //!
 //! Then the handler. Its `Caller` is made of what they have added; `context.rs` has those of their types that

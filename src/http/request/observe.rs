@@ -1,4 +1,5 @@
-//! What every request gets: an id, a deadline, one log line, and an answer even if a handler panics.
+//! The outermost layer: each request gets an id, a deadline, one log line, and an answer even if a handler
+//! panics.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -16,29 +17,29 @@ use super::wire;
 use crate::contract::API_VERSION;
 use crate::http::app::App;
 use crate::http::error::ApiError;
-use crate::http::metrics::asked;
+use crate::http::metrics::route_labels;
 use crate::trace::{Kind, Span};
 use crate::{clock, id};
 
-/// How long a request may take.
+/// The longest time of a request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where the caller stands in a trace (W3C Trace Context). What can't be read is passed over, as the
-/// recommendation wants it.
+/// The header with the caller's place in a trace (W3C Trace Context). A value that can't be read is passed
+/// over, as the recommendation wants it.
 const TRACEPARENT: &str = "traceparent";
 
 /// Runs a request.
 pub(super) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let _under_way = app.metrics.begun();
-    let asked_for = asked(request.method(), request.extensions());
+    let labels = route_labels(request.method(), request.extensions());
     let id = id::request_id(clock::now());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let asked = request.headers().get(VERSION).filter(|version| is_version(version)).cloned();
     let version = asked.unwrap_or(HeaderValue::from_static(API_VERSION));
     request.extensions_mut().insert(RequestId(id.clone()));
     let from = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok()?.parse().ok());
-    let mut span = Span::begin(|| asked_for.name(), Kind::Server, from);
+    let mut span = Span::begin(|| labels.name(), Kind::Server, from);
     let trace = span.as_ref().map(Span::context).or(from);
     request.extensions_mut().insert(Trace(trace));
     let answer = tokio::time::timeout(REQUEST_TIMEOUT, AssertUnwindSafe(next.run(request)).catch_unwind());
@@ -54,12 +55,12 @@ pub(super) async fn observe(State(app): State<App>, mut request: Request, next: 
     wire::protect(&path, &mut response);
     let status = response.status().as_u16();
     if let Some(mut span) = span.take() {
-        span.say("http.route", asked_for.route().to_owned());
+        span.say("http.route", labels.route().to_owned());
         span.say("http.response.status_code", i64::from(status));
         span.say("calmony.request", id.clone());
         span.end((status >= 500).then_some("5xx"));
     }
-    app.metrics.answered(asked_for, status, started.elapsed());
+    app.metrics.answered(labels, status, started.elapsed());
     let milliseconds = started.elapsed().as_millis();
     tracing::debug!(%method, path, status, milliseconds, request = id, "answered");
     response

@@ -51,7 +51,7 @@ impl Component for Shown<'_> {
     }
 }
 
-/// What a list of an endpoint's deliveries can be narrowed to.
+/// The states that a list of an endpoint's deliveries can be narrowed to.
 const STATES: &[&str] = &["delivered", "dropped", "exhausted", "owed", "parked"];
 
 fn state_schema() -> Object {

@@ -81,7 +81,7 @@ async fn list(
         let listed = of_request(&app, &caller, request, &params).await?;
         return render::list("/v1/events", listed);
     }
-    let types = wanted(params.r#type, &params.types)?;
+    let types = wanted_types(params.r#type, &params.types)?;
     let page = page::page(params.limit, params.starting_after, params.ending_before)?;
     let created = params.created.unwrap_or_default();
     let filter = EventFilter {
@@ -140,7 +140,7 @@ fn rendered(listed: &ListedEvent) -> Result<String, ApiError> {
 }
 
 /// The types that `type` (a name, or a group such as `customer.*`) or `types` ask for; `None` for all.
-pub(crate) fn wanted(
+pub(crate) fn wanted_types(
     one: Option<String>,
     several: &[String],
 ) -> Result<Option<Vec<&'static str>>, ParameterError> {
@@ -166,7 +166,7 @@ mod tests {
     fn types_are_names_or_groups() {
         let wanted = |one: Option<&str>, several: &[&str]| {
             let several: Vec<_> = several.iter().map(|name| (*name).to_owned()).collect();
-            super::wanted(one.map(Into::into), &several)
+            super::wanted_types(one.map(Into::into), &several)
         };
         assert_eq!(wanted(None, &[]), Ok(None));
         assert_eq!(wanted(Some("customer.created"), &[]), Ok(Some(vec!["customer.created"])));

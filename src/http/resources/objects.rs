@@ -24,7 +24,7 @@ pub(super) async fn create<R: Creatable<Params: DeserializeOwned>>(
     Ok(app.log.append(caller.cause(), &command).await?.into())
 }
 
-/// Update an object. What changes nothing appends nothing.
+/// Update an object. An update that changes nothing appends nothing.
 pub(super) async fn update<R: Updatable<Changes: DeserializeOwned>>(
     State(app): State<App>,
     caller: Caller,

@@ -228,7 +228,7 @@ async fn list(
     page::objects::<replay::Replay>(&app, &caller, &ObjectFilter::default(), &page).await
 }
 
-/// Cancel a replay. What it has owed already stays owed.
+/// Cancel a replay. Deliveries that it has owed already stay owed.
 async fn cancel(
     State(app): State<App>,
     caller: Caller,
@@ -245,7 +245,7 @@ fn types_schema() -> Array {
     ArrayBuilder::new().items(name).max_items(Some(events::TYPES_MAX)).build()
 }
 
-/// The types that names and groups such as `customer.*` stand for; none for all.
+/// The types that names and groups such as `customer.*` stand for; `None` for all.
 fn types(names: &[String]) -> Result<Option<Vec<String>>, ParameterError> {
     if names.is_empty() {
         return Ok(None);

@@ -20,7 +20,7 @@ use crate::id::Id;
 use crate::read::Direction;
 use crate::read::page::Listed;
 
-/// How long a request brings up to date what is searched.
+/// The longest time for which a request brings the searched documents up to date.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The parameters of a search.
@@ -39,8 +39,8 @@ pub(crate) struct SearchParams {
     query: String,
 }
 
-/// A page of the customers that a query finds, newest first. Whatever was answered before this request came
-/// is in it.
+/// A page of the customers that a query finds, newest first. Every change that was answered before this
+/// request came is in it.
 pub(crate) async fn customers(
     app: &App,
     caller: &Caller,
@@ -50,7 +50,7 @@ pub(crate) async fn customers(
     let query = Query::parse(account, &params.query)?;
     let mut page = page::page(params.limit, None, None)?;
     if let Some(token) = params.page {
-        page.direction = Direction::After(opened(&token, account, &params.query)?.to_string());
+        page.direction = Direction::After(cursor_of(&token, account, &params.query)?.to_string());
     }
     let position = app.reader.decided_position().await?;
     if !app.log.bring_search_up_to(account, position, PATIENCE).await? {
@@ -64,15 +64,15 @@ pub(crate) async fn customers(
     render::found("/v1/customers/search", listed, next_page.as_deref())
 }
 
-/// What the next page of a query is asked for by: where it begins, and a mark of the query, because a page of
-/// another would leave something out.
+/// The token of a query's next page: the id that the page before it ends with, and a mark of the query. A
+/// page of another query would leave something out.
 fn token(id: &str, account: i64, query: &str) -> String {
     let digest = Sha256::digest(format!("{account} {query}").as_bytes());
     URL_SAFE_NO_PAD.encode([id.as_bytes(), digest.get(..8).unwrap_or_default()].concat())
 }
 
 /// The customer that the page before ended with.
-fn opened(text: &str, account: i64, query: &str) -> Result<Id<Customer>, ParameterError> {
+fn cursor_of(text: &str, account: i64, query: &str) -> Result<Id<Customer>, ParameterError> {
     let bytes = URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
     let id = bytes
         .split_at_checked(bytes.len().saturating_sub(8))

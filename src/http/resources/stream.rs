@@ -33,10 +33,10 @@ use crate::read::feed::{Feed, FeedFilter};
 use crate::read::watch::KeyWatch;
 use crate::shares::Place;
 
-/// How often something is sent to a client that has nothing to hear, so that neither end takes the other for
-/// dead.
+/// The pause after which a client that has nothing to hear is sent something, so that neither end takes the
+/// other for dead.
 const HEARTBEAT: Duration = Duration::from_secs(10);
-/// How long to wait before asking a database again that was away.
+/// The pause before a database that was away is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Its route.
@@ -63,7 +63,7 @@ struct StreamParams {
     types: Vec<String>,
 }
 
-/// What a stream is made of.
+/// The parts of a stream.
 struct Following {
     feed: Feed,
     queue: VecDeque<ListedEvent>,
@@ -80,7 +80,7 @@ async fn follow(
     headers: HeaderMap,
     Params(params): Params<StreamParams>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let types = events::wanted(params.r#type, &params.types)?;
+    let types = events::wanted_types(params.r#type, &params.types)?;
     let filter = FeedFilter { types, object: params.object.map(events::object_id).transpose()? };
     let header =
         headers.get("last-event-id").map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());

@@ -28,7 +28,7 @@ use crate::log::idempotency::Answer;
 use crate::read::objects::{ObjectFilter, StoredObject};
 use crate::secret::SigningSecret;
 
-/// How long the earlier secrets sign on, in seconds, where nothing is said: a day.
+/// The time for which the earlier secrets sign on where the caller sets none, in seconds: a day.
 const OVERLAP_DEFAULT: i64 = 24 * 3600;
 /// The longest overlap, in seconds: a week.
 const OVERLAP_MAX: i64 = 7 * 24 * 3600;
@@ -133,7 +133,7 @@ async fn append_with_secret<C: Command>(
     (secret, brings): (&SigningSecret, &NewSecret),
 ) -> Result<Rendered, ApiError> {
     let cause = caller.cause();
-    let place = idempotency::place(cause.account, cause.idempotency_key.as_deref().unwrap_or_default());
+    let place = idempotency::seal_place(cause.account, cause.idempotency_key.as_deref().unwrap_or_default());
     let shown = |snapshot: &Snapshot| render::with(&snapshot.data, "secret", secret.reveal().into());
     let sealed = |snapshot: &Snapshot| {
         let Rendered(body) = shown(snapshot)?;
@@ -143,7 +143,7 @@ async fn append_with_secret<C: Command>(
     Ok(shown(&snapshot)?)
 }
 
-/// Update an endpoint. What changes nothing appends nothing.
+/// Update an endpoint. An update that changes nothing appends nothing.
 async fn update(
     State(app): State<App>,
     caller: Caller,

@@ -4,4 +4,5 @@
 -- $12 created, $13 trace, $14 the objects that were only read and their versions, as JSON; $15
 -- fingerprint, $16 answer, $17 the key it is sealed with, $18 the event that has the answer where there
 -- is none.
-select calmony.append_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) as appended
+select calmony.append_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+       as appended

@@ -1,6 +1,6 @@
 -- The answer to the request that first used a key. $1 account, $2 key.
 -- Indexes: idempotency_key_is_used_once, event_ids_are_unique.
-select i.fingerprint, i.request_id, coalesce(i.answer, e.data::text), i.sealed_with
+select i.fingerprint, i.request_id, coalesce(i.answer, e.data::text) as answer, i.sealed_with
   from calmony.idempotency i
   left join calmony.event e on e.account = i.account and e.id = i.event
  where i.account = $1 and i.key = $2

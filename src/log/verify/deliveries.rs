@@ -14,7 +14,7 @@ use super::history::{Interval, intervals};
 use super::{Report, Watch};
 use crate::database::{DatabaseError, STATEMENT_TIMEOUT_MS};
 
-/// Positions of one portion.
+/// The number of positions of one portion.
 const PORTION: i64 = 5_000;
 
 /// An event that an endpoint asked for and of which there is no trace.

@@ -10,7 +10,7 @@ use super::{Report, Watch, estimate};
 use crate::database::DatabaseError;
 use crate::domain::diff::previous_attributes;
 
-/// Events of one portion.
+/// The most events of one portion.
 const PORTION: i64 = 5_000;
 
 /// The last event of an object that was read.

@@ -30,7 +30,7 @@ struct Change {
 }
 
 impl Change {
-    fn of(row: &Row) -> Self {
+    fn read(row: &Row) -> Self {
         Self {
             account: row.get("account"),
             endpoint: row.get("endpoint"),
@@ -62,7 +62,7 @@ impl Change {
 /// with it.
 pub(super) async fn intervals(client: &Client) -> Result<Vec<Interval>, DatabaseError> {
     let rows = client.query(include_str!("../sql/verify_history.sql"), &[]).await?;
-    let changes: Vec<Change> = rows.iter().map(Change::of).collect();
+    let changes: Vec<Change> = rows.iter().map(Change::read).collect();
     let of_one = changes.chunk_by(|a, b| a.account == b.account && a.endpoint == b.endpoint);
     Ok(of_one
         .filter(|changes| !changes.last().is_some_and(|last| last.deleted))

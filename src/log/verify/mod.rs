@@ -36,17 +36,17 @@ pub struct Report {
 /// The number of deliveries in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Deliveries {
-    /// Taken by the endpoint.
+    /// Deliveries that the endpoint has taken.
     pub delivered: u64,
-    /// To be attempted.
+    /// Deliveries that are to be attempted.
     pub owed: u64,
-    /// Waiting for their endpoint to be enabled or resumed.
+    /// Deliveries that wait for their endpoint to be enabled or resumed.
     pub parked: u64,
-    /// Given up after the last attempt.
+    /// Deliveries that were given up after the last attempt.
     pub exhausted: u64,
-    /// Not fanned out yet.
+    /// Events that aren't fanned out yet.
     pub pending: u64,
-    /// Without a trace, but their endpoint was changed at about that time, so that it may not have asked
+    /// Events without a trace, whose endpoint was changed at about that time, so that it may not have asked
     /// for them.
     pub undecided: u64,
 }
@@ -87,7 +87,7 @@ pub async fn verify(url: &DatabaseUrl, watch: &mut impl Watch) -> Result<Report,
     Ok(report)
 }
 
-/// About the number of a table's rows, for a progress bar.
+/// The estimated number of a table's rows, for a progress bar.
 pub(super) async fn estimate(client: &Client, table: &str) -> Result<u64, DatabaseError> {
     let row = client.query_one(include_str!("../sql/verify_estimate.sql"), &[&table]).await?;
     Ok(u64::try_from(row.get::<_, i64>("count")).unwrap_or(0))

@@ -4,25 +4,10 @@
 -- last. The time is PostgreSQL's, so that all workers agree.
 -- $1 own buckets, $2 rows, $3 endpoints and $5 accounts to pass over, $4 rows of one endpoint.
 -- Indexes: delivery_due, delivery_is_owed_once, event_positions_are_unique, endpoint_ids_are_unique.
-with recursive endpoints as (
-    (select account, endpoint
-       from calmony.delivery
-      where state = 'owed'
-      order by account, endpoint
-      limit 1)
-    union all
-    select next.account, next.endpoint
-      from endpoints o
-     cross join lateral (
-           select account, endpoint
-             from calmony.delivery
-            where state = 'owed' and (account, endpoint) > (o.account, o.endpoint)
-            order by account, endpoint
-            limit 1) next
-), due as materialized (
+with due as materialized (
     select d.account, d.position, d.endpoint, d.due_at
       from (select account, endpoint
-              from endpoints
+              from calmony.endpoints_with('owed')
              where endpoint <> all ($3::text[]) and account <> all ($5::bigint[])
              order by row_number() over (partition by account order by random()), random()) o
      cross join lateral (
@@ -38,7 +23,8 @@ select d.account, d.position, d.bucket, d.attempts,
        d.event::text, d.type, d.created_at, d.version, d.data::text, d.previous::text, d.request_id,
        d.idempotency_key, d.livemode, d.endpoint::text, d.url, d.status, d.pending_webhooks, d.rate_limit,
        d.behind_ms, d.order_gap,
-       false as early, d.stream, d.endpoint_version, d.trace
+       false as early, d.stream, d.group_id, d.group_wait_ms,
+       d.endpoint_version, d.trace
   from due
   join calmony.owed_delivery d on d.account = due.account and d.position = due.position
                               and d.endpoint = due.endpoint

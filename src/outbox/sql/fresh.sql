@@ -5,8 +5,8 @@
 -- own buckets only, $7 accounts that are behind; $8 those of them that are read, $9 from which positions
 -- on, $10 of which buckets, $11 how many rows of each; $12 true where another worker may have begun:
 -- then whoever has taken the event already isn't asked again. Indexes: outbox_position,
--- outbox_rows_are_unique, event_positions_are_unique, endpoint_enabled, delivery_in_line,
--- attempt_of_endpoint.
+-- outbox_rows_are_unique, event_positions_are_unique, event_ids_are_unique, endpoint_enabled,
+-- delivery_in_line, delivery_in_group, attempt_of_endpoint.
 with next as materialized (
     select account, position, bucket
       from calmony.outbox
@@ -37,9 +37,10 @@ with next as materialized (
     select *, true from again
 )
 select c.account, c.position, c.bucket, c.is_late,
-       e.id::text, e.type, e.created_at, e.version, e.data::text, e.previous::text, e.request_id, e.idempotency_key,
-       coalesce(a.livemode, false), e.stream::text,
-       f.endpoints, f.urls, f.rate_limits, f.paused, f.ordered, f.behind, f.order_gaps, f.versions, e.trace
+       e.id::text as event, e.type, e.created_at, e.version, e.data::text, e.previous::text, e.request_id,
+       e.idempotency_key, coalesce(a.livemode, false) as livemode, e.stream::text, e.group_id,
+       f.endpoints, f.urls, f.rate_limits, f.paused, f.ordered, f.behind, f.order_gaps, f.versions,
+       f.group_before, e.trace
   from claimed c
   -- One by one along the index: without statistics, in a young database, the planner would go through the
   -- whole log.
@@ -54,15 +55,32 @@ select c.account, c.position, c.bucket, c.is_late,
       select array_agg(p.id::text) as endpoints, array_agg(p.url) as urls,
              array_agg(p.rate_limit) as rate_limits, array_agg(p.version) as versions,
              array_agg(p.paused) as paused, array_agg(p.ordered) as ordered,
-             -- An earlier event of the object waits for this endpoint, or was given up.
-             array_agg(p.ordered and exists (
+             -- An earlier event of the object or of the group waits for this endpoint, or was given up.
+             array_agg(p.ordered and (exists (
                  select from calmony.delivery d
                   where d.account = e.account and d.endpoint = p.id and d.stream = e.stream
-                    and d.position < e.position and d.state <> 'exhausted')) as behind,
-             array_agg(p.ordered and exists (
+                    and d.position < e.position and d.state <> 'exhausted')
+                 or e.group_place > 1 and exists (
+                 select from calmony.delivery d
+                  where d.account = e.account and d.endpoint = p.id and d.group_id = e.group_id
+                    and d.position < e.position and d.state <> 'exhausted'))) as behind,
+             array_agg(p.ordered and (exists (
                  select from calmony.delivery d
                   where d.account = e.account and d.endpoint = p.id and d.stream = e.stream
-                    and d.position < e.position and d.state = 'exhausted')) as order_gaps
+                    and d.position < e.position and d.state = 'exhausted')
+                 or e.group_place > 1 and exists (
+                 select from calmony.delivery d
+                  where d.account = e.account and d.endpoint = p.id and d.group_id = e.group_id
+                    and d.position < e.position and d.state = 'exhausted'))) as order_gaps,
+             -- The earlier events of the group that are in the outbox, where order is asked for. The group
+             -- is the id of its first event.
+             case when bool_or(p.ordered) and e.group_place > 1 then array(
+                 select o.position
+                   from calmony.event first
+                   join calmony.event g on g.account = first.account and g.position >= first.position
+                                       and g.position < e.position and g.group_id = e.group_id
+                   join calmony.outbox o on o.account = g.account and o.position = g.position
+                  where first.account = e.account and first.id = e.group_id) end as group_before
         from calmony.endpoint p
        where p.account = e.account and p.status = 'enabled' and calmony.subscribes(p.enabled_events, e.type)
          -- After a crash some may have a row already: they are owed there. Not as an anti-join: with
@@ -74,7 +92,7 @@ select c.account, c.position, c.bucket, c.is_late,
          -- The bounds spare the other days' partitions; clocks may differ by an hour.
          and not ($12 and exists (
              select from calmony.attempt t
-              where t.account = e.account and t.endpoint = p.id and t.position = e.position and t.error is null
-                and t.started_at > e.created_at - interval '1 hour'
+              where t.account = e.account and t.endpoint = p.id and t.position = e.position
+                and t.error is null and t.started_at > e.created_at - interval '1 hour'
                 and t.started_at < statement_timestamp() + interval '1 hour'))) f on true
  order by c.position

@@ -2,24 +2,9 @@
 -- were written and has been set back. It goes endpoint by endpoint along the index, at most 1,000 of each
 -- and 5,000 in all.
 -- $1 own buckets, $2 the longest delay in milliseconds. Indexes: delivery_due, delivery_is_owed_once.
-with recursive endpoints as (
-    (select account, endpoint
-       from calmony.delivery
-      where state = 'owed'
-      order by account, endpoint
-      limit 1)
-    union all
-    select next.account, next.endpoint
-      from endpoints o
-     cross join lateral (
-           select account, endpoint
-             from calmony.delivery
-            where state = 'owed' and (account, endpoint) > (o.account, o.endpoint)
-            order by account, endpoint
-            limit 1) next
-), due as materialized (
+with due as materialized (
     select d.account, d.position, d.endpoint
-      from endpoints o
+      from calmony.endpoints_with('owed') o
      cross join lateral (
            select account, position, endpoint
              from calmony.delivery

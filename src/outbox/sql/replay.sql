@@ -36,26 +36,27 @@ with running as materialized (
 ), scanned as materialized (
     -- The job is one row, which PostgreSQL doesn't know: joined, it would read and sort all the rest of the
     -- log.
-    select e.position, e.stream, calmony.bucket_of(e.stream) as bucket,
+    select e.position, e.stream, e.group_id, calmony.bucket_of(e.stream) as bucket,
            calmony.replays(j.replay, e.event, j.enabled_events) as matches
       from job j
      cross join lateral (
-           select event.position, event.stream, event
+           select event.position, event.stream, event.group_id, event
              from calmony.event
             where account = (j.replay).account and position > j.cursor
               and position <= (j.replay).until_position
             order by position
             limit 5000) e
 ), wanted as materialized (
-    select s.position, s.stream, s.bucket
+    select s.position, s.stream, s.group_id, s.bucket
       from scanned s, job j
      where s.matches and s.bucket = any (j.buckets)
      order by s.position
      limit (select portion from job)
 ), owed as (
-    insert into calmony.delivery (account, position, endpoint, bucket, attempts, state, due_at, stream)
+    insert into calmony.delivery
+           (account, position, endpoint, bucket, attempts, state, due_at, stream, group_id)
     select (j.replay).account, w.position, (j.replay).endpoint, w.bucket, 0, 'owed', statement_timestamp(),
-           case when j.ordered then w.stream end
+           case when j.ordered then w.stream end, case when j.ordered then w.group_id end
       from wanted w, job j
         on conflict (account, position, endpoint) do update
        set state = 'owed', attempts = 0, due_at = excluded.due_at

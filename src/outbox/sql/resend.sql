@@ -4,7 +4,8 @@
 -- endpoint_ids_are_unique, delivery_is_owed_once.
 with picked as materialized (
     select r.account, r.id, r.endpoint, r.bucket, r.until_position as position,
-           case when p.ordered then e.stream end as stream
+           case when p.ordered then e.stream end as stream,
+           case when p.ordered then e.group_id end as group_id
       from calmony.replay r
       join calmony.endpoint p on p.account = r.account and p.id = r.endpoint and p.status <> 'deleted'
       join calmony.event e on e.account = r.account and e.position = r.until_position
@@ -12,8 +13,9 @@ with picked as materialized (
        and not exists (select from calmony.replay_progress g where g.account = r.account and g.replay = r.id)
      limit 500
 ), owed as (
-    insert into calmony.delivery (account, position, endpoint, bucket, attempts, state, due_at, stream)
-    select distinct account, position, endpoint, bucket, 0, 'owed', statement_timestamp(), stream
+    insert into calmony.delivery
+           (account, position, endpoint, bucket, attempts, state, due_at, stream, group_id)
+    select distinct account, position, endpoint, bucket, 0, 'owed', statement_timestamp(), stream, group_id
       from picked
         on conflict (account, position, endpoint) do update
        set state = 'owed', attempts = 0, due_at = excluded.due_at

@@ -4,9 +4,9 @@
 -- $8 error, $9 response, $10 truncated, $11 to $14 microseconds of the phases (name look-up, connection,
 -- TLS, until the first byte), $15 early, $16 after a gap.
 -- Waiting: $17 account, $18 position, $19 endpoint, $20 bucket, $21 attempts, $22 state, $23 milliseconds
--- until it is due, null unless it is owed, $24 the object it stands in line for, or null, $25 true if it
--- waits only for those before it in line.
--- Delivered: $26 account, $27 position, $28 endpoint. Fanned out: $29 account, $30 position.
+-- until it is due, null unless it is owed, $24 the object and $25 the group that it stands in line for, or
+-- null, $26 `object` or `group` if it waits only for those before it in one of these lines.
+-- Delivered: $27 account, $28 position, $29 endpoint. Fanned out: $30 account, $31 position.
 -- Indexes: delivery_is_owed_once, delivery_in_line, outbox_rows_are_unique.
 with attempted as (
     insert into calmony.attempt
@@ -17,26 +17,31 @@ with attempted as (
                          $11::integer[], $12::integer[], $13::integer[], $14::integer[], $15::boolean[],
                          $16::boolean[])
 ), waiting as (
-    insert into calmony.delivery (account, position, endpoint, bucket, attempts, state, due_at, stream)
+    insert into calmony.delivery
+           (account, position, endpoint, bucket, attempts, state, due_at, stream, group_id)
     select account, position, endpoint, bucket, attempts, state,
            -- The delivery that it was read to stand behind may have gone since, or goes now.
-           case when behind and not exists (
-                    select from calmony.delivery x
-                     where x.account = w.account and x.endpoint = w.endpoint and x.stream = w.stream
-                       and x.position < w.position and x.state <> 'exhausted'
-                       and (x.account, x.position, x.endpoint::text) not in (
-                               select * from unnest($26::bigint[], $27::bigint[], $28::text[])))
+           case when case behind
+                     when 'object' then not exists (
+                         select from calmony.delivery x
+                          where x.account = w.account and x.endpoint = w.endpoint and x.stream = w.stream
+                            and x.position < w.position and x.state <> 'exhausted'
+                            and (x.account, x.position, x.endpoint::text) not in (
+                                    select * from unnest($27::bigint[], $28::bigint[], $29::text[])))
+                     when 'group' then calmony.before_in_group(
+                         account, position, endpoint, group_id, bucket) is distinct from 'owed'
+                     end
                 then statement_timestamp()
-                else statement_timestamp() + wait_ms * interval '1 millisecond' end, stream
+                else statement_timestamp() + wait_ms * interval '1 millisecond' end, stream, group_id
       from unnest($17::bigint[], $18::bigint[], $19::text[], $20::smallint[], $21::integer[], $22::text[],
-                  $23::bigint[], $24::text[], $25::boolean[])
-           as w (account, position, endpoint, bucket, attempts, state, wait_ms, stream, behind)
+                  $23::bigint[], $24::text[], $25::text[], $26::text[])
+           as w (account, position, endpoint, bucket, attempts, state, wait_ms, stream, group_id, behind)
         on conflict (account, position, endpoint) do update
        set attempts = excluded.attempts, state = excluded.state, due_at = excluded.due_at
     returning account, position, endpoint, stream, state
 ), delivered as (
     delete from calmony.delivery d
-     using unnest($26::bigint[], $27::bigint[], $28::text[]) as x (account, position, endpoint)
+     using unnest($27::bigint[], $28::bigint[], $29::text[]) as x (account, position, endpoint)
      where d.account = x.account and d.position = x.position and d.endpoint = x.endpoint
     returning d.account, d.position, d.endpoint, d.stream
 ), passed as (
@@ -58,9 +63,9 @@ with attempted as (
      where (next.account, next.position, next.endpoint::text) not in (
                select * from unnest($17::bigint[], $18::bigint[], $19::text[])
                union all
-               select * from unnest($26::bigint[], $27::bigint[], $28::text[]))
+               select * from unnest($27::bigint[], $28::bigint[], $29::text[]))
        and d.account = next.account and d.position = next.position and d.endpoint = next.endpoint
 )
 delete from calmony.outbox o
- using unnest($29::bigint[], $30::bigint[]) as x (account, position)
+ using unnest($30::bigint[], $31::bigint[]) as x (account, position)
  where o.account = x.account and o.position = x.position

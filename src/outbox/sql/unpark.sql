@@ -2,24 +2,9 @@
 -- more. Those of a deleted one are dropped when they are read. It goes endpoint by endpoint along the
 -- index, at most 1,000 of each and 5,000 in all.
 -- $1 own buckets. Indexes: delivery_parked, endpoint_ids_are_unique, delivery_is_owed_once.
-with recursive endpoints as (
-    (select account, endpoint
-       from calmony.delivery
-      where state = 'parked'
-      order by account, endpoint
-      limit 1)
-    union all
-    select next.account, next.endpoint
-      from endpoints o
-     cross join lateral (
-           select account, endpoint
-             from calmony.delivery
-            where state = 'parked' and (account, endpoint) > (o.account, o.endpoint)
-            order by account, endpoint
-            limit 1) next
-), due as materialized (
+with due as materialized (
     select d.account, d.position, d.endpoint
-      from endpoints o
+      from calmony.endpoints_with('parked') o
       join calmony.endpoint p on p.account = o.account and p.id = o.endpoint
        and (p.status = 'deleted' or p.status = 'enabled' and not p.paused)
      cross join lateral (

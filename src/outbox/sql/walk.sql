@@ -16,7 +16,8 @@ select d.account, d.position, d.bucket, d.attempts,
        d.event::text, d.type, d.created_at, d.version, d.data::text, d.previous::text, d.request_id,
        d.idempotency_key, d.livemode, d.endpoint::text, d.url, d.status, d.pending_webhooks, d.rate_limit,
        d.behind_ms, d.order_gap,
-       d.due_at > statement_timestamp() as early, d.stream, d.endpoint_version, d.trace
+       d.due_at > statement_timestamp() as early, d.stream, d.group_id, d.group_wait_ms,
+       d.endpoint_version, d.trace
   from owed
   join calmony.owed_delivery d on d.account = owed.account and d.position = owed.position
                               and d.endpoint = owed.endpoint

@@ -64,10 +64,8 @@ fn beginnings(pattern: &Value) -> Option<(Vec<&str>, &str)> {
 
 /// True for two patterns of which one allows all beginnings of the other, and more.
 fn has_more_beginnings(wide: &Value, narrow: &Value) -> bool {
-    let (Some((all, rest)), Some((some, same))) = (beginnings(wide), beginnings(narrow)) else {
-        return false;
-    };
-    rest == same && some.iter().all(|one| all.contains(one))
+    let (Some(wide), Some(narrow)) = (beginnings(wide), beginnings(narrow)) else { return false };
+    wide.1 == narrow.1 && narrow.0.iter().all(|one| wide.0.contains(one))
 }
 
 impl Found<'_> {

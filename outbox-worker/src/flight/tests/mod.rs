@@ -1,9 +1,12 @@
 //! What is in memory, without a clock, a socket or a database.
 
+mod groups;
+
 use calmony_pay::domain::envelope::StoredEvent;
-use calmony_pay::outbox::{Phases, Target};
+use calmony_pay::outbox::{Due, EndpointStatus, Fresh, FreshTarget, Phases, Target};
 use calmony_pay::secret::SigningSecret;
 
+use super::admit::LINE_MAX;
 use super::*;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -26,6 +29,10 @@ fn key(position: i64) -> EventKey {
     EventKey { account: 1, position }
 }
 
+fn order(object: &str, group: Option<&str>) -> Order {
+    Order { object: object.into(), group: group.map(Into::into) }
+}
+
 fn target(endpoint: &str) -> Target {
     Target {
         endpoint: endpoint.to_owned(),
@@ -45,7 +52,8 @@ fn fresh(position: i64, endpoints: &[&str]) -> Fresh {
         behind: false,
     };
     let targets = endpoints.iter().map(fresh).collect();
-    Fresh { key: key(position), bucket: 7, stream: "cus_1".to_owned(), event: event(), trace: None, targets }
+    let order = order("cus_1", None);
+    Fresh { key: key(position), bucket: 7, order, group_before: vec![], event: event(), trace: None, targets }
 }
 
 fn due(position: i64, endpoint: &str) -> Due {
@@ -59,8 +67,9 @@ fn due(position: i64, endpoint: &str) -> Due {
         target: target(endpoint),
         pending_webhooks: 1,
         behind: None,
+        group_wait: None,
         early: false,
-        line: None,
+        order: None,
     }
 }
 
@@ -267,7 +276,11 @@ async fn an_old_event_that_is_resent_moves_no_line() {
         admit(&mut flight, fresh(position, &["ordered"]), now);
     }
     assert_eq!(positions(&mut flight), [5]);
-    flight.admit_due(Due { line: Some("cus_1".into()), ..due(1, "ordered") }, (ReadFor::Schedule, 1), now);
+    flight.admit_due(
+        Due { order: Some(order("cus_1", None)), ..due(1, "ordered") },
+        (ReadFor::Schedule, 1),
+        now,
+    );
     let resent = retry(&mut flight).expect("the resend");
     flight.attempted(&resent, answered(None), landing(true, now));
     assert_eq!(positions(&mut flight), Vec::<i64>::new(), "the sixth stands behind the fifth");
