@@ -11,5 +11,6 @@ mod cli;
 mod contract;
 mod faults;
 mod guarantee;
+mod money;
 mod operate;
 mod worker;

@@ -321,6 +321,26 @@ pub struct Reason {
 mod tests {
     use super::*;
 
+    /// Implemented twice for what has the trait in question, so that naming it then doesn't compile.
+    macro_rules! lacks {
+        ($checked:ty, $unwanted:path) => {{
+            trait Lacks<A> {
+                const HOLDS: bool = true;
+            }
+            impl<T: ?Sized> Lacks<()> for T {}
+            struct Unwanted;
+            impl<T: ?Sized + $unwanted> Lacks<Unwanted> for T {}
+            <$checked as Lacks<_>>::HOLDS
+        }};
+    }
+
+    #[test]
+    fn the_numbers_of_a_card_can_not_be_printed_copied_or_serialised() {
+        assert!(lacks!(CardSource, std::fmt::Debug) && lacks!(NewMethod, std::fmt::Debug));
+        assert!(lacks!(CardSource, Clone) && lacks!(NewMethod, Clone));
+        assert!(lacks!(CardSource, Serialize) && lacks!(NewMethod, Serialize));
+    }
+
     #[test]
     fn a_new_method_is_sent_as_it_is_read() {
         let read = |json: &str| serde_json::from_str::<NewMethod>(json);

@@ -104,3 +104,37 @@ async fn a_configuration_is_checked_as_a_whole_and_nothing_is_started() {
     assert!(said.code == Some(1) && said.stdout.contains("isn't given"), "{said:?}");
     assert!(!said.stdout.contains(&secret) && !said.stdout.contains(other));
 }
+
+#[tokio::test]
+async fn a_processor_is_named_with_its_secret_and_plain_text_is_warned_of() {
+    let nowhere = [
+        ("CALMONY_DATABASE_URL", "postgresql://u:p@127.0.0.1:1/d"),
+        ("CALMONY_SECRET_KEY", support::system::SECRET_KEY),
+    ];
+    let check = async |more: &[(&str, &str)]| {
+        let said = run("calmony", &["check-config"], &[&nowhere, more].concat()).await;
+        assert!(!format!("{said:?}").contains("hunter2"), "{said:?}");
+        said
+    };
+    let said = check(&[]).await;
+    assert!(said.stdout.contains("none is named"), "{said:?}");
+    let secret = ("CALMONY_PROCESSOR_SECRET", "hunter2");
+    let live = ("CALMONY_LIVE_PROCESSOR_SECRET", "hunter2");
+    let near = ("CALMONY_PROCESSOR_URL", "http://127.0.0.1:9090");
+    let said = check(&[secret, live, near, ("CALMONY_LIVE_PROCESSOR_URL", "http://p.example/base")]).await;
+    assert!(said.stdout.contains("CALMONY_PROCESSOR_URL leads to 127.0.0.1\n"), "{said:?}");
+    let warned = said.stdout.lines().find(|line| line.trim_start().starts_with("WARN")).unwrap_or_default();
+    assert!(warned.contains("CALMONY_LIVE_PROCESSOR_URL leads to p.example in plain text"), "{said:?}");
+    let wrong = [
+        vec![secret],
+        vec![near],
+        vec![near, live],
+        vec![secret, ("CALMONY_PROCESSOR_URL", "https://u:hunter2@p.example")],
+        vec![near, ("CALMONY_PROCESSOR_SECRET", "hunter2 and blanks")],
+        vec![secret, near, ("CALMONY_PROCESSOR_TIMEOUT", "0s")],
+    ];
+    for variables in wrong {
+        let said = check(&variables).await;
+        assert_eq!(said.code, Some(2), "{variables:?}: {said:?}");
+    }
+}

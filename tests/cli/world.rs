@@ -9,6 +9,7 @@ use support::database::Folder;
 use support::{Receiver, System, Worker};
 
 use super::run;
+use crate::money::memory::{self, Memory, SOUND};
 
 /// Characters that must not be printed as they are: those that end strings and lines, that act on
 /// terminals, that turn the direction of text, and that don't fit into 16 bits.
@@ -21,6 +22,7 @@ pub(super) struct World {
     pub(super) system: System,
     _worker: Worker,
     receiver: Receiver,
+    processor: Memory,
     folder: Folder,
     customer: String,
     event: String,
@@ -55,7 +57,19 @@ impl World {
         let replay = post(&format!("/v1/webhook_endpoints/{other_endpoint}/replay"), json!({})).await;
         create_key(&system.database.url.parse().unwrap(), HOSTILE, KeyKind::default(), None).await.unwrap();
         let folder = Folder::new(name);
-        Self { system, _worker: worker, receiver, folder, customer, event, endpoint, other_endpoint, replay }
+        let processor = Memory::start(SOUND).await;
+        Self {
+            system,
+            _worker: worker,
+            receiver,
+            processor,
+            folder,
+            customer,
+            event,
+            endpoint,
+            other_endpoint,
+            replay,
+        }
     }
 
     /// The environment of a command.
@@ -105,6 +119,7 @@ impl World {
             }
             "trigger" => "customer.created".to_owned(),
             "completion" => "bash".to_owned(),
+            "processor check" => format!("{} --secret {}", self.processor.url, memory::SECRET),
             unknown => panic!("how is `calmony {unknown}` run?"),
         };
         Some(command.split(' ').chain(arguments.split_whitespace()).map(ToOwned::to_owned).collect())

@@ -2,8 +2,6 @@
 
 use serde::Serialize;
 
-use super::Rule;
-
 /// The reason that a rule wasn't kept, or couldn't be tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Stopped {
@@ -51,12 +49,12 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn of(rule: &Rule, verdict: Verdict) -> Self {
+    pub(super) fn of((rule, about): (&'static str, &'static str), verdict: Verdict) -> Self {
         let (state, why) = match verdict {
             Ok(()) => (State::Ok, None),
             Err(Stopped::Failed(why)) => (State::Failed, Some(why)),
             Err(Stopped::Skipped(why)) => (State::Skipped, Some(why)),
         };
-        Self { rule: rule.name, about: rule.about, state, why }
+        Self { rule, about, state, why }
     }
 }

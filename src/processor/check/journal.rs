@@ -16,7 +16,7 @@ struct Row {
     kind: String,
     outcome: String,
     amount: i64,
-    currency: String,
+    currency: Option<String>,
     at: String,
     reference: Option<String>,
 }
@@ -61,7 +61,8 @@ pub(super) async fn journal(subject: &Subject) -> Verdict {
     let of = Some(reference.as_str());
     let taken = [("authorize", "approved", AMOUNT, of), ("capture", "approved", AMOUNT, of)];
     are(subject, &key, &taken).await?;
-    let currencies = rows(subject, &key).await?.iter().all(|row| row.currency == subject.currency());
+    let currencies =
+        rows(subject, &key).await?.iter().all(|row| row.currency.as_deref() == Some(subject.currency()));
     hold(currencies, || "the journal has another currency".to_owned())?;
     let refund = subject.refund(&reference, 1);
     subject.approved(&refund, 1).await?;

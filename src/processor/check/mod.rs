@@ -3,6 +3,7 @@
 
 mod buyer;
 mod cards;
+mod codes;
 mod finding;
 mod hidden;
 mod journal;
@@ -16,30 +17,13 @@ mod voids;
 
 use futures_util::future::BoxFuture;
 
+pub use codes::DECLINE_CODES;
 use finding::Verdict;
 pub use finding::{Finding, State};
 pub use subject::Sources;
 use subject::Subject;
 
 use super::Processor;
-
-/// The codes of declines that clients of the API know. Another one would reach nobody.
-pub const DECLINE_CODES: &[&str] = &[
-    "amount_too_large",
-    "authentication_required",
-    "card_declined",
-    "charge_already_captured",
-    "charge_already_refunded",
-    "charge_expired_for_capture",
-    "expired_card",
-    "incorrect_cvc",
-    "incorrect_number",
-    "invalid_cvc",
-    "invalid_expiry_month",
-    "invalid_expiry_year",
-    "payment_intent_authentication_failure",
-    "processing_error",
-];
 
 /// A rule, and the function that tries it.
 #[derive(Debug)]
@@ -95,7 +79,7 @@ pub async fn run(processor: &Processor, sources: Sources, mut told: impl FnMut(&
     let subject = Subject::new(processor.clone(), sources);
     let mut findings = Vec::new();
     for rule in RULES {
-        let finding = Finding::of(rule, (rule.check)(&subject).await);
+        let finding = Finding::of((rule.name, rule.about), (rule.check)(&subject).await);
         told(&finding);
         findings.push(finding);
     }

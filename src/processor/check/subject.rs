@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::codes::DECLINE_CODES;
 use super::finding::{Stopped, Verdict, fail, hold};
 use crate::processor::{
     Answer, Authorize, Capture, Decline, Inquiry, Method, NewMethod, Operation, Outcome, Processor, Refund,
@@ -282,9 +283,7 @@ impl Subject {
 /// Holds that a decline has a code that clients know.
 pub(super) fn known_code(decline: &Decline) -> Verdict {
     let code = decline.code.as_str();
-    hold(super::DECLINE_CODES.contains(&code), || {
-        format!("declined with {code}, which isn't in the contract")
-    })
+    hold(DECLINE_CODES.contains(&code), || format!("declined with {code}, which isn't in the contract"))
 }
 
 /// The name of a request's kind.
