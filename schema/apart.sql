@@ -10,7 +10,7 @@ begin
     if exists (
         select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
          where c.relkind in ('r', 'p', 'm', 'f')
-           and n.nspname not in ('calmony', 'information_schema') and n.nspname !~ '^pg_'
+           and n.nspname not in ('calmony', 'sandbox', 'information_schema') and n.nspname !~ '^pg_'
            and not exists (
                select from pg_catalog.pg_depend d
                 where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid

@@ -13,7 +13,9 @@ do $$
 declare
     name text;
 begin
-    foreach name in array array['calmony_owner', 'calmony_api', 'calmony_reader', 'calmony_worker'] loop
+    foreach name in array array[
+        'calmony_owner', 'calmony_api', 'calmony_reader', 'calmony_worker', 'calmony_sandbox'
+    ] loop
         if not exists (select from pg_catalog.pg_roles where rolname = name) then
             begin
                 execute format('create role %I nologin', name);
@@ -29,5 +31,9 @@ do $$
 begin
     if not exists (select from pg_catalog.pg_namespace where nspname = 'calmony') then
         create schema calmony authorization calmony_owner;
+    end if;
+    -- The sandbox processor's, apart from ours.
+    if not exists (select from pg_catalog.pg_namespace where nspname = 'sandbox') then
+        create schema sandbox authorization calmony_owner;
     end if;
 end $$;

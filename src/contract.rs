@@ -111,7 +111,7 @@ macro_rules! event_types {
         /// A resource that events are about: its objects are in the log. `domain/resource.rs` describes each.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Subject {
-            $(#[doc = concat!("A [`struct@", stringify!($subject), "`].")] $subject,)*
+            $(#[doc = concat!("A [`enum@", stringify!($subject), "`].")] $subject,)*
         }
         impl Subject {
             /// Every subject.

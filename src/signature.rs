@@ -44,6 +44,15 @@ pub fn stripe(message: Message<'_>, secrets: &[SigningSecret]) -> String {
     value
 }
 
+/// The same for a secret that two programs were told, which may be any text.
+#[must_use]
+pub fn shared(secret: &str, timestamp: u64, body: &[u8]) -> String {
+    let time = timestamp.to_string();
+    let mut value = format!("t={time},v1=");
+    push_hex(&mut value, &over(crate::secret::keyed(secret.as_bytes()), &[time.as_bytes(), b".", body]));
+    value
+}
+
 /// Appends bytes in lower-case hexadecimal digits.
 fn push_hex(text: &mut String, bytes: &[u8]) {
     let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);

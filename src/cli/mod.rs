@@ -11,7 +11,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::output::conclude;
 use api::{deliveries, endpoints, events, listen, lookup, objects, replays, trigger};
-use operate::{check_config, doctor, keys, migrate, processor, rebuild, secrets, serve, verify};
+use operate::{
+    check_config, doctor, keys, migrate, processor, rebuild, sandbox_processor, secrets, serve, verify,
+};
 use support::manual;
 
 /// A Stripe-shaped payments API whose every mutation is an event that cannot be forgotten
@@ -29,6 +31,9 @@ enum Command {
     Dev(dev::DevOptions),
     /// Run the API
     Serve(Box<serve::ServeOptions>),
+    /// Run the sandbox processor: a processor for tests, with published test cards, faults on demand and a
+    /// journal. No money moves
+    SandboxProcessor(Box<sandbox_processor::SandboxProcessorOptions>),
     /// Bring the database up to the schema of this version; safe to repeat and to run from several places
     Migrate(migrate::MigrateOptions),
     /// Manage API keys
@@ -84,6 +89,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Dev(options) => dev::run(options).await,
         Command::Serve(options) => serve::run(*options).await,
+        Command::SandboxProcessor(options) => sandbox_processor::run(*options).await,
         Command::Migrate(options) => migrate::run(options).await,
         Command::Keys(command) => keys::run(command).await,
         Command::Secrets(command) => secrets::run(command).await,

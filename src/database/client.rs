@@ -83,6 +83,11 @@ impl PooledClient {
         the_row(self.query_opt(sql, parameters).await?)
     }
 
+    /// A transaction that writes, for a program that decides in it. Not through a pooler.
+    pub async fn change(&mut self) -> Result<Change<'_>, DatabaseError> {
+        Ok(Change { transaction: self.client.transaction().await? })
+    }
+
     /// A transaction that only reads, for several statements that must see one state. `settings` are its
     /// own (`set local …`).
     pub async fn moment(&mut self, settings: Option<&str>) -> Result<Moment<'_>, DatabaseError> {
@@ -97,6 +102,38 @@ impl PooledClient {
             Ok(Moment { transaction, types, away })
         })
         .await
+    }
+}
+
+/// A transaction that writes. Unless it is committed, it is rolled back when it is dropped.
+#[derive(Debug)]
+pub struct Change<'a> {
+    transaction: Transaction<'a>,
+}
+
+impl Change<'_> {
+    /// The rows of the answer.
+    pub async fn query(
+        &self,
+        sql: &'static str,
+        parameters: &Parameters<'_>,
+    ) -> Result<Vec<Row>, DatabaseError> {
+        let statement = self.transaction.prepare_cached(sql).await?;
+        Ok(self.transaction.query(&statement, parameters).await?)
+    }
+
+    /// The first row, if there is one.
+    pub async fn query_opt(
+        &self,
+        sql: &'static str,
+        parameters: &Parameters<'_>,
+    ) -> Result<Option<Row>, DatabaseError> {
+        Ok(self.query(sql, parameters).await?.into_iter().next())
+    }
+
+    /// Commits it. After an error nobody knows if it was.
+    pub async fn commit(self) -> Result<(), DatabaseError> {
+        Ok(self.transaction.commit().await?)
     }
 }
 

@@ -26,7 +26,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use tls::{Encryption, Tls};
 
-pub use client::{Moment, Parameters, PooledClient};
+pub use client::{Change, Moment, Parameters, PooledClient};
 pub use direction::{BothWays, DIRECTION};
 pub use error::DatabaseError;
 pub use pool::{Pool, PoolerUrl};

@@ -24,6 +24,8 @@ pub enum Role {
     Reader,
     /// Drains the outbox.
     Worker,
+    /// Works as the sandbox processor, in a schema of its own.
+    Sandbox,
 }
 
 impl Role {
@@ -35,6 +37,15 @@ impl Role {
             Self::Api => "calmony_api",
             Self::Reader => "calmony_reader",
             Self::Worker => "calmony_worker",
+            Self::Sandbox => "calmony_sandbox",
+        }
+    }
+
+    /// The schema of its tables.
+    const fn schema(self) -> &'static str {
+        match self {
+            Self::Owner | Self::Api | Self::Reader | Self::Worker => "calmony",
+            Self::Sandbox => "sandbox",
         }
     }
 
@@ -43,19 +54,19 @@ impl Role {
     pub fn settings(self) -> Vec<(&'static str, String)> {
         let mut settings = vec![
             ("role", self.name().to_owned()),
-            ("search_path", "calmony".to_owned()),
+            ("search_path", self.schema().to_owned()),
             ("timezone", "UTC".to_owned()),
             ("jit", "off".to_owned()),
             ("idle_in_transaction_session_timeout", "10000".to_owned()),
         ];
-        if matches!(self, Self::Api | Self::Worker) {
+        if matches!(self, Self::Api | Self::Worker | Self::Sandbox) {
             // The API needs them, too: the look-up whether a key was used must go by the index, even if the
             // statistics come from an empty slot.
             settings.extend(PINNED.map(|(name, value)| (name, value.to_owned())));
         }
         match self {
             Self::Owner => {}
-            Self::Reader | Self::Api => {
+            Self::Reader | Self::Api | Self::Sandbox => {
                 settings.push(("statement_timeout", STATEMENT_TIMEOUT_MS.to_string()));
             }
             // PostgreSQL then frees the buckets of a machine that vanished or a worker that stopped.

@@ -9,6 +9,7 @@ mod call;
 pub mod check;
 mod client;
 mod reading;
+pub mod sandbox;
 pub mod wire;
 
 pub use client::Processor;

@@ -10,6 +10,9 @@ use crate::clock;
 use crate::database::login::{Login, logins};
 use crate::database::{DatabaseError, DatabaseUrl, Databases, Role};
 
+/// The roles that programs work under.
+const PROGRAMS: [Role; 4] = [Role::Api, Role::Reader, Role::Worker, Role::Sandbox];
+
 /// The server.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
@@ -60,7 +63,7 @@ pub struct Diagnosis {
     /// The work.
     #[serde(rename = "condition")]
     pub vitals: Vitals,
-    /// The logins of the API and the workers that are connected.
+    /// The logins of the programs that are connected.
     pub logins: Vec<Login>,
     /// Those that have held the horizon for more than a minute, at most 20.
     pub holders: Vec<Holder>,
@@ -103,7 +106,7 @@ pub async fn diagnose(url: &DatabaseUrl) -> Result<Diagnosis, DatabaseError> {
     let holders = login.query(include_str!("sql/diagnosis_activity.sql"), &[]).await?;
     let programs = login.query(include_str!("sql/diagnosis_programs.sql"), &[]).await?;
     let names: Vec<String> = programs.iter().map(|row| row.get("login")).collect();
-    let logins = logins(&login, &names, &[Role::Api, Role::Reader, Role::Worker]).await?;
+    let logins = logins(&login, &names, &PROGRAMS).await?;
     let obstacles = login.query(include_str!("sql/diagnosis_obstacles.sql"), &[]).await?;
     let not_apart = login.query(include_str!("sql/diagnosis_apart.sql"), &[]).await?;
     let client = url.client(Role::Reader).await?;

@@ -117,8 +117,14 @@ fn whatever_make_is_asked_for_is_there() {
 const TYPED: &[&str] =
     &["README.md", "CONTRIBUTING.md", "Makefile", "docs", "deploy", "schema", "scripts", "tests"];
 /// The options whose values are secrets.
-const SECRET_OPTIONS: &[&str] =
-    &["--database-url", "--pooler-url", "--replica-url", "--secret-key", "--from-literal"];
+const SECRET_OPTIONS: &[&str] = &[
+    "--database-url",
+    "--pooler-url",
+    "--replica-url",
+    "--secret-key",
+    "--processor-secret",
+    "--from-literal",
+];
 
 /// True if a line gives a program a secret as an argument, which all users of a machine can read.
 fn shows_secret(line: &str) -> bool {

@@ -30,6 +30,7 @@ fn role(path: &str) -> &'static str {
         path if path.starts_with("src/log/") => "calmony_api",
         path if path.starts_with("src/read/") || path.starts_with("src/database/") => "calmony_reader",
         path if path.starts_with("src/outbox/") => "calmony_worker",
+        path if path.starts_with("src/processor/sandbox/") => "calmony_sandbox",
         path => panic!("whose statement is {path}?"),
     }
 }

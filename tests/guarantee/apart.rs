@@ -12,7 +12,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::cli::{Said, run};
 
-const ROLES: [&str; 3] = ["calmony_api", "calmony_reader", "calmony_worker"];
+const ROLES: [&str; 4] = ["calmony_api", "calmony_reader", "calmony_worker", "calmony_sandbox"];
 
 /// Statements that a worker must be allowed, and no other role.
 const LOCKS: &[&str] = &[
@@ -116,8 +116,9 @@ async fn no_role_may_do_what_stops_others() {
 #[tokio::test]
 async fn whole_tables_are_locked_by_who_takes_work_out_of_them_and_by_nobody_else() {
     let database = Database::fresh().await;
-    let tables = "select 'calmony.' || relname from pg_class where relnamespace = 'calmony'::regnamespace \
-                   and relkind in ('r', 'p', 'v') order by 1";
+    let tables = "select format('%s.%s', relnamespace::regnamespace, relname) from pg_class \
+                   where relnamespace in ('calmony'::regnamespace, 'sandbox'::regnamespace) \
+                     and relkind in ('r', 'p', 'v') order by 1";
     let tables = database.admin().await.query(tables, &[]).await.unwrap();
     for role in ROLES {
         let client = database.login_in(role).await;

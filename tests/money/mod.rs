@@ -5,4 +5,7 @@ mod example;
 mod hostile;
 pub(crate) mod memory;
 mod protocol;
+mod sandbox;
+mod sandbox_faults;
+mod sandbox_rights;
 mod secured;

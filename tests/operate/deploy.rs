@@ -187,9 +187,9 @@ async fn each_program_works_by_its_own_login_and_by_no_other() {
     for _ in 0..2 {
         url.make_logins(PASSWORD).await.unwrap();
     }
-    let all = ["migrate", "serve", "deliver", "inspect"]
+    let all = ["migrate", "serve", "deliver", "process", "inspect"]
         .map(|program| by(&database, &format!("calmony_{program}")));
-    let [migrate, serve, deliver, inspect] = &all;
+    let [migrate, serve, deliver, process, inspect] = &all;
     // Commands of the owner are refused to all others.
     for arguments in [
         &["migrate"][..],
@@ -198,14 +198,18 @@ async fn each_program_works_by_its_own_login_and_by_no_other() {
         &["secrets", "reseal"],
         &["rebuild", "--dry-run"],
     ] {
-        for (login, code) in [(serve, 1), (deliver, 1), (inspect, 1), (migrate, 0)] {
+        for (login, code) in [(serve, 1), (deliver, 1), (process, 1), (inspect, 1), (migrate, 0)] {
             let said = command("calmony", arguments, login).await;
             assert_eq!(said.code, Some(code), "{arguments:?} by {login}: {said:?}");
         }
     }
-    for (login, codes) in
-        [(migrate, [1, 1, 1]), (serve, [0, 0, 1]), (deliver, [1, 1, 0]), (inspect, [0, 1, 1])]
-    {
+    for (login, codes) in [
+        (migrate, [1, 1, 1]),
+        (serve, [0, 0, 1]),
+        (deliver, [1, 1, 0]),
+        (process, [1, 1, 1]),
+        (inspect, [0, 1, 1]),
+    ] {
         for ((name, argument), code) in
             [("calmony", "verify"), ("calmony", "check-config"), ("outbox-worker", "--check-config")]
                 .iter()

@@ -48,7 +48,12 @@ impl Database {
     /// A new database with nothing in it.
     pub async fn empty() -> Self {
         let database = Self::fresh().await;
-        database.admin().await.batch_execute("drop schema calmony cascade").await.unwrap();
+        database
+            .admin()
+            .await
+            .batch_execute("drop schema calmony cascade; drop schema sandbox cascade")
+            .await
+            .unwrap();
         database
     }
 

@@ -17,6 +17,7 @@ pub mod proxy;
 pub mod random;
 pub mod raw;
 pub mod receiver;
+pub mod sandbox;
 pub mod system;
 
 use std::time::Duration;
@@ -24,6 +25,7 @@ use std::time::Duration;
 pub use client::{Answer, Client};
 pub use database::Database;
 pub use receiver::{Delivery, Receiver, Reply};
+pub use sandbox::Sandbox;
 pub use system::{System, Worker};
 
 /// The longest wait for anything before a test gives up.

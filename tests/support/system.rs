@@ -158,15 +158,15 @@ pub fn children(pid: u32) -> Vec<u32> {
 }
 
 /// A program that runs, and its URLs.
-struct Started {
-    process: Running,
-    url: String,
+pub(super) struct Started {
+    pub(super) process: Running,
+    pub(super) url: String,
     metrics_url: String,
 }
 
 /// Starts a program on a free port and waits until it is ready. A port that another program took meanwhile
 /// is replaced.
-async fn start(
+pub(super) async fn start(
     name: &'static str,
     arguments: &[&str],
     listen: &'static str,

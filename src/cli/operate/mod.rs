@@ -6,6 +6,7 @@ pub(super) mod keys;
 pub(super) mod migrate;
 pub(super) mod processor;
 pub(super) mod rebuild;
+pub(super) mod sandbox_processor;
 pub(super) mod secrets;
 pub(super) mod serve;
 pub(super) mod verify;

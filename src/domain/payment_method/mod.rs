@@ -19,7 +19,7 @@ use super::{New, Resource, schema};
 use crate::contract;
 use crate::id::Id;
 pub use commands::{Attach, ChangeCustomer, Create, Detach, Update};
-pub use params::{Changes, CreateParams};
+pub use params::{CardChanges, Changes, CreateParams};
 
 /// The longest name and phone number of whom is billed, in characters.
 pub const NAME_MAX: usize = 256;

@@ -141,6 +141,7 @@ async fn create(
     caller: Caller,
     Params(params): Params<NewParams>,
 ) -> Result<Rendered, ApiError> {
+    let MethodType::Card = params.r#type;
     let processor = app.processors.of(caller.account.livemode)?;
     let source = params.card.source()?;
     let params = CreateParams {

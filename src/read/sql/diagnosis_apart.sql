@@ -1,7 +1,7 @@
 -- The rights of roles that PostgreSQL gives to every login, and with which one role could stop the others
 -- (schema/apart.sql takes them away).
 with roles (role) as (
-    values ('calmony_api'), ('calmony_reader'), ('calmony_worker')
+    values ('calmony_api'), ('calmony_reader'), ('calmony_worker'), ('calmony_sandbox')
 ), functions as (
     select oid,
            case when proname like '%advisory%' then 'take advisory locks'
@@ -28,7 +28,7 @@ with roles (role) as (
     union
     select role, 'make tables in the schema ' || nspname
       from roles cross join pg_namespace
-     where nspname in ('public', 'calmony') and has_schema_privilege(role, oid, 'create')
+     where nspname in ('public', 'calmony', 'sandbox') and has_schema_privilege(role, oid, 'create')
 )
 select format('%s (%s)', what, string_agg(role, ', ' order by role)) as what
   from open

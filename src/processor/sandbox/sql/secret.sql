@@ -1,0 +1,2 @@
+-- The key of fingerprints.
+select bytes from sandbox.secret

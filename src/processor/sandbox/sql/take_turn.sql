@@ -1,0 +1,2 @@
+-- Waits until no other transaction decides.
+select sandbox.take_turn()
