@@ -11,7 +11,7 @@ use crate::api::dashboard::Browser;
 /// Positions count the events of all accounts: two of them would tell the number of events between them.
 #[tokio::test]
 async fn no_answer_tells_a_place_in_the_log() {
-    let system = System::start().await;
+    let (system, _sandbox) = System::paying().await;
     let client = &system.client;
     let customer = client.customer("Ada").await;
     let admin = system.database.admin().await;

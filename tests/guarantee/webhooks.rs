@@ -12,7 +12,7 @@ use super::routes::scenario;
 
 #[tokio::test]
 async fn every_mutation_sends_exactly_the_webhooks_of_the_contract() {
-    let system = System::start().await;
+    let (system, _sandbox) = System::paying().await;
     let _worker = system.worker().await;
     let receiver = Receiver::start().await;
     // Two come by themselves, at their own time, and have tests of their own.

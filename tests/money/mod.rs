@@ -4,6 +4,7 @@ mod conformance;
 mod example;
 mod hostile;
 pub(crate) mod memory;
+mod payment_methods;
 mod protocol;
 mod sandbox;
 mod sandbox_faults;

@@ -8,6 +8,7 @@ use calmony_pay::log::accounts::create_key;
 use calmony_pay::secret::KeyKind;
 
 use super::client::http;
+use super::sandbox::{self, Sandbox};
 use super::{Client, Database, eventually};
 
 /// The key that seals signing secrets in tests.
@@ -41,6 +42,15 @@ impl System {
     /// A new database and the API on it, without a worker.
     pub async fn start() -> Self {
         Self::on(Database::fresh().await).await
+    }
+
+    /// A new database, the API on it, and a sandbox processor.
+    pub async fn paying() -> (Self, Sandbox) {
+        let database = Database::fresh().await;
+        let sandbox = Sandbox::on(&database).await;
+        let processor =
+            [("CALMONY_PROCESSOR_URL", sandbox.url.as_str()), ("CALMONY_PROCESSOR_SECRET", sandbox::SECRET)];
+        (Self::with(database, &processor).await, sandbox)
     }
 
     /// The API on that database.

@@ -65,9 +65,15 @@ pub struct DevOptions {
 struct System {
     folder: PathBuf,
     cluster: Cluster,
+    programs: Programs,
+    environment: Environment,
+}
+
+/// The programs that run, and are started again when they die.
+struct Programs {
     api: Running,
     worker: Running,
-    environment: Environment,
+    processor: Running,
 }
 
 pub(super) async fn run(options: DevOptions) -> anyhow::Result<()> {
@@ -94,7 +100,7 @@ pub(super) async fn run(options: DevOptions) -> anyhow::Result<()> {
     }
     let mut system = tokio::select! {
         system = start(&options, &folder, &mut state, &mut cluster) => match system {
-            Ok((api, worker, environment)) => System { folder, cluster, api, worker, environment },
+            Ok((programs, environment)) => System { folder, cluster, programs, environment },
             Err(error) => {
                 cluster.stop().await?;
                 return Err(error);
@@ -105,8 +111,9 @@ pub(super) async fn run(options: DevOptions) -> anyhow::Result<()> {
     let result = system.attend(&options, &mut state, &stop).await;
     say("stopping …");
     Environment::remove(&system.folder);
-    system.api.stop().await;
-    system.worker.stop().await;
+    system.programs.api.stop().await;
+    system.programs.worker.stop().await;
+    system.programs.processor.stop().await;
     system.cluster.stop().await?;
     result
 }
@@ -121,13 +128,13 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
     Ok(file)
 }
 
-/// Starts the database, the API and the worker, and waits until they are ready.
+/// Starts the database and the programs, and waits until they are ready.
 async fn start(
     options: &DevOptions,
     folder: &Path,
     state: &mut State,
     cluster: &mut Cluster,
-) -> anyhow::Result<(Running, Running, Environment)> {
+) -> anyhow::Result<(Programs, Environment)> {
     let address = free_address(options.listen)?;
     cluster.start().await?;
     cluster.url("postgres")?.create_database("calmony").await?;
@@ -150,17 +157,44 @@ async fn start(
         worker_url: free_url()?,
         keys: state.keys.clone().unwrap_or_default(),
         database_url: cluster.url_text("calmony"),
-        program_urls: ["calmony_serve", "calmony_deliver"]
+        processor_url: free_url()?,
+        processor_secret: state.processor_secret.clone(),
+        program_urls: ["calmony_serve", "calmony_deliver", "calmony_process"]
             .map(|login| cluster.login_url_text(login, "calmony")),
         secret_key: state.secret_key.clone(),
         ..Environment::default()
     };
     let api = api(address, &environment)?.start()?;
     let worker = worker(&environment, &options.retry_schedule)?.start()?;
-    wait_ready(&environment.url, READY_TIMEOUT).await?;
-    wait_ready(&environment.worker_url, READY_TIMEOUT).await?;
-    let environment = Environment { api_pid: api.pid(), worker_pid: worker.pid(), ..environment };
-    Ok((api, worker, environment))
+    let processor = processor(&environment)?.start()?;
+    for url in [&environment.url, &environment.worker_url, &environment.processor_url] {
+        wait_ready(url, READY_TIMEOUT).await?;
+    }
+    let programs = Programs { api, worker, processor };
+    let environment = programs.noted(environment);
+    Ok((programs, environment))
+}
+
+impl Programs {
+    /// The variables with the programs' ids.
+    fn noted(&self, environment: Environment) -> Environment {
+        Environment {
+            api_pid: self.api.pid(),
+            worker_pid: self.worker.pid(),
+            processor_pid: self.processor.pid(),
+            ..environment
+        }
+    }
+
+    /// Waits until one ends. Returns it, and the way that it ended.
+    async fn ended(&mut self) -> (&mut Running, String) {
+        let Self { api, worker, processor } = self;
+        tokio::select! {
+            how = api.ended() => (api, how),
+            how = worker.ended() => (worker, how),
+            how = processor.ended() => (processor, how),
+        }
+    }
 }
 
 /// The address to listen on, with port 0 replaced by a free one. A taken address is an error.
@@ -180,7 +214,7 @@ fn address_of(url: &str) -> String {
 }
 
 fn api(address: SocketAddr, environment: &Environment) -> anyhow::Result<Program> {
-    let [api_url, _] = &environment.program_urls;
+    let [api_url, ..] = &environment.program_urls;
     Ok(Program {
         name: "the API",
         path: own_path()?,
@@ -190,6 +224,8 @@ fn api(address: SocketAddr, environment: &Environment) -> anyhow::Result<Program
             ("CALMONY_SECRET_KEY", environment.secret_key.clone()),
             ("CALMONY_LISTEN", address.to_string()),
             ("CALMONY_METRICS_LISTEN", address_of(&environment.metrics_url)),
+            ("CALMONY_PROCESSOR_URL", environment.processor_url.clone()),
+            ("CALMONY_PROCESSOR_SECRET", environment.processor_secret.clone()),
             ("CALMONY_RATE_LIMIT", "off".to_owned()),
             ("CALMONY_BYTES_LIMIT", "off".to_owned()),
             ("CALMONY_ALLOW_NETWORKS", LOOPBACK.to_owned()),
@@ -199,7 +235,7 @@ fn api(address: SocketAddr, environment: &Environment) -> anyhow::Result<Program
 }
 
 fn worker(environment: &Environment, schedule: &RetrySchedule) -> anyhow::Result<Program> {
-    let [_, worker_url] = &environment.program_urls;
+    let [_, worker_url, _] = &environment.program_urls;
     let path = own_path()?.with_file_name("outbox-worker");
     if !path.exists() {
         bail!("{} is missing: build it with `cargo build --workspace`", path.display());
@@ -214,6 +250,21 @@ fn worker(environment: &Environment, schedule: &RetrySchedule) -> anyhow::Result
             ("CALMONY_WORKER_LISTEN", address_of(&environment.worker_url)),
             ("CALMONY_RETRY_SCHEDULE", schedule.to_string()),
             ("CALMONY_ALLOW_NETWORKS", LOOPBACK.to_owned()),
+            ("CALMONY_LOG", child_log()),
+        ],
+    })
+}
+
+fn processor(environment: &Environment) -> anyhow::Result<Program> {
+    let [.., processor_url] = &environment.program_urls;
+    Ok(Program {
+        name: "the sandbox processor",
+        path: own_path()?,
+        arguments: vec!["sandbox-processor".to_owned()],
+        environment: vec![
+            ("CALMONY_DATABASE_URL", processor_url.clone()),
+            ("CALMONY_PROCESSOR_SECRET", environment.processor_secret.clone()),
+            ("CALMONY_SANDBOX_LISTEN", address_of(&environment.processor_url)),
             ("CALMONY_LOG", child_log()),
         ],
     })
@@ -254,19 +305,13 @@ impl System {
                         () = stop.cancelled() => return Ok(()),
                     }
                 }
-                how = self.api.ended() => {
+                (program, how) = self.programs.ended() => {
                     say(format_args!("{how}; it is started again"));
                     pauses.take().await;
-                    self.api.restart()?;
-                }
-                how = self.worker.ended() => {
-                    say(format_args!("{how}; it is started again"));
-                    pauses.take().await;
-                    self.worker.restart()?;
+                    program.restart()?;
                 }
             }
-            self.environment.api_pid = self.api.pid();
-            self.environment.worker_pid = self.worker.pid();
+            self.environment = self.programs.noted(std::mem::take(&mut self.environment));
             self.environment.write(&self.folder)?;
         }
     }

@@ -19,6 +19,9 @@ pub(super) struct State {
     /// The key that signing secrets are sealed with.
     #[serde(default = "generate_key")]
     pub(super) secret_key: String,
+    /// The secret that the API and the sandbox processor share.
+    #[serde(default = "new_secret")]
+    pub(super) processor_secret: String,
     /// The API keys of the two accounts; `None` until they are made.
     pub(super) keys: Option<[String; 2]>,
     /// The inbox's endpoint; `None` until it is made.
@@ -56,8 +59,13 @@ impl State {
                     folder.display()
                 );
             }
-            let password = format!("{:032x}", rand::random::<u128>());
-            let state = Self { password, secret_key: generate_key(), keys: None, inbox: None };
+            let state = Self {
+                password: new_secret(),
+                secret_key: generate_key(),
+                processor_secret: new_secret(),
+                keys: None,
+                inbox: None,
+            };
             state.save(folder)?;
             return Ok(state);
         }
@@ -77,6 +85,11 @@ impl State {
     }
 }
 
+/// A text that nobody can guess.
+fn new_secret() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
 /// The variables for scripts: `NAME=value` lines for a shell.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Environment {
@@ -87,9 +100,13 @@ pub(super) struct Environment {
     pub(super) keys: [String; 2],
     /// The developer's own login, a superuser's: PostgreSQL is theirs alone, and one URL is for all commands.
     pub(super) database_url: String,
-    /// The logins of the API and of the worker, which nobody is told.
-    pub(super) program_urls: [String; 2],
+    /// The logins of the API, the worker and the sandbox processor, which nobody is told.
+    pub(super) program_urls: [String; 3],
     pub(super) secret_key: String,
+    /// The URL of the sandbox processor, and its secret.
+    pub(super) processor_url: String,
+    pub(super) processor_secret: String,
+    pub(super) processor_pid: u32,
     pub(super) api_pid: u32,
     pub(super) worker_pid: u32,
 }
@@ -101,14 +118,18 @@ impl Environment {
         let text = format!(
             "CALMONY_URL={}\nCALMONY_API_KEY={first}\nCALMONY_API_KEY_2={second}\nCALMONY_DATABASE_URL={}\n\
              CALMONY_SECRET_KEY={}\nCALMONY_API_PID={}\nCALMONY_WORKER_PID={}\n\
-             CALMONY_METRICS_URL={}/metrics\nCALMONY_WORKER_METRICS_URL={}/metrics\n",
+             CALMONY_METRICS_URL={}/metrics\nCALMONY_WORKER_METRICS_URL={}/metrics\n\
+             CALMONY_PROCESSOR_URL={}\nCALMONY_PROCESSOR_SECRET={}\nCALMONY_PROCESSOR_PID={}\n",
             self.url,
             self.database_url,
             self.secret_key,
             self.api_pid,
             self.worker_pid,
             self.metrics_url,
-            self.worker_url
+            self.worker_url,
+            self.processor_url,
+            self.processor_secret,
+            self.processor_pid
         );
         write_private(&folder.join("env"), &text)
     }
