@@ -1,4 +1,5 @@
-//! Bodies: bounded, and in memory that is wiped, because they may hold a number.
+//! Bodies: bounded, and in memory that is wiped, because they may hold a number. The buffer of the connection
+//! isn't ours to wipe: the next request writes over it.
 
 use std::time::Duration;
 

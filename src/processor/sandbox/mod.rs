@@ -22,8 +22,6 @@ mod routes;
 mod server;
 mod shared;
 mod store;
-#[cfg(test)]
-mod tests;
 mod texts;
 mod undo;
 mod validate;
@@ -81,3 +79,6 @@ pub async fn serve(listener: TcpListener, settings: Settings, stop: Cancellation
         _ = writing => anyhow::bail!("the writer has ended"),
     }
 }
+
+#[cfg(test)]
+mod tests;
