@@ -64,7 +64,8 @@ create table sandbox.journal (
     at timestamptz not null,
     reference text collate "C",
     constraint journal_kind_is_known check (kind in ('authorize', 'capture', 'void', 'refund')),
-    constraint journal_outcome_is_known check (outcome in ('approved', 'declined', 'action_required', 'never')),
+    constraint journal_outcome_is_known
+        check (outcome in ('approved', 'declined', 'action_required', 'never')),
     constraint journal_amount_is_not_negative check (amount >= 0)
 );
 create index journal_key on sandbox.journal (key, seq);

@@ -106,7 +106,10 @@ async fn a_card_that_is_declined_is_not_attached() {
 async fn what_is_wrong_with_a_method_is_named_and_no_number_is_echoed() {
     let (system, _sandbox) = paying().await;
     let client = &system.client;
-    let card = |number: &str, month: i64, year: i64| json!({ "type": "card", "card": { "number": number, "exp_month": month, "exp_year": year } });
+    let card = |number: &str, month: i64, year: i64| {
+        let card = json!({ "number": number, "exp_month": month, "exp_year": year });
+        json!({ "type": "card", "card": card })
+    };
     for (params, status, param) in [
         (json!({ "card": { "token": "tok_visa" } }), 400, "type"),
         (json!({ "type": "card" }), 400, "card"),
@@ -119,7 +122,7 @@ async fn what_is_wrong_with_a_method_is_named_and_no_number_is_echoed() {
         ),
         (json!({ "type": "sepa_debit", "card": { "token": "tok_visa" } }), 400, "type"),
         (json!({ "type": "card", "card": { "number": "4242424242424242" } }), 400, "card[exp_month]"),
-        (card("4242424242424241", 12, 2040), 402, "number"),
+        (card("4242424242424241", 12, 2040), 402, "card[number]"),
         (card("4242424242424242", 13, 2040), 402, "exp_month"),
         (card("4242424242424242", 12, 2001), 402, "exp_year"),
     ] {

@@ -1,5 +1,5 @@
-//! Payment methods: `pm_…`, cards that can be charged. A number is never here: the processor has it, and gives
-//! a token that stands for it, which the method keeps to itself.
+//! Payment methods: `pm_…`, cards that can be charged. A number is never here: the processor has it, and
+//! gives a token that stands for it, which the method keeps to itself.
 
 mod commands;
 mod params;

@@ -254,7 +254,10 @@ fn expanding(mut schema: Value, expands: &[Expands]) -> Value {
 }
 
 fn may_expand(schema: &mut Value, name: &str, components: &[String]) {
-    let Some(field) = schema.pointer_mut(&format!("/properties/{name}")) else { return };
+    let Some(field) = schema.pointer_mut(&format!("/properties/{}", name.replace('.', "/properties/")))
+    else {
+        return;
+    };
     let mut id = field.take();
     let kind = id.get("type").and_then(Value::as_array).and_then(|kinds| kinds.first().cloned());
     let null = kind.is_some().then(|| json!({ "type": "null" }));

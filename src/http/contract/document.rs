@@ -94,6 +94,8 @@ fn error_schema() -> Value {
         "error": {
             "type": "object",
             "properties": {
+                "advice_code": { "type": "string", "description": "The issuer's advice on a declined card." },
+                "decline_code": { "type": "string", "description": "The issuer's reason to decline." },
                 "code": { "type": "string", "enum": codes, "description": "What a program branches on." },
                 "message": { "type": "string", "description": "What people read." },
                 "param": { "type": "string", "description": "Which parameter it is about, as a path with \

@@ -154,7 +154,8 @@ fn responses(route: &Route) -> Value {
         "200".to_owned(),
         json!({ "description": "Done.", "content": { media: { "schema": schema } } }),
     );
-    for (status, description) in error::documented(&route.method, route.path.contains('{')) {
+    for (status, description) in error::documented(&route.method, route.path.contains('{'), route.may_decline)
+    {
         let content = json!({ "application/json": { "schema": reference("Error") } });
         all.insert(status.to_string(), json!({ "description": description, "content": content }));
     }

@@ -30,6 +30,8 @@ pub struct Route {
     pub(crate) takes: Takes,
     /// The components that its answer may be.
     pub(crate) answers: Vec<Answer>,
+    /// True where a card may be declined.
+    pub(crate) may_decline: bool,
     /// Its handler.
     pub(crate) handler: MethodRouter<App>,
 }
@@ -63,6 +65,7 @@ impl Route {
             summary: "",
             takes,
             answers: Vec::new(),
+            may_decline: false,
             handler: on(filter, handler),
         }
     }
@@ -75,6 +78,11 @@ impl Route {
     /// The events that it appends, in order.
     pub(crate) fn emits(self, emits: &'static [E]) -> Self {
         Self { emits, ..self }
+    }
+
+    /// A card may be declined: 402.
+    pub(crate) fn may_decline(self) -> Self {
+        Self { may_decline: true, ..self }
     }
 
     /// Its parameters are a `T`.

@@ -167,11 +167,16 @@ impl From<serde_json::Error> for ApiError {
 pub(super) const TYPES: &[&str] = &[OURS, CARD, IDEMPOTENCY, INVALID_REQUEST];
 
 /// The statuses that a call may be answered with besides 200, and when.
-pub(super) fn documented(method: &Method, has_id: bool) -> impl Iterator<Item = (u16, &'static str)> {
+pub(super) fn documented(
+    method: &Method,
+    has_id: bool,
+    may_decline: bool,
+) -> impl Iterator<Item = (u16, &'static str)> {
     let writes = *method != Method::GET;
     [
         (StatusCode::BAD_REQUEST, "A parameter is wrong; nothing was done.", true),
         (StatusCode::UNAUTHORIZED, "There is no API key, or it is none of ours.", true),
+        (StatusCode::PAYMENT_REQUIRED, "The card was declined.", may_decline),
         (StatusCode::FORBIDDEN, "The API key changes nothing.", writes),
         (StatusCode::NOT_FOUND, "There is no object of that id.", has_id),
         (StatusCode::REQUEST_TIMEOUT, "The body took too long to arrive.", true),
@@ -228,8 +233,7 @@ impl From<ApiError> for Sent {
                 "This account has more stored at this moment than it may. Nothing was done; try again in a \
                  moment.",
             ),
-            ApiError::Overloaded => Self::ours(
-                StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::Overloaded => Self::unavailable(
                 "More is asked at this moment than can be done. Nothing was done; try again in a moment.",
             ),
             ApiError::TooManyAtOnce(what) => Self::too_many(format!(
@@ -241,22 +245,16 @@ impl From<ApiError> for Sent {
                  again.",
             )
             .with(ErrorCode::LockTimeout, None),
-            ApiError::SearchBehind => Self::ours(
-                StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::SearchBehind => Self::unavailable(
                 "What is searched is still being brought up to date. It goes on where it is; try again in a \
                  moment.",
             ),
             ApiError::Declined(decline) => declined::declined(decline),
             ApiError::NoProcessor => no_processor(),
-            ApiError::ProcessorAway => Self::ours(
-                StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::ProcessorAway => Self::unavailable(
                 "The payment processor can't be reached just now. Nothing was done; try again in a moment.",
             ),
-            ApiError::Unavailable => Self::ours(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "The service is not available just now. Try \
-                again.",
-            ),
+            ApiError::Unavailable => Self::unavailable("The service is not available just now. Try again."),
             ApiError::Internal => Self::ours(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "Something went wrong on our side. The Request-Id header names this request in our logs.",

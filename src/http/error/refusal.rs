@@ -80,7 +80,8 @@ pub(super) fn rejected(rejection: Rejection) -> Sent {
         Rejection::NotAttached { id } => Sent::invalid(
             StatusCode::BAD_REQUEST,
             format!(
-                "The payment method '{}' is not attached to a customer so detachment is impossible, and so is \
+                "The payment method '{}' is not attached to a customer so detachment is impossible, and so \
+                 is \
                  a change.",
                 shortened(&id)
             ),

@@ -47,6 +47,11 @@ impl Sent {
         Self { kind: OURS, ..Self::invalid(status, message) }
     }
 
+    /// Something that the caller tries again.
+    pub(super) fn unavailable(message: &str) -> Self {
+        Self::ours(StatusCode::SERVICE_UNAVAILABLE, message)
+    }
+
     /// More than an account or a key may.
     pub(super) fn too_many(message: impl Into<String>) -> Self {
         Self::invalid(StatusCode::TOO_MANY_REQUESTS, message).with(ErrorCode::RateLimit, None)

@@ -35,6 +35,7 @@ pub(crate) fn routes() -> Vec<Route> {
             .summary("Create a payment method of a token, or of a published test card.")
             .emits(&[EventType::PaymentMethodCreated])
             .takes::<NewParams>()
+            .may_decline()
             .answers::<PaymentMethod>(),
         get("/v1/payment_methods", list)
             .summary("List payment methods, newest first.")
@@ -50,6 +51,7 @@ pub(crate) fn routes() -> Vec<Route> {
             .summary("Attach a payment method to a customer. A card that is declined stays as it is.")
             .emits(&[EventType::PaymentMethodAttached])
             .takes::<AttachParams>()
+            .may_decline()
             .answers::<PaymentMethod>(),
         post("/v1/payment_methods/{id}/detach", detach)
             .summary("Detach a payment method from its customer. It can't be used again.")

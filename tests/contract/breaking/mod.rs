@@ -284,12 +284,26 @@ impl Found<'_> {
         }
         let is_other = |one: &Value| one["$ref"].as_str().is_some_and(|name| name.ends_with(OTHER));
         if side == Side::Sent && !before.iter().any(is_other) {
-            let expected = |new: &Value| is_other(new) || before.iter().any(|old| fits(old, new));
+            // Whoever has it expanded asked for an object.
+            let is_asked_for = |new: &Value| new["$ref"].is_string() && can_be_expanded(self.before, place);
+            let expected =
+                |new: &Value| is_other(new) || is_asked_for(new) || before.iter().any(|old| fits(old, new));
             for one in after.iter().filter(|new| !expected(new)) {
                 self.say(place, &format!("may now be {one}"));
             }
         }
     }
+}
+
+/// True if a document's callers can ask for the field of a component at that place to be expanded.
+fn can_be_expanded(document: &Value, place: &str) -> bool {
+    let Some((_, path)) = place.split_once("/properties/") else { return false };
+    let path = path.replace("/properties/", ".");
+    let paths = document["paths"].as_object().into_iter().flatten();
+    let operations = paths.flat_map(|(_, path)| path.as_object().into_iter().flatten());
+    let parameters = operations.flat_map(|(_, operation)| list(&operation["parameters"]));
+    let mut expand = parameters.filter(|parameter| parameter["name"] == "expand[]");
+    expand.any(|parameter| list(&parameter["schema"]["items"]["enum"]).contains(&json!(path)))
 }
 
 fn kinds(schema: &Value) -> Value {

@@ -62,6 +62,7 @@ fn whatever_is_planted_is_found() {
         (&format!("{CUSTOMER}/properties/tax_exempt/x-extensible-enum"), "", Value::Null),
         (&format!("{CUSTOMER}/properties/tax_exempt"), "x-extensible-enum", Value::Null),
         (&format!("{CUSTOMER}/properties/object/enum"), "", json!("another")),
+        (&format!("{CUSTOMER}/properties/shipping"), "oneOf", json!([text(), { "$ref": "#/elsewhere" }])),
         (CUSTOMER, "additionalProperties", json!(false)),
         (CUSTOMER, "additionalProperties", Value::Null),
         (&format!("{CUSTOMER}/properties/invoice_settings"), "additionalProperties", json!(false)),
@@ -93,6 +94,7 @@ fn what_only_adds_breaks_nothing() {
         document()["components"]["schemas"]["ReplayParams"]["properties"]["related_object"]["pattern"]
             .as_str()
             .expect("a pattern");
+    let thing = || json!({ "$ref": "#/components/schemas/Thing" });
     let wider = objects.replace("^(", "^(thing|");
     for (place, name, value) in [
         ("/paths", "/v1/things", json!({ "get": {} })),
@@ -107,17 +109,14 @@ fn what_only_adds_breaks_nothing() {
             json!("another"),
         ),
         ("/components/schemas/Event/properties/type/x-extensible-enum", "", json!("thing.created")),
-        (
-            "/components/schemas/Event/properties/data/properties/object/oneOf",
-            "",
-            json!({ "$ref": "#/components/schemas/Thing" }),
-        ),
+        ("/components/schemas/Event/properties/data/properties/object/oneOf", "", thing()),
         (
             "/paths/~1v1~1customers/get/parameters",
             "",
             json!({ "name": "phone", "in": "query", "required": false, "schema": { "type": "string" } }),
         ),
         ("/components/schemas/ReplayParams/properties/related_object", "pattern", json!(wider)),
+        ("/components/schemas/Replay/properties/event/oneOf", "", thing()),
         ("/paths/~1v1~1customers/post", "summary", json!("in other words")),
         // The same schema by another name.
         (
