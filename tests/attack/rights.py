@@ -15,7 +15,8 @@ LIFE = 3
 
 async def ended(reader):
     """Reads until the last chunk of an answer, or the end of its connection."""
-    last = b""
+    # What was read before ended a line: the last chunk may come alone.
+    last = b"\r\n"
     while not last.endswith(b"\r\n0\r\n\r\n"):
         read = await reader.read(65_536)
         if not read:
