@@ -62,6 +62,7 @@ async fn every_variable_of_a_program_is_one_that_a_check_knows() {
         "doctor",
         "rebuild",
         "check-config",
+        "sandbox-processor",
     ] {
         all.extend(variables(&run("calmony", &[command, "--help"], &[]).await.stdout));
     }

@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use support::database::Folder;
 use support::sandbox::authorize;
 use support::{Database, Sandbox};
 use tokio_postgres::error::SqlState;
@@ -66,8 +67,9 @@ async fn no_other_role_sees_or_touches_what_the_sandbox_keeps() {
 #[tokio::test]
 async fn card_numbers_are_kept_nowhere() {
     let database = Database::fresh().await;
-    let url = sandbox_login(&database).await;
-    let sandbox = Sandbox::with(&database, &[("CALMONY_DATABASE_URL", url.as_str())]).await;
+    let folder = Folder::new("sandbox-log");
+    let log = folder.0.join("log");
+    let mut sandbox = Sandbox::logging(&database, &log).await;
     let caller = sandbox.caller();
     let tokenized = async |number: &str, exp_month: i64, exp_year: i64, cvc: &str| {
         let card = json!({ "number": number, "exp_month": exp_month, "exp_year": exp_year, "cvc": cvc });
@@ -110,17 +112,14 @@ async fn card_numbers_are_kept_nowhere() {
     answers.push(in_operation.1.to_string());
     let (_, page) = caller.get(&format!("/challenge/{}", "4111111111111111")).await;
     answers.push(page.to_string());
-    let written = everything(&database).await + &answers.join("\n");
+    sandbox.process.stop().await;
+    let logged = std::fs::read_to_string(&log).unwrap();
+    assert!(logged.contains("is listening"), "this is its log: {logged}");
+    let written = everything(&database).await + &answers.join("\n") + &logged;
     for number in ["4000002760003184", "4111111111111111", "424242424242424", "4000 0027", "987\""] {
         assert!(!written.contains(number), "{number}: {written}");
     }
     assert!(written.contains("authenticationRequired"), "{written}");
-}
-
-/// The URL of a login that is a member of the sandbox's role only.
-async fn sandbox_login(database: &Database) -> String {
-    drop(database.login_in("calmony_sandbox").await);
-    database.url.replacen("calmony:", "login_calmony_sandbox:", 1)
 }
 
 /// All rows of all tables of the sandbox.

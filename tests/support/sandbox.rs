@@ -1,16 +1,18 @@
 //! The sandbox processor, running, and a client of its protocol.
 
+use std::path::Path;
 use std::time::Duration;
 
-use calmony_pay::cli::dev::Running;
+use calmony_pay::cli::dev::cluster::free_port;
+use calmony_pay::cli::dev::{Program, Running};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::Database;
 use super::client::http;
-use super::system::{Started, start};
+use super::system::{Started, program, start};
+use super::{Database, eventually};
 
 /// The secret of every sandbox in the tests. In this form other code of ours can check its signatures.
 pub const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3";
@@ -44,6 +46,25 @@ impl Sandbox {
         let Started { process, url, .. } =
             start("calmony", &["sandbox-processor"], "CALMONY_SANDBOX_LISTEN", environment).await;
         Self { process, url }
+    }
+
+    /// A sandbox by a login that can do nothing else, which writes everything that it can log into a file.
+    pub async fn logging(database: &Database, log: &Path) -> Self {
+        drop(database.login_in("calmony_sandbox").await);
+        let address = format!("127.0.0.1:{}", free_port().unwrap());
+        let run = format!("exec {} sandbox-processor 2>{}", program("calmony").display(), log.display());
+        let environment = vec![
+            ("CALMONY_DATABASE_URL", database.url.replacen("calmony:", "login_calmony_sandbox:", 1)),
+            ("CALMONY_PROCESSOR_SECRET", SECRET.to_owned()),
+            ("CALMONY_SANDBOX_LISTEN", address.clone()),
+            ("CALMONY_LOG", "trace".to_owned()),
+        ];
+        let arguments = vec!["-c".to_owned(), run];
+        let started = Program { name: "calmony", path: "/bin/sh".into(), arguments, environment }.start();
+        let sandbox = Self { process: started.unwrap(), url: format!("http://{address}") };
+        let ready = async || http().get(format!("{}/readyz", sandbox.url)).send().await.ok();
+        eventually("it is ready", ready).await;
+        sandbox
     }
 
     /// A client of it.
