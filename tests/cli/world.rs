@@ -87,7 +87,7 @@ impl World {
     pub(super) async fn words(&self, command: &str) -> Option<Vec<String>> {
         let (event, endpoint) = (&self.event, &self.endpoint);
         let arguments = match command {
-            "serve" | "dev" => return None,
+            "serve" | "sandbox-processor" | "dev" => return None,
             "migrate"
             | "keys list"
             | "secrets generate-key"

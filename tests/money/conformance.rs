@@ -6,6 +6,7 @@ use calmony_pay::processor::Processor;
 use calmony_pay::processor::check::{Finding, RULES, Sources, State, run as try_rules};
 use futures_util::future::join_all;
 use serde_json::Value;
+use support::{Database, Sandbox};
 
 use super::memory::{Kind, Memory, SECRET, SOUND};
 use crate::cli::run;
@@ -60,6 +61,17 @@ async fn a_rule_that_needs_what_is_not_there_is_skipped_unless_it_was_named() {
     let declined = Some("pm_card_visa_chargeDeclined".to_owned());
     let found = findings(bare, Sources { declined, ..Sources::default() }).await;
     assert_eq!(skipped(&found, State::Failed), ["declined"]);
+}
+
+#[tokio::test]
+async fn the_sandbox_keeps_every_rule() {
+    let database = Database::fresh().await;
+    let sandbox = Sandbox::on(&database).await;
+    let challenge = "--challenge-source=pm_card_authenticationRequired";
+    let arguments = ["processor", "check", &sandbox.url, challenge];
+    let said = run("calmony", &arguments, &[("CALMONY_PROCESSOR_SECRET", support::sandbox::SECRET)]).await;
+    assert_eq!((said.code, said.stdout.lines().count()), (Some(0), RULES.len()), "{said:?}");
+    assert!(said.stdout.lines().all(|line| line.starts_with("ok ")), "{said:?}");
 }
 
 #[tokio::test]
