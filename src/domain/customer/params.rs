@@ -116,13 +116,13 @@ fn method(given: Patch<String>) -> Result<Patch<Id<PaymentMethod>>, ParameterErr
     match given {
         Patch::Keep => Ok(Patch::Keep),
         Patch::Unset => Ok(Patch::Unset),
-        Patch::Set(id) => match id.parse() {
-            Ok(id) => Ok(Patch::Set(id)),
-            Err(_) => {
+        Patch::Set(id) => {
+            let known = id.parse().ok().map(Patch::Set);
+            known.ok_or_else(|| {
                 let problem = Problem::NoSuchObject { noun: PaymentMethod::RESOURCE.noun, id };
-                Err(ParameterError::new("invoice_settings[default_payment_method]", problem))
-            }
-        },
+                ParameterError::new("invoice_settings[default_payment_method]", problem)
+            })
+        }
     }
 }
 

@@ -103,6 +103,7 @@ pub struct Card {
 /// The issuer's checks of a card.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[schema(as = CardChecks)]
+#[expect(clippy::struct_field_names, reason = "the contract's names")]
 pub struct Checks {
     #[schema(schema_with = schema::later_text)]
     address_line1_check: (),

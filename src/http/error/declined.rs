@@ -7,7 +7,7 @@ use crate::contract::ErrorCode;
 use crate::flow::Decline;
 
 /// The codes of declines, each with its sentence. A code that an adapter made up is a declined card.
-const SENTENCES: &[(ErrorCode, &str)] = &[
+pub(super) const SENTENCES: &[(ErrorCode, &str)] = &[
     (ErrorCode::AuthenticationRequired, "Your card was declined. This transaction requires authentication."),
     (ErrorCode::ExpiredCard, "Your card has expired."),
     (ErrorCode::IncorrectCvc, "Your card's security code is incorrect."),

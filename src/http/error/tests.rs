@@ -37,6 +37,9 @@ fn samples() -> Vec<ApiError> {
     all.extend([
         Rejection::NoSuchObject { noun: "customer", id: "cus_1".to_owned() }.into(),
         Rejection::LimitReached { noun: "webhook endpoint", max: 100 }.into(),
+        Rejection::AttachedElsewhere.into(),
+        Rejection::NotAttached { id: "pm_1".to_owned() }.into(),
+        Rejection::Burned.into(),
         KeyProblem::Missing.into(),
         KeyProblem::Invalid(hint()).into(),
         KeyProblem::Expired(hint()).into(),
@@ -59,10 +62,26 @@ fn samples() -> Vec<ApiError> {
         ApiError::Overloaded,
         ApiError::SearchBehind,
         ApiError::Conflict,
+        ApiError::NoProcessor,
+        ApiError::ProcessorAway,
         ApiError::Unavailable,
         ApiError::Internal,
     ]);
+    all.extend(declines().map(ApiError::Declined));
     all.into_iter().inspect(error_is_here).collect()
+}
+
+/// A decline of each code, and of one that an adapter made up.
+fn declines() -> impl Iterator<Item = Decline> {
+    let decline = |code: &str, decline_code: Option<&str>| Decline {
+        code: code.to_owned(),
+        decline_code: decline_code.map(str::to_owned),
+        advice_code: None,
+        param: (code == "incorrect_number").then(|| "number".to_owned()),
+    };
+    let plain = declined::SENTENCES.iter().map(move |(code, _)| decline(code.as_str(), None));
+    let more = [("card_declined", "insufficient_funds"), ("made_up", "generic_decline")];
+    plain.chain(more.into_iter().map(move |(code, reason)| decline(code, Some(reason))))
 }
 
 /// A new kind of problem has to be put into the samples.
@@ -94,7 +113,12 @@ fn problem_is_here(problem: &Problem) {
 fn error_is_here(error: &ApiError) {
     match error {
         ApiError::Rejected(
-            Rejection::NoSuchObject { .. } | Rejection::LimitReached { .. } | Rejection::Parameter(_),
+            Rejection::NoSuchObject { .. }
+            | Rejection::LimitReached { .. }
+            | Rejection::AttachedElsewhere
+            | Rejection::NotAttached { .. }
+            | Rejection::Burned
+            | Rejection::Parameter(_),
         )
         | ApiError::Key(
             KeyProblem::Missing | KeyProblem::Invalid(_) | KeyProblem::Expired(_) | KeyProblem::ReadsOnly(_),
@@ -114,6 +138,9 @@ fn error_is_here(error: &ApiError) {
         | ApiError::Overloaded
         | ApiError::SearchBehind
         | ApiError::Conflict
+        | ApiError::Declined(_)
+        | ApiError::NoProcessor
+        | ApiError::ProcessorAway
         | ApiError::Unavailable
         | ApiError::Internal => {}
     }
@@ -128,7 +155,7 @@ fn table() -> String {
         | status | type | code | param | again | message |\n| --- | --- | --- | --- | --- | --- |\n"
         .to_owned();
     for error in samples() {
-        let Sent { status, kind, code, param, message } = Sent::from(error);
+        let Sent { status, kind, code, param, message, .. } = Sent::from(error);
         // Writing to a string can't fail.
         let _ = writeln!(
             text,

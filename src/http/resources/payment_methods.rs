@@ -173,7 +173,7 @@ async fn attach(
     Params(AttachParams { customer }): Params<AttachParams>,
 ) -> Result<Rendered, ApiError> {
     let processor = app.processors.of(caller.account.livemode)?;
-    let customer = id_of::<Customer>("customer", customer)?;
+    let customer = id_of::<Customer>("customer", &customer)?;
     let command = Attach { id, customer };
     Ok(flow::payment_methods::attach((&app.log, processor), caller.cause(), command).await?.into())
 }
@@ -195,7 +195,7 @@ async fn list(
     Params(params): Params<ListParams>,
 ) -> Result<Rendered, ApiError> {
     let page = page::page(params.limit, params.starting_after, params.ending_before)?;
-    let customer = params.customer.map(|id| id_of::<Customer>("customer", id)).transpose()?;
+    let customer = params.customer.map(|id| id_of::<Customer>("customer", &id)).transpose()?;
     let fields = [
         ("allow_redisplay", params.allow_redisplay.map(|value| json!(value))),
         ("customer", customer.map(|id| json!(id))),
@@ -222,8 +222,8 @@ async fn of_customer(
 }
 
 /// The id that a parameter holds.
-fn id_of<K: Kind>(param: &str, text: String) -> Result<Id<K>, ParameterError> {
+fn id_of<K: Kind>(param: &str, text: &str) -> Result<Id<K>, ParameterError> {
     text.parse().map_err(|_| {
-        ParameterError::new(param, Problem::NoSuchObject { noun: K::RESOURCE.noun, id: text.clone() })
+        ParameterError::new(param, Problem::NoSuchObject { noun: K::RESOURCE.noun, id: text.to_owned() })
     })
 }
