@@ -58,7 +58,7 @@ mod tests {
     fn an_id_leads_to_its_object() {
         assert_eq!(path_of("prod_1").as_deref(), Some("/v1/products/prod_1"));
         assert_eq!(path_of("evt_1").as_deref(), Some("/v1/events/evt_1"));
-        for other in ["", "evt", "evts_1", "_1", "pm_1"] {
+        for other in ["", "evt", "evts_1", "_1", "pi_1"] {
             assert_eq!(path_of(other), None, "{other}");
         }
     }
