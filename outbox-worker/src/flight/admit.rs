@@ -13,7 +13,7 @@ use super::body::Body;
 use super::lines::Found;
 use super::meanwhile::Written;
 use super::{BEHIND, Flight, Pending, ReadFor};
-use crate::health::Route;
+use crate::breaker::Route;
 use crate::lanes::Job;
 
 /// How long a delivery waits whose signing secrets can't be opened. Nothing is sent unsigned, and it is

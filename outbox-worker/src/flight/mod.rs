@@ -21,7 +21,7 @@ use calmony_pay::retry::{self, RetrySchedule};
 use tokio::time::Instant;
 
 use crate::attempt::Report;
-use crate::health::{Change, Endpoints, Failure};
+use crate::breaker::{Change, Endpoints, Failure};
 use crate::lanes::{Job, Lanes, Rooms};
 use lines::Lines;
 use meanwhile::{Meanwhile, Written};

@@ -6,7 +6,7 @@ use calmony_pay::outbox::EndpointKey;
 use tokio::time::Instant;
 
 use super::Flight;
-use crate::health::{Asking, Endpoints, Gate, Kind};
+use crate::breaker::{Asking, Endpoints, Gate, Kind};
 use crate::lanes::{Job, Room};
 
 impl Flight {
