@@ -5,11 +5,11 @@
 //! or connection is held while a request is in flight.
 
 mod attempt;
+mod breaker;
 mod config;
 mod engine;
 mod failure;
 mod flight;
-mod health;
 mod lanes;
 mod metrics;
 mod ownership;

@@ -16,7 +16,7 @@ use crate::database::DatabaseError;
 /// The bytes after which a read has no more rows: what it brings is kept in memory, however large events are.
 pub const PORTION_BYTES: usize = 8 * 1024 * 1024;
 
-/// What a read brought.
+/// The result of a read.
 #[derive(Debug)]
 pub struct Portion<W> {
     /// The work.
@@ -30,7 +30,7 @@ pub struct Portion<W> {
     pub row_bytes: usize,
 }
 
-/// What was passed over, of accounts that are behind.
+/// The events to read of accounts that are behind, which were passed over.
 #[derive(Debug, Clone, Default)]
 pub struct Passed {
     /// The first event of each account that is read now, and how many at the most.
@@ -41,7 +41,7 @@ pub struct Passed {
     pub begun: bool,
 }
 
-/// What a read of the outbox brought.
+/// The result of a read of the outbox.
 #[derive(Debug, Default)]
 pub struct Fetched {
     /// Events of the session's own buckets, oldest first.
@@ -51,8 +51,8 @@ pub struct Fetched {
     pub positions: Vec<i64>,
     /// The positions that have turned up in the gaps, each with its bucket.
     pub late: Vec<(i64, i16)>,
-    /// What came without its event: of other workers' buckets, or of accounts that are behind. Each with
-    /// its bucket.
+    /// The rows that came without their events: of other workers' buckets, or of accounts that are behind.
+    /// Each has its bucket.
     pub passed: Vec<(EventKey, i16)>,
 }
 
@@ -170,14 +170,14 @@ async fn rows_of(
     Ok((rows, bytes))
 }
 
-/// What a read brings.
+/// Work that a read brings.
 trait Work {
     fn of(rows: &[Row]) -> Self;
 
     /// The rows that its limit counts.
     fn rows(&self) -> usize;
 
-    /// Whatever has to be signed for, each with its account.
+    /// The targets that have to be signed for, each with its account.
     fn targets(&mut self) -> Vec<(i64, &mut Target)>;
 
     /// Leaves out whatever is for these endpoints, if it is found again by another read. What is read in

@@ -66,7 +66,7 @@ pub(super) fn due_row(row: &Row) -> Due {
     }
 }
 
-/// The values of an array, or none where it is null.
+/// The values of an array. A null array has none.
 fn list<T: FromSqlOwned>(row: &Row, column: &str) -> Vec<T> {
     row.get::<_, Option<Vec<T>>>(column).unwrap_or_default()
 }

@@ -16,40 +16,41 @@ use crate::secret::SigningSecret;
 
 /// The most endpoints whose secrets are kept open.
 const OPEN_MAX: usize = 10_000;
-/// How long they are believed at the most, should PostgreSQL's clock be set forward past the end of one.
+/// The longest time for which they are believed, should PostgreSQL's clock be set forward past the end of
+/// one.
 const BELIEVED: Duration = Duration::from_mins(5);
-/// How long it is believed that they can't be opened.
+/// The time for which it is believed that they can't be opened.
 const UNOPENABLE: Duration = Duration::from_secs(10);
-/// How often the log says that secrets can't be opened.
+/// The shortest time between two lines of the log that say that secrets can't be opened.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
-/// What signs for an endpoint.
+/// The secrets that sign for an endpoint.
 #[derive(Debug, Clone)]
 pub(super) struct Known {
     account: i64,
-    /// How often the endpoint had been changed then. Rolling a secret changes it.
+    /// The endpoint's version then. Rolling a secret changes it.
     version: i64,
-    /// None when any of them can't be opened: a receiver that waits for just that signature would refuse
-    /// the rest.
+    /// The secrets. It is empty if any of them can't be opened: a receiver that waits for just that signature
+    /// would refuse the rest.
     secrets: Arc<[SigningSecret]>,
     until: Instant,
 }
 
 impl Known {
-    /// Whether it is believed of that version of the endpoint.
+    /// True if it is believed of that version of the endpoint.
     fn holds_for(&self, account: i64, version: i64, now: Instant) -> bool {
         self.account == account && self.version >= version && now < self.until
     }
 }
 
-/// What was learnt for one read.
+/// The secrets that were learnt for one read.
 pub(super) type Learnt = HashMap<EndpointKey, Known>;
 
 /// The secrets that have been opened.
 #[derive(Debug)]
 pub(super) struct SecretCache {
     keyring: Keyring,
-    /// By endpoint; one of another account with the same id is another, and takes its place.
+    /// The secrets by endpoint. One of another account with the same id is another, and takes its place.
     open: Mutex<HashMap<String, Known>>,
     complained: Mutex<Option<Instant>>,
 }

@@ -25,10 +25,10 @@ const CHANNEL: &str = "calmony_group";
 #[derive(Debug)]
 pub struct Session {
     pub(super) client: Client,
-    /// For reading what is new.
+    /// The connection that reads what is new.
     pub(super) reader: Client,
     pub(super) reading: FreshStatements,
-    /// For reading what is due.
+    /// The connection that reads what is due.
     pub(super) beside: Client,
     pub(super) statements: Statements,
     pub(super) secrets: SecretCache,
@@ -66,9 +66,9 @@ pub(super) struct Statements {
 /// The statement that reads the outbox, prepared on one connection.
 #[derive(Debug)]
 pub(super) struct FreshStatements {
-    /// For events that another worker may have begun with.
+    /// The statement for events that another worker may have begun with.
     begun: Statement,
-    /// For all others.
+    /// The statement for all others.
     new: Statement,
 }
 
@@ -151,7 +151,7 @@ impl Session {
         self.wake.notified().await;
     }
 
-    /// Whether the session has ended.
+    /// True if the session has ended.
     pub fn has_ended(&self) -> bool {
         [&self.client, &self.reader, &self.beside].iter().any(|client| client.is_closed())
     }

@@ -13,15 +13,16 @@ use crate::trace::TraceContext;
 pub struct Target {
     /// Its id.
     pub endpoint: String,
-    /// How often it has been changed.
+    /// Its version, which every change raises.
     pub version: i64,
-    /// Where to.
+    /// The receiver's URL.
     pub url: String,
-    /// Its live signing secrets, the newest first. None when they can't be opened: then nothing can be sent.
+    /// Its live signing secrets, the newest first. It is empty if they can't be opened: then nothing can be
+    /// sent.
     pub secrets: Arc<[SigningSecret]>,
-    /// How many requests a second it takes, where it says so.
+    /// The requests a second that it takes; `None` if it doesn't say.
     pub rate_limit: Option<u32>,
-    /// Where it asks for order: an earlier event of the object was given up.
+    /// True if it asks for order and an earlier event of the object was given up.
     pub order_gap: bool,
 }
 
@@ -58,7 +59,7 @@ pub struct FreshTarget {
 /// An event that is not yet fanned out.
 #[derive(Debug, Clone)]
 pub struct Fresh {
-    /// Where it stands.
+    /// Its place in the log.
     pub key: EventKey,
     /// The bucket of its object.
     pub bucket: i16,
@@ -68,7 +69,7 @@ pub struct Fresh {
     pub group_before: Vec<i64>,
     /// The event.
     pub event: StoredEvent,
-    /// Where its cause stands in a distributed trace.
+    /// The place of its cause in a distributed trace.
     pub trace: Option<TraceContext>,
     /// The endpoints that ask for it.
     pub targets: Vec<FreshTarget>,
@@ -77,17 +78,17 @@ pub struct Fresh {
 /// A delivery whose time has come.
 #[derive(Debug, Clone)]
 pub struct Due {
-    /// Where its event stands.
+    /// The place of its event in the log.
     pub key: EventKey,
     /// The bucket of its object.
     pub bucket: i16,
-    /// How many attempts there were.
+    /// The number of attempts so far.
     pub attempts: u32,
     /// The event.
     pub event: StoredEvent,
-    /// Where its cause stands in a distributed trace.
+    /// The place of its cause in a distributed trace.
     pub trace: Option<TraceContext>,
-    /// Whether the endpoint wants it now.
+    /// The endpoint's status, which says if it wants the delivery now.
     pub status: EndpointStatus,
     /// The endpoint.
     pub target: Target,
@@ -104,13 +105,13 @@ pub struct Due {
     pub order: Option<Order>,
 }
 
-/// Whether an endpoint is sent to.
+/// The status of an endpoint, which says if it is sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndpointStatus {
-    /// Yes.
+    /// It is sent to.
     Enabled,
-    /// Not now, because it is disabled or paused: what is owed waits.
+    /// It is disabled or paused: nothing is sent now, and what is owed waits.
     Waiting,
-    /// Never again.
+    /// It is never sent to again.
     Deleted,
 }

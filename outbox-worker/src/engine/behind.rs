@@ -9,8 +9,8 @@ use std::collections::HashMap;
 
 use calmony_pay::outbox::EventKey;
 
-/// So many endpoints of an event are many: to read it takes milliseconds, for which nobody else's new event
-/// waits.
+/// The number of endpoints from which on an event has many. Reading such an event takes milliseconds, and
+/// nobody else's new event waits for that.
 pub(super) const TARGETS_MANY: usize = 32;
 
 /// An account that is behind.
@@ -31,7 +31,7 @@ struct Account {
 pub(super) struct Behind(HashMap<i64, Account>);
 
 impl Behind {
-    /// From now on events of that account are passed over.
+    /// Passes over events of that account from now on.
     pub(super) fn begin(&mut self, account: i64) {
         self.0.entry(account).or_default();
     }

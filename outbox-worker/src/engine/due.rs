@@ -71,7 +71,7 @@ impl Engine {
         }
     }
 
-    /// What was read can't be used: it is looked for again.
+    /// Looks again for a read that can't be used.
     pub(super) fn read_due_anew(&mut self, read: &ReadDue) {
         self.want_due = true;
         if let ReadDue::Probed(key, _) = read {

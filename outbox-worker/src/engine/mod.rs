@@ -39,21 +39,21 @@ pub(crate) use state::{Engine, Tools};
 
 /// The HTTP status of a receiver that is gone for good (RFC 9110, 15.5.11).
 const GONE: u16 = 410;
-/// How often an idle worker looks for work that nobody woke it for: retries, and lost wake-ups.
+/// The time between two looks of an idle worker for work that nobody woke it for: retries, and lost wake-ups.
 const POLL: Duration = Duration::from_millis(200);
-/// So many requests are begun before it is looked what has arrived.
+/// The requests that are begun before the engine looks for arrivals.
 const LAUNCHED_AT_ONCE: usize = 16;
-/// How often workers look how many they are. It also shows PostgreSQL that this one lives.
+/// The time between two counts of the workers. A count also shows PostgreSQL that this worker lives.
 const SHARE: Duration = Duration::from_millis(500);
-/// How often the outbox is read from its head, for what the cursor and the gaps have missed, and what is
-/// owed for a due time that can't be.
+/// The time between two scans of the outbox from its head, for events that the cursor and the gaps have
+/// missed. Deliveries with an impossible due time are looked for at the same pace.
 const SCAN: Duration = Duration::from_secs(30);
-/// How often the partitions of the coming days are looked after.
+/// The time between two looks after the partitions of the coming days.
 const PARTITIONS: Duration = Duration::from_hours(1);
-/// How long an event waits in the outbox for its endpoints; then each that hasn't answered gets a row of
-/// its own.
+/// The time for which an event waits in the outbox for its endpoints. Then each endpoint that hasn't answered
+/// gets a row of its own.
 const HAND_OVER: Duration = Duration::from_secs(1);
-/// How often the health of endpoints is written down, and what isn't used is forgotten.
+/// The time between two records of the endpoints' health. Unused endpoints are forgotten at the same pace.
 const HEALTH: Duration = Duration::from_millis(500);
 
 impl Engine {
@@ -108,7 +108,7 @@ impl Engine {
         }
     }
 
-    /// When something may go on that has to wait for its time.
+    /// The next instant at which something that waits for its time may go on.
     fn next_wake(&self, now: Instant) -> Option<Instant> {
         let write = self.has_outcomes().then_some(self.next_write);
         let stall = self.stalled_since.map(|since| since + STALL);

@@ -11,7 +11,7 @@ pub(super) struct Failing {
     pub(super) retry_at: Instant,
 }
 
-/// What the session does, at most one of each at a time.
+/// An operation on the session. At most one of each kind is under way at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Operation {
     ReadFresh,
@@ -30,8 +30,8 @@ pub(super) enum Operation {
 }
 
 impl Operation {
-    /// Whether it is tried again another time if it fails. Without the outbox there is nothing to do for a
-    /// session.
+    /// True if it is tried again another time after a failure. A session that can't read the outbox has
+    /// nothing to do.
     pub(super) const fn can_fail(self) -> bool {
         matches!(self, Self::ReadDue | Self::Walk)
     }
@@ -56,7 +56,7 @@ impl Operation {
     }
 }
 
-/// What an operation on the session brought.
+/// The result of an operation on the session.
 pub(super) enum Done {
     Read(Read),
     /// A read has failed.
@@ -67,7 +67,7 @@ pub(super) enum Done {
     },
     Settled(Settlement, Vec<i16>),
     Unsettled(Settlement, DatabaseError),
-    /// So many deliveries were made due.
+    /// The number of deliveries that were made due.
     MadeDue(Operation, u64),
     Judged(Vec<EndpointKey>),
     Replayed {
@@ -83,18 +83,18 @@ pub(super) enum Done {
     Partitioned,
 }
 
-/// What was read, by the number of the read, and of the buckets as they were shared out then.
+/// The result of a read, with the number of the read and that of the sharing of the buckets at its beginning.
 pub(super) struct Read {
     pub(super) number: u64,
     pub(super) sharing: u64,
     pub(super) what: What,
 }
 
-/// What there is to read.
+/// The work that a read brought, by its kind.
 pub(super) enum What {
     Fresh(Portion<Fetched>),
     Scanned(Portion<Fetched>),
-    /// With what was asked for.
+    /// The work, and the events that were asked for.
     Behind(Portion<Fetched>, Passed),
     Due(ReadDue),
 }
@@ -109,7 +109,7 @@ impl What {
     }
 }
 
-/// What was read of deliveries with rows.
+/// Deliveries with rows that a read brought, by the purpose of the read.
 pub(super) enum ReadDue {
     Due(Portion<Vec<Due>>),
     Probed(EndpointKey, Portion<Vec<Due>>),

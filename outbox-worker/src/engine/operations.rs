@@ -1,5 +1,5 @@
-//! What the engine does on its session: reading, writing, sharing the buckets out. At most one of each
-//! at a time, and each brings something back that changes what is in memory.
+//! The engine's operations on its session: reading, writing, sharing the buckets out. At most one of each is
+//! under way at a time. Each brings something back that changes what is in memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +13,13 @@ use tokio::time::Instant;
 use super::operation::{Done, Failing, Operation};
 use super::state::Engine;
 
-/// How long after a write deliveries that were taken at once gather before the next one, unless there
-/// are many. Nobody waits for those outcomes; a worker that is killed in between sends them once more.
+/// The time after a write in which deliveries that were taken at the first attempt gather for the next one,
+/// unless there are many. Nobody waits for those outcomes. A worker that is killed in between sends them once
+/// more.
 const WRITE_PACE: Duration = Duration::from_millis(50);
-/// So many rows to be written are many; a delivery to one endpoint has two.
+/// The number of rows to be written from which on they are many. A delivery to one endpoint has two.
 const MANY: usize = 128;
-/// How long outcomes that can't be written are kept and tried again before the session is given up.
+/// The time for which outcomes that can't be written are kept and tried again. Then the session is given up.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 impl Engine {
     /// Starts whatever the session should do and doesn't.
@@ -90,7 +91,7 @@ impl Engine {
         });
     }
 
-    /// Whether outcomes could be written.
+    /// True if there are outcomes to write and no write is under way.
     pub(super) fn has_outcomes(&self) -> bool {
         !self.flight.settlement.is_empty() && !self.busy.contains(&Operation::Write)
     }
@@ -295,7 +296,7 @@ impl Engine {
     }
 }
 
-/// Whether what has gathered is written now.
+/// True if the outcomes that have gathered are to be written now.
 fn is_time(gathered: &Settlement, next_write: Instant, now: Instant) -> bool {
     gathered.is_urgent() || gathered.len() >= MANY || !gathered.is_empty() && now >= next_write
 }

@@ -14,7 +14,7 @@ use super::operation::{Done, Operation, Read, What};
 use super::state::Engine;
 use crate::lanes::Lanes;
 
-/// While so many outcomes wait to be written, nothing more is read.
+/// The number of unwritten outcomes from which on nothing more is read.
 const UNWRITTEN_MAX: usize = 4_096;
 /// The first attempts that a read should leave in memory at the most, where events go to several endpoints.
 const QUEUED_WANTED: usize = 1_024;
@@ -59,7 +59,7 @@ impl Engine {
         }
     }
 
-    /// Where nothing has been read for too long because of jobs that could go, their accounts fall behind.
+    /// Accounts fall behind if nothing has been read for too long because of their jobs that could go.
     fn fall_behind(&mut self, now: Instant) {
         let since = *self.stalled_since.get_or_insert(now);
         if now.duration_since(since) < STALL {
@@ -71,7 +71,7 @@ impl Engine {
         }
     }
 
-    /// From now on events of that account are passed over until it has room.
+    /// Passes over events of that account from now on, until it has room.
     fn begin_behind(&mut self, account: i64) {
         self.behind.begin(account);
         self.flight.firsts.set_behind(account, true);
@@ -158,8 +158,8 @@ impl Engine {
         self.flight.end_read(number);
     }
 
-    /// What to read of accounts that are behind. In buckets that aren't scanned yet, what another worker
-    /// has left comes first.
+    /// The read for accounts that are behind. It leaves out buckets that aren't scanned yet: the events that
+    /// another worker has left there come first.
     fn passed(&self, own: &[i16], events: Vec<EventKey>, most: usize) -> Passed {
         let buckets = own.iter().copied().filter(|bucket| !self.scan.unscanned.contains(bucket)).collect();
         let each = most.checked_div(events.len()).unwrap_or_default();
@@ -181,7 +181,7 @@ impl Engine {
         (room / self.targets_each.max(1)).min(by_bytes).clamp(ROWS_MIN, ROWS)
     }
 
-    /// What was read is taken in.
+    /// Takes in the result of a read.
     pub(super) fn finish_read(&mut self, Read { number, sharing, what }: Read) {
         self.busy.remove(&what.operation());
         // Another worker may have had the buckets in between, and may have settled what was read.
@@ -193,7 +193,7 @@ impl Engine {
         self.flight.end_read(number);
     }
 
-    /// What was read can't be used: it is looked for again.
+    /// Looks again for a read that can't be used.
     fn read_anew(&mut self, what: &What) {
         match what {
             What::Fresh(_) => self.want_fresh = true,
@@ -312,8 +312,8 @@ impl Engine {
     }
 }
 
-/// Whether an account has room for what was passed over: it would be passed over again, and read without
-/// end, where it has none.
+/// True if an account has room for events that were passed over. Without room they would be passed over
+/// again, and read without end.
 fn has_room(firsts: &Lanes, account: i64) -> bool {
     firsts.queued_by(account) < JOBS_FEW && !firsts.is_crowded(account)
 }

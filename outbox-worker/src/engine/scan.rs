@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 /// them, and for what the cursor and the gaps have missed.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
-    /// How far it has come; none when none is on.
+    /// The position that it has reached; `None` if no scan is on.
     at: Option<i64>,
     /// The buckets that were there when it began.
     covers: Vec<i16>,
@@ -20,7 +20,8 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    /// Where to scan from, if it is the scan's turn. It takes turns with reads after the cursor.
+    /// The position to scan from; `None` if it isn't the scan's turn. The scan takes turns with reads after
+    /// the cursor.
     pub(super) fn turn(&mut self, own: &[i16], others_wait: bool) -> Option<i64> {
         if self.at.is_none() && std::mem::take(&mut self.again) {
             self.at = Some(0);

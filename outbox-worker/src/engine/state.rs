@@ -24,11 +24,11 @@ use crate::metrics::Metrics;
 use crate::ownership::Ownership;
 use crate::progress::Progress;
 
-/// What an engine works with, whatever its session.
+/// The tools of an engine, the same for all its sessions.
 #[derive(Debug, Clone)]
 pub(crate) struct Tools {
     pub(crate) sender: Sender,
-    /// For what the worker changes: endpoints that take nothing any more, and replays that are over.
+    /// The log for the worker's own changes: endpoints that take nothing any more, and replays that are over.
     pub(crate) log: Log,
     pub(crate) progress: Progress,
     pub(crate) metrics: Arc<Metrics>,
@@ -52,21 +52,22 @@ pub(crate) struct Engine {
     /// The bytes of a row, by the last read.
     pub(super) row_bytes: usize,
     pub(super) behind: Behind,
-    /// Events up to there may have been begun with by another worker.
+    /// The position up to which another worker may have begun with events.
     pub(super) begun_up_to: i64,
-    /// How often buckets have come or gone.
+    /// The number of times that buckets have come or gone.
     pub(super) sharing: u64,
-    /// Since when nothing is read because there is enough to send.
+    /// The instant since which nothing is read because there is enough to send.
     pub(super) stalled_since: Option<Instant>,
     /// The scan from the head.
     pub(super) scan: Scan,
-    /// Since when outcomes can't be written, and when to try again. Nothing is sent meanwhile.
+    /// The instant since which outcomes can't be written, and the instant of the next try. Nothing is sent
+    /// meanwhile.
     pub(super) failing: Option<Failing>,
     /// There may be more to send at once.
     pub(super) more_to_launch: bool,
     /// There may be something after the cursor.
     pub(super) want_fresh: bool,
-    /// When the next write may begin.
+    /// The instant at which the next write may begin.
     pub(super) next_write: Instant,
     /// Something may be due.
     pub(super) want_due: bool,

@@ -13,21 +13,21 @@ use super::body::Body;
 use super::lines::Found;
 use super::meanwhile::Written;
 use super::{BEHIND, Flight, Pending, ReadFor};
-use crate::health::Route;
+use crate::breaker::Route;
 use crate::lanes::Job;
 
-/// How long a delivery waits whose signing secrets can't be opened. Nothing is sent unsigned, and it is
-/// no attempt.
+/// The wait of a delivery whose signing secrets can't be opened. Nothing is sent unsigned, and it is no
+/// attempt.
 const UNSIGNABLE: Duration = Duration::from_secs(10);
-/// How many first attempts may queue for an endpoint that has a rate limit, so that they don't keep
-/// others from being read.
+/// The most first attempts that queue for an endpoint with a rate limit, so that they don't keep others from
+/// being read.
 const PACED_MAX: usize = 64;
 /// The most events of one object or group that stand in line in memory for one endpoint.
 pub(super) const LINE_MAX: usize = 64;
 
 impl Flight {
-    /// Whether the event is in memory, or decided and not known to have been written before the read of
-    /// that number began.
+    /// True if the event is in memory, or decided and not known to have been written before the read of that
+    /// number began.
     pub(crate) fn knows(&self, event: &EventKey, number: u64) -> bool {
         self.pending.contains_key(event)
             || self.unsettled_events.contains(event)
@@ -168,7 +168,7 @@ impl Flight {
         order.lines().map(find).max().unwrap_or(Found::Empty)
     }
 
-    /// Whether its first attempt is queued or in flight.
+    /// True if its first attempt is queued or in flight.
     fn is_first(&self, key: &DeliveryKey) -> bool {
         self.pending.get(&key.event).is_some_and(|pending| pending.waiting.contains_key(&key.endpoint))
     }

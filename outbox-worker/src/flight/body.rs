@@ -44,7 +44,7 @@ impl Body {
         }
     }
 
-    /// Whose event it is.
+    /// The account of the event.
     pub(super) const fn account(&self) -> i64 {
         self.key.account
     }

@@ -119,8 +119,8 @@ impl Lines {
         behind
     }
 
-    /// What was to be written is written: the database knows who stands where, and closed lines are
-    /// forgotten but those that have something unwritten.
+    /// Forgets closed lines after a write, but not those that have something unwritten. The database knows
+    /// now who stands where.
     pub(super) fn keep_closed(&mut self, has_unwritten: impl Fn(&str, &Arc<str>) -> bool) {
         self.lines.retain(|(endpoint, name), line| !line.closed || has_unwritten(endpoint, name));
     }

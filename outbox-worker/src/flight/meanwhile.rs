@@ -1,12 +1,12 @@
-//! What was written while reads were under way. Reads and writes run on connections of their own, so a
-//! read that began before a write may be over after it, and shows what was true before it.
+//! The writes that were made while reads were under way. Reads and writes run on connections of their own. So
+//! a read that began before a write may be over after it, and shows what was true before it.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use calmony_pay::outbox::{DeliveryKey, EventKey};
 
-/// What a write has changed.
+/// The change that a write has made.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Written {
     /// The event is no longer in the outbox.
@@ -56,7 +56,7 @@ impl Meanwhile {
         }
     }
 
-    /// Whether this was written after the read of that number may have begun.
+    /// True if this was written after the read of that number may have begun.
     pub(super) fn has(&self, number: u64, written: &Written) -> bool {
         self.last_before.get(written).is_some_and(|last| number <= *last)
     }

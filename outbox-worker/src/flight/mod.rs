@@ -1,5 +1,5 @@
-//! What is in memory: events whose endpoints haven't all answered, their jobs, and outcomes that are to
-//! be written.
+//! The worker's memory: events whose endpoints haven't all answered, their jobs, and outcomes that are to be
+//! written.
 //!
 //! Nothing here reads a clock or a socket. The engine tells it what happened; it tells the engine what
 //! to send and puts what is to be written into the settlement.
@@ -21,14 +21,14 @@ use calmony_pay::retry::{self, RetrySchedule};
 use tokio::time::Instant;
 
 use crate::attempt::Report;
-use crate::health::{Change, Endpoints, Failure};
+use crate::breaker::{Change, Endpoints, Failure};
 use crate::lanes::{Job, Lanes, Rooms};
 use lines::Lines;
 use meanwhile::{Meanwhile, Written};
 use record::record;
 
-/// How long what stands in line in the database waits before it is looked at again, unless it is called
-/// before.
+/// The wait of a delivery that stands in line in the database before it is looked at again, unless it is
+/// called before.
 const BEHIND: Duration = Duration::from_secs(5);
 
 /// An event that came straight from the outbox and isn't fanned out yet.
@@ -45,9 +45,9 @@ struct Pending {
 pub(crate) struct Flight {
     schedule: RetrySchedule,
     attempt_timeout: Duration,
-    /// How many workers share the endpoints' rate limits.
+    /// The number of workers that share the endpoints' rate limits.
     pub(crate) workers: usize,
-    /// How each endpoint is doing.
+    /// The health of each endpoint.
     pub(crate) endpoints: Endpoints,
     /// First attempts, straight from the outbox.
     pub(crate) firsts: Lanes,
@@ -56,31 +56,32 @@ pub(crate) struct Flight {
     pub(crate) retries: Lanes,
     rooms: Rooms,
     lines: Lines,
-    /// When endpoints that have a rate limit may send again.
+    /// The instants at which endpoints with a rate limit may send again.
     paced: BTreeSet<(Instant, String)>,
     pending: HashMap<EventKey, Pending>,
     /// Deliveries with a row of their own that are queued or in flight.
     owed: HashSet<DeliveryKey>,
-    /// What is decided but not known to be written. A read that began before the write may show it once more.
+    /// Events and deliveries that are decided but not known to be written. A read that began before the write
+    /// may show them once more.
     unsettled_events: HashSet<EventKey>,
     unsettled_deliveries: HashSet<DeliveryKey>,
-    /// What was written while reads were under way.
+    /// The writes that were made while reads were under way.
     meanwhile: Meanwhile,
-    /// What is to be written next.
+    /// The outcomes to write next.
     pub(crate) settlement: Settlement,
 }
 
-/// What there is to know of the end of an attempt besides its report.
+/// The circumstances of an attempt's end, besides its report.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Landing {
-    /// Where the next delay stands in its band.
+    /// The place of the next delay in its band.
     pub(crate) jitter: f64,
-    /// Whether this worker still writes the outcomes of the delivery's bucket.
+    /// True if this worker still writes the outcomes of the delivery's bucket.
     pub(crate) holds_bucket: bool,
     pub(crate) at: Instant,
 }
 
-/// What a delivery was read for.
+/// The reason for which a delivery was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReadFor {
     /// Its time has come.
@@ -90,7 +91,7 @@ pub(crate) enum ReadFor {
 }
 
 impl Flight {
-    /// Nothing. `share` is how many first attempts of one endpoint may be in flight; of retries half as many.
+    /// An empty memory. `share`: the most first attempts in flight to one endpoint; of retries half as many.
     pub(crate) fn new(
         schedule: RetrySchedule,
         rooms: Rooms,
@@ -228,7 +229,7 @@ impl Flight {
         self.settlement.fanned_out(event);
     }
 
-    /// What was to be written has been written.
+    /// Notes that these outcomes have been written.
     pub(crate) fn settled(&mut self, written: &Settlement) {
         // What is to be written next may be about the same.
         let next = &self.settlement;
@@ -248,7 +249,7 @@ impl Flight {
         self.lines.keep_closed(|endpoint, line| unwritten.contains(&(endpoint, line)));
     }
 
-    /// Whether a request of that bucket is in flight.
+    /// True if a request of that bucket is in flight.
     pub(crate) fn flies(&self, bucket: i16) -> bool {
         self.firsts.flies(bucket) || self.retries.flies(bucket)
     }

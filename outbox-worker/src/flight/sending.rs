@@ -6,7 +6,7 @@ use calmony_pay::outbox::EndpointKey;
 use tokio::time::Instant;
 
 use super::Flight;
-use crate::health::{Asking, Endpoints, Gate, Kind};
+use crate::breaker::{Asking, Endpoints, Gate, Kind};
 use crate::lanes::{Job, Room};
 
 impl Flight {
@@ -69,7 +69,7 @@ impl Flight {
         queued
     }
 
-    /// When the next endpoint that has a rate limit may send again.
+    /// The instant at which the next endpoint with a rate limit may send again.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         self.paced.first().map(|(at, _)| *at)
     }
@@ -84,7 +84,7 @@ impl Flight {
     }
 }
 
-/// Whether the endpoint may send now; one that has a rate limit is woken in time.
+/// True if the endpoint may send now. An endpoint that its rate limit holds back is woken in time.
 fn may_send(
     endpoints: &mut Endpoints,
     paced: &mut BTreeSet<(Instant, String)>,

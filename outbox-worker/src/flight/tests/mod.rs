@@ -1,4 +1,4 @@
-//! What is in memory, without a clock, a socket or a database.
+//! The events, jobs and outcomes in memory, without a clock, a socket or a database.
 
 mod groups;
 
@@ -111,7 +111,7 @@ fn retry(flight: &mut Flight) -> Option<Job> {
     flight.next_job(Instant::now()).filter(|job| job.is_retry)
 }
 
-/// What has been decided is taken as written.
+/// Takes all that has been decided as written.
 fn settle(flight: &mut Flight) {
     let settlement = std::mem::take(&mut flight.settlement);
     flight.settled(&settlement);

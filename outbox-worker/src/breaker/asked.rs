@@ -46,9 +46,9 @@ pub(crate) struct Failure {
 /// The destination of a new event's delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// To the endpoint.
+    /// The endpoint.
     Send,
-    /// Into a row: the breaker is open.
+    /// A row: the breaker is open.
     Wait,
 }
 
