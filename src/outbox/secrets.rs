@@ -83,15 +83,16 @@ impl SecretCache {
 
     /// Opens the secrets of an endpoint, which were asked for at that time, and keeps them.
     fn open(&self, row: &Row, asked_at: Instant) -> (EndpointKey, Known) {
-        let endpoint: String = row.get(1);
-        let stored = row.get::<_, Option<&str>>(3).unwrap_or_default();
+        let endpoint: String = row.get("id");
+        let stored = row.get::<_, Option<&str>>("secrets").unwrap_or_default();
         let opened: Option<Arc<[_]>> =
             stored.split_whitespace().map(|stored| self.open_one(&endpoint, stored)).collect();
         let secrets = opened.unwrap_or_default();
-        let ends_in = row.get::<_, Option<i64>>(4).map(|ms| Duration::from_millis(ms.unsigned_abs()));
+        let ends_in =
+            row.get::<_, Option<i64>>("ends_in_ms").map(|ms| Duration::from_millis(ms.unsigned_abs()));
         let believed = if secrets.is_empty() { UNOPENABLE } else { BELIEVED };
         let until = asked_at + ends_in.unwrap_or(believed).min(believed);
-        let known = Known { account: row.get(0), version: row.get(2), secrets, until };
+        let known = Known { account: row.get("account"), version: row.get("version"), secrets, until };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.len() >= OPEN_MAX {
             open.clear();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify, mpsc};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Statement};
+use tokio_postgres::{Client, Row, Statement};
 use tokio_util::sync::CancellationToken;
 
 use super::EndpointKey;
@@ -189,7 +189,8 @@ impl Session {
         let ((a, b), (c, d)) = (columns(failing), columns(succeeded));
         let too_long = i64::try_from(too_long.as_millis()).unwrap_or(i64::MAX);
         let rows = self.client.query(&self.statements.health, &[&a, &b, &c, &d, &too_long]).await?;
-        Ok(rows.iter().map(|row| EndpointKey { account: row.get(0), endpoint: row.get(1) }).collect())
+        let key = |row: &Row| EndpointKey { account: row.get("account"), endpoint: row.get("endpoint") };
+        Ok(rows.iter().map(key).collect())
     }
 
     /// The versions of these endpoints.
@@ -199,7 +200,7 @@ impl Session {
     ) -> Result<Vec<(String, i64)>, DatabaseError> {
         let (accounts, ids) = columns(endpoints);
         let rows = self.client.query(&self.statements.versions, &[&accounts, &ids]).await?;
-        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+        Ok(rows.iter().map(|row| (row.get("id"), row.get("version"))).collect())
     }
 
     /// Makes what is parked due again where its endpoint has been enabled or resumed, or deleted;
