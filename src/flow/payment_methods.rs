@@ -1,6 +1,7 @@
 //! Creating and attaching a payment method: the processor knows the card, and we know the method.
 
 use super::FlowError;
+use crate::clock;
 use crate::contract;
 use crate::domain::payment_method::{Attach, CardFacts, Create, CreateParams, Kept};
 use crate::domain::{New, ParameterError, Problem, Rejection, Snapshot};
@@ -40,15 +41,17 @@ pub async fn attach(
     }
     let kept = before.answer.internal.as_deref().map(serde_json::from_str::<Kept>).transpose();
     let kept = kept.map_err(AppendError::Snapshot)?.ok_or(AppendError::Conflict)?;
-    let key = format!("{}.{}", command.id, before.answer.version);
+    // No money moves, so each call is an attempt of its own: what was declined may be taken later.
+    let key = format!("{}.{}", command.id, clock::now().millis());
     let request = processor::Attach { key, method: kept.token, on_session: true, return_url: None };
     match processor.on_behalf_of(cause.account).perform(&Request::Attach(request)).await {
         Answer::Known(operation) => match operation.outcome {
             Outcome::Declined { decline } => Err(FlowError::Declined(decline)),
-            // A challenge is asked for by a setup intent; attaching alone takes the card as it is.
-            Outcome::Approved { .. } | Outcome::ActionRequired { .. } | Outcome::Pending => {
-                Ok(log.append(cause, &command).await?)
+            Outcome::Approved { .. } => {
+                Ok(log.append(cause, &Attach { is_checked: true, ..command }).await?)
             }
+            // A challenge is asked for by a setup intent; attaching alone takes the card as it is.
+            Outcome::ActionRequired { .. } | Outcome::Pending => Ok(log.append(cause, &command).await?),
             Outcome::Never => Err(FlowError::ProcessorAway("the key was voided".to_owned())),
         },
         Answer::Refused(reason) | Answer::Unknown(reason) => Err(FlowError::ProcessorAway(reason)),

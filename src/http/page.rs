@@ -75,13 +75,23 @@ pub(super) async fn objects<R: Resource>(
     filter: &ObjectFilter,
     page: &Page,
 ) -> Result<Rendered, ApiError> {
+    objects_at::<R>(app, caller, R::PATH, (filter, page)).await
+}
+
+/// The same for a list at another path, which clients go on with.
+pub(super) async fn objects_at<R: Resource>(
+    app: &App,
+    caller: &Caller,
+    url: &str,
+    (filter, page): (&ObjectFilter, &Page),
+) -> Result<Rendered, ApiError> {
     if let Direction::After(cursor) | Direction::Before(cursor) = &page.direction {
         let id = cursor.parse::<Id<R::Kind>>().map_err(|_| no_such_cursor::<R::Kind>(page))?;
         app.reader.object(caller.account.id, id).await?.ok_or_else(|| no_such_cursor::<R::Kind>(page))?;
     }
     let listed = app.reader.objects::<R::Kind>(caller.account.id, filter, page).await?;
     let entries = listed.entries.into_iter().map(|object| object.data).collect();
-    render::list(R::PATH, Listed { entries, has_more: listed.has_more })
+    render::list(url, Listed { entries, has_more: listed.has_more })
 }
 
 #[cfg(test)]

@@ -46,6 +46,12 @@ async fn a_method_is_created_attached_changed_made_the_default_and_detached() {
     let changed = client.post(&path, "metadata[a]=b&card[exp_year]=2041").await.ok();
     assert_eq!((&changed["metadata"]["a"], &changed["card"]["exp_year"]), (&json!("b"), &json!(2041)));
     let default = format!("invoice_settings[default_payment_method]={id}");
+    let other = client.customer("Bob").await;
+    for path in [format!("/v1/customers/{other}"), "/v1/customers".to_owned()] {
+        let refused = client.post(&path, &default).await;
+        let error = (refused.status, &refused.json["error"]["param"]);
+        assert_eq!(error, (400, &json!("invoice_settings[default_payment_method]")), "{}", refused.text);
+    }
     let changed = client.post(&format!("/v1/customers/{customer}"), &default).await.ok();
     assert_eq!(changed["invoice_settings"]["default_payment_method"], json!(id));
     let expand = "expand[]=invoice_settings.default_payment_method";
@@ -53,6 +59,7 @@ async fn a_method_is_created_attached_changed_made_the_default_and_detached() {
     assert_eq!(expanded["invoice_settings"]["default_payment_method"]["card"]["last4"], json!("4242"));
     let listed = client.get(&format!("/v1/customers/{customer}/payment_methods")).await.ok();
     assert_eq!(listed["data"][0]["id"], json!(id));
+    assert_eq!(listed["url"], json!(format!("/v1/customers/{customer}/payment_methods")));
     let detached = client.post(&format!("{path}/detach"), "").await.ok();
     assert_eq!(detached["customer"], Value::Null);
     let after = client.get(&format!("/v1/customers/{customer}")).await.ok();

@@ -52,7 +52,12 @@ impl Creatable for Customer {
     type Params = Changes;
 
     fn created(new: New<contract::Customer>, params: Changes) -> Result<Self, ParameterError> {
-        params.apply(Customer::blank(new))
+        let customer = params.apply(Customer::blank(new))?;
+        // A method is attached to a customer that is there.
+        match customer.default_payment_method() {
+            None => Ok(customer),
+            Some(id) => Err(no_such_method(id.to_string())),
+        }
     }
 }
 
@@ -118,12 +123,14 @@ fn method(given: Patch<String>) -> Result<Patch<Id<PaymentMethod>>, ParameterErr
         Patch::Unset => Ok(Patch::Unset),
         Patch::Set(id) => {
             let known = id.parse().ok().map(Patch::Set);
-            known.ok_or_else(|| {
-                let problem = Problem::NoSuchObject { noun: PaymentMethod::RESOURCE.noun, id };
-                ParameterError::new("invoice_settings[default_payment_method]", problem)
-            })
+            known.ok_or_else(|| no_such_method(id))
         }
     }
+}
+
+fn no_such_method(id: String) -> ParameterError {
+    let problem = Problem::NoSuchObject { noun: PaymentMethod::RESOURCE.noun, id };
+    ParameterError::new("invoice_settings[default_payment_method]", problem)
 }
 
 fn balance_schema() -> Object {

@@ -31,13 +31,15 @@ pub struct Update {
     pub changes: Changes,
 }
 
-/// Give a method to a customer, after the processor has checked it.
+/// Give a method to a customer.
 #[derive(Debug, Clone, Copy)]
 pub struct Attach {
     /// The method's id.
     pub id: Id<contract::PaymentMethod>,
     /// The customer's id.
     pub customer: Id<contract::Customer>,
+    /// True once the issuer has checked the card.
+    pub is_checked: bool,
 }
 
 /// Take a method from its customer, for good.
@@ -101,7 +103,7 @@ impl Command for Attach {
         if kept(objects, self.id)?.burned {
             return Err(Rejection::Burned.into());
         }
-        objects.put(EventType::PaymentMethodAttached, &method.attached(self.customer))
+        objects.put(EventType::PaymentMethodAttached, &method.attached(self.customer, self.is_checked))
     }
 }
 

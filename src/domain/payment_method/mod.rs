@@ -19,7 +19,7 @@ use super::{New, Resource, schema};
 use crate::contract;
 use crate::id::Id;
 pub use commands::{Attach, ChangeCustomer, Create, Detach, Update};
-pub use params::{CardChanges, Changes, CreateParams};
+pub use params::{BillingChanges, CardChanges, Changes, CreateParams};
 
 /// The longest name and phone number of whom is billed, in characters.
 pub const NAME_MAX: usize = 256;
@@ -157,7 +157,7 @@ pub struct CardFacts {
 pub struct Kept {
     /// The token that stands for the card at the processor.
     pub token: String,
-    /// True once it may not be used again: it was detached, or used without a customer.
+    /// True once it may not be used again, because it was detached.
     #[serde(default)]
     pub burned: bool,
 }
@@ -192,10 +192,11 @@ impl PaymentMethod {
         self.customer
     }
 
-    /// With a customer. The issuer has checked the code by then, if one was given.
-    fn attached(self, customer: Id<contract::Customer>) -> Self {
+    /// With a customer. An issuer who has checked the card has checked its code, if one was given.
+    fn attached(self, customer: Id<contract::Customer>, is_checked: bool) -> Self {
         let mut card = self.card;
-        if let Some(checks) = card.checks.as_mut().filter(|checks| checks.cvc_check.is_some()) {
+        let checks = card.checks.as_mut().filter(|checks| is_checked && checks.cvc_check.is_some());
+        if let Some(checks) = checks {
             checks.cvc_check = Some("pass".to_owned());
         }
         Self { customer: Some(customer), card, ..self }

@@ -3,9 +3,10 @@
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{AllowRedisplay, BillingDetails, PaymentMethod};
+use super::{AllowRedisplay, BillingDetails, Name, PaymentMethod};
+use crate::domain::types::address::Address;
 use crate::domain::types::metadata::{self, MetadataChange};
-use crate::domain::types::text::check_email;
+use crate::domain::types::text::{self, LongText, check_email};
 use crate::domain::{ParameterError, Patch, Problem};
 
 /// What a create says besides the card, which goes to the processor.
@@ -14,7 +15,7 @@ pub struct CreateParams {
     /// Whether a buyer may be shown it again.
     pub allow_redisplay: Option<AllowRedisplay>,
     /// The person or company that is billed.
-    pub billing_details: Patch<BillingDetails>,
+    pub billing_details: Patch<BillingChanges>,
     /// Metadata.
     pub metadata: MetadataChange,
 }
@@ -25,10 +26,22 @@ pub struct CreateParams {
 #[schema(as = PaymentMethodUpdateParams)]
 pub struct Changes {
     allow_redisplay: Option<AllowRedisplay>,
-    billing_details: Patch<BillingDetails>,
+    billing_details: Patch<BillingChanges>,
     card: Option<CardChanges>,
     #[schema(schema_with = metadata::change_schema)]
     metadata: MetadataChange,
+}
+
+/// The parameters within `billing_details`, merged one by one. An address replaces the former one as a whole.
+#[derive(Debug, Clone, Default, Deserialize, serde::Serialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct BillingChanges {
+    address: Patch<Address>,
+    #[schema(schema_with = text::email_schema)]
+    email: Patch<String>,
+    name: Patch<Name>,
+    phone: Patch<Name>,
+    tax_id: Patch<LongText>,
 }
 
 /// The parameters within `card` of an update.
@@ -72,9 +85,9 @@ impl Changes {
     }
 }
 
-/// Details that are given are merged one by one; an empty hash takes all away.
+/// The details after the call. An empty hash takes all away.
 fn billing_details(
-    given: Patch<BillingDetails>,
+    given: Patch<BillingChanges>,
     to: BillingDetails,
 ) -> Result<BillingDetails, ParameterError> {
     let given = match given {
@@ -82,15 +95,15 @@ fn billing_details(
         Patch::Unset => return Ok(BillingDetails::default()),
         Patch::Set(given) => given,
     };
-    if let Some(email) = &given.email {
+    if let Some(email) = given.email.value() {
         check_email("billing_details[email]", email)?;
     }
     Ok(BillingDetails {
-        address: given.address.or(to.address),
-        email: given.email.or(to.email),
-        name: given.name.or(to.name),
-        phone: given.phone.or(to.phone),
-        tax_id: given.tax_id.or(to.tax_id),
+        address: given.address.apply(to.address),
+        email: given.email.apply(to.email),
+        name: given.name.apply(to.name),
+        phone: given.phone.apply(to.phone),
+        tax_id: given.tax_id.apply(to.tax_id),
     })
 }
 

@@ -53,16 +53,20 @@ fn a_method_is_attached_made_the_default_and_burned_by_detaching() {
     let default = json!({ "invoice_settings": { "default_payment_method": id.to_string() } });
     let refused = world.decide(&change(customer, default.clone()));
     assert!(matches!(refused, Err(Rejection::Parameter(_))), "it isn't the customer's yet: {refused:?}");
-    let attached = world.when(&Attach { id, customer });
+    let attached = world.when(&Attach { id, customer, is_checked: true });
     assert_eq!(attached.types(), ["payment_method.attached"]);
     let method: PaymentMethod = attached.world.object(id).expect("a method");
     assert_eq!(method.card.checks.and_then(|checks| checks.cvc_check).as_deref(), Some("pass"));
-    assert_eq!(attached.world.when(&Attach { id, customer }).types(), [""; 0], "it is attached already");
+    assert_eq!(
+        attached.world.when(&Attach { id, customer, is_checked: true }).types(),
+        [""; 0],
+        "it is attached already"
+    );
     let world = attached.world.when(&change(customer, default)).world;
     let detached = world.when(&Detach { id });
     assert_eq!(detached.types(), ["payment_method.detached", "customer.updated"]);
     let world = detached.world;
-    assert_eq!(world.decide(&Attach { id, customer }), Err(Rejection::Burned));
+    assert_eq!(world.decide(&Attach { id, customer, is_checked: true }), Err(Rejection::Burned));
     assert!(matches!(world.decide(&Detach { id }), Err(Rejection::NotAttached { .. })));
 }
 
@@ -71,8 +75,11 @@ fn a_method_of_one_customer_is_no_other_ones() {
     let (world, id) = with_method(&nothing());
     let (world, first) = with_customer(&world);
     let (world, second) = with_customer(&world);
-    let world = world.when(&Attach { id, customer: first }).world;
-    assert_eq!(world.decide(&Attach { id, customer: second }), Err(Rejection::AttachedElsewhere));
+    let world = world.when(&Attach { id, customer: first, is_checked: true }).world;
+    assert_eq!(
+        world.decide(&Attach { id, customer: second, is_checked: true }),
+        Err(Rejection::AttachedElsewhere)
+    );
     let default = json!({ "invoice_settings": { "default_payment_method": id.to_string() } });
     assert!(world.decide(&change(second, default)).is_err());
 }
@@ -85,13 +92,16 @@ fn only_an_attached_method_can_be_changed() {
     let details = json!({ "billing_details": { "name": "Ada" }, "card": { "exp_year": 2040 } });
     assert!(matches!(world.decide(&update(details.clone())), Err(Rejection::NotAttached { .. })));
     let (world, customer) = with_customer(&world);
-    let world = world.when(&Attach { id, customer }).world;
+    let world = world.when(&Attach { id, customer, is_checked: true }).world;
     let changed = world.when(&update(details));
     assert_eq!(changed.types(), ["payment_method.updated"]);
     let more = json!({ "billing_details": { "email": "ada@example.com" } });
     let method: PaymentMethod = changed.world.when(&update(more)).world.object(id).expect("a method");
     assert_eq!(method.billing_details.name.as_deref(), Some("Ada"), "details are merged");
     assert_eq!((method.card.exp_month, method.card.exp_year), (12, 2040));
+    let unset = update(json!({ "billing_details": { "name": null } }));
+    let method: PaymentMethod = changed.world.when(&unset).world.object(id).expect("a method");
+    assert_eq!(method.billing_details.name, None);
     for wrong in [json!({ "card": { "exp_month": 13 } }), json!({ "billing_details": { "email": "x" } })] {
         assert!(matches!(world.decide(&update(wrong)), Err(Rejection::Parameter(_))));
     }

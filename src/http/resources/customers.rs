@@ -6,14 +6,16 @@ use utoipa::ToSchema;
 
 use super::objects::{self, RetrieveParams};
 use super::search::{self, SearchParams};
-use crate::contract::EventType;
+use crate::clock;
+use crate::contract::{self, EventType};
 use crate::domain::customer::{Changes, Customer};
+use crate::domain::payment_method::ChangeCustomer;
 use crate::http::app::App;
 use crate::http::contract::component::{Deleted, FoundOf, ListOf};
 use crate::http::contract::route::{Route, delete, get, patch, post};
 use crate::http::error::ApiError;
 use crate::http::page;
-use crate::http::params::{Params, TimeRange};
+use crate::http::params::{Params, PathId, TimeRange};
 use crate::http::render::Rendered;
 use crate::http::request::caller::Caller;
 use crate::read::objects::ObjectFilter;
@@ -47,13 +49,24 @@ pub(crate) fn routes() -> Vec<Route> {
             .takes::<RetrieveParams>()
             .answers::<Customer>()
             .answers::<Deleted<Customer>>(),
-        update(post("/v1/customers/{id}", objects::update::<Customer>)),
-        update(patch("/v1/customers/{id}", objects::update::<Customer>)),
+        update(post("/v1/customers/{id}", self::update)),
+        update(patch("/v1/customers/{id}", self::update)),
         delete("/v1/customers/{id}", objects::delete::<Customer>)
             .summary("Delete a customer. It can still be retrieved, as deleted.")
             .emits(&[EventType::CustomerDeleted])
             .answers::<Deleted<Customer>>(),
     ]
+}
+
+/// Update a customer. Its default payment method must be its own.
+async fn update(
+    State(app): State<App>,
+    caller: Caller,
+    PathId(id): PathId<contract::Customer>,
+    Params(changes): Params<Changes>,
+) -> Result<Rendered, ApiError> {
+    let command = ChangeCustomer { id, changes, now: clock::now() };
+    Ok(app.log.append(caller.cause(), &command).await?.into())
 }
 
 /// The parameters of a list of customers.

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::objects::{self, RetrieveParams};
 use crate::contract::{self, Customer, EventType, Kind};
 use crate::domain::payment_method::{
-    AllowRedisplay, Attach, BillingDetails, Changes, CreateParams, Detach, MethodType, PaymentMethod, Update,
+    AllowRedisplay, Attach, BillingChanges, Changes, CreateParams, Detach, MethodType, PaymentMethod, Update,
 };
 use crate::domain::types::metadata::{self, MetadataChange};
 use crate::domain::{ParameterError, Patch, Problem, missing};
@@ -72,7 +72,7 @@ struct NewParams {
     #[serde(default)]
     allow_redisplay: Option<AllowRedisplay>,
     #[serde(default)]
-    billing_details: Patch<BillingDetails>,
+    billing_details: Patch<BillingChanges>,
     card: NewCard,
     #[serde(default)]
     #[schema(schema_with = metadata::change_schema)]
@@ -174,7 +174,7 @@ async fn attach(
 ) -> Result<Rendered, ApiError> {
     let processor = app.processors.of(caller.account.livemode)?;
     let customer = id_of::<Customer>("customer", &customer)?;
-    let command = Attach { id, customer };
+    let command = Attach { id, customer, is_checked: false };
     Ok(flow::payment_methods::attach((&app.log, processor), caller.cause(), command).await?.into())
 }
 
@@ -218,7 +218,8 @@ async fn of_customer(
     let living = app.reader.object(caller.account.id, id).await?.filter(|customer| !customer.deleted);
     living.ok_or_else(|| missing::<Customer>(&id))?;
     let filter = ObjectFilter { having: Some(json!({ "customer": id })), ..ObjectFilter::default() };
-    page::objects::<PaymentMethod>(&app, &caller, &filter, &params.page()?).await
+    let url = format!("/v1/customers/{id}/payment_methods");
+    page::objects_at::<PaymentMethod>(&app, &caller, &url, (&filter, &params.page()?)).await
 }
 
 /// The id that a parameter holds.
