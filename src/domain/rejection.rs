@@ -1,5 +1,7 @@
 //! Refusals of commands, as data. Status codes and sentences are made of them in `http/error/`.
 
+use crate::contract::Kind;
+
 /// A command that is refused. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
@@ -98,6 +100,11 @@ impl ParameterError {
     /// That parameter has that problem.
     pub fn new(param: impl Into<String>, problem: Problem) -> Self {
         Self { param: param.into(), problem }
+    }
+
+    /// That parameter names no `K` of the account.
+    pub fn no_such<K: Kind>(param: impl Into<String>, id: &impl ToString) -> Self {
+        Self::new(param, Problem::NoSuchObject { noun: K::RESOURCE.noun, id: id.to_string() })
     }
 
     /// The same, one level further down: `city` within `address` becomes `address[city]`.

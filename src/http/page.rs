@@ -64,7 +64,7 @@ pub(super) fn no_such_cursor<K: Kind>(page: &Page) -> ApiError {
         Direction::After(id) => ("starting_after", id.clone()),
         Direction::Newest => ("starting_after", String::new()),
     };
-    ParameterError::new(param, Problem::NoSuchObject { noun: K::RESOURCE.noun, id }).into()
+    ParameterError::no_such::<K>(param, &id).into()
 }
 
 /// A page of the living objects of one resource, as it is sent. A cursor may be an object that was deleted

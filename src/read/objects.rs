@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -45,9 +45,17 @@ pub struct ObjectFilter {
     pub email: Option<String>,
     /// With one of these ids.
     pub ids: Option<Vec<String>>,
-    /// With these fields and values, as a JSON object; `{}` for any. They have no index: every object of the
+    /// With these fields and values, as a JSON object; `None` for any. They have no index: every object of the
     /// kind is looked at until the page is full.
     pub having: Option<Value>,
+}
+
+/// The fields that a list is narrowed to, of those that a caller gave; `None` if it gave none.
+#[must_use]
+pub fn having<const N: usize>(fields: [(&str, Option<Value>); N]) -> Option<Value> {
+    let given: Map<_, _> =
+        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    (!given.is_empty()).then_some(Value::Object(given))
 }
 
 impl Reader {

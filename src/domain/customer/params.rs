@@ -7,7 +7,7 @@ use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use super::{CustomFields, Customer, InvoiceSettings, Locales, Name, Phone, Shipping, TaxExempt};
 use crate::clock::Timestamp;
-use crate::contract::{self, EventType, Kind as _, PaymentMethod};
+use crate::contract::{self, EventType, PaymentMethod};
 use crate::domain::types::address::Address;
 use crate::domain::types::metadata::{self, MetadataChange};
 use crate::domain::types::text::{self, LongText, check_email};
@@ -56,7 +56,7 @@ impl Creatable for Customer {
         // A method is attached to a customer that is there.
         match customer.default_payment_method() {
             None => Ok(customer),
-            Some(id) => Err(no_such_method(id.to_string())),
+            Some(id) => Err(no_such_method(&id)),
         }
     }
 }
@@ -123,14 +123,13 @@ fn method(given: Patch<String>) -> Result<Patch<Id<PaymentMethod>>, ParameterErr
         Patch::Unset => Ok(Patch::Unset),
         Patch::Set(id) => {
             let known = id.parse().ok().map(Patch::Set);
-            known.ok_or_else(|| no_such_method(id))
+            known.ok_or_else(|| no_such_method(&id))
         }
     }
 }
 
-fn no_such_method(id: String) -> ParameterError {
-    let problem = Problem::NoSuchObject { noun: PaymentMethod::RESOURCE.noun, id };
-    ParameterError::new("invoice_settings[default_payment_method]", problem)
+fn no_such_method(id: &impl ToString) -> ParameterError {
+    ParameterError::no_such::<PaymentMethod>("invoice_settings[default_payment_method]", id)
 }
 
 fn balance_schema() -> Object {

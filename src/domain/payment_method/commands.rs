@@ -4,7 +4,7 @@ use serde_json::from_value;
 
 use super::{Card, CardFacts, Changes, CreateParams, Kept, PaymentMethod};
 use crate::clock::Timestamp;
-use crate::contract::{self, EventType, Kind};
+use crate::contract::{self, EventType};
 use crate::domain::customer::{self, Customer};
 use crate::domain::{
     Command, New, Objects, ParameterError, Problem, Rejection, Stop, Updatable as _, missing,
@@ -93,7 +93,7 @@ impl Command for Attach {
         let method: PaymentMethod = objects.get(self.id)?;
         let customer = objects.find::<Customer>(self.customer)?;
         if customer.is_none() {
-            return Err(no_such("customer", self.customer).into());
+            return Err(ParameterError::no_such::<contract::Customer>("customer", &self.customer).into());
         }
         match method.customer() {
             Some(owner) if owner == self.customer => return Ok(self.id.to_string()),
@@ -141,7 +141,8 @@ impl Command for ChangeCustomer {
         if let Some(id) = after.default_payment_method().filter(|id| Some(*id) != former) {
             let param = "invoice_settings[default_payment_method]";
             let method = objects.find::<PaymentMethod>(id)?;
-            let method = method.ok_or_else(|| no_such(param, id))?;
+            let method =
+                method.ok_or_else(|| ParameterError::no_such::<contract::PaymentMethod>(param, &id))?;
             if method.customer() != Some(self.id) {
                 let reason = "the payment method must be attached to this customer first".to_owned();
                 return Err(ParameterError::new(param, Problem::Malformed(reason)).into());
@@ -155,8 +156,4 @@ impl Command for ChangeCustomer {
 fn kept(objects: &mut Objects, id: Id<contract::PaymentMethod>) -> Result<Kept, Stop> {
     let kept = objects.internal(id)?.ok_or_else(|| missing::<contract::PaymentMethod>(&id))?;
     Ok(from_value(kept)?)
-}
-
-fn no_such<K: Kind>(param: &str, id: Id<K>) -> ParameterError {
-    ParameterError::new(param, Problem::NoSuchObject { noun: K::RESOURCE.noun, id: id.to_string() })
 }

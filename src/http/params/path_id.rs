@@ -4,7 +4,7 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 
 use crate::contract::Kind;
-use crate::domain::Rejection;
+use crate::domain::missing;
 use crate::http::error::ApiError;
 use crate::id::Id;
 
@@ -19,7 +19,6 @@ impl<S: Send + Sync, K: Kind> FromRequestParts<S> for PathId<K> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let text =
             Path::<String>::from_request_parts(parts, state).await.map(|Path(text)| text).unwrap_or_default();
-        let missing = || Rejection::NoSuchObject { noun: K::RESOURCE.noun, id: text.clone() };
-        Ok(Self(text.parse().map_err(|_| missing())?))
+        Ok(Self(text.parse().map_err(|_| missing::<K>(&text))?))
     }
 }

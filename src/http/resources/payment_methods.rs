@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::objects::{self, RetrieveParams};
@@ -22,7 +22,7 @@ use crate::http::params::{NoParams, Params, PathId};
 use crate::http::render::Rendered;
 use crate::http::request::caller::Caller;
 use crate::id::Id;
-use crate::read::objects::ObjectFilter;
+use crate::read::objects::{ObjectFilter, having};
 
 /// Its routes.
 pub(crate) fn routes() -> Vec<Route> {
@@ -201,10 +201,7 @@ async fn list(
         ("customer", customer.map(|id| json!(id))),
         ("type", params.r#type.map(|value| json!(value))),
     ];
-    let having: Map<String, Value> =
-        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
-    let having = (!having.is_empty()).then_some(Value::Object(having));
-    let filter = ObjectFilter { having, ..ObjectFilter::default() };
+    let filter = ObjectFilter { having: having(fields), ..ObjectFilter::default() };
     page::objects::<PaymentMethod>(&app, &caller, &filter, &page).await
 }
 
@@ -224,7 +221,5 @@ async fn of_customer(
 
 /// The id that a parameter holds.
 fn id_of<K: Kind>(param: &str, text: &str) -> Result<Id<K>, ParameterError> {
-    text.parse().map_err(|_| {
-        ParameterError::new(param, Problem::NoSuchObject { noun: K::RESOURCE.noun, id: text.to_owned() })
-    })
+    text.parse().map_err(|_| ParameterError::no_such::<K>(param, &text))
 }

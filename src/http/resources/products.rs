@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::objects::{self, RetrieveParams};
@@ -18,7 +18,7 @@ use crate::http::params::{Params, TimeRange};
 use crate::http::render::Rendered;
 use crate::http::request::caller::Caller;
 use crate::id::Id;
-use crate::read::objects::ObjectFilter;
+use crate::read::objects::{ObjectFilter, having};
 
 /// The most ids that a list may be narrowed to.
 const IDS_MAX: usize = 100;
@@ -82,13 +82,11 @@ async fn list(
     let page = page::page(params.limit, params.starting_after, params.ending_before)?;
     let created = params.created.unwrap_or_default();
     let fields = [("active", params.active.map(Value::Bool)), ("url", params.url.map(Value::String))];
-    let having: Map<_, _> =
-        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
     let filter = ObjectFilter {
         created_from: created.from,
         created_until: created.until,
         ids: params.ids.map(|List(ids)| ids.iter().map(Id::to_string).collect()),
-        having: (!having.is_empty()).then_some(Value::Object(having)),
+        having: having(fields),
         ..ObjectFilter::default()
     };
     page::objects::<Product>(&app, &caller, &filter, &page).await

@@ -9,7 +9,7 @@ use utoipa::openapi::{Array, ArrayBuilder, ObjectBuilder, Type};
 
 use super::{events, webhook_endpoints};
 use crate::clock::Timestamp;
-use crate::contract::{Event, EventType, Kind as _, Replay, WebhookEndpoint};
+use crate::contract::{Event, EventType, Replay, WebhookEndpoint};
 use crate::domain::replay::{self, End, ReplayFilter, Start, Status};
 use crate::domain::resource::Expands;
 use crate::domain::types::rate_limit;
@@ -171,10 +171,7 @@ async fn retry_event(
 ) -> Result<Rendered, ApiError> {
     let rendered = events::rendered_one(&app, &caller, event).await?;
     let given = params.webhook_endpoint;
-    let missing = || {
-        let problem = Problem::NoSuchObject { noun: WebhookEndpoint::RESOURCE.noun, id: given.clone() };
-        ApiError::from(ParameterError::new("webhook_endpoint", problem))
-    };
+    let missing = || ApiError::from(ParameterError::no_such::<WebhookEndpoint>("webhook_endpoint", &given));
     let endpoint = given.parse::<Id<WebhookEndpoint>>().map_err(|_| missing())?;
     webhook_endpoints::living(&app, &caller, endpoint).await.map_err(|error| match error {
         ApiError::Rejected(Rejection::NoSuchObject { .. }) => missing(),
