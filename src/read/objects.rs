@@ -45,8 +45,8 @@ pub struct ObjectFilter {
     pub email: Option<String>,
     /// With one of these ids.
     pub ids: Option<Vec<String>>,
-    /// With these fields and values, as a JSON object; `None` for any. They have no index: every object of the
-    /// kind is looked at until the page is full.
+    /// With these fields and values, as a JSON object; `None` for any. They have no index: every object of
+    /// the kind is looked at until the page is full.
     pub having: Option<Value>,
 }
 
