@@ -1,0 +1,49 @@
+//! Due work: what time makes of payments. Open attempts are asked about, and what has been held for too long
+//! is released.
+
+use super::attempts::{Money, Open};
+use super::{FlowError, Processors};
+use crate::clock;
+use crate::contract;
+use crate::domain::payment_intent;
+
+use crate::id::Id;
+use crate::log::{AppendError, Cause, Log};
+
+/// The outcome of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The object has changed.
+    Moved,
+    /// Nothing could be done yet; it is looked at again later.
+    Waits,
+    /// It is of no kind that this version knows.
+    NotMine,
+}
+
+/// Does the next step of an object that is due.
+pub async fn step(log: &Log, processors: &Processors, due: &Due) -> Result<Step, FlowError> {
+    let money = Money::of(log, processors, due.account, due.livemode)?;
+    let stored = log.object(due.account, &due.id).await.map_err(AppendError::from)?;
+    let Some(stored) = stored else { return Ok(Step::Moved) };
+    let open = Open::of(&stored)?;
+    let now = clock::now().seconds();
+    if let Some(attempt) = open.attempt {
+        if attempt.opening.deadline > now {
+            return Ok(Step::Moved);
+        }
+        return Ok(if money.resolve(&attempt).await? { Step::Moved } else { Step::Waits });
+    }
+    if let Some(waiting) = open.waiting.filter(|waiting| waiting.is_given_up) {
+        return Ok(if money.end_challenge(&waiting).await? { Step::Moved } else { Step::Waits });
+    }
+    match (due.id.parse::<Id<contract::PaymentIntent>>(), open.held_until) {
+        (Ok(id), Some(until)) if until <= now => {
+            let cause = Cause::service(due.account);
+            let lapse = payment_intent::Lapse { id, opening: money.opening(&cause) };
+            money.run(&cause, &lapse).await?;
+            Ok(Step::Moved)
+        }
+        _ => Ok(Step::NotMine),
+    }
+}
