@@ -341,7 +341,10 @@ mod tests {
     #[test]
     fn the_resources_are_exactly_those_of_the_contract() {
         let prefixes: Vec<_> = RESOURCES.iter().map(|resource| resource.prefix).collect();
-        assert_eq!(prefixes, ["cus", "pm", "pi", "sub", "inv", "cs", "evt", "we", "rpl", "prod", "ch", "re", "seti"]);
+        assert_eq!(
+            prefixes,
+            ["cus", "pm", "pi", "sub", "inv", "cs", "evt", "we", "rpl", "prod", "ch", "re", "seti"]
+        );
     }
 
     #[test]

@@ -324,10 +324,7 @@ mod tests {
         let key = || "pi_1.2.7".to_owned();
         assert_eq!(Attempt::owner_of(&key()), Some((7, "pi_1")));
         let approved = Word::Approved { amount: 900, reference: None };
-        assert_eq!(
-            rows(&authorize(true), &approved),
-            [(key(), Authorize, 900), (key(), Capture, 900)]
-        );
+        assert_eq!(rows(&authorize(true), &approved), [(key(), Authorize, 900), (key(), Capture, 900)]);
         assert_eq!(rows(&authorize(false), &approved), [(key(), Authorize, 900)]);
         let undone = Word::Undone { by: "v".to_owned(), amount: 900 };
         let back = |kind| ("v".to_owned(), kind, 900);

@@ -327,7 +327,10 @@ enum Target {
 impl Target {
     fn of(object: &str) -> Option<Self> {
         let payment = object.parse().map(Self::Payment);
-        payment.or_else(|_| object.parse().map(Self::Setup)).or_else(|_| object.parse().map(Self::Refund)).ok()
+        payment
+            .or_else(|_| object.parse().map(Self::Setup))
+            .or_else(|_| object.parse().map(Self::Refund))
+            .ok()
     }
 }
 

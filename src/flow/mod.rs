@@ -3,11 +3,12 @@
 //! Only flows call the processor. No connection, lock or turn of ours is held while it works.
 
 mod attempts;
+pub mod notices;
 pub mod payment_methods;
 
 use crate::domain::Rejection;
-use crate::log::AppendError;
 use crate::domain::types::decline::Decline;
+use crate::log::AppendError;
 pub use crate::processor::{CardSource, NewMethod, Processor};
 pub use attempts::Money;
 

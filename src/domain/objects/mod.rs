@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::contract::{EventType, Kind};
-use crate::domain::{attempt, diff};
 use crate::domain::rejection::{ParameterError, Rejection};
 use crate::domain::resource::Resource;
 use crate::domain::types::patch::Patch;
+use crate::domain::{attempt, diff};
 use crate::id::Id;
 
 /// The most objects that a decision may ask for one after the other.

@@ -136,9 +136,7 @@ impl Closing<'_> {
     /// Closes the attempt of a confirmation.
     fn pay(&mut self, attempt: &Attempt, word: &Word) -> Result<(), Stop> {
         match word {
-            Word::Approved { reference, .. } => {
-                self.approved(reference.clone(), attempt.closed(word, false))
-            }
+            Word::Approved { reference, .. } => self.approved(reference.clone(), attempt.closed(word, false)),
             Word::Declined(decline) => self.declined(decline, attempt.closed(word, true)),
             Word::Never | Word::Undone { .. } => {
                 self.declined(&Decline::processing_error(), attempt.closed(word, true))
@@ -155,9 +153,7 @@ impl Closing<'_> {
         word: &Word,
     ) -> Result<(), Stop> {
         let (return_url, captures) = match &attempt.operation {
-            Operation::Authorize { return_url, capture, .. } => {
-                (return_url.clone(), *capture)
-            }
+            Operation::Authorize { return_url, capture, .. } => (return_url.clone(), *capture),
             _ => (None, false),
         };
         let waiting = Waiting { key: attempt.key.clone(), captures, is_given_up: false };
@@ -197,11 +193,8 @@ impl Closing<'_> {
         let is_captured = takes(&closed.movements);
         let charge = Charge::approved(self.facts(), &method, is_captured);
         let (amount, currency) = self.intent.money();
-        let postings = if is_captured {
-            Postings::taken(currency, amount)
-        } else {
-            Postings::held(currency, amount)
-        };
+        let postings =
+            if is_captured { Postings::taken(currency, amount) } else { Postings::held(currency, amount) };
         let kept = charge::Kept { reference: reference.clone(), refunding: 0, postings: Some(postings) };
         kept.keep(self.objects, &charge)?;
         self.objects.create(EventType::ChargeSucceeded, &charge)?;
@@ -265,9 +258,7 @@ impl Closing<'_> {
                 self.gone(attempt.closed(word, true))
             }
             Word::Undone { .. } => self.gone(attempt.closed(word, true)),
-            Word::Declined(_) | Word::ActionRequired { .. } | Word::Never => {
-                self.still_held(attempt, word)
-            }
+            Word::Declined(_) | Word::ActionRequired { .. } | Word::Never => self.still_held(attempt, word),
         }
     }
 

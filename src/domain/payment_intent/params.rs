@@ -1,8 +1,6 @@
 //! What callers say of a payment intent.
 
-use super::{
-    AutomaticMethods, CaptureMethod, ConfirmationMethod, Descriptor, FutureUsage, PaymentIntent,
-};
+use super::{AutomaticMethods, CaptureMethod, ConfirmationMethod, Descriptor, FutureUsage, PaymentIntent};
 use crate::domain::customer::Shipping;
 use crate::domain::types::metadata::{self, MetadataChange};
 use crate::domain::types::money::Currency;

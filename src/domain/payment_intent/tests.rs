@@ -97,7 +97,13 @@ fn kept(world: &World, id: IntentId) -> Kept {
 
 fn close(world: &World, id: IntentId, word: Word) -> Then {
     let key = attempt(world, id).key;
-    world.when(&Close { id, key, heard: heard(word), charge: Id::generate(NOW), now: NOW })
+    world.when(&Close {
+        id,
+        key,
+        heard: heard(word),
+        charge: Id::generate(Timestamp::from_seconds(1_000)),
+        now: NOW,
+    })
 }
 
 fn intent(world: &World, id: IntentId) -> PaymentIntent {
@@ -180,9 +186,7 @@ fn every_status_allows_what_it_should() {
                     "confirm" => world.decide(&confirm(id, fresh())),
                     "capture" => world.decide(&capture(id, None)),
                     "cancel" => world.decide(&cancel(id)),
-                    "amount" => {
-                        world.decide(&update(id, Terms { amount: Some(2_000), ..Terms::default() }))
-                    }
+                    "amount" => world.decide(&update(id, Terms { amount: Some(2_000), ..Terms::default() })),
                     _ => {
                         let metadata =
                             Patch::Set([("a".to_owned(), Some("b".to_owned()))].into_iter().collect());
@@ -230,7 +234,7 @@ fn a_payment_is_charged_once_and_says_so_in_order() {
         id,
         key: open.key,
         heard: heard(declined("lost_card")),
-        charge: Id::generate(NOW),
+        charge: Id::generate(Timestamp::from_seconds(1_000)),
         now: NOW,
     };
     assert_eq!(closed.world.when(&late).types(), [""; 0]);
@@ -280,7 +284,7 @@ fn an_attempt_that_is_given_up_is_closed_by_the_void_alone() {
         id,
         key: key.clone(),
         heard: Heard { word, is_after_void },
-        charge: Id::generate(NOW),
+        charge: Id::generate(Timestamp::from_seconds(1_000)),
         now: NOW,
     };
     assert_eq!(given_up.world.when(&close(approved(1_000), false)).types(), [""; 0]);
@@ -314,7 +318,10 @@ fn a_hold_is_captured_in_part_and_the_rest_is_released() {
     let expected = serde_json::json!({ "processor": -600, "revenue": -400, "holds": 1_000 });
     assert_eq!(*postings, expected);
     let failed = close(&asked.world, id, Word::Never);
-    assert_eq!((failed.types(), status(&failed.world, id)), (vec!["payment_intent.updated"], Status::RequiresCapture));
+    assert_eq!(
+        (failed.types(), status(&failed.world, id)),
+        (vec!["payment_intent.updated"], Status::RequiresCapture)
+    );
     assert!(kept(&failed.world, id).closed.is_some_and(|closed| closed.declined));
 }
 
@@ -345,7 +352,7 @@ fn a_challenge_is_passed_failed_or_closed() {
         id,
         key: waiting.key.clone(),
         heard: Heard { word, is_after_void },
-        charge: Id::generate(NOW),
+        charge: Id::generate(Timestamp::from_seconds(1_000)),
         now: NOW,
     };
     let passed = world.when(&settle(approved(1_000), false));
@@ -357,7 +364,10 @@ fn a_challenge_is_passed_failed_or_closed() {
     assert_eq!(given_up.internal(id)["due"], 20_000);
     assert_eq!(given_up.when(&settle(approved(1_000), false)).types(), [""; 0]);
     let closed = given_up.when(&settle(Word::Never, true));
-    assert_eq!((closed.types(), status(&closed.world, id)), (vec!["payment_intent.updated"], Status::RequiresConfirmation));
+    assert_eq!(
+        (closed.types(), status(&closed.world, id)),
+        (vec!["payment_intent.updated"], Status::RequiresConfirmation)
+    );
     let undone = given_up.when(&settle(Word::Undone { by: "v".to_owned(), amount: 1_000 }, true));
     let closing = kept(&undone.world, id).closed.expect("it settles the challenge");
     assert_eq!(closing.movements.len(), 3);
@@ -375,8 +385,7 @@ fn with_customer(world: &World) -> (World, CustomerId) {
 #[test]
 fn a_method_is_saved_when_that_was_asked_for() {
     let (world, customer) = with_customer(&nothing());
-    let terms =
-        Terms { setup_future_usage: Patch::Set(FutureUsage::OffSession), ..Terms::default() };
+    let terms = Terms { setup_future_usage: Patch::Set(FutureUsage::OffSession), ..Terms::default() };
     let create = create(fresh(), Some(customer), terms);
     let id = create.new.id;
     let world = world.when(&create).world.when(&confirm(id, Chosen::Keep)).world;
@@ -397,7 +406,8 @@ fn a_method_of_a_customer_needs_that_customer() {
     let world = world.when(&make).world;
     let attach = payment_method::Attach { id: method, customer: owner, is_checked: true };
     let world = world.when(&attach).world;
-    let problem = |customer| match world.decide(&create(Chosen::Existing(method), customer, Terms::default())) {
+    let problem = |customer| match world.decide(&create(Chosen::Existing(method), customer, Terms::default()))
+    {
         Err(Rejection::Parameter(error)) => Some(error.problem),
         Ok(_) => None,
         Err(other) => panic!("{other}"),

@@ -4,9 +4,7 @@ use super::{Card, CardFacts, Changes, CreateParams, Kept, PaymentMethod};
 use crate::clock::Timestamp;
 use crate::contract::{self, EventType};
 use crate::domain::customer::{self, Customer};
-use crate::domain::{
-    Command, New, Objects, ParameterError, Problem, Rejection, Stop, Updatable as _,
-};
+use crate::domain::{Command, New, Objects, ParameterError, Problem, Rejection, Stop, Updatable as _};
 use crate::id::Id;
 
 /// Create a method of a card that the processor has taken in.

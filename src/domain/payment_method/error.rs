@@ -11,19 +11,31 @@ use crate::id::Id;
 /// The error of the last attempt. What doesn't apply is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PaymentError {
+    /// Left out where the issuer gives no advice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     advice_code: Option<String>,
+    /// Left out where no charge was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     charge: Option<Id<contract::Charge>>,
     code: String,
+    /// Left out where the issuer gives no reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     decline_code: Option<String>,
     message: String,
+    /// Left out where it is about no parameter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     param: Option<String>,
+    /// Left out where there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     payment_method: Option<Box<PaymentMethod>>,
+    /// Left out where there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     payment_method_type: Option<MethodType>,
     r#type: ErrorType,
 }

@@ -105,8 +105,9 @@ impl Of {
             Self::Charge(id) => ("charge", id),
             Self::Intent(id) => {
                 let intent = objects.find::<PaymentIntent>(id)?;
-                let intent = intent
-                    .ok_or_else(|| ParameterError::no_such::<contract::PaymentIntent>("payment_intent", &id))?;
+                let intent = intent.ok_or_else(|| {
+                    ParameterError::no_such::<contract::PaymentIntent>("payment_intent", &id)
+                })?;
                 let charge = intent.latest_charge();
                 ("payment_intent", charge.ok_or_else(|| Rejection::NothingTaken { id: id.to_string() })?)
             }

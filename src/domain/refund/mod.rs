@@ -29,7 +29,9 @@ pub struct Refund {
     charge: Option<Id<contract::Charge>>,
     created: u64,
     currency: Currency,
+    /// Left out where it hasn't failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     failure_reason: Option<FailureReason>,
     #[schema(schema_with = metadata::schema)]
     metadata: Metadata,

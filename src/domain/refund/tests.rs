@@ -18,7 +18,7 @@ fn opening() -> Opening {
 }
 
 fn new<K: contract::Kind>() -> New<K> {
-    New { id: Id::generate(NOW), livemode: false }
+    New { id: Id::generate(Timestamp::from_seconds(1_000)), livemode: false }
 }
 
 fn heard(word: Word) -> Heard {
@@ -44,7 +44,7 @@ fn paid() -> (World, IntentId) {
     };
     let world = nothing().when(&create).world;
     let key = format!("{}.1.1", new.id);
-    let charge = Id::generate(NOW);
+    let charge = Id::generate(Timestamp::from_seconds(1_000));
     let close = payment_intent::Close { id: new.id, key, heard: approved(10_000), charge, now: NOW };
     (world.when(&close).world, new.id)
 }

@@ -104,9 +104,7 @@ impl Command for Close {
         let Some(attempt) = kept.attempt.clone().filter(closes) else { return Ok(self.id.to_string()) };
         let word = &self.heard.word;
         match word {
-            Word::Approved { .. } => {
-                succeed(objects, intent, kept.over(attempt.closed(word, false)))
-            }
+            Word::Approved { .. } => succeed(objects, intent, kept.over(attempt.closed(word, false))),
             Word::Declined(decline) => {
                 decline_it(objects, intent, kept.over(attempt.closed(word, true)), decline)
             }

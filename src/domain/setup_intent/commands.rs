@@ -119,9 +119,7 @@ impl Command for Create {
         let id = objects.create(EventType::SetupIntentCreated, &intent)?;
         match &self.confirming {
             None => Ok(id),
-            Some(confirming) => {
-                confirm(objects, (intent, Kept::default()), confirming, &self.opening)
-            }
+            Some(confirming) => confirm(objects, (intent, Kept::default()), confirming, &self.opening),
         }
     }
 }
@@ -148,8 +146,7 @@ impl Command for Update {
             }
         }
         let intent = self.terms.apply(objects, intent)?;
-        if let (Chosen::Keep, Some("customer"), Some(method)) =
-            (&self.chosen, changed, intent.payment_method)
+        if let (Chosen::Keep, Some("customer"), Some(method)) = (&self.chosen, changed, intent.payment_method)
         {
             intent.user().check(objects, method)?;
         }

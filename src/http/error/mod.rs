@@ -20,8 +20,8 @@ use serde_json::{Map, Value};
 use crate::clock;
 use crate::contract::ErrorCode;
 use crate::database::DatabaseError;
-use crate::domain::{ParameterError, Rejection};
 use crate::domain::types::decline::Decline;
+use crate::domain::{ParameterError, Rejection};
 use crate::flow::FlowError;
 use crate::log::AppendError;
 pub(crate) use problem::{HttpProblem, KeyProblem};
@@ -301,6 +301,10 @@ fn key(problem: KeyProblem) -> Sent {
         KeyProblem::Invalid(hint) => {
             Sent::invalid(StatusCode::UNAUTHORIZED, format!("Invalid API Key provided: {hint}"))
         }
+        KeyProblem::Signature => Sent::invalid(
+            StatusCode::UNAUTHORIZED,
+            "The notice is not signed with the processor's secret, or was signed more than five minutes ago.",
+        ),
         KeyProblem::Expired(hint) => {
             Sent::invalid(StatusCode::UNAUTHORIZED, format!("Expired API Key provided: {hint}"))
                 .with(ErrorCode::ApiKeyExpired, None)

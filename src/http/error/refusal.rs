@@ -162,9 +162,10 @@ fn parameter(error: ParameterError) -> Sent {
             ErrorCode::ParametersExclusive,
             format!("Received both {param} and {other} parameters. Please pass in only one."),
         ),
-        Problem::NoSuchCurrency(given) => {
-            (ErrorCode::ParameterInvalid, format!("Invalid currency: {}. {}", shortened(&given), currencies()))
-        }
+        Problem::NoSuchCurrency(given) => (
+            ErrorCode::ParameterInvalid,
+            format!("Invalid currency: {}. {}", shortened(&given), currencies()),
+        ),
         Problem::NotACharge => (
             ErrorCode::ParameterInvalidInteger,
             "This value must be greater than or equal to the minimum charge amount.".to_owned(),

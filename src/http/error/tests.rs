@@ -57,6 +57,7 @@ fn samples() -> Vec<ApiError> {
         KeyProblem::Invalid(hint()).into(),
         KeyProblem::Expired(hint()).into(),
         KeyProblem::ReadsOnly(hint()).into(),
+        KeyProblem::Signature.into(),
         ApiError::UnknownRoute(Method::GET, path()),
         ApiError::MethodNotAllowed(Method::PUT, path()),
         ApiError::BodyTooLarge,
@@ -169,7 +170,11 @@ fn error_is_here(error: &ApiError) {
             | Rejection::Parameter(_),
         )
         | ApiError::Key(
-            KeyProblem::Missing | KeyProblem::Invalid(_) | KeyProblem::Expired(_) | KeyProblem::ReadsOnly(_),
+            KeyProblem::Missing
+            | KeyProblem::Invalid(_)
+            | KeyProblem::Expired(_)
+            | KeyProblem::ReadsOnly(_)
+            | KeyProblem::Signature,
         )
         | ApiError::UnknownRoute(..)
         | ApiError::MethodNotAllowed(..)

@@ -38,9 +38,7 @@ pub(super) async fn chosen(
         (Patch::Set(id), None) => {
             return Ok(Chosen::Existing(id_of::<contract::PaymentMethod>("payment_method", &id)?));
         }
-        (Patch::Keep, Some(data)) => {
-            data.split().map_err(|error| error.within("payment_method_data"))?
-        }
+        (Patch::Keep, Some(data)) => data.split().map_err(|error| error.within("payment_method_data"))?,
     };
     let processor = app.processors.of(caller.account.livemode)?.on_behalf_of(caller.account.id);
     let made = (caller.new_object(), params);

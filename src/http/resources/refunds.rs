@@ -38,6 +38,7 @@ pub(crate) fn routes() -> Vec<Route> {
                 EventType::RefundUpdated,
             ])
             .takes::<CreateParams>()
+            .asks_processor()
             .answers::<Refund>(),
         get("/v1/refunds", list)
             .summary("List refunds, newest first.")
@@ -115,10 +116,8 @@ async fn list(
     let page = page::page(params.limit, params.starting_after, params.ending_before)?;
     let charge = params.charge.map(|id| id_of::<contract::Charge>("charge", &id)).transpose()?;
     let intent = params.payment_intent.map(|id| id_of::<contract::PaymentIntent>("payment_intent", &id));
-    let fields = [
-        ("charge", charge.map(|id| json!(id))),
-        ("payment_intent", intent.transpose()?.map(|id| json!(id))),
-    ];
+    let fields =
+        [("charge", charge.map(|id| json!(id))), ("payment_intent", intent.transpose()?.map(|id| json!(id)))];
     let created = params.created.unwrap_or_default();
     let filter = ObjectFilter {
         created_from: created.from,

@@ -59,6 +59,7 @@ pub(crate) fn routes() -> Vec<Route> {
             .summary("Confirm a setup intent: the card is checked, without money.")
             .emits(&[EventType::SetupIntentUpdated, EventType::SetupIntentSucceeded])
             .takes::<ConfirmParams>()
+            .asks_processor()
             .may_decline()
             .answers::<SetupIntent>(),
         post("/v1/setup_intents/{id}/cancel", cancel)

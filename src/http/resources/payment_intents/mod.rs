@@ -61,6 +61,7 @@ pub(crate) fn routes() -> Vec<Route> {
                 EventType::PaymentIntentSucceeded,
             ])
             .takes::<ConfirmParams>()
+            .asks_processor()
             .may_decline()
             .answers::<PaymentIntent>(),
         post("/v1/payment_intents/{id}/capture", capture)
@@ -71,6 +72,7 @@ pub(crate) fn routes() -> Vec<Route> {
                 EventType::PaymentIntentSucceeded,
             ])
             .takes::<CaptureParams>()
+            .asks_processor()
             .may_decline()
             .answers::<PaymentIntent>(),
         post("/v1/payment_intents/{id}/cancel", cancel)

@@ -194,7 +194,9 @@ pub(super) enum AskedReason {
 /// Options that are taken and have no effect.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[schema(value_type = Object)]
-pub(in crate::http::resources) struct Ignored(#[expect(dead_code, reason = "it is taken, and has no effect")] Value);
+pub(in crate::http::resources) struct Ignored(
+    #[expect(dead_code, reason = "it is taken, and has no effect")] Value,
+);
 
 impl From<AskedReason> for CancellationReason {
     fn from(asked: AskedReason) -> Self {
