@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod contract;
+mod currencies;
 pub mod id;
 
 pub mod address;

@@ -5,6 +5,7 @@
 mod attempts;
 pub mod notices;
 pub mod payment_methods;
+mod words;
 
 use crate::domain::Rejection;
 use crate::domain::types::decline::Decline;

@@ -64,7 +64,8 @@ pub(crate) fn routes() -> Vec<Route> {
     ]
 }
 
-/// The parameters of a create, and of a method that is made with an intent: what the method is, and the card that goes to the processor.
+/// The parameters of a create, and of a method that is made with an intent: what the method is, and the card
+/// that goes to the processor.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = PaymentMethodCreateParams)]
