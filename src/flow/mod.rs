@@ -2,6 +2,7 @@
 //!
 //! Only flows call the processor. No connection, lock or turn of ours is held while it works.
 
+pub mod due;
 pub mod payment_methods;
 
 use crate::domain::Rejection;

@@ -11,7 +11,7 @@ use crate::database::login::{Login, logins};
 use crate::database::{DatabaseError, DatabaseUrl, Databases, Role};
 
 /// The roles that programs work under.
-const PROGRAMS: [Role; 4] = [Role::Api, Role::Reader, Role::Worker, Role::Sandbox];
+const PROGRAMS: [Role; 5] = [Role::Api, Role::Reader, Role::Worker, Role::Biller, Role::Sandbox];
 
 /// The server.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
