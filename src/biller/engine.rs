@@ -191,13 +191,17 @@ impl Engine {
     /// Waits for the steps that are under way, as long as they may take when the process stops.
     pub(super) async fn drain(&mut self) {
         self.progress.lost();
+        let patience = self.bounds.drain_timeout;
         let all = async {
             while let Some(stepped) = self.steps.join_next().await {
                 self.land(stepped);
             }
         };
-        if timeout(self.bounds.drain_timeout, all).await.is_err() {
-            tracing::warn!(steps = self.flying.len(), "steps are under way still; others will go on with them");
+        if timeout(patience, all).await.is_err() {
+            tracing::warn!(
+                steps = self.flying.len(),
+                "steps are under way still; others will go on with them"
+            );
         }
     }
 

@@ -53,8 +53,7 @@ pub struct LagMetric {
 impl Default for LagMetric {
     fn default() -> Self {
         let shown = KINDS.map(ToOwned::to_owned).into_iter().collect();
-        let metric =
-            Self { ages: Family::default(), shown: Arc::new(std::sync::Mutex::new(shown)) };
+        let metric = Self { ages: Family::default(), shown: Arc::new(std::sync::Mutex::new(shown)) };
         metric.set(&[]);
         metric
     }

@@ -20,7 +20,6 @@ pub enum Step {
 
 /// Does the next step of an object that is due. Returns once the object isn't due any more or waits for a
 /// later time.
-#[expect(clippy::unused_async, reason = "the steps that come call the processor")]
 pub async fn step(_log: &Log, _processors: &Processors, _due: &Due) -> Result<Step, FlowError> {
     Ok(Step::NotMine)
 }

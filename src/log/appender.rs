@@ -116,7 +116,8 @@ async fn run(
             let wake_on = waker.rides_along(writer.held_back.len(), !busy.is_empty(), Instant::now());
             let wake_on = wake_on.then_some(WAKE_CHANNEL);
             // A panic would be a defect; it costs the connection and its callers, and nobody else.
-            let appended = AssertUnwindSafe(writer.append((&url, role), &waker, wake_on, &metrics)).catch_unwind();
+            let appended =
+                AssertUnwindSafe(writer.append((&url, role), &waker, wake_on, &metrics)).catch_unwind();
             busy.push(appended.map(Result::unwrap_or_default));
         }
     }

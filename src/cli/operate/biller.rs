@@ -52,13 +52,7 @@ struct BillerOptions {
     /// variable: everybody on the machine can read arguments. The login must be a member of `calmony_biller`
     /// (schema/logins.sql makes it)
     // Not `DatabaseOptions`: a command beside this one has a database of its own.
-    #[arg(
-        long,
-        env = "CALMONY_DATABASE_URL",
-        hide_env_values = true,
-        value_name = "URL",
-        required = true
-    )]
+    #[arg(long, env = "CALMONY_DATABASE_URL", hide_env_values = true, value_name = "URL", required = true)]
     database_url: Option<DatabaseUrl>,
     #[command(flatten)]
     processor: ProcessorOptions,
