@@ -51,9 +51,10 @@ $$;
 -- The database that live mode is billed in: at most one row, written by `calmony biller adopt`. A copy has
 -- the row, too, but is another database.
 create table calmony.adoption (
-    one        boolean primary key default true,
+    one        boolean default true,
     database   text not null,
     adopted_at timestamptz not null default statement_timestamp(),
-    constraint adoption_is_one check (one)
+    constraint adoption_is_one primary key (one),
+    constraint adoption_is_true check (one)
 );
 grant select on calmony.adoption to calmony_biller, calmony_reader;
