@@ -16,13 +16,14 @@ use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 
 use crate::database::{DatabaseError, DatabaseUrl, Databases, Role};
-use crate::due::Session;
 use crate::due::lag::LagWatch;
-use crate::flow::Processors;
+use crate::due::{Due, Session};
+use crate::flow::due::{Step, step};
+use crate::flow::{FlowError, Processors};
 use crate::log::Log;
 use crate::progress::Progress;
 use crate::retry::Reconnect;
-use engine::{Bounds, Engine, Tools};
+use engine::{Bounds, Engine, Steps};
 use metrics::Metrics;
 
 /// The settings of a biller.
@@ -36,6 +37,19 @@ pub struct Settings {
     pub step_timeout: Duration,
     /// The longest time for steps under way when the process stops.
     pub drain_timeout: Duration,
+}
+
+/// What steps need.
+#[derive(Debug)]
+struct Tools {
+    log: Log,
+    processors: Processors,
+}
+
+impl Steps for Tools {
+    async fn step(&self, due: &Due) -> Result<Step, FlowError> {
+        step(&self.log, &self.processors, due).await
+    }
 }
 
 /// A biller.

@@ -9,7 +9,7 @@ use crate::shares::{Full, Place, Shares};
 /// The most objects that wait for their step. What is beyond them waits in the database.
 const WAITING_MAX: usize = 1_024;
 /// The most of them of one account.
-const WAITING_EACH_MAX: usize = 32;
+const WAITING_EACH_MAX: usize = 256;
 
 /// The objects that wait. Accounts take turns; within an account they go in the order in which they came.
 #[derive(Debug)]
@@ -153,8 +153,8 @@ mod tests {
         let of_one = (0..5_000).filter(|number| turns.add(found(1, *number)).is_ok()).count();
         assert_eq!(of_one, WAITING_EACH_MAX);
         assert_eq!(turns.add(found(1, 9_999)), Err(Full::Share));
-        for account in 2..25 {
-            for number in 0..100 {
+        for account in 2..6 {
+            for number in 0..200 {
                 let _ = turns.add(found(account, number));
             }
         }

@@ -4,7 +4,9 @@
 //! or place in the database is held while one runs. What is in memory may be lost at any moment: an object
 //! that is due says so itself.
 
-use std::collections::{BTreeSet, HashMap};
+mod reads;
+
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,24 +22,17 @@ use super::runaways::Runaways;
 use super::turns::Turns;
 use crate::buckets::Ownership;
 use crate::database::DatabaseError;
-use crate::due::{Ask, Found, Session, kind_of};
-use crate::flow::due::{Step, step};
-use crate::flow::{FlowError, Processors};
-use crate::log::Log;
+use crate::due::{Due, Found, Session, kind_of};
+use crate::flow::FlowError;
+use crate::flow::due::Step;
 use crate::progress::Progress;
 use crate::retry::Reconnect;
-use crate::shares::{Full, Place, Shares};
+use crate::shares::{Place, Shares};
 
-/// The time between two reads of what is due, where nothing asks for one earlier.
-const POLL: Duration = Duration::from_secs(1);
 /// The shortest time between two reads.
 const POLL_MIN: Duration = Duration::from_millis(50);
-/// The rows of a read.
-const PAGE: usize = 256;
-/// The most reads in a row. Each passes over the accounts whose lines the one before has filled.
-const READS_MAX: usize = 8;
 /// The number of waiting objects below which more are read, if there are more.
-const FEW: usize = 128;
+const FEW: usize = 64;
 /// The time between two counts of the billers. A count also shows PostgreSQL that this one lives.
 const SHARE: Duration = Duration::from_millis(500);
 /// The time between two looks whether this database is adopted.
@@ -45,11 +40,10 @@ const ADOPTION: Duration = Duration::from_secs(5);
 /// The time for which a kind of object is passed over that this version doesn't know.
 const UNKNOWN: Duration = Duration::from_mins(1);
 
-/// What steps need.
-#[derive(Debug)]
-pub(super) struct Tools {
-    pub(super) log: Log,
-    pub(super) processors: Processors,
+/// The steps of objects that are due.
+pub(super) trait Steps: Send + Sync + 'static {
+    /// Does the next step of an object.
+    fn step(&self, due: &Due) -> impl Future<Output = Result<Step, FlowError>> + Send;
 }
 
 /// The bounds of steps.
@@ -84,8 +78,8 @@ enum Outcome {
 
 /// A biller's memory and its steps under way, across its sessions.
 #[derive(Debug)]
-pub(super) struct Engine {
-    tools: Arc<Tools>,
+pub(super) struct Engine<S> {
+    tools: Arc<S>,
     bounds: Bounds,
     metrics: Metrics,
     progress: Progress,
@@ -107,10 +101,11 @@ pub(super) struct Engine {
     next_share: Instant,
     next_look: Instant,
     next_read: Instant,
+    next_full_read: Instant,
 }
 
-impl Engine {
-    pub(super) fn new(bounds: Bounds, tools: Tools, metrics: Metrics, progress: Progress) -> Self {
+impl<S: Steps> Engine<S> {
+    pub(super) fn new(bounds: Bounds, tools: S, metrics: Metrics, progress: Progress) -> Self {
         let (now, steps_max) = (Instant::now(), bounds.steps_max);
         Self {
             tools: Arc::new(tools),
@@ -131,6 +126,7 @@ impl Engine {
             next_share: now,
             next_look: now,
             next_read: now,
+            next_full_read: now,
         }
     }
 
@@ -178,7 +174,7 @@ impl Engine {
     fn begin(&mut self, now: Instant) {
         self.ownership = Ownership::default();
         self.turns.keep(|_| false);
-        (self.next_share, self.next_look, self.next_read) = (now, now, now);
+        (self.next_share, self.next_look, self.next_read, self.next_full_read) = (now, now, now, now);
     }
 
     /// Forgets what the session owned, because it is gone.
@@ -205,99 +201,13 @@ impl Engine {
         }
     }
 
-    /// Adapts to the number of billers: lets go what is over the fair share, takes what is missing.
-    async fn share(&mut self, session: &Session, now: Instant) -> Result<(), DatabaseError> {
-        let (leaving, wanted) = self.ownership.adapt(session.billers().await?, now);
-        if !leaving.is_empty() {
-            let ownership = &self.ownership;
-            self.turns.keep(|bucket| ownership.owns(bucket));
-        }
-        let flying: BTreeSet<i16> = self.flying.values().copied().collect();
-        let released = self.ownership.let_go(now, |bucket| flying.contains(&bucket));
-        if !released.is_empty() {
-            session.release_buckets(&released).await?;
-            self.ownership.released(&released);
-        }
-        if wanted > 0 {
-            let taken = session.take_buckets(wanted).await?;
-            if !taken.is_empty() {
-                self.ownership.took(&taken);
-                self.next_read = now;
-            }
-        }
-        self.runaways.tidy(now);
-        self.rests.tidy(now);
-        self.unknown.retain(|_, again| now < *again);
-        Ok(())
-    }
-
-    /// Live mode is billed in the database that was adopted, and nowhere else.
-    async fn look_whether_adopted(&mut self, session: &Session) -> Result<(), DatabaseError> {
-        self.is_adopted = session.is_adopted().await?;
-        let held_back = if self.is_adopted { 0 } else { session.held_back().await? };
-        self.metrics.held_back.set(held_back);
-        if held_back > 0 && !self.is_held_back_told {
-            self.is_held_back_told = true;
-            tracing::warn!(
-                objects = held_back,
-                "live mode is due and isn't touched, because this database isn't adopted; if it is the one \
-                 that bills, run `calmony biller adopt`"
-            );
-        }
-        Ok(())
-    }
-
-    /// Reads what is due into the lines, until they are full or all has been read.
-    async fn read(&mut self, session: &Session, now: Instant) -> Result<(), DatabaseError> {
-        (self.next_read, self.has_more) = (now + POLL, false);
-        let mut ask = Ask {
-            buckets: self.ownership.own(),
-            rows: number(PAGE),
-            but_accounts: Vec::new(),
-            but_objects: self.objects_to_pass_over(now),
-            but_kinds: self.unknown.keys().cloned().collect(),
-            live: self.is_adopted,
-        };
-        if ask.buckets.is_empty() {
-            return Ok(());
-        }
-        let mut full = BTreeSet::new();
-        for _ in 0..READS_MAX {
-            let page = session.due(&ask).await?;
-            let is_last = page.len() < PAGE;
-            for found in page {
-                let (account, id) = (found.due.account, found.due.id.clone());
-                match self.turns.add(found) {
-                    Ok(()) => ask.but_objects.push(id),
-                    Err(Full::Share) => {
-                        full.insert(account);
-                    }
-                    Err(Full::All) => {
-                        self.has_more = true;
-                        return Ok(());
-                    }
-                }
-            }
-            if is_last {
-                self.has_more = !full.is_empty();
-                return Ok(());
-            }
-            ask.but_accounts = full.iter().copied().collect();
-        }
-        self.has_more = true;
-        Ok(())
-    }
-
-    /// The objects that wait, whose step is under way, that rest, and that were stopped.
-    fn objects_to_pass_over(&self, now: Instant) -> Vec<String> {
-        let held = self.turns.ids().chain(self.flying.keys());
-        held.chain(self.rests.resting(now)).chain(self.runaways.stopped()).cloned().collect()
-    }
-
     /// Begins steps while there are places for them.
     fn launch(&mut self, now: Instant) {
         let places = self.places.clone();
         while let Some((found, place)) = self.turns.next(|account| places.try_enter(&account, 1)) {
+            if found.due.livemode && !self.is_adopted {
+                continue;
+            }
             if !self.runaways.may_step(&found.due.id, now) {
                 tracing::error!(
                     object = found.due.id,
@@ -308,7 +218,7 @@ impl Engine {
             self.flying.insert(found.due.id.clone(), found.bucket);
             let (tools, step_timeout) = (self.tools.clone(), self.bounds.step_timeout);
             self.steps.spawn(async move {
-                let step = AssertUnwindSafe(step(&tools.log, &tools.processors, &found.due)).catch_unwind();
+                let step = AssertUnwindSafe(tools.step(&found.due)).catch_unwind();
                 let outcome = match timeout(step_timeout, step).await {
                     Ok(Ok(Ok(step))) => Outcome::Done(step),
                     Ok(Ok(Err(error))) => Outcome::Failed(error),
@@ -380,3 +290,6 @@ impl Engine {
         metrics.runaways.set(number(self.runaways.stopped().len()));
     }
 }
+
+#[cfg(test)]
+mod tests;
