@@ -1,6 +1,7 @@
 -- Sessions that stand in others' way, and the statement that ends each: those that hold, or wait for, a lock
--- of workers, of billers or of migrations, and whose login is no member of those roles; and those that others have waited
--- for, behind a lock, for more than a second. The seconds that others have waited, null for the first kind.
+-- of workers, of billers or of migrations, and whose login is no member of those roles; and those that others
+-- have waited for, behind a lock, for more than a second. The seconds that others have waited, null for the
+-- first kind.
 with held as (
     select distinct pid,
            case classid when 1129270605 then 'calmony_worker' when 1128417612 then 'calmony_biller' end as role
