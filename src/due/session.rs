@@ -24,10 +24,12 @@ impl Session {
     /// Connects, and announces this biller to the others.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
         let Attended { client, ended, .. } = url.attend(Role::Biller).await?;
-        // PostgreSQL then frees the buckets of a machine that vanished or a biller that stopped.
+        // PostgreSQL then frees the buckets of a machine that vanished or a biller that stopped. A read that
+        // passes over much takes milliseconds, and needs no other processes for that.
         let silence = format!(
             "set idle_session_timeout = {WORKER_SILENCE_MS}; set tcp_keepalives_idle = 5; \
-             set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3; set tcp_user_timeout = 20000"
+             set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3; set tcp_user_timeout = 20000; \
+             set max_parallel_workers_per_gather = 0"
         );
         client.batch_execute(&silence).await?;
         client.execute(include_str!("sql/announce.sql"), &[]).await?;

@@ -4,7 +4,9 @@
 -- first kind.
 with held as (
     select distinct pid,
-           case classid when 1129270605 then 'calmony_worker' when 1128417612 then 'calmony_biller' end as role
+           case when objsubid = 1 then null
+                when classid = 1129270605 then 'calmony_worker'
+                else 'calmony_biller' end as role
       from pg_locks
      where locktype = 'advisory'
        and database = (select oid from pg_database where datname = current_database())
