@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::metrics::{Metrics, number};
-use super::rests::Rests;
+use super::rests::{AFTER_FAILURE, Rests, WHILE_WAITING};
 use super::runaways::Runaways;
 use super::turns::Turns;
 use crate::buckets::Ownership;
@@ -240,22 +240,19 @@ impl<S: Steps> Engine<S> {
         let (id, now) = (found.due.id.clone(), Instant::now());
         self.flying.remove(&id);
         let name = match outcome {
-            Outcome::Done(step) => {
-                self.rests.worked(&id);
-                self.stepped(step, found, now)
-            }
+            Outcome::Done(step) => self.stepped(step, &found, now),
             Outcome::Failed(error) => {
-                let rest = self.rests.failed(&id, now);
+                let rest = self.rests.rest(&id, AFTER_FAILURE, now);
                 tracing::warn!(object = id, %error, ?rest, "a step failed");
                 "failed"
             }
             Outcome::TimedOut => {
-                let rest = self.rests.failed(&id, now);
+                let rest = self.rests.rest(&id, AFTER_FAILURE, now);
                 tracing::warn!(object = id, ?rest, "a step took too long");
                 "timed_out"
             }
             Outcome::Panicked => {
-                let rest = self.rests.failed(&id, now);
+                let rest = self.rests.rest(&id, AFTER_FAILURE, now);
                 tracing::error!(object = id, ?rest, "a step panicked");
                 "failed"
             }
@@ -264,18 +261,22 @@ impl<S: Steps> Engine<S> {
     }
 
     /// Goes on after a step that worked. Returns its name.
-    fn stepped(&mut self, step: Step, found: Found, now: Instant) -> &'static str {
+    fn stepped(&mut self, step: Step, found: &Found, now: Instant) -> &'static str {
+        let id = &found.due.id;
         match step {
             Step::Moved => {
-                // It may be due still. Where its line is full, the next read finds it.
-                if self.ownership.owns(found.bucket) {
-                    let _ = self.turns.add(found);
-                }
+                // Whether it is due still, the database says: it may have been closed by somebody else.
+                self.rests.moved(id);
+                self.next_read = self.next_read.min(now + POLL_MIN);
                 "moved"
             }
-            Step::Waits => "waits",
+            Step::Waits => {
+                // If it isn't due any more, nobody asks for it, and the rest is forgotten.
+                self.rests.rest(id, WHILE_WAITING, now);
+                "waits"
+            }
             Step::NotMine => {
-                self.unknown.insert(kind_of(&found.due.id).to_owned(), now + UNKNOWN);
+                self.unknown.insert(kind_of(id).to_owned(), now + UNKNOWN);
                 "not_mine"
             }
         }

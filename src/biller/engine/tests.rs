@@ -70,16 +70,34 @@ fn counted(engine: &Engine<Scripted>, kind: &str, outcome: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn what_moves_is_stepped_again_until_it_runs_away_and_nobody_else_is_stopped() {
+async fn what_moves_is_asked_for_again_until_it_runs_away_and_nobody_else_is_stopped() {
     let mut engine = engine();
-    for id in ["moves_1", "waits_1", "waits_2"] {
+    for id in ["waits_1", "waits_2"] {
         engine.turns.add(found(1, id)).unwrap();
     }
-    run(&mut engine).await;
+    for _ in 0..101 {
+        // As the reads that follow find it.
+        engine.next_read = Instant::now() + POLL_MIN * 20;
+        engine.turns.add(found(1, "moves_1")).unwrap();
+        run(&mut engine).await;
+    }
     assert_eq!(counted(&engine, "moves", "moved"), 100);
     assert_eq!(counted(&engine, "waits", "waits"), 2);
     assert!(metrics(&engine).contains("\ncalmony_biller_runaway_objects 1\n"));
-    assert_eq!(engine.objects_to_pass_over(Instant::now()), ["moves_1"]);
+    let later = Instant::now() + Duration::from_secs(2);
+    assert_eq!(engine.objects_to_pass_over(later), ["moves_1"], "the others have rested");
+}
+
+#[tokio::test]
+async fn what_moved_is_looked_for_soon_and_what_waits_rests() {
+    let mut engine = engine();
+    engine.next_read = Instant::now() + Duration::from_secs(10);
+    engine.turns.add(found(1, "moves_1")).unwrap();
+    run(&mut engine).await;
+    assert!(engine.next_read < Instant::now() + Duration::from_secs(1));
+    engine.turns.add(found(1, "waits_1")).unwrap();
+    run(&mut engine).await;
+    assert_eq!(engine.objects_to_pass_over(Instant::now()), ["waits_1"]);
 }
 
 #[tokio::test]
@@ -95,7 +113,7 @@ async fn what_fails_hangs_or_panics_rests_and_the_others_go_on() {
     assert_eq!(counted(&engine, "waits", "waits"), 1);
     let mut resting = engine.objects_to_pass_over(Instant::now());
     resting.sort();
-    assert_eq!(resting, ["fails_1", "hangs_1", "panics_1"]);
+    assert_eq!(resting, ["fails_1", "hangs_1", "panics_1", "waits_1"]);
     assert!(engine.flying.is_empty() && engine.places.held_by_all() == 0, "every place is free again");
 }
 
