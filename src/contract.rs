@@ -3,10 +3,14 @@
 //! This is the one list of each. A test holds the database's copy of the prefixes (`calmony.object_id`)
 //! equal to it.
 
+mod currencies;
+
 use std::collections::BTreeSet;
 
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
+
+pub use currencies::{CURRENCIES, Currency};
 
 /// The API version that events and answers are made for, in Stripe's form, so that typed SDKs accept the
 /// events.
@@ -61,6 +65,9 @@ resources! {
     WebhookEndpoint: "we", "webhook_endpoint", "webhook endpoint";
     Replay: "rpl", "replay", "replay";
     Product: "prod", "product", "product";
+    Charge: "ch", "charge", "charge";
+    Refund: "re", "refund", "refund";
+    SetupIntent: "seti", "setup_intent", "setup_intent";
 }
 
 /// The prefix of the secret API keys of an account's test mode. No resource has it, nor the three that
@@ -138,6 +145,36 @@ event_types! {
         PaymentMethodUpdated = "payment_method.updated";
         PaymentMethodDetached = "payment_method.detached";
     }
+    PaymentIntent {
+        PaymentIntentCreated = "payment_intent.created";
+        PaymentIntentUpdated = "payment_intent.updated";
+        PaymentIntentProcessing = "payment_intent.processing";
+        PaymentIntentRequiresAction = "payment_intent.requires_action";
+        PaymentIntentAmountCapturableUpdated = "payment_intent.amount_capturable_updated";
+        PaymentIntentSucceeded = "payment_intent.succeeded";
+        PaymentIntentPaymentFailed = "payment_intent.payment_failed";
+        PaymentIntentCanceled = "payment_intent.canceled";
+    }
+    SetupIntent {
+        SetupIntentCreated = "setup_intent.created";
+        SetupIntentUpdated = "setup_intent.updated";
+        SetupIntentRequiresAction = "setup_intent.requires_action";
+        SetupIntentSucceeded = "setup_intent.succeeded";
+        SetupIntentSetupFailed = "setup_intent.setup_failed";
+        SetupIntentCanceled = "setup_intent.canceled";
+    }
+    Charge {
+        ChargeSucceeded = "charge.succeeded";
+        ChargeFailed = "charge.failed";
+        ChargeCaptured = "charge.captured";
+        ChargeExpired = "charge.expired";
+        ChargeRefunded = "charge.refunded";
+        ChargeUpdated = "charge.updated";
+    }
+    Refund {
+        RefundCreated = "refund.created";
+        RefundUpdated = "refund.updated";
+    }
     WebhookEndpoint {
         WebhookEndpointCreated = "webhook_endpoint.created";
         WebhookEndpointUpdated = "webhook_endpoint.updated";
@@ -212,14 +249,23 @@ macro_rules! error_codes {
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $wire,)* }
             }
+
+            /// The code of that name.
+            #[must_use]
+            pub fn from_wire(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|known| known.as_str() == name)
+            }
         }
     };
 }
 
 error_codes! {
+    AmountTooLarge = "amount_too_large";
+    AmountTooSmall = "amount_too_small";
     ApiKeyExpired = "api_key_expired";
     AuthenticationRequired = "authentication_required";
     CardDeclined = "card_declined";
+    ChargeAlreadyRefunded = "charge_already_refunded";
     EmailInvalid = "email_invalid";
     ExpiredCard = "expired_card";
     IdempotencyKeyInUse = "idempotency_key_in_use";
@@ -237,9 +283,13 @@ error_codes! {
     ParameterMissing = "parameter_missing";
     ParameterUnknown = "parameter_unknown";
     ParametersExclusive = "parameters_exclusive";
+    PaymentIntentAuthenticationFailure = "payment_intent_authentication_failure";
+    PaymentIntentUnexpectedState = "payment_intent_unexpected_state";
     ProcessingError = "processing_error";
     RateLimit = "rate_limit";
     ResourceMissing = "resource_missing";
+    SetupIntentAuthenticationFailure = "setup_intent_authentication_failure";
+    SetupIntentUnexpectedState = "setup_intent_unexpected_state";
     UrlInvalid = "url_invalid";
 }
 
@@ -291,7 +341,10 @@ mod tests {
     #[test]
     fn the_resources_are_exactly_those_of_the_contract() {
         let prefixes: Vec<_> = RESOURCES.iter().map(|resource| resource.prefix).collect();
-        assert_eq!(prefixes, ["cus", "pm", "pi", "sub", "inv", "cs", "evt", "we", "rpl", "prod"]);
+        assert_eq!(
+            prefixes,
+            ["cus", "pm", "pi", "sub", "inv", "cs", "evt", "we", "rpl", "prod", "ch", "re", "seti"]
+        );
     }
 
     #[test]

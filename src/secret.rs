@@ -120,13 +120,19 @@ pub struct ApiKey(SecretString);
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
+/// Random letters and digits: 5.95 bits each.
+#[must_use]
+pub fn random_text(length: usize) -> String {
+    let random = (0..length).filter_map(|_| ALPHABET.get(rand::random_range(0..ALPHABET.len())));
+    random.map(|byte| char::from(*byte)).collect()
+}
+
 impl ApiKey {
     /// A new key.
     #[must_use]
     pub fn generate(kind: KeyKind) -> Self {
         let prefix = kind.prefix();
-        let random = (0..32).filter_map(|_| ALPHABET.get(rand::random_range(0..ALPHABET.len())));
-        Self(format!("{prefix}{}", random.map(|byte| char::from(*byte)).collect::<String>()).into())
+        Self(format!("{prefix}{}", random_text(32)).into())
     }
 
     /// The whole key, for the one time it is shown.

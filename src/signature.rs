@@ -81,6 +81,18 @@ pub fn verify_stripe(
     now: u64,
     tolerance_seconds: u64,
 ) -> bool {
+    let sign = |timestamp| stripe(Message { id: "", timestamp, body }, std::slice::from_ref(secret));
+    verify(value, sign, (now, tolerance_seconds))
+}
+
+/// The same for a secret that two programs were told, which may be any text.
+#[must_use]
+pub fn verify_shared(value: &str, body: &[u8], secret: &str, now: u64, tolerance_seconds: u64) -> bool {
+    verify(value, |timestamp| shared(secret, timestamp, body), (now, tolerance_seconds))
+}
+
+/// True if the value has the signature that `sign` makes for its time.
+fn verify(value: &str, sign: impl Fn(u64) -> String, (now, tolerance_seconds): (u64, u64)) -> bool {
     let mut timestamp = None;
     let mut signatures = Vec::new();
     for part in value.split(',') {
@@ -93,7 +105,7 @@ pub fn verify_stripe(
     let Some(timestamp) = timestamp.filter(|time| time.abs_diff(now) <= tolerance_seconds) else {
         return false;
     };
-    let expected = stripe(Message { id: "", timestamp, body }, std::slice::from_ref(secret));
+    let expected = sign(timestamp);
     let Some((_, expected)) = expected.split_once("v1=") else {
         return false;
     };
@@ -181,6 +193,10 @@ mod tests {
             let mut other = body.clone();
             if other.is_empty() { other.push(0) } else { let at = flip % other.len(); other[at] ^= 1 }
             prop_assert!(!verify_stripe(&value, &other, &new, time, 300));
+            let value = shared("any text", time, &body);
+            prop_assert!(verify_shared(&value, &body, "any text", time + 300, 300));
+            prop_assert!(!verify_shared(&value, &other, "any text", time, 300));
+            prop_assert!(!verify_shared(&value, &body, "another", time, 300));
         }
 
         #[test]

@@ -1,6 +1,6 @@
 //! Refusals of commands, as data. Status codes and sentences are made of them in `http/error/`.
 
-use crate::contract::Kind;
+use crate::contract::{Kind, Resource};
 
 /// A command that is refused. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,9 +33,55 @@ pub enum Rejection {
     /// The payment method was detached, or used without a customer.
     #[error("the payment method may not be used again")]
     Burned,
+    /// The status of a payment or setup intent doesn't allow it.
+    #[error("its status is {}", .0.status)]
+    UnexpectedState(Box<UnexpectedState>),
+    /// A challenge waits for the buyer, and has to be closed before.
+    #[error("a challenge waits for the buyer")]
+    ChallengeWaits,
+    /// Everything that was taken was given back, or is on its way back.
+    #[error("the charge {charge} has already been refunded")]
+    AlreadyRefunded {
+        /// The charge's id.
+        charge: String,
+    },
+    /// Nothing was taken that could be given back.
+    #[error("nothing was taken for {id}")]
+    NothingTaken {
+        /// The id of the charge or the intent.
+        id: String,
+    },
     /// A parameter is wrong.
     #[error(transparent)]
     Parameter(#[from] ParameterError),
+}
+
+/// A status that doesn't allow what is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnexpectedState {
+    /// The resource of the object.
+    pub resource: Resource,
+    /// Its status.
+    pub status: &'static str,
+    /// What is asked for.
+    pub refused: Refused,
+    /// The object, as JSON.
+    pub object: String,
+}
+
+/// What a status doesn't allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Confirming.
+    Confirm,
+    /// Confirming without a method.
+    ConfirmWithoutMethod,
+    /// Capturing.
+    Capture,
+    /// Canceling.
+    Cancel,
+    /// Changing that parameter.
+    Update(&'static str),
 }
 
 /// A parameter that is wrong.
@@ -87,6 +133,22 @@ pub enum Problem {
     Malformed(String),
     /// It can't be given together with this one.
     ExclusiveWith(&'static str),
+    /// It is no currency of the contract.
+    NoSuchCurrency(String),
+    /// It is nothing that can be charged: zero or less.
+    NotACharge,
+    /// It is less than this, for people.
+    AmountTooSmall(String),
+    /// It is more than this, for people.
+    AmountTooLarge(String),
+    /// It isn't positive.
+    NotPositive,
+    /// It is more than is left to give back; both for people.
+    MoreThanIsLeft(String, String),
+    /// The payment method has a customer, which has to be named.
+    NeedsCustomer,
+    /// The payment method belongs to another customer.
+    OfAnotherCustomer,
     /// It names an object that doesn't exist.
     NoSuchObject {
         /// The resource's name in messages.

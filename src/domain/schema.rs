@@ -27,3 +27,8 @@ pub(super) fn later_text() -> Object {
 pub(super) fn later_object() -> Object {
     ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Object, Type::Null])).build()
 }
+
+/// A field that is always null today and will hold a whole number one day.
+pub(super) fn later_integer() -> Object {
+    ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Integer, Type::Null])).build()
+}

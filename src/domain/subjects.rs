@@ -1,10 +1,14 @@
 //! The list of resources: whoever needs all of them reads it here.
 
+use super::charge::Charge;
 use super::customer::Customer;
+use super::payment_intent::PaymentIntent;
 use super::payment_method::PaymentMethod;
 use super::product::Product;
+use super::refund::Refund;
 use super::replay::Replay;
 use super::resource::Described;
+use super::setup_intent::SetupIntent;
 use super::webhook_endpoint::WebhookEndpoint;
 use crate::contract::{self, Kind as _, Subject};
 
@@ -14,6 +18,10 @@ pub fn described(subject: Subject) -> Described {
     match subject {
         Subject::Customer => Described::of::<Customer>(),
         Subject::PaymentMethod => Described::of::<PaymentMethod>(),
+        Subject::PaymentIntent => Described::of::<PaymentIntent>(),
+        Subject::SetupIntent => Described::of::<SetupIntent>(),
+        Subject::Charge => Described::of::<Charge>(),
+        Subject::Refund => Described::of::<Refund>(),
         Subject::WebhookEndpoint => Described::of::<WebhookEndpoint>(),
         Subject::Replay => Described::of::<Replay>(),
         Subject::Product => Described::of::<Product>(),
@@ -58,7 +66,7 @@ mod tests {
     fn an_id_leads_to_its_object() {
         assert_eq!(path_of("prod_1").as_deref(), Some("/v1/products/prod_1"));
         assert_eq!(path_of("evt_1").as_deref(), Some("/v1/events/evt_1"));
-        for other in ["", "evt", "evts_1", "_1", "pi_1"] {
+        for other in ["", "evt", "evts_1", "_1", "sub_1"] {
             assert_eq!(path_of(other), None, "{other}");
         }
     }

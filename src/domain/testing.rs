@@ -60,6 +60,12 @@ impl World {
         self
     }
 
+    /// The JSON that an object of this world keeps to itself.
+    pub(crate) fn internal<K: crate::contract::Kind>(&self, id: Id<K>) -> serde_json::Value {
+        let stored = self.0.get(&id.to_string()).and_then(|stored| stored.internal.as_deref());
+        stored.map_or(serde_json::Value::Null, |kept| serde_json::from_str(kept).expect("JSON"))
+    }
+
     /// An object of this world.
     pub(crate) fn object<R: Resource>(&self, id: Id<R::Kind>) -> Option<R> {
         self.0.get(&id.to_string()).map(|stored| serde_json::from_str(&stored.data).expect("a state"))

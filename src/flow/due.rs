@@ -1,25 +1,53 @@
-//! The next step of an object that is due.
-//!
-//! STUB: no kind is known yet. The steps come with payment intents, and nothing else of the biller changes
-//! with them.
+//! Due work: what time makes of payments. Open attempts are asked about, and what has been held for too long
+//! is released.
 
+use super::attempts::{Money, Open};
 use super::{FlowError, Processors};
-use crate::due::Due;
-use crate::log::Log;
+use crate::clock;
+use crate::contract;
+use crate::domain::payment_intent;
+use crate::due::{Due, KINDS, kind_of};
+use crate::id::Id;
+use crate::log::{AppendError, Cause, Log};
 
-/// What became of a step.
+/// The outcome of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// The object has moved on. It may be due still.
+    /// The object has changed.
     Moved,
-    /// The object isn't due any more, or waits for a later time.
+    /// Nothing could be done yet; it is looked at again later.
     Waits,
-    /// No kind of object that this version knows.
+    /// It is of no kind that this version knows.
     NotMine,
 }
 
-/// Does the next step of an object that is due. Returns once the object isn't due any more or waits for a
-/// later time.
-pub async fn step(_log: &Log, _processors: &Processors, _due: &Due) -> Result<Step, FlowError> {
-    Ok(Step::NotMine)
+/// Does the next step of an object that is due.
+pub async fn step(log: &Log, processors: &Processors, due: &Due) -> Result<Step, FlowError> {
+    if !KINDS.contains(&kind_of(&due.id)) {
+        return Ok(Step::NotMine);
+    }
+    let money = Money::of(log, processors, due.account, due.livemode)?;
+    let stored = log.object(due.account, &due.id).await.map_err(AppendError::from)?;
+    let Some(stored) = stored else { return Ok(Step::Moved) };
+    let open = Open::of(&stored)?;
+    let now = clock::now().seconds();
+    if let Some(attempt) = open.attempt {
+        if attempt.opening.deadline > now {
+            // A new attempt, or this machine's clock is behind PostgreSQL's.
+            return Ok(Step::Waits);
+        }
+        return Ok(if money.resolve(&attempt).await? { Step::Moved } else { Step::Waits });
+    }
+    if let Some(waiting) = open.waiting.filter(|waiting| waiting.is_given_up) {
+        return Ok(if money.end_challenge(&waiting).await? { Step::Moved } else { Step::Waits });
+    }
+    match (due.id.parse::<Id<contract::PaymentIntent>>(), open.held_until) {
+        (Ok(id), Some(until)) if until <= now => {
+            let cause = Cause::service(due.account);
+            let lapse = payment_intent::Lapse { id, opening: money.opening(&cause) };
+            money.run(&cause, &lapse).await?;
+            Ok(Step::Moved)
+        }
+        _ => Ok(Step::Waits),
+    }
 }

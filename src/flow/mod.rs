@@ -2,12 +2,16 @@
 //!
 //! Only flows call the processor. No connection, lock or turn of ours is held while it works.
 
+mod attempts;
 pub mod due;
+pub mod notices;
 pub mod payment_methods;
 
 use crate::domain::Rejection;
+use crate::domain::types::decline::Decline;
 use crate::log::AppendError;
-pub use crate::processor::{CardSource, Decline, NewMethod, Processor};
+pub use crate::processor::{CardSource, NewMethod, Processor};
+pub use attempts::Money;
 
 /// The processors of this process: one of each mode, if there is one.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +39,9 @@ pub enum FlowError {
     /// The issuer of the card, or the processor, declined.
     #[error("declined: {}", .0.code)]
     Declined(Decline),
+    /// A payment or a setup was declined; the intent as JSON, with the error in it.
+    #[error("the payment was declined")]
+    PaymentDeclined(String),
     /// No processor is configured for this mode.
     #[error("there is no processor for this mode")]
     NoProcessor,

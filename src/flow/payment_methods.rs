@@ -8,14 +8,14 @@ use crate::domain::{New, ParameterError, Problem, Rejection, Snapshot};
 use crate::log::{AppendError, Cause, Log};
 use crate::processor::{self, Answer, Method, NewMethod, Outcome, Processor, Request, Tokenized};
 
-/// Creates a method of a card. `param` names the parameter that the card came in.
-pub async fn create(
-    (log, processor): (&Log, &Processor),
-    cause: &Cause,
+/// Has a card taken in by the processor, for a method that is created then. `param` names the parameter that
+/// the card came in.
+pub async fn taken_in(
+    processor: &Processor,
     (new, params): (New<contract::PaymentMethod>, CreateParams),
     (param, source): (&'static str, NewMethod),
-) -> Result<Snapshot, FlowError> {
-    let method = match processor.on_behalf_of(cause.account).tokenize(source).await {
+) -> Result<Create, FlowError> {
+    let method = match processor.tokenize(source).await {
         Tokenized::Made(method) => method,
         Tokenized::Declined(decline) => return Err(FlowError::Declined(decline)),
         Tokenized::NoSuchSource => {
@@ -24,7 +24,18 @@ pub async fn create(
         }
         Tokenized::Unavailable(reason) => return Err(FlowError::ProcessorAway(reason)),
     };
-    Ok(log.append(cause, &Create { new, facts: facts(method), params }).await?)
+    Ok(Create { new, facts: facts(method), params, used_by: None })
+}
+
+/// Creates a method of a card. `param` names the parameter that the card came in.
+pub async fn create(
+    (log, processor): (&Log, &Processor),
+    cause: &Cause,
+    made: (New<contract::PaymentMethod>, CreateParams),
+    source: (&'static str, NewMethod),
+) -> Result<Snapshot, FlowError> {
+    let command = taken_in(&processor.on_behalf_of(cause.account), made, source).await?;
+    Ok(log.append(cause, &command).await?)
 }
 
 /// Gives a method to a customer, if the processor finds nothing wrong with it. Nothing is charged, so an

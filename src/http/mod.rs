@@ -5,6 +5,7 @@ pub mod contract;
 mod error;
 mod lookups;
 mod metrics;
+mod notices;
 mod outgoing;
 mod page;
 mod params;
@@ -54,6 +55,7 @@ pub fn api(app: App) -> Router {
         .with_state(app.clone())
         .route("/openapi.json", get(contract::serve))
         .route("/docs", get(contract::serve_page))
+        .merge(notices::routes(app.clone()))
         .merge(health);
     request::observed(api, app)
 }

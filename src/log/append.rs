@@ -38,6 +38,17 @@ impl Log {
         self.decide(account, command).await
     }
 
+    /// The living object of that id, as it is now.
+    pub async fn object(&self, account: i64, id: &str) -> Result<Option<Snapshot>, DatabaseError> {
+        let client = self.client().await?;
+        let row = client.query_opt(include_str!("sql/load.sql"), &[&account, &vec![id]]).await?;
+        Ok(row.map(|row| Snapshot {
+            version: row.get("version"),
+            data: row.get("data"),
+            internal: row.get("internal"),
+        }))
+    }
+
     /// The outcome of a command, with the objects that it asks for as they are now.
     async fn decide<C: Command>(&self, account: i64, command: &C) -> Result<Outcome, AppendError> {
         let mut objects = Objects::default();

@@ -59,23 +59,66 @@ pub struct Remembered {
     /// Its id, `req_…`.
     pub request_id: Option<String>,
     /// Its answer.
-    pub answer: Answer,
+    pub answer: FirstAnswer,
+}
+
+/// The answer to the request that first used a key. Where that opened an attempt at the processor, the event
+/// that closed the attempt has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FirstAnswer {
+    /// This answer.
+    Done(Answer),
+    /// The card was declined; the object as JSON.
+    Declined(String),
+    /// The attempt is still open.
+    Open,
+}
+
+/// The end of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closing {
+    /// The object after the event that closed it, as JSON.
+    pub data: String,
+    /// True where the call that opened it is answered 402.
+    pub is_declined: bool,
 }
 
 impl Log {
+    /// The end of an attempt of that object; `None` while it is open.
+    pub async fn closing(
+        &self,
+        account: i64,
+        (object, key): (&str, &str),
+    ) -> Result<Option<Closing>, DatabaseError> {
+        let client = self.client().await?;
+        let row = client.query_opt(include_str!("sql/closing.sql"), &[&account, &object, &key]).await?;
+        Ok(row.map(|row| Closing { data: row.get("data"), is_declined: row.get("declined") }))
+    }
+
     /// The answer to the request that first used that key, if one did.
     pub async fn recall(&self, account: i64, key: &str) -> Result<Option<Remembered>, DatabaseError> {
         let client = self.client().await?;
         let row = client.query_opt(include_str!("sql/recall.sql"), &[&account, &key]).await?;
-        Ok(row.map(|row| {
-            let text: String = row.get("answer");
-            let answer = match row.get::<_, Option<String>>("sealed_with") {
-                None => Answer::Plain(text),
-                Some(key_id) => Answer::Sealed(Sealed { key_id, text }),
-            };
-            let fingerprint = Fingerprint::from_bytes(row.get("fingerprint"));
-            Remembered { fingerprint, request_id: row.get("request_id"), answer }
-        }))
+        let Some(row) = row else { return Ok(None) };
+        let fingerprint = Fingerprint::from_bytes(row.get("fingerprint"));
+        let request_id = row.get("request_id");
+        let attempt = row.get::<_, Option<String>>("stream").zip(row.get::<_, Option<String>>("opened"));
+        drop(client);
+        let answer = match attempt {
+            Some((object, key)) => match self.closing(account, (&object, &key)).await? {
+                None => FirstAnswer::Open,
+                Some(Closing { data, is_declined: true }) => FirstAnswer::Declined(data),
+                Some(Closing { data, .. }) => FirstAnswer::Done(Answer::Plain(data)),
+            },
+            None => {
+                let text: String = row.get("answer");
+                FirstAnswer::Done(match row.get::<_, Option<String>>("sealed_with") {
+                    None => Answer::Plain(text),
+                    Some(key_id) => Answer::Sealed(Sealed { key_id, text }),
+                })
+            }
+        };
+        Ok(Some(Remembered { fingerprint, request_id, answer }))
     }
 
     /// Stores the answer to a request that changed nothing. Where that is the object as it is, the key refers

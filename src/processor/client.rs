@@ -35,6 +35,12 @@ impl Processor {
         Self { line: self.line.clone(), account }
     }
 
+    /// The time that a call may take.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        self.line.deadline()
+    }
+
     /// Asks for an operation.
     pub async fn perform(&self, request: &Request) -> Answer {
         let body = match serde_json::to_vec(request) {

@@ -8,6 +8,7 @@
 mod call;
 pub mod check;
 mod client;
+mod notice;
 mod reading;
 pub mod sandbox;
 pub mod wire;
@@ -54,4 +55,13 @@ pub enum Tokenized {
     NoSuchSource,
     /// The processor couldn't be asked. Nothing has happened that matters: a token that nobody knows.
     Unavailable(String),
+}
+
+/// The reason that a notice isn't believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeProblem {
+    /// The processor's secret didn't sign it, or too long ago.
+    Unsigned,
+    /// It isn't one of the protocol.
+    Malformed,
 }

@@ -103,7 +103,7 @@ impl Reply {
 
 impl Operation {
     /// True if every value is one that the protocol has.
-    fn is_well_formed(&self) -> bool {
+    pub(super) fn is_well_formed(&self) -> bool {
         let is_outcome = match &self.outcome {
             Outcome::Approved { amount } => *amount >= 0,
             Outcome::Declined { decline } => decline.is_well_formed(),

@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, Zeroizing};
 
+pub use crate::domain::types::decline::Decline;
+
 /// A request to perform an operation, at `POST /v1/operations`. Its key is in the contract between the two:
 /// the same key with the same parameters answers what was answered before, with others it is refused (409).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,23 +155,6 @@ pub enum Outcome {
     Pending,
     /// It was voided before it was seen, and is refused for ever.
     Never,
-}
-
-/// Why an operation was declined, in the words of the contract (PAYMENTS-WIRE section 10 has the list).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Decline {
-    /// The code: `card_declined`, `expired_card`, `incorrect_cvc`, `processing_error`,
-    /// `authentication_required` …
-    pub code: String,
-    /// The reason within `card_declined`: `insufficient_funds`, `lost_card` …
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub decline_code: Option<String>,
-    /// Advice for the merchant: `try_again_later`, `do_not_try_again`, `confirm_card_data`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub advice_code: Option<String>,
-    /// The parameter that is wrong: `number`, `exp_month`, `exp_year`, `cvc`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub param: Option<String>,
 }
 
 /// A new method, at `POST /v1/methods`. It can be read from JSON; only [`NewMethod::into_body`] writes it.

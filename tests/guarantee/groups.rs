@@ -1,7 +1,7 @@
 //! Groups: the facts of one decision are appended all or none, and what it read is as it was read.
 
 use calmony_pay::database::Databases;
-use calmony_pay::log::idempotency::{Answer, Fingerprint};
+use calmony_pay::log::idempotency::{Answer, Fingerprint, FirstAnswer};
 use calmony_pay::log::{AppendError, Cause, Log};
 use reqwest::Method;
 use serde_json::json;
@@ -143,7 +143,8 @@ async fn one_idempotency_key_answers_for_a_group() {
     let again = log.append(&cause, &give).await;
     assert!(matches!(again, Err(AppendError::KeyUsed)), "{again:?}");
     let known = log.recall(account, "k").await.unwrap().unwrap();
-    assert_eq!(known.answer, Answer::Plain(answered.data), "the answer is its event's");
+    let answer = FirstAnswer::Done(Answer::Plain(answered.data));
+    assert_eq!(known.answer, answer, "the answer is its event's");
     let stored = "select count(*) from calmony.idempotency where key = 'k' and answer is null";
     assert_eq!(system.database.number(stored).await, 1);
     let seen = system.client.get(&format!("/v1/customers/{}", ids[1])).await.ok();

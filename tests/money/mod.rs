@@ -5,6 +5,7 @@ mod example;
 mod hostile;
 pub(crate) mod memory;
 mod payment_methods;
+mod payments;
 mod protocol;
 mod sandbox;
 mod sandbox_faults;

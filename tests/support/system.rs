@@ -44,13 +44,23 @@ impl System {
         Self::on(Database::fresh().await).await
     }
 
-    /// A new database, the API on it, and a sandbox processor.
+    /// A new database, the API on it, and a sandbox processor that tells the API.
     pub async fn paying() -> (Self, Sandbox) {
+        Self::paying_with(&[]).await
+    }
+
+    /// The same with more or other environment variables of the API.
+    pub async fn paying_with(more: &[(&'static str, &str)]) -> (Self, Sandbox) {
         let database = Database::fresh().await;
-        let sandbox = Sandbox::on(&database).await;
-        let processor =
-            [("CALMONY_PROCESSOR_URL", sandbox.url.as_str()), ("CALMONY_PROCESSOR_SECRET", sandbox::SECRET)];
-        (Self::with(database, &processor).await, sandbox)
+        let address = format!("127.0.0.1:{}", free_port().unwrap());
+        let sandbox = Sandbox::telling(&database, &format!("http://{address}/processor/notices")).await;
+        let mut environment = vec![
+            ("CALMONY_PROCESSOR_URL", sandbox.url.as_str()),
+            ("CALMONY_PROCESSOR_SECRET", sandbox::SECRET),
+            ("CALMONY_LISTEN", address.as_str()),
+        ];
+        environment.extend_from_slice(more);
+        (Self::with(database, &environment).await, sandbox)
     }
 
     /// The API on that database.
@@ -174,6 +184,10 @@ pub(super) struct Started {
     metrics_url: String,
 }
 
+fn free_address() -> String {
+    format!("127.0.0.1:{}", free_port().unwrap())
+}
+
 /// Starts a program on a free port and waits until it is ready. A port that another program took meanwhile
 /// is replaced.
 pub(super) async fn start(
@@ -183,8 +197,10 @@ pub(super) async fn start(
     environment: Vec<(&'static str, String)>,
 ) -> Started {
     for _ in 0..5 {
-        let address = format!("127.0.0.1:{}", free_port().unwrap());
         let mut environment = environment.clone();
+        let given = environment.iter().find(|(name, _)| *name == listen);
+        let address = given.map_or_else(free_address, |(_, address)| address.clone());
+        environment.retain(|(name, _)| *name != listen);
         environment.push((listen, address.clone()));
         let metrics = format!("127.0.0.1:{}", free_port().unwrap());
         environment.push(("CALMONY_METRICS_LISTEN", metrics.clone()));

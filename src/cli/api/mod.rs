@@ -8,3 +8,4 @@ pub(super) mod lookup;
 pub(super) mod objects;
 pub(super) mod replays;
 pub(super) mod trigger;
+mod trigger_payments;

@@ -4,6 +4,7 @@ use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::trigger_payments as payments;
 use crate::cli::support::client::{ApiClient, ApiOptions};
 use crate::contract::EventType;
 use crate::domain::subjects::path_of;
@@ -42,6 +43,39 @@ pub(crate) async fn run(options: TriggerOptions) -> anyhow::Result<()> {
             let made = attached(&api).await?;
             post(&format!("/v1/payment_methods/{made}/detach"), json!({})).await?
         }
+        EventType::PaymentIntentCreated => intent(&api, json!({})).await?,
+        EventType::PaymentIntentUpdated => {
+            updated(&api, intent(&api, json!({})).await?, json!({ "description": "triggered" })).await?
+        }
+        EventType::PaymentIntentProcessing
+        | EventType::PaymentIntentSucceeded
+        | EventType::ChargeSucceeded
+        | EventType::PaymentIntentRequiresAction
+        | EventType::PaymentIntentAmountCapturableUpdated
+        | EventType::PaymentIntentPaymentFailed
+        | EventType::ChargeFailed => payments::confirmed(&api, options.event).await?,
+        EventType::PaymentIntentCanceled => {
+            let made = intent(&api, json!({})).await?;
+            post(&format!("/v1/payment_intents/{made}/cancel"), json!({})).await?
+        }
+        EventType::ChargeCaptured => payments::captured(&api).await?,
+        EventType::ChargeUpdated => payments::released(&api).await?,
+        EventType::ChargeRefunded | EventType::RefundCreated | EventType::RefundUpdated => {
+            payments::refunded(&api, options.event).await?
+        }
+        EventType::SetupIntentCreated => post("/v1/setup_intents", json!({})).await?,
+        EventType::SetupIntentUpdated => {
+            let made = post("/v1/setup_intents", json!({})).await?;
+            updated(&api, made, json!({ "description": "triggered" })).await?
+        }
+        EventType::SetupIntentRequiresAction
+        | EventType::SetupIntentSucceeded
+        | EventType::SetupIntentSetupFailed => payments::set_up(&api, options.event).await?,
+        EventType::SetupIntentCanceled => {
+            let made = post("/v1/setup_intents", json!({})).await?;
+            post(&format!("/v1/setup_intents/{made}/cancel"), json!({})).await?
+        }
+        EventType::ChargeExpired => bail!("charge.expired comes after seven days, not from a call"),
         EventType::WebhookEndpointCreated => endpoint(&api).await?,
         EventType::WebhookEndpointUpdated => {
             updated(&api, endpoint(&api).await?, json!({ "description": "triggered" })).await?
@@ -66,7 +100,8 @@ pub(crate) async fn run(options: TriggerOptions) -> anyhow::Result<()> {
         EventType::ProductUpdated => updated(&api, product(&api).await?, json!({ "active": false })).await?,
         EventType::ProductDeleted => deleted(&api, product(&api).await?).await?,
     };
-    let events = api.call(Method::GET, &format!("/v1/events?object={object}&limit=1"), &json!({})).await?;
+    let path = format!("/v1/events?object={object}&type={}&limit=1", options.event.as_str());
+    let events = api.call(Method::GET, &path, &json!({})).await?;
     say(format_args!(
         "{} of {object}: {}",
         options.event.as_str(),
@@ -120,11 +155,20 @@ async fn attached(api: &ApiClient) -> anyhow::Result<String> {
     id(&api.call(Method::POST, &path, &json!({ "customer": customer })).await?)
 }
 
+/// Makes a payment intent.
+pub(super) async fn intent(api: &ApiClient, more: Value) -> anyhow::Result<String> {
+    let mut params = json!({ "amount": 1999, "currency": "usd", "description": "made by calmony trigger" });
+    if let (Some(params), Value::Object(more)) = (params.as_object_mut(), more) {
+        params.extend(more);
+    }
+    id(&api.call(Method::POST, "/v1/payment_intents", &params).await?)
+}
+
 async fn product(api: &ApiClient) -> anyhow::Result<String> {
     let params = json!({ "name": "Analytical Engine", "description": "made by calmony trigger" });
     id(&api.call(Method::POST, "/v1/products", &params).await?)
 }
 
-fn id(object: &Value) -> anyhow::Result<String> {
+pub(super) fn id(object: &Value) -> anyhow::Result<String> {
     Ok(object.get("id").and_then(Value::as_str).context("the answer has no id")?.to_owned())
 }

@@ -72,6 +72,7 @@ pub(super) fn processor(environment: &Environment) -> anyhow::Result<Program> {
             ("CALMONY_DATABASE_URL", processor_url.clone()),
             ("CALMONY_PROCESSOR_SECRET", environment.processor_secret.clone()),
             ("CALMONY_SANDBOX_LISTEN", address_of(&environment.processor_url)),
+            ("CALMONY_PROCESSOR_NOTICE_URL", format!("{}/processor/notices", environment.url)),
             ("CALMONY_LOG", child_log()),
         ],
     })

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::contract::{EventType, Kind};
-use crate::domain::diff;
 use crate::domain::rejection::{ParameterError, Rejection};
 use crate::domain::resource::Resource;
 use crate::domain::types::patch::Patch;
+use crate::domain::{attempt, diff};
 use crate::id::Id;
 
 /// The most objects that a decision may ask for one after the other.
@@ -203,7 +203,8 @@ impl Objects {
         let known = self.known.get_mut(&stream).ok_or_else(|| Stop::Unread(stream.clone()))?;
         let before = known.now.as_ref();
         let data = serde_json::to_string(state)?;
-        let kept = before.and_then(|now| now.internal.clone());
+        let kept = before.and_then(|now| now.internal.as_deref()).map(attempt::inherited);
+        let kept = kept.transpose()?.flatten();
         let internal = self.kept.remove(&stream).unwrap_or_default().apply(kept.clone());
         let previous = match before.filter(|_| !deletes) {
             None => None,

@@ -1,14 +1,10 @@
 //! The verbs of a payment method.
 
-use serde_json::from_value;
-
 use super::{Card, CardFacts, Changes, CreateParams, Kept, PaymentMethod};
 use crate::clock::Timestamp;
 use crate::contract::{self, EventType};
 use crate::domain::customer::{self, Customer};
-use crate::domain::{
-    Command, New, Objects, ParameterError, Problem, Rejection, Stop, Updatable as _, missing,
-};
+use crate::domain::{Command, New, Objects, ParameterError, Problem, Rejection, Stop, Updatable as _};
 use crate::id::Id;
 
 /// Create a method of a card that the processor has taken in.
@@ -20,6 +16,8 @@ pub struct Create {
     pub facts: CardFacts,
     /// What the caller said.
     pub params: CreateParams,
+    /// The intent that it is made for and that uses it without a customer.
+    pub used_by: Option<String>,
 }
 
 /// Change a method. Only one that a customer has can be changed.
@@ -64,8 +62,8 @@ impl Command for Create {
     fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
         let blank = PaymentMethod::new(self.new, Card::from(&self.facts));
         let method = self.params.clone().apply(blank)?;
-        let kept = Kept { token: self.facts.token.clone(), burned: false };
-        objects.keep(self.new.id, Some(&kept.json()));
+        let kept = Kept { token: self.facts.token.clone(), burned: false, used_by: self.used_by.clone() };
+        kept.keep(objects, self.new.id)?;
         objects.create(EventType::PaymentMethodCreated, &method)
     }
 }
@@ -100,7 +98,7 @@ impl Command for Attach {
             Some(_) => return Err(Rejection::AttachedElsewhere.into()),
             None => {}
         }
-        if kept(objects, self.id)?.burned {
+        if Kept::of(objects, self.id)?.is_used_up() {
             return Err(Rejection::Burned.into());
         }
         objects.put(EventType::PaymentMethodAttached, &method.attached(self.customer, self.is_checked))
@@ -117,8 +115,7 @@ impl Command for Detach {
         let Some(owner) = method.customer() else {
             return Err(Rejection::NotAttached { id: self.id.to_string() }.into());
         };
-        let kept = Kept { burned: true, ..kept(objects, self.id)? };
-        objects.keep(self.id, Some(&kept.json()));
+        Kept { burned: true, ..Kept::of(objects, self.id)? }.keep(objects, self.id)?;
         let id = objects.put(EventType::PaymentMethodDetached, &method.detached())?;
         if let Some(customer) = objects.find::<Customer>(owner)?
             && customer.default_payment_method() == Some(self.id)
@@ -150,10 +147,4 @@ impl Command for ChangeCustomer {
         }
         objects.put(EventType::CustomerUpdated, &after)
     }
-}
-
-/// The JSON that a method keeps to itself.
-fn kept(objects: &mut Objects, id: Id<contract::PaymentMethod>) -> Result<Kept, Stop> {
-    let kept = objects.internal(id)?.ok_or_else(|| missing::<contract::PaymentMethod>(&id))?;
-    Ok(from_value(kept)?)
 }

@@ -2,12 +2,15 @@
 //! gives a token that stands for it, which the method keeps to itself.
 
 mod commands;
+mod error;
 mod params;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
+mod using;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::resource::Expands;
@@ -15,11 +18,13 @@ use super::types::address::Address;
 use super::types::metadata::{self, Metadata};
 use super::types::object_tag::ObjectTag;
 use super::types::text::{LongText, Text};
-use super::{New, Resource, schema};
+use super::{New, Objects, Resource, Stop, missing, schema};
 use crate::contract;
 use crate::id::Id;
 pub use commands::{Attach, ChangeCustomer, Create, Detach, Update};
+pub use error::{ErrorType, PaymentError};
 pub use params::{BillingChanges, CardChanges, Changes, CreateParams};
+pub use using::{Chosen, User};
 
 /// The longest name and phone number of whom is billed, in characters.
 pub const NAME_MAX: usize = 256;
@@ -157,14 +162,31 @@ pub struct CardFacts {
 pub struct Kept {
     /// The token that stands for the card at the processor.
     pub token: String,
-    /// True once it may not be used again, because it was detached.
+    /// True once it may not be used again, because it was detached, or used without a customer.
     #[serde(default)]
     pub burned: bool,
+    /// The intent that used it without a customer, and may go on with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_by: Option<String>,
 }
 
 impl Kept {
-    fn json(&self) -> Value {
-        serde_json::json!({ "token": self.token, "burned": self.burned })
+    /// What the method of that id keeps to itself.
+    pub fn of(objects: &mut Objects, id: Id<contract::PaymentMethod>) -> Result<Self, Stop> {
+        let kept = objects.internal(id)?.ok_or_else(|| missing::<contract::PaymentMethod>(&id))?;
+        Ok(serde_json::from_value(kept)?)
+    }
+
+    /// True if nobody may attach it any more.
+    #[must_use]
+    pub const fn is_used_up(&self) -> bool {
+        self.burned || self.used_by.is_some()
+    }
+
+    /// Keeps it, with the next fact of that method.
+    pub fn keep(&self, objects: &mut Objects, id: Id<contract::PaymentMethod>) -> Result<(), Stop> {
+        objects.keep(id, Some(&serde_json::to_value(self)?));
+        Ok(())
     }
 }
 
@@ -186,6 +208,18 @@ impl PaymentMethod {
         }
     }
 
+    /// Whom it bills.
+    #[must_use]
+    pub const fn billing_details(&self) -> &BillingDetails {
+        &self.billing_details
+    }
+
+    /// Its card.
+    #[must_use]
+    pub const fn card(&self) -> &Card {
+        &self.card
+    }
+
     /// The customer that it belongs to.
     #[must_use]
     pub const fn customer(&self) -> Option<Id<contract::Customer>> {
@@ -193,7 +227,8 @@ impl PaymentMethod {
     }
 
     /// With a customer. An issuer who has checked the card has checked its code, if one was given.
-    fn attached(self, customer: Id<contract::Customer>, is_checked: bool) -> Self {
+    #[must_use]
+    pub fn attached(self, customer: Id<contract::Customer>, is_checked: bool) -> Self {
         let mut card = self.card;
         let checks = card.checks.as_mut().filter(|checks| is_checked && checks.cvc_check.is_some());
         if let Some(checks) = checks {

@@ -13,26 +13,11 @@ fn new<K: contract::Kind>() -> New<K> {
     New { id: Id::generate(Timestamp::from_seconds(1_000)), livemode: false }
 }
 
-fn facts() -> CardFacts {
-    CardFacts {
-        token: "card_1".to_owned(),
-        brand: "visa".to_owned(),
-        last4: "4242".to_owned(),
-        exp_month: 12,
-        exp_year: 2034,
-        funding: "credit".to_owned(),
-        country: Some("US".to_owned()),
-        fingerprint: "f".to_owned(),
-        three_d_secure: true,
-        cvc_check: Some("unchecked".to_owned()),
-    }
-}
-
 fn with_method(world: &World) -> (World, MethodId) {
-    let new = new();
-    let made = world.when(&Create { new, facts: facts(), params: CreateParams::default() });
+    let create = testing::create();
+    let made = world.when(&create);
     assert_eq!(made.types(), ["payment_method.created"]);
-    (made.world, new.id)
+    (made.world, create.new.id)
 }
 
 fn with_customer(world: &World) -> (World, CustomerId) {

@@ -2,8 +2,11 @@
 
 pub mod address;
 pub mod bound;
+pub mod decline;
 pub mod list;
 pub mod metadata;
+pub mod money;
+pub mod next_action;
 pub mod object_tag;
 pub mod patch;
 pub mod rate_limit;

@@ -95,9 +95,14 @@ fn error_schema() -> Value {
             "type": "object",
             "properties": {
                 "advice_code": { "type": "string", "description": "The issuer's advice on a declined card." },
+                "charge": { "type": "string", "description": "The charge that was declined." },
                 "decline_code": { "type": "string", "description": "The issuer's reason to decline." },
                 "code": { "type": "string", "enum": codes, "description": "What a program branches on." },
                 "message": { "type": "string", "description": "What people read." },
+                "payment_intent": schemas::reference("PaymentIntent"),
+                "payment_method": schemas::reference("PaymentMethod"),
+                "payment_method_type": { "type": "string" },
+                "setup_intent": schemas::reference("SetupIntent"),
                 "param": { "type": "string", "description": "Which parameter it is about, as a path with \
                 brackets." },
                 "type": { "type": "string", "enum": error::TYPES },

@@ -32,6 +32,8 @@ pub struct Route {
     pub(crate) answers: Vec<Answer>,
     /// True where a card may be declined.
     pub(crate) may_decline: bool,
+    /// True where some of the events are appended before the processor is asked, and the others after it.
+    pub asks_processor: bool,
     /// Its handler.
     pub(crate) handler: MethodRouter<App>,
 }
@@ -66,6 +68,7 @@ impl Route {
             takes,
             answers: Vec::new(),
             may_decline: false,
+            asks_processor: false,
             handler: on(filter, handler),
         }
     }
@@ -83,6 +86,11 @@ impl Route {
     /// A card may be declined: 402.
     pub(crate) fn may_decline(self) -> Self {
         Self { may_decline: true, ..self }
+    }
+
+    /// The processor is asked in the midst of its events.
+    pub(crate) fn asks_processor(self) -> Self {
+        Self { asks_processor: true, ..self }
     }
 
     /// Its parameters are a `T`.

@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use super::route::Route;
 use crate::http::request::expand::Expandable;
 use crate::http::resources::{
-    customers, deliveries, endpoint_health, events, payment_methods, products, replays, stream,
-    webhook_endpoints,
+    charges, customers, deliveries, endpoint_health, events, payment_intents, payment_methods, products,
+    refunds, replays, setup_intents, stream, webhook_endpoints,
 };
 
 /// The list.
@@ -19,6 +19,10 @@ pub fn routes() -> Vec<Route> {
         webhook_endpoints::routes(),
         endpoint_health::routes(),
         payment_methods::routes(),
+        payment_intents::routes(),
+        setup_intents::routes(),
+        charges::routes(),
+        refunds::routes(),
         products::routes(),
         replays::routes(),
         events::routes(),

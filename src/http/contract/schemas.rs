@@ -36,7 +36,14 @@ fn inlined(schema: Value, known: &HashMap<String, Value>) -> Value {
         Value::Object(schema) => {
             let name = schema.get("$ref").and_then(Value::as_str).and_then(|name| name.rsplit('/').next());
             if let Some(target) = name.and_then(|name| known.get(name)) {
-                return inlined(target.clone(), known);
+                let mut target = inlined(target.clone(), known);
+                let schema = Value::Object(schema.clone());
+                if let Some(target) = target.as_object_mut().filter(|_| is_left_out(&schema))
+                    && let Some(description) = schema.get("description")
+                {
+                    target.insert("description".to_owned(), description.clone());
+                }
+                return target;
             }
             let schema = schema
                 .into_iter()
@@ -108,6 +115,13 @@ fn alternatives_of(schema: Value) -> Vec<Value> {
     }
 }
 
+/// The beginning of the description of a property that is left out where it doesn't apply.
+const LEFT_OUT: &str = "Left out ";
+
+fn is_left_out(schema: &Value) -> bool {
+    schema.get("description").and_then(Value::as_str).is_some_and(|text| text.starts_with(LEFT_OUT))
+}
+
 /// The same for something that is sent: every field is always there. It is open, so that a client that is
 /// made today understands what is sent tomorrow: more fields, more values, longer texts.
 pub(super) fn sent(schema: Value) -> Value {
@@ -127,7 +141,8 @@ fn opened(mut schema: Map<String, Value>) -> Map<String, Value> {
         schema.insert("additionalProperties".to_owned(), true.into());
     }
     if let Some(Value::Object(properties)) = schema.get("properties") {
-        let mut names: Vec<_> = properties.keys().cloned().collect();
+        let is_there = |(_, property): &(&String, &Value)| !is_left_out(property);
+        let mut names: Vec<_> = properties.iter().filter(is_there).map(|(name, _)| name.clone()).collect();
         names.sort();
         schema.insert("required".to_owned(), names.into());
     }

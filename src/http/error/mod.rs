@@ -7,6 +7,7 @@ mod declined;
 mod problem;
 mod refusal;
 mod sent;
+mod state;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,12 +15,14 @@ use axum::http::header::{ACCEPT_ENCODING, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::clock;
 use crate::contract::ErrorCode;
 use crate::database::DatabaseError;
+use crate::domain::types::decline::Decline;
 use crate::domain::{ParameterError, Rejection};
-use crate::flow::{Decline, FlowError};
+use crate::flow::FlowError;
 use crate::log::AppendError;
 pub(crate) use problem::{HttpProblem, KeyProblem};
 use refusal::{http, rejected, shortened};
@@ -66,6 +69,8 @@ pub(crate) enum ApiError {
     Unavailable,
     /// The card was declined.
     Declined(Decline),
+    /// A payment or a setup was declined; the intent as JSON, with the error in it.
+    PaymentDeclined(String),
     /// No processor is configured for the mode of the key.
     NoProcessor,
     /// The processor can't be asked at this moment. Nothing was done.
@@ -146,6 +151,7 @@ impl From<FlowError> for ApiError {
         match error {
             FlowError::Append(error) => error.into(),
             FlowError::Declined(decline) => Self::Declined(decline),
+            FlowError::PaymentDeclined(object) => Self::PaymentDeclined(object),
             FlowError::NoProcessor => Self::NoProcessor,
             FlowError::ProcessorAway(reason) => {
                 tracing::warn!(reason, "the processor can't be asked");
@@ -250,6 +256,7 @@ impl From<ApiError> for Sent {
                  moment.",
             ),
             ApiError::Declined(decline) => declined::declined(decline),
+            ApiError::PaymentDeclined(object) => declined::payment(&object),
             ApiError::NoProcessor => no_processor(),
             ApiError::ProcessorAway => Self::unavailable(
                 "The payment processor can't be reached just now. Nothing was done; try again in a moment.",
@@ -294,6 +301,10 @@ fn key(problem: KeyProblem) -> Sent {
         KeyProblem::Invalid(hint) => {
             Sent::invalid(StatusCode::UNAUTHORIZED, format!("Invalid API Key provided: {hint}"))
         }
+        KeyProblem::Signature => Sent::invalid(
+            StatusCode::UNAUTHORIZED,
+            "The notice is not signed with the processor's secret, or was signed more than five minutes ago.",
+        ),
         KeyProblem::Expired(hint) => {
             Sent::invalid(StatusCode::UNAUTHORIZED, format!("Expired API Key provided: {hint}"))
                 .with(ErrorCode::ApiKeyExpired, None)
@@ -325,6 +336,8 @@ struct Body {
     decline_code: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     advice_code: Option<String>,
+    #[serde(flatten)]
+    more: Map<String, Value>,
 }
 
 /// The ways to show a key.
@@ -347,9 +360,9 @@ fn should_retry(status: StatusCode) -> Option<&'static str> {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let is_packed = matches!(self, Self::Http(HttpProblem::Packed(_)));
-        let Sent { status, kind, code, param, message, decline_code, advice_code } = Sent::from(self);
+        let Sent { status, kind, code, param, message, decline_code, advice_code, more } = Sent::from(self);
         let code = code.map(ErrorCode::as_str);
-        let body = Body { r#type: kind, message, code, param, decline_code, advice_code };
+        let body = Body { r#type: kind, message, code, param, decline_code, advice_code, more };
         let mut response = (status, axum::Json(Envelope { error: body })).into_response();
         if let Some(retry) = should_retry(status) {
             response.headers_mut().insert("stripe-should-retry", HeaderValue::from_static(retry));

@@ -11,6 +11,8 @@ pub(crate) enum KeyProblem {
     Expired(String),
     /// It changes nothing.
     ReadsOnly(String),
+    /// A notice isn't signed with the processor's secret.
+    Signature,
 }
 
 /// The reason that a request of HTTP isn't read.

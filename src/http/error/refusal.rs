@@ -6,7 +6,8 @@ use axum::http::StatusCode;
 
 use super::problem::HttpProblem;
 use super::sent::Sent;
-use crate::contract::ErrorCode;
+use super::state;
+use crate::contract::{CURRENCIES, ErrorCode};
 use crate::domain::{ParameterError, Problem, Rejection};
 
 /// The most characters that an answer shows of a name, an id or a value that a caller sent.
@@ -94,8 +95,30 @@ pub(super) fn rejected(rejection: Rejection) -> Sent {
                  from a Customer, and may not be used again.",
             )
         },
+        Rejection::UnexpectedState(state) => state::unexpected(*state),
+        // The flow closes the challenge first; where new ones keep coming, a retry gets through.
+        Rejection::ChallengeWaits => Sent::invalid(
+            StatusCode::CONFLICT,
+            "A challenge of this object waits for the buyer. Nothing was changed; try again.",
+        )
+        .with(ErrorCode::LockTimeout, None),
+        Rejection::AlreadyRefunded { charge } => Sent::invalid(
+            StatusCode::BAD_REQUEST,
+            format!("Charge {} has already been refunded.", shortened(&charge)),
+        )
+        .with(ErrorCode::ChargeAlreadyRefunded, None),
+        Rejection::NothingTaken { id } => Sent::invalid(
+            StatusCode::BAD_REQUEST,
+            format!("{} does not have a successful, captured charge to refund.", shortened(&id)),
+        ),
         Rejection::Parameter(error) => parameter(error),
     }
+}
+
+/// The currencies, in a sentence.
+fn currencies() -> String {
+    let codes: Vec<_> = CURRENCIES.iter().map(|currency| currency.code).collect();
+    format!("Supported currencies are: {}", codes.join(", "))
 }
 
 /// The name of a wrong parameter's problem, and the sentence that says it.
@@ -138,6 +161,37 @@ fn parameter(error: ParameterError) -> Sent {
         Problem::ExclusiveWith(other) => (
             ErrorCode::ParametersExclusive,
             format!("Received both {param} and {other} parameters. Please pass in only one."),
+        ),
+        Problem::NoSuchCurrency(given) => (
+            ErrorCode::ParameterInvalid,
+            format!("Invalid currency: {}. {}", shortened(&given), currencies()),
+        ),
+        Problem::NotACharge => (
+            ErrorCode::ParameterInvalidInteger,
+            "This value must be greater than or equal to the minimum charge amount.".to_owned(),
+        ),
+        Problem::AmountTooSmall(least) => {
+            (ErrorCode::AmountTooSmall, format!("Amount must be at least {least}"))
+        }
+        Problem::AmountTooLarge(most) => {
+            (ErrorCode::AmountTooLarge, format!("Amount must be no more than {most}"))
+        }
+        Problem::NotPositive => {
+            (ErrorCode::ParameterInvalidInteger, format!("Invalid positive integer: {param}"))
+        }
+        Problem::MoreThanIsLeft(asked, left) => (
+            ErrorCode::AmountTooLarge,
+            format!("Refund amount ({asked}) is greater than unrefunded amount on charge ({left})"),
+        ),
+        Problem::NeedsCustomer => (
+            ErrorCode::ParameterMissing,
+            "The provided PaymentMethod is attached to a Customer. Please include the Customer in the \
+             `customer` parameter."
+                .to_owned(),
+        ),
+        Problem::OfAnotherCustomer => (
+            ErrorCode::ParameterInvalid,
+            "The provided PaymentMethod does not belong to the Customer you supplied.".to_owned(),
         ),
         Problem::NoSuchObject { noun, id } => {
             (ErrorCode::ResourceMissing, format!("No such {noun}: '{}'", shortened(&id)))

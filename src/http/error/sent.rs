@@ -1,6 +1,7 @@
 //! An error as it is sent.
 
 use axum::http::StatusCode;
+use serde_json::{Map, Value};
 
 use crate::contract::ErrorCode;
 
@@ -21,6 +22,8 @@ pub(super) struct Sent {
     pub(super) decline_code: Option<String>,
     /// The issuer's advice, where a card was declined.
     pub(super) advice_code: Option<String>,
+    /// The objects that the error is about, and what else is said of them.
+    pub(super) more: Map<String, Value>,
 }
 
 impl Sent {
@@ -34,6 +37,7 @@ impl Sent {
             message: message.into(),
             decline_code: None,
             advice_code: None,
+            more: Map::new(),
         }
     }
 
@@ -55,6 +59,12 @@ impl Sent {
     /// More than an account or a key may.
     pub(super) fn too_many(message: impl Into<String>) -> Self {
         Self::invalid(StatusCode::TOO_MANY_REQUESTS, message).with(ErrorCode::RateLimit, None)
+    }
+
+    /// The same with an object that it is about.
+    pub(super) fn about(mut self, name: &str, object: Value) -> Self {
+        self.more.insert(name.to_owned(), object);
+        self
     }
 
     /// The same with what programs branch on, and the parameter it is about.

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::*;
-use crate::domain::Problem;
+use crate::contract::{self, Kind as _};
+use crate::domain::types::decline::SENTENCES;
+use crate::domain::{Problem, Refused, UnexpectedState};
 
 /// One of every kind. Whoever adds a variant meets the matches below.
 fn samples() -> Vec<ApiError> {
@@ -29,6 +31,14 @@ fn samples() -> Vec<ApiError> {
         Problem::NotAUrl("it has no host"),
         Problem::Malformed("the brackets don't match".to_owned()),
         Problem::ExclusiveWith("other"),
+        Problem::NoSuchCurrency("zzz".to_owned()),
+        Problem::NotACharge,
+        Problem::AmountTooSmall("$0.50 usd".to_owned()),
+        Problem::AmountTooLarge("$999,999.99 usd".to_owned()),
+        Problem::NotPositive,
+        Problem::MoreThanIsLeft("$60.00 usd".to_owned(), "$40.00 usd".to_owned()),
+        Problem::NeedsCustomer,
+        Problem::OfAnotherCustomer,
         Problem::NoSuchObject { noun: "customer", id: "cus_1".to_owned() },
     ];
     let hint = || "sk_test_***abcd".to_owned();
@@ -40,10 +50,14 @@ fn samples() -> Vec<ApiError> {
         Rejection::AttachedElsewhere.into(),
         Rejection::NotAttached { id: "pm_1".to_owned() }.into(),
         Rejection::Burned.into(),
+        Rejection::ChallengeWaits.into(),
+        Rejection::AlreadyRefunded { charge: "ch_1".to_owned() }.into(),
+        Rejection::NothingTaken { id: "pi_1".to_owned() }.into(),
         KeyProblem::Missing.into(),
         KeyProblem::Invalid(hint()).into(),
         KeyProblem::Expired(hint()).into(),
         KeyProblem::ReadsOnly(hint()).into(),
+        KeyProblem::Signature.into(),
         ApiError::UnknownRoute(Method::GET, path()),
         ApiError::MethodNotAllowed(Method::PUT, path()),
         ApiError::BodyTooLarge,
@@ -67,8 +81,31 @@ fn samples() -> Vec<ApiError> {
         ApiError::Unavailable,
         ApiError::Internal,
     ]);
+    all.extend(states());
     all.extend(declines().map(ApiError::Declined));
     all.into_iter().inspect(error_is_here).collect()
+}
+
+/// Each thing that a status doesn't allow.
+fn states() -> impl Iterator<Item = ApiError> {
+    let all = [
+        (Refused::ConfirmWithoutMethod, "requires_payment_method"),
+        (Refused::Confirm, "succeeded"),
+        (Refused::Confirm, "canceled"),
+        (Refused::Capture, "succeeded"),
+        (Refused::Capture, "processing"),
+        (Refused::Cancel, "succeeded"),
+        (Refused::Update("amount"), "succeeded"),
+    ];
+    let of = |resource| {
+        all.into_iter().map(move |(refused, status)| {
+            let object = "{}".to_owned();
+            let state = UnexpectedState { resource, status, refused, object };
+            Rejection::UnexpectedState(Box::new(state)).into()
+        })
+    };
+    let setup = of(contract::SetupIntent::RESOURCE).take(3);
+    of(contract::PaymentIntent::RESOURCE).chain(setup)
 }
 
 /// A decline of each code, and of one that an adapter made up.
@@ -79,7 +116,7 @@ fn declines() -> impl Iterator<Item = Decline> {
         advice_code: None,
         param: (code == "incorrect_number").then(|| "number".to_owned()),
     };
-    let plain = declined::SENTENCES.iter().map(move |(code, _)| decline(code.as_str(), None));
+    let plain = SENTENCES.iter().map(move |(code, _)| decline(code.as_str(), None));
     let more = [("card_declined", "insufficient_funds"), ("made_up", "generic_decline")];
     plain.chain(more.into_iter().map(move |(code, reason)| decline(code, Some(reason))))
 }
@@ -105,6 +142,14 @@ fn problem_is_here(problem: &Problem) {
         | Problem::NotAUrl(_)
         | Problem::Malformed(_)
         | Problem::ExclusiveWith(_)
+        | Problem::NoSuchCurrency(_)
+        | Problem::NotACharge
+        | Problem::AmountTooSmall(_)
+        | Problem::AmountTooLarge(_)
+        | Problem::NotPositive
+        | Problem::MoreThanIsLeft(..)
+        | Problem::NeedsCustomer
+        | Problem::OfAnotherCustomer
         | Problem::NoSuchObject { .. } => {}
     }
 }
@@ -118,10 +163,18 @@ fn error_is_here(error: &ApiError) {
             | Rejection::AttachedElsewhere
             | Rejection::NotAttached { .. }
             | Rejection::Burned
+            | Rejection::UnexpectedState(_)
+            | Rejection::ChallengeWaits
+            | Rejection::AlreadyRefunded { .. }
+            | Rejection::NothingTaken { .. }
             | Rejection::Parameter(_),
         )
         | ApiError::Key(
-            KeyProblem::Missing | KeyProblem::Invalid(_) | KeyProblem::Expired(_) | KeyProblem::ReadsOnly(_),
+            KeyProblem::Missing
+            | KeyProblem::Invalid(_)
+            | KeyProblem::Expired(_)
+            | KeyProblem::ReadsOnly(_)
+            | KeyProblem::Signature,
         )
         | ApiError::UnknownRoute(..)
         | ApiError::MethodNotAllowed(..)
@@ -139,6 +192,7 @@ fn error_is_here(error: &ApiError) {
         | ApiError::SearchBehind
         | ApiError::Conflict
         | ApiError::Declined(_)
+        | ApiError::PaymentDeclined(_)
         | ApiError::NoProcessor
         | ApiError::ProcessorAway
         | ApiError::Unavailable

@@ -16,7 +16,7 @@ use crate::http::app::App;
 use crate::http::error::ApiError;
 use crate::http::params::Tree;
 use crate::http::render::Rendered;
-use crate::log::idempotency::{Answer, Fingerprint, Remembered};
+use crate::log::idempotency::{Answer, Fingerprint, FirstAnswer, Remembered};
 use crate::read::keys::Account;
 
 /// The header, in requests and echoed in answers.
@@ -89,18 +89,20 @@ fn stored_answer(
     if first != asked {
         return Err(ApiError::KeyReused { same_path: first.path == asked.path });
     }
-    let body = match answer {
-        Answer::Plain(text) => text,
-        Answer::Sealed(sealed) => {
+    let mut response = match answer {
+        FirstAnswer::Open => return Err(ApiError::KeyInUse),
+        FirstAnswer::Declined(object) => ApiError::PaymentDeclined(object).into_response(),
+        FirstAnswer::Done(Answer::Plain(text)) => Rendered(text).into_response(),
+        FirstAnswer::Done(Answer::Sealed(sealed)) => {
             let opened = app.keyring.open_text(&sealed.key_id, &sealed.text, &seal_place(account, key));
-            opened.map_err(|error| {
+            let text = opened.map_err(|error| {
                 // While keys are being changed over, another process may have the one that is missing here.
                 tracing::error!(%error, "a stored answer can't be opened");
                 ApiError::Unavailable
-            })?
+            })?;
+            Rendered(text).into_response()
         }
     };
-    let mut response = Rendered(body).into_response();
     response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
     if let Some(value) = request_id.and_then(|id| HeaderValue::from_str(&id).ok()) {
         response.headers_mut().insert("original-request", value);

@@ -64,11 +64,11 @@ pub(crate) fn routes() -> Vec<Route> {
     ]
 }
 
-/// The parameters of a create: what the method is, and the card that goes to the processor.
+/// The parameters of a create, and of a method that is made with an intent: what the method is, and the card that goes to the processor.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = PaymentMethodCreateParams)]
-struct NewParams {
+pub(super) struct NewParams {
     #[serde(default)]
     allow_redisplay: Option<AllowRedisplay>,
     #[serde(default)]
@@ -95,6 +95,19 @@ struct NewCard {
     number: Option<String>,
     #[serde(default)]
     token: Option<String>,
+}
+
+impl NewParams {
+    /// The card for the processor with the parameter that it came in, and what else is said.
+    pub(super) fn split(self) -> Result<((&'static str, NewMethod), CreateParams), ParameterError> {
+        let MethodType::Card = self.r#type;
+        let params = CreateParams {
+            allow_redisplay: self.allow_redisplay,
+            billing_details: self.billing_details,
+            metadata: self.metadata,
+        };
+        Ok((self.card.source()?, params))
+    }
 }
 
 impl NewCard {
@@ -143,14 +156,8 @@ async fn create(
     caller: Caller,
     Params(params): Params<NewParams>,
 ) -> Result<Rendered, ApiError> {
-    let MethodType::Card = params.r#type;
     let processor = app.processors.of(caller.account.livemode)?;
-    let source = params.card.source()?;
-    let params = CreateParams {
-        allow_redisplay: params.allow_redisplay,
-        billing_details: params.billing_details,
-        metadata: params.metadata,
-    };
+    let (source, params) = params.split()?;
     let made = (caller.new_object(), params);
     Ok(flow::payment_methods::create((&app.log, processor), caller.cause(), made, source).await?.into())
 }
@@ -220,6 +227,6 @@ async fn of_customer(
 }
 
 /// The id that a parameter holds.
-fn id_of<K: Kind>(param: &str, text: &str) -> Result<Id<K>, ParameterError> {
+pub(super) fn id_of<K: Kind>(param: &str, text: &str) -> Result<Id<K>, ParameterError> {
     text.parse().map_err(|_| ParameterError::no_such::<K>(param, &text))
 }

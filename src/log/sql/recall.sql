@@ -1,6 +1,8 @@
--- The answer to the request that first used a key. $1 account, $2 key.
+-- The answer to the request that first used a key, and the attempt that its event opened. $1 account, $2
+-- key.
 -- Indexes: idempotency_key_is_used_once, event_ids_are_unique.
-select i.fingerprint, i.request_id, coalesce(i.answer, e.data::text) as answer, i.sealed_with
+select i.fingerprint, i.request_id, coalesce(i.answer, e.data::text) as answer, i.sealed_with,
+       e.stream::text, e.internal ->> 'opened' as opened
   from calmony.idempotency i
   left join calmony.event e on e.account = i.account and e.id = i.event
  where i.account = $1 and i.key = $2

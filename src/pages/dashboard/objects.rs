@@ -59,7 +59,12 @@ pub(super) fn page_of(subject: Subject, id: &str) -> String {
         Subject::WebhookEndpoint => "endpoints",
         Subject::Replay => "replays",
         // A resource without pages of its own.
-        Subject::Product | Subject::PaymentMethod => "objects",
+        Subject::Product
+        | Subject::PaymentMethod
+        | Subject::PaymentIntent
+        | Subject::SetupIntent
+        | Subject::Charge
+        | Subject::Refund => "objects",
     };
     format!("/dashboard/{part}/{id}")
 }

@@ -1,0 +1,350 @@
+//! Attempts: operations that are asked of the processor, and what is known of them.
+//!
+//! An attempt is appended before the processor is called, so that whoever finds it open can ask what became
+//! of it. It is closed once, by the processor's word.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::types::decline::Decline;
+use super::types::money::Currency;
+
+/// For how long an authorised amount is held, in seconds: seven days.
+pub const HOLD_SECONDS: u64 = 7 * 24 * 60 * 60;
+
+/// The parts of an attempt that its command is given from outside.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// The account.
+    pub account: i64,
+    /// The present instant, in seconds.
+    pub at: u64,
+    /// The instant after which nobody waits for the processor's answer any more.
+    pub deadline: u64,
+    /// The API call, `req_…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// Its idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+}
+
+/// An operation that was asked of the processor, or is about to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its key at the processor: the id of what it is for, its number, and the account, with dots between.
+    pub key: String,
+    /// What is asked.
+    pub operation: Operation,
+    /// When, by whom, and until when.
+    pub opening: Opening,
+    /// True once its key is being voided: from then on the word of the void alone closes it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_given_up: bool,
+}
+
+/// What is asked of the processor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Operation {
+    /// Hold an amount, or take it at once.
+    Authorize {
+        /// The token of the method.
+        method: String,
+        /// The amount.
+        amount: i64,
+        /// Its currency.
+        currency: Currency,
+        /// True to take it at once.
+        capture: bool,
+        /// True when the buyer isn't there.
+        off_session: bool,
+        /// The page that the buyer comes back to.
+        return_url: Option<String>,
+        /// True where a challenge counts as a decline.
+        #[serde(default)]
+        challenge_is_an_error: bool,
+    },
+    /// Take what is held, or a part of it.
+    Capture {
+        /// The reference of the authorisation.
+        reference: String,
+        /// The amount.
+        amount: i64,
+    },
+    /// Release what is held.
+    Void {
+        /// The reference of the authorisation.
+        reference: String,
+    },
+    /// Give back a part of what was taken.
+    Refund {
+        /// The reference of the authorisation.
+        reference: String,
+        /// The amount.
+        amount: i64,
+    },
+    /// Check a method without money, so that it can be used later.
+    SetUp {
+        /// The token of the method.
+        method: String,
+        /// True when the buyer is there.
+        on_session: bool,
+        /// The page that the buyer comes back to.
+        return_url: Option<String>,
+    },
+}
+
+/// An operation that waits until its buyer passes a challenge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Its key.
+    pub key: String,
+    /// True if it takes the amount at once, when the challenge is passed.
+    pub captures: bool,
+    /// True once its key is being voided: from then on the word of the void alone settles it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_given_up: bool,
+}
+
+/// A word, and whether it is that of a void by key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// The word.
+    pub word: Word,
+    /// True if the key was voided before.
+    pub is_after_void: bool,
+}
+
+/// The processor's word about an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// It was performed.
+    Approved {
+        /// The amount that is held or moved.
+        amount: i64,
+        /// The processor's name of the authorisation.
+        reference: Option<String>,
+    },
+    /// It was declined.
+    Declined(Decline),
+    /// The buyer has to pass a challenge.
+    ActionRequired {
+        /// The page of the challenge.
+        url: String,
+        /// The processor's name of the authorisation.
+        reference: Option<String>,
+    },
+    /// It was not performed, and never will be.
+    Never,
+    /// It was performed after all, and undone by a void by key.
+    Undone {
+        /// The key of the void.
+        by: String,
+        /// The amount that moved, and moved back.
+        amount: i64,
+    },
+}
+
+/// A row of the processor's journal that an attempt accounts for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Movement {
+    /// The operation's key.
+    pub key: String,
+    /// What moved.
+    pub kind: MovementKind,
+    /// How much.
+    pub amount: i64,
+}
+
+/// The kinds of rows in a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MovementKind {
+    /// An amount is held.
+    Authorize,
+    /// It is taken.
+    Capture,
+    /// It is released.
+    Void,
+    /// It is given back.
+    Refund,
+}
+
+/// What an event says of the attempt that it closes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closed {
+    /// The attempt's key.
+    pub key: String,
+    /// True while its operation waits for a challenge.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits: bool,
+    /// True where the call that opened it is answered 402.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub declined: bool,
+    /// The rows of the journal that it accounts for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub movements: Vec<Movement>,
+}
+
+impl Attempt {
+    /// The attempt with that number for an object.
+    #[must_use]
+    pub fn new(object: &impl ToString, number: u32, operation: Operation, opening: Opening) -> Self {
+        let key = format!("{}.{number}.{}", object.to_string(), opening.account);
+        Self { key, operation, opening, is_given_up: false }
+    }
+
+    /// The account and the object that a key is for; `None` for a key that isn't ours.
+    #[must_use]
+    pub fn owner_of(key: &str) -> Option<(i64, &str)> {
+        let mut parts = key.split('.');
+        let (object, _number, account) = (parts.next()?, parts.next()?, parts.next()?);
+        Some((account.parse().ok()?, object))
+    }
+
+    /// The rows of the journal that a word about it accounts for.
+    #[must_use]
+    pub fn movements(&self, word: &Word) -> Vec<Movement> {
+        let own = |kind, amount| Movement { key: self.key.clone(), kind, amount };
+        let (amount, undone_by) = match word {
+            Word::Approved { amount, .. } => (*amount, None),
+            Word::Undone { amount, by, .. } => (*amount, Some(by)),
+            Word::Declined(_) | Word::ActionRequired { .. } | Word::Never => return Vec::new(),
+        };
+        let (kinds, is_taken): (&[_], _) = match &self.operation {
+            Operation::Authorize { capture, .. } => (authorized(*capture), *capture),
+            Operation::Capture { .. } => (&[MovementKind::Capture], true),
+            Operation::Void { .. } => (&[MovementKind::Void], false),
+            Operation::Refund { .. } => (&[MovementKind::Refund], false),
+            Operation::SetUp { .. } => return Vec::new(),
+        };
+        let done = kinds.iter().map(|kind| own(*kind, amount));
+        done.chain(undone_by.map(|by| back(by, is_taken, amount))).collect()
+    }
+
+    /// What the event that closes it says of it.
+    #[must_use]
+    pub fn closed(&self, word: &Word, declined: bool) -> Closed {
+        let waits = matches!(word, Word::ActionRequired { .. });
+        Closed { key: self.key.clone(), waits, declined, movements: self.movements(word) }
+    }
+}
+
+impl Attempt {
+    /// True if what was heard closes it.
+    #[must_use]
+    pub const fn is_closed_by(&self, heard: &Heard) -> bool {
+        heard.is_after_void || !self.is_given_up
+    }
+}
+
+impl Waiting {
+    /// True if what was heard settles it.
+    #[must_use]
+    pub const fn is_settled_by(&self, heard: &Heard) -> bool {
+        heard.is_after_void || !self.is_given_up
+    }
+
+    /// What the event says that a passed challenge leads to.
+    #[must_use]
+    pub fn passed(&self, amount: i64) -> Closed {
+        let own = |kind: &MovementKind| Movement { key: self.key.clone(), kind: *kind, amount };
+        self.settled(authorized(self.captures).iter().map(own).collect())
+    }
+
+    /// What the event says that settles it.
+    #[must_use]
+    pub fn settled(&self, movements: Vec<Movement>) -> Closed {
+        Closed { key: self.key.clone(), waits: false, declined: false, movements }
+    }
+
+    /// The rows of the journal of one that was passed at the last moment, and undone by that key.
+    #[must_use]
+    pub fn undone(&self, by: &str, amount: i64) -> Vec<Movement> {
+        let own = |kind: &MovementKind| Movement { key: self.key.clone(), kind: *kind, amount };
+        authorized(self.captures).iter().map(own).chain([back(by, self.captures, amount)]).collect()
+    }
+}
+
+/// The rows of an authorisation.
+const fn authorized(captures: bool) -> &'static [MovementKind] {
+    if captures { &[MovementKind::Authorize, MovementKind::Capture] } else { &[MovementKind::Authorize] }
+}
+
+/// The row of a void by key that found something to undo.
+fn back(by: &str, is_taken: bool, amount: i64) -> Movement {
+    let kind = if is_taken { MovementKind::Refund } else { MovementKind::Void };
+    Movement { key: by.to_owned(), kind, amount }
+}
+
+/// The members that what an object keeps to itself has for one event only: they tell of the event.
+pub const OF_ONE_EVENT: [&str; 3] = ["opened", "closed", "postings"];
+
+/// What an object keeps to itself, without what only told of its last event.
+pub(in crate::domain) fn inherited(kept: &str) -> Result<Option<String>, serde_json::Error> {
+    if !OF_ONE_EVENT.iter().any(|member| kept.contains(member)) {
+        return Ok(Some(kept.to_owned()));
+    }
+    let mut members: Map<String, Value> = serde_json::from_str(kept)?;
+    for member in OF_ONE_EVENT {
+        members.remove(member);
+    }
+    if members.is_empty() { Ok(None) } else { serde_json::to_string(&members).map(Some) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(operation: Operation) -> Attempt {
+        let opening = Opening { account: 7, at: 1_000, deadline: 1_016, ..Opening::default() };
+        Attempt::new(&"pi_1", 2, operation, opening)
+    }
+
+    fn authorize(capture: bool) -> Attempt {
+        attempt(Operation::Authorize {
+            method: "card_1".to_owned(),
+            amount: 900,
+            currency: "usd".parse().expect("a currency"),
+            capture,
+            off_session: false,
+            return_url: None,
+            challenge_is_an_error: false,
+        })
+    }
+
+    #[test]
+    fn a_word_accounts_for_the_rows_that_the_processor_wrote() {
+        let rows = |attempt: &Attempt, word: &Word| {
+            let rows = attempt.movements(word).into_iter();
+            rows.map(|row| (row.key, row.kind, row.amount)).collect::<Vec<_>>()
+        };
+        use MovementKind::{Authorize, Capture, Refund, Void};
+        let key = || "pi_1.2.7".to_owned();
+        assert_eq!(Attempt::owner_of(&key()), Some((7, "pi_1")));
+        let approved = Word::Approved { amount: 900, reference: None };
+        assert_eq!(rows(&authorize(true), &approved), [(key(), Authorize, 900), (key(), Capture, 900)]);
+        assert_eq!(rows(&authorize(false), &approved), [(key(), Authorize, 900)]);
+        let undone = Word::Undone { by: "v".to_owned(), amount: 900 };
+        let back = |kind| ("v".to_owned(), kind, 900);
+        assert_eq!(
+            rows(&authorize(true), &undone),
+            [(key(), Authorize, 900), (key(), Capture, 900), back(Refund)]
+        );
+        assert_eq!(rows(&authorize(false), &undone), [(key(), Authorize, 900), back(Void)]);
+        let refund = attempt(Operation::Refund { reference: "r".to_owned(), amount: 900 });
+        assert_eq!(rows(&refund, &approved), [(key(), Refund, 900)]);
+        for nothing in [Word::Never, Word::Declined(Decline::processing_error())] {
+            assert!(rows(&authorize(true), &nothing).is_empty());
+        }
+    }
+
+    #[test]
+    fn what_told_of_one_event_is_not_inherited() {
+        let kept = r#"{"attempts":1,"closed":{"key":"k"},"postings":{}}"#;
+        assert_eq!(inherited(kept).expect("JSON").as_deref(), Some(r#"{"attempts":1}"#));
+        assert_eq!(inherited(r#"{"postings":{"usd":{}}}"#).expect("JSON"), None);
+        assert_eq!(inherited(r#"{"token":"t"}"#).expect("JSON").as_deref(), Some(r#"{"token":"t"}"#));
+    }
+}

@@ -1,0 +1,100 @@
+//! What an intent keeps to itself.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CancellationReason, PaymentIntent};
+use crate::contract;
+use crate::domain::attempt::{Attempt, Closed, Opening, Operation, Waiting};
+use crate::domain::{Objects, Stop};
+use crate::id::Id;
+
+/// The JSON that an intent keeps to itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The number of attempts so far.
+    #[serde(default)]
+    pub attempts: u32,
+    /// The open attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<Attempt>,
+    /// What the open attempt is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) aim: Option<Aim>,
+    /// The operation that waits for a challenge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<Waiting>,
+    /// The processor's name of the authorisation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reference: Option<String>,
+    /// The instant at which what is held lapses, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) held_until: Option<u64>,
+    /// The instant at which a challenge that was given up is looked at, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) closing_due: Option<u64>,
+    /// When time changes the intent, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) due: Option<u64>,
+    /// The key of the attempt that its event opens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened: Option<String>,
+    /// What its event says of an attempt that it closes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Closed>,
+}
+
+/// What an attempt is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "for", rename_all = "snake_case")]
+pub(super) enum Aim {
+    /// To take or hold the amount.
+    Pay,
+    /// To take what is held.
+    Capture,
+    /// To release what is held.
+    Cancel {
+        /// Why.
+        reason: Option<CancellationReason>,
+    },
+    /// To release what has been held for too long.
+    Lapse,
+}
+
+impl Kept {
+    /// What the intent of that id keeps to itself.
+    pub fn of(objects: &mut Objects, id: Id<contract::PaymentIntent>) -> Result<Self, Stop> {
+        let kept = objects.internal(id)?.map(serde_json::from_value::<Self>).transpose()?;
+        Ok(Self { opened: None, closed: None, ..kept.unwrap_or_default() })
+    }
+
+    /// The same with an attempt that is open.
+    pub(super) fn opened(
+        self,
+        intent: &PaymentIntent,
+        (aim, operation): (Aim, Operation),
+        opening: &Opening,
+    ) -> Self {
+        let attempts = self.attempts.saturating_add(1);
+        let attempt = Attempt::new(&intent.id, attempts, operation, opening.clone());
+        let opened = Some(attempt.key.clone());
+        Self { attempts, attempt: Some(attempt), aim: Some(aim), opened, ..self }
+    }
+
+    /// The same with the attempt closed.
+    pub(super) fn closed(self, closed: Closed) -> Self {
+        Self { attempt: None, aim: None, closed: Some(closed), ..self }
+    }
+
+    /// The same with an amount that is held until then.
+    pub(super) fn holding(self, reference: Option<String>, held_until: Option<u64>) -> Self {
+        Self { reference, held_until, waiting: None, closing_due: None, ..self }
+    }
+
+    /// Keeps it, with the next fact of that intent.
+    pub(super) fn keep(self, objects: &mut Objects, intent: &PaymentIntent) -> Result<(), Stop> {
+        let attempt = self.attempt.as_ref().map(|attempt| attempt.opening.deadline);
+        let kept = Self { due: attempt.or(self.closing_due).or(self.held_until), ..self };
+        objects.keep(intent.id, Some(&serde_json::to_value(&kept)?));
+        Ok(())
+    }
+}

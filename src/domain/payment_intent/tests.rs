@@ -1,0 +1,434 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::domain::attempt::{Attempt, Heard, Opening, Word};
+use crate::domain::customer::Customer;
+use crate::domain::payment_method::{self, Chosen, PaymentMethod, testing};
+use crate::domain::testing::{Then, World, nothing};
+use crate::domain::types::decline::Decline;
+use crate::domain::types::metadata::MetadataChange;
+use crate::domain::{Create as CreateObject, ParameterError, Patch, Problem};
+
+type IntentId = Id<contract::PaymentIntent>;
+type CustomerId = Id<contract::Customer>;
+
+const NOW: Timestamp = Timestamp::from_seconds(10_000);
+/// The time for which an amount is held.
+const WEEK: u64 = 7 * 24 * 60 * 60;
+
+fn usd() -> Currency {
+    "usd".parse().expect("a currency")
+}
+
+fn new<K: contract::Kind>() -> New<K> {
+    New { id: Id::generate(Timestamp::from_seconds(1_000)), livemode: false }
+}
+
+fn opening_at(at: u64) -> Opening {
+    Opening { account: 1, at, deadline: at + 17, request: Some("req_1".to_owned()), idempotency_key: None }
+}
+
+fn opening() -> Opening {
+    opening_at(NOW.seconds())
+}
+
+fn create(chosen: Chosen, customer: Option<CustomerId>, terms: Terms) -> Create {
+    Create {
+        new: new(),
+        secret: "s".to_owned(),
+        money: (1_000, usd()),
+        customer,
+        chosen,
+        terms,
+        confirming: None,
+        opening: opening(),
+    }
+}
+
+fn manual() -> Terms {
+    Terms { capture_method: Some(CaptureMethod::Manual), ..Terms::default() }
+}
+
+fn confirm(id: IntentId, chosen: Chosen) -> Confirm {
+    Confirm { id, chosen, terms: Terms::default(), confirming: Confirming::default(), opening: opening() }
+}
+
+fn capture(id: IntentId, amount: Option<i64>) -> Capture {
+    Capture { id, amount, metadata: MetadataChange::default(), opening: opening() }
+}
+
+fn cancel(id: IntentId) -> Cancel {
+    Cancel { id, reason: None, opening: opening() }
+}
+
+fn update(id: IntentId, terms: Terms) -> Update {
+    Update { id, customer: Patch::Keep, chosen: Chosen::Keep, terms }
+}
+
+fn fresh() -> Chosen {
+    Chosen::New(Box::new(testing::create()))
+}
+
+fn approved(amount: i64) -> Word {
+    Word::Approved { amount, reference: Some("r".to_owned()) }
+}
+
+fn declined(reason: &str) -> Word {
+    let decline_code = Some(reason.to_owned());
+    Word::Declined(Decline { decline_code, ..Decline::plain(contract::ErrorCode::CardDeclined) })
+}
+
+fn acting() -> Word {
+    Word::ActionRequired { url: "http://p/challenge/1".to_owned(), reference: Some("r".to_owned()) }
+}
+
+fn heard(word: Word) -> Heard {
+    Heard { word, is_after_void: false }
+}
+
+/// The open attempt of an intent.
+fn attempt(world: &World, id: IntentId) -> Attempt {
+    kept(world, id).attempt.expect("an open attempt")
+}
+
+fn kept(world: &World, id: IntentId) -> Kept {
+    serde_json::from_value(world.internal(id)).expect("what it keeps")
+}
+
+fn close(world: &World, id: IntentId, word: Word) -> Then {
+    let key = attempt(world, id).key;
+    world.when(&Close {
+        id,
+        key,
+        heard: heard(word),
+        charge: Id::generate(Timestamp::from_seconds(1_000)),
+        now: NOW,
+    })
+}
+
+fn intent(world: &World, id: IntentId) -> PaymentIntent {
+    world.object(id).expect("an intent")
+}
+
+fn status(world: &World, id: IntentId) -> Status {
+    intent(world, id).status()
+}
+
+fn made(world: &World, chosen: Chosen, terms: Terms) -> (World, IntentId) {
+    let create = create(chosen, None, terms);
+    (world.when(&create).world, create.new.id)
+}
+
+/// A world with an intent in that status.
+fn in_status(status: Status) -> (World, IntentId) {
+    let (world, id) = match status {
+        Status::RequiresPaymentMethod => made(&nothing(), Chosen::Keep, Terms::default()),
+        Status::RequiresConfirmation => made(&nothing(), fresh(), Terms::default()),
+        Status::RequiresAction => {
+            let (world, id) = in_status(Status::Processing);
+            (close(&world, id, acting()).world, id)
+        }
+        Status::Processing => {
+            let (world, id) = in_status(Status::RequiresConfirmation);
+            (world.when(&confirm(id, Chosen::Keep)).world, id)
+        }
+        Status::RequiresCapture => {
+            let (world, id) = made(&nothing(), fresh(), manual());
+            let world = world.when(&confirm(id, Chosen::Keep)).world;
+            (close(&world, id, approved(1_000)).world, id)
+        }
+        Status::Succeeded => {
+            let (world, id) = in_status(Status::Processing);
+            (close(&world, id, approved(1_000)).world, id)
+        }
+        Status::Canceled => {
+            let (world, id) = in_status(Status::RequiresPaymentMethod);
+            (world.when(&cancel(id)).world, id)
+        }
+    };
+    assert_eq!(self::status(&world, id), status);
+    (world, id)
+}
+
+const ALL: [Status; 7] = [
+    Status::RequiresPaymentMethod,
+    Status::RequiresConfirmation,
+    Status::RequiresAction,
+    Status::Processing,
+    Status::RequiresCapture,
+    Status::Succeeded,
+    Status::Canceled,
+];
+
+/// What each command comes to in each status: the status after it, or the reason for which it is refused.
+#[test]
+fn every_status_allows_what_it_should() {
+    use Status::{Canceled, Processing, RequiresAction, RequiresCapture};
+    use Status::{RequiresConfirmation, RequiresPaymentMethod, Succeeded};
+    const REFUSED: &str = "unexpected state";
+    const WAITS: &str = "a challenge waits";
+    let outcome = |decided: Result<crate::domain::Outcome, Rejection>, id: IntentId| match decided {
+        Ok(outcome) => {
+            let state: PaymentIntent = serde_json::from_str(&outcome.answer.data).expect("an intent");
+            assert_eq!(state.id, id);
+            state.status().as_str()
+        }
+        Err(Rejection::UnexpectedState(_)) => REFUSED,
+        Err(Rejection::ChallengeWaits) => WAITS,
+        Err(other) => panic!("{other}"),
+    };
+    let table: BTreeMap<&str, [&str; 7]> = ["confirm", "capture", "cancel", "amount", "description"]
+        .into_iter()
+        .map(|command| {
+            let row = ALL.map(|status| {
+                let (world, id) = in_status(status);
+                let decided = match command {
+                    "confirm" => world.decide(&confirm(id, fresh())),
+                    "capture" => world.decide(&capture(id, None)),
+                    "cancel" => world.decide(&cancel(id)),
+                    "amount" => world.decide(&update(id, Terms { amount: Some(2_000), ..Terms::default() })),
+                    _ => {
+                        let metadata =
+                            Patch::Set([("a".to_owned(), Some("b".to_owned()))].into_iter().collect());
+                        world.decide(&update(id, Terms { metadata, ..Terms::default() }))
+                    }
+                };
+                outcome(decided, id)
+            });
+            (command, row)
+        })
+        .collect();
+    let p = Processing.as_str();
+    let same = ALL.map(Status::as_str);
+    assert_eq!(same[2], RequiresAction.as_str());
+    assert_eq!(table["confirm"], [p, p, WAITS, REFUSED, REFUSED, REFUSED, REFUSED]);
+    assert_eq!(table["capture"], [REFUSED, REFUSED, REFUSED, REFUSED, p, REFUSED, REFUSED]);
+    let canceled = Canceled.as_str();
+    assert_eq!(table["cancel"], [canceled, canceled, WAITS, REFUSED, p, REFUSED, REFUSED]);
+    let (method, confirmation) = (RequiresPaymentMethod.as_str(), RequiresConfirmation.as_str());
+    assert_eq!(table["amount"], [method, confirmation, WAITS, REFUSED, REFUSED, REFUSED, REFUSED]);
+    assert_eq!(table["description"], same);
+    assert_eq!((same[4], same[5]), (RequiresCapture.as_str(), Succeeded.as_str()));
+}
+
+#[test]
+fn a_payment_is_charged_once_and_says_so_in_order() {
+    let (world, id) = in_status(Status::RequiresConfirmation);
+    let confirmed = world.when(&confirm(id, Chosen::Keep));
+    assert_eq!(confirmed.types(), ["payment_method.updated", "payment_intent.processing"]);
+    let open = attempt(&confirmed.world, id);
+    assert_eq!(open.key, format!("{id}.1.1"));
+    assert_eq!(confirmed.world.internal(id)["due"], NOW.seconds() + 17);
+    let closed = close(&confirmed.world, id, approved(1_000));
+    assert_eq!(closed.types(), ["charge.succeeded", "payment_intent.succeeded"]);
+    let after = intent(&closed.world, id);
+    assert_eq!((after.amount_received, after.amount_capturable), (1_000, 0));
+    let charge = after.latest_charge.expect("a charge");
+    let postings = &closed.world.internal(charge)["postings"]["amounts"];
+    assert_eq!(*postings, serde_json::json!({ "processor": 1_000, "revenue": -1_000 }));
+    let kept = kept(&closed.world, id);
+    let closing = kept.closed.expect("it closes the attempt");
+    assert_eq!((closing.key.as_str(), closing.declined, closing.movements.len()), (&*open.key, false, 2));
+    // Whoever comes later finds nothing to do.
+    let late = Close {
+        id,
+        key: open.key,
+        heard: heard(declined("lost_card")),
+        charge: Id::generate(Timestamp::from_seconds(1_000)),
+        now: NOW,
+    };
+    assert_eq!(closed.world.when(&late).types(), [""; 0]);
+}
+
+#[test]
+fn a_decline_is_a_result_and_burns_the_method() {
+    let (world, id) = in_status(Status::Processing);
+    let method = intent(&world, id).payment_method.expect("a method");
+    let closed = close(&world, id, declined("insufficient_funds"));
+    assert_eq!(closed.types(), ["charge.failed", "payment_intent.payment_failed"]);
+    let after = intent(&closed.world, id);
+    assert_eq!((after.status, after.payment_method), (Status::RequiresPaymentMethod, None));
+    let error = after.last_payment_error.expect("an error");
+    assert_eq!((error.code(), error.decline_code()), ("card_declined", Some("insufficient_funds")));
+    assert!(kept(&closed.world, id).closed.is_some_and(|closed| closed.declined));
+    let again = closed.world.decide(&confirm(id, Chosen::Existing(method)));
+    assert_eq!(again, Err(Rejection::Burned));
+}
+
+#[test]
+fn what_never_arrived_is_a_decline_without_a_charge() {
+    let (world, id) = in_status(Status::Processing);
+    let closed = close(&world, id, Word::Never);
+    assert_eq!(closed.types(), ["payment_intent.payment_failed"]);
+    let error = intent(&closed.world, id).last_payment_error.expect("an error");
+    assert_eq!(error.code(), "processing_error");
+}
+
+#[test]
+fn what_was_performed_and_undone_is_accounted_for() {
+    let (world, id) = in_status(Status::Processing);
+    let undone = Word::Undone { by: "v".to_owned(), amount: 1_000 };
+    let closed = close(&world, id, undone);
+    assert_eq!(closed.types(), ["payment_intent.payment_failed"]);
+    let closing = kept(&closed.world, id).closed.expect("it closes the attempt");
+    assert_eq!(closing.movements.len(), 3, "{closing:?}");
+}
+
+#[test]
+fn an_attempt_that_is_given_up_is_closed_by_the_void_alone() {
+    let (world, id) = in_status(Status::Processing);
+    let key = attempt(&world, id).key;
+    let given_up = world.when(&GiveUp { id, key: key.clone(), deadline: 20_000 });
+    assert_eq!(given_up.types(), ["payment_intent.updated"]);
+    let close = |word, is_after_void| Close {
+        id,
+        key: key.clone(),
+        heard: Heard { word, is_after_void },
+        charge: Id::generate(Timestamp::from_seconds(1_000)),
+        now: NOW,
+    };
+    assert_eq!(given_up.world.when(&close(approved(1_000), false)).types(), [""; 0]);
+    let voided = given_up.world.when(&close(Word::Never, true));
+    assert_eq!(voided.types(), ["payment_intent.payment_failed"]);
+}
+
+#[test]
+fn a_hold_is_captured_in_part_and_the_rest_is_released() {
+    let (world, id) = in_status(Status::RequiresCapture);
+    let charge = intent(&world, id).latest_charge.expect("a charge");
+    let held = &world.internal(charge)["postings"]["amounts"];
+    assert_eq!(*held, serde_json::json!({ "processor": 1_000, "holds": -1_000 }));
+    let problem = |amount| match world.decide(&capture(id, Some(amount))) {
+        Err(Rejection::Parameter(ParameterError { param, problem })) => {
+            assert_eq!(param, "amount_to_capture");
+            problem
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(problem(0), Problem::NotACharge);
+    assert_eq!(problem(-1), Problem::NotACharge);
+    assert_eq!(problem(1_001), Problem::AmountTooLarge("$10.00 usd".to_owned()));
+    let asked = world.when(&capture(id, Some(400)));
+    assert_eq!(asked.types(), ["payment_intent.processing"]);
+    let closed = close(&asked.world, id, approved(400));
+    assert_eq!(closed.types(), ["charge.captured", "payment_intent.succeeded"]);
+    let after = intent(&closed.world, id);
+    assert_eq!((after.amount_received, after.amount_capturable), (400, 0));
+    let postings = &closed.world.internal(charge)["postings"]["amounts"];
+    let expected = serde_json::json!({ "processor": -600, "revenue": -400, "holds": 1_000 });
+    assert_eq!(*postings, expected);
+    let failed = close(&asked.world, id, Word::Never);
+    assert_eq!(
+        (failed.types(), status(&failed.world, id)),
+        (vec!["payment_intent.updated"], Status::RequiresCapture)
+    );
+    assert!(kept(&failed.world, id).closed.is_some_and(|closed| closed.declined));
+}
+
+#[test]
+fn a_hold_is_released_by_canceling_or_after_seven_days() {
+    let (world, id) = in_status(Status::RequiresCapture);
+    let asked = world.when(&cancel(id));
+    let closed = close(&asked.world, id, approved(1_000));
+    assert_eq!(closed.types(), ["charge.updated", "payment_intent.canceled"]);
+    assert_eq!(intent(&closed.world, id).amount_capturable, 0);
+    let due = world.internal(id)["due"].as_u64().expect("when it lapses");
+    assert_eq!(due, NOW.seconds() + WEEK);
+    let early = Lapse { id, opening: opening_at(due - 1) };
+    assert_eq!(world.when(&early).types(), [""; 0]);
+    let lapsing = world.when(&Lapse { id, opening: opening_at(due) });
+    let lapsed = close(&lapsing.world, id, approved(1_000));
+    assert_eq!(lapsed.types(), ["charge.expired", "payment_intent.canceled"]);
+    let reason = intent(&lapsed.world, id).cancellation_reason;
+    assert_eq!(reason, Some(CancellationReason::Automatic));
+    assert_eq!(lapsed.world.internal(id)["due"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_challenge_is_passed_failed_or_closed() {
+    let (world, id) = in_status(Status::RequiresAction);
+    let waiting = kept(&world, id).waiting.expect("a challenge");
+    let settle = |word, is_after_void| SettleChallenge {
+        id,
+        key: waiting.key.clone(),
+        heard: Heard { word, is_after_void },
+        charge: Id::generate(Timestamp::from_seconds(1_000)),
+        now: NOW,
+    };
+    let passed = world.when(&settle(approved(1_000), false));
+    assert_eq!(passed.types(), ["charge.succeeded", "payment_intent.succeeded"]);
+    let refused = Decline::plain(contract::ErrorCode::PaymentIntentAuthenticationFailure);
+    let failed = world.when(&settle(Word::Declined(refused), false));
+    assert_eq!(failed.types(), ["payment_intent.payment_failed"]);
+    let given_up = world.when(&GiveUp { id, key: waiting.key.clone(), deadline: 20_000 }).world;
+    assert_eq!(given_up.internal(id)["due"], 20_000);
+    assert_eq!(given_up.when(&settle(approved(1_000), false)).types(), [""; 0]);
+    let closed = given_up.when(&settle(Word::Never, true));
+    assert_eq!(
+        (closed.types(), status(&closed.world, id)),
+        (vec!["payment_intent.updated"], Status::RequiresConfirmation)
+    );
+    let undone = given_up.when(&settle(Word::Undone { by: "v".to_owned(), amount: 1_000 }, true));
+    let closing = kept(&undone.world, id).closed.expect("it settles the challenge");
+    assert_eq!(closing.movements.len(), 3);
+    let again = closed.world.when(&confirm(id, Chosen::Keep));
+    assert_eq!(again.types(), ["payment_intent.processing"], "the method is its own");
+    assert_eq!(attempt(&again.world, id).key, format!("{id}.2.1"));
+}
+
+fn with_customer(world: &World) -> (World, CustomerId) {
+    let new = new();
+    let params = serde_json::from_str("{}").expect("parameters");
+    (world.when(&CreateObject::<Customer> { new, params }).world, new.id)
+}
+
+#[test]
+fn a_method_is_saved_when_that_was_asked_for() {
+    let (world, customer) = with_customer(&nothing());
+    let terms = Terms { setup_future_usage: Patch::Set(FutureUsage::OffSession), ..Terms::default() };
+    let create = create(fresh(), Some(customer), terms);
+    let id = create.new.id;
+    let world = world.when(&create).world.when(&confirm(id, Chosen::Keep)).world;
+    let method = intent(&world, id).payment_method.expect("a method");
+    let closed = close(&world, id, approved(1_000));
+    let types = ["charge.succeeded", "payment_method.attached", "payment_intent.succeeded"];
+    assert_eq!(closed.types(), types);
+    let saved: PaymentMethod = closed.world.object(method).expect("a method");
+    assert_eq!(saved.customer(), Some(customer));
+}
+
+#[test]
+fn a_method_of_a_customer_needs_that_customer() {
+    let (world, owner) = with_customer(&nothing());
+    let (world, other) = with_customer(&world);
+    let make = testing::create();
+    let method = make.new.id;
+    let world = world.when(&make).world;
+    let attach = payment_method::Attach { id: method, customer: owner, is_checked: true };
+    let world = world.when(&attach).world;
+    let problem = |customer| match world.decide(&create(Chosen::Existing(method), customer, Terms::default()))
+    {
+        Err(Rejection::Parameter(error)) => Some(error.problem),
+        Ok(_) => None,
+        Err(other) => panic!("{other}"),
+    };
+    assert_eq!(problem(Some(owner)), None);
+    assert_eq!(problem(Some(other)), Some(Problem::OfAnotherCustomer));
+    assert_eq!(problem(None), Some(Problem::NeedsCustomer));
+}
+
+#[test]
+fn amounts_have_bounds() {
+    let problem = |amount| {
+        let create = Create { money: (amount, usd()), ..create(Chosen::Keep, None, Terms::default()) };
+        match nothing().decide(&create) {
+            Err(Rejection::Parameter(error)) => Some(error.problem),
+            Ok(_) => None,
+            Err(other) => panic!("{other}"),
+        }
+    };
+    assert_eq!(problem(50), None);
+    assert_eq!(problem(0), Some(Problem::NotACharge));
+    assert!(matches!(problem(49), Some(Problem::AmountTooSmall(_))));
+    assert!(matches!(problem(i64::MAX), Some(Problem::AmountTooLarge(_))));
+}

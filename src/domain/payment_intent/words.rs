@@ -1,0 +1,121 @@
+//! The words of a payment intent: what its parameters and fields may be.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::domain::schema;
+
+/// When an authorised amount is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CaptureMethod {
+    /// At once.
+    Automatic,
+    /// At once; Stripe may answer before it is done.
+    #[default]
+    AutomaticAsync,
+    /// When the server says so, within seven days.
+    Manual,
+}
+
+/// What the method will be used for later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FutureUsage {
+    /// Payments without the buyer.
+    OffSession,
+    /// Payments with the buyer.
+    OnSession,
+}
+
+/// Why an intent was canceled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = PaymentIntentCancellationReason)]
+pub enum CancellationReason {
+    /// The buyer doesn't go on.
+    Abandoned,
+    /// What was held has lapsed.
+    Automatic,
+    /// It was made twice.
+    Duplicate,
+    /// It is fraudulent.
+    Fraudulent,
+    /// The buyer has asked for it.
+    RequestedByCustomer,
+    /// Its invoice was voided.
+    VoidInvoice,
+}
+
+/// Whether the server alone confirms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConfirmationMethod {
+    /// A passed challenge completes the payment.
+    #[default]
+    Automatic,
+    /// After a challenge the server confirms once more.
+    Manual,
+}
+
+/// Whether the account's settings choose the types of methods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AutomaticPaymentMethods)]
+pub struct AutomaticMethods {
+    /// Whether they may lead to another page. Cards never need one.
+    #[serde(default)]
+    allow_redirects: Option<AllowRedirects>,
+    enabled: bool,
+}
+
+impl AutomaticMethods {
+    /// What holds where nothing is said.
+    pub const ON: Self = Self { allow_redirects: Some(AllowRedirects::Always), enabled: true };
+
+    /// True if the account's settings choose.
+    #[must_use]
+    pub const fn is_enabled(self) -> bool {
+        self.enabled
+    }
+}
+
+/// Whether methods may lead to another page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AllowRedirects {
+    /// They may.
+    #[default]
+    Always,
+    /// They may not.
+    Never,
+}
+
+/// Options by type of method. Only the neutral ones of cards are there.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = PaymentMethodOptions)]
+pub struct MethodOptions {
+    card: CardOptions,
+}
+
+/// Options of cards.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[schema(as = PaymentMethodCardOptions)]
+pub struct CardOptions {
+    #[schema(schema_with = schema::later_object)]
+    installments: (),
+    #[schema(schema_with = schema::later_object)]
+    mandate_options: (),
+    #[schema(schema_with = schema::later_text)]
+    network: (),
+    request_three_d_secure: RequestThreeDSecure,
+}
+
+/// When a challenge is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestThreeDSecure {
+    /// When the issuer asks for it.
+    #[default]
+    Automatic,
+}

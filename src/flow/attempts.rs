@@ -1,0 +1,443 @@
+//! Attempts at the processor: appended before it is called, closed by its word.
+//!
+//! Whatever dies on the way, the attempt is on record. Whoever finds it open asks what became of its key; a
+//! key that was never seen is voided first, so that it can't come later. A timeout is no answer: the attempt
+//! stays open until the processor has said something.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{FlowError, Processors};
+use crate::clock;
+use crate::contract;
+use crate::domain::attempt::{Attempt, Heard, Opening, Operation, Waiting, Word};
+use crate::domain::types::decline::Decline;
+use crate::domain::{Command, Rejection, Snapshot, payment_intent, refund, setup_intent};
+use crate::id::Id;
+use crate::log::idempotency::Closing;
+use crate::log::{AppendError, Cause, Log};
+use crate::processor::{self, Answer, Inquiry, Outcome, Processor, Request, Void, Voided};
+
+/// The time after the processor's deadline in which the caller still hears what became of it.
+const GRACE: Duration = Duration::from_secs(2);
+/// The most times that a challenge is closed for one call.
+const CHALLENGES_MAX: usize = 3;
+
+/// The log, and the processor of one account.
+#[derive(Debug, Clone)]
+pub struct Money {
+    pub(super) log: Log,
+    pub(super) processor: Processor,
+    pub(super) account: i64,
+}
+
+/// What an object keeps to itself of its attempts, whatever it is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Open {
+    pub(super) attempt: Option<Attempt>,
+    pub(super) waiting: Option<Waiting>,
+    pub(super) held_until: Option<u64>,
+}
+
+impl Open {
+    /// What that object keeps to itself.
+    pub(super) fn of(object: &Snapshot) -> Result<Self, AppendError> {
+        let kept = object.internal.as_deref().map(serde_json::from_str).transpose();
+        Ok(kept.map_err(AppendError::Snapshot)?.unwrap_or_default())
+    }
+}
+
+impl Money {
+    /// The log and the processor of an account of that mode.
+    pub fn of(log: &Log, processors: &Processors, account: i64, livemode: bool) -> Result<Self, FlowError> {
+        let processor = processors.of(livemode)?.on_behalf_of(account);
+        Ok(Self { log: log.clone(), processor, account })
+    }
+
+    /// The parts of an attempt that come from outside, for a call.
+    #[must_use]
+    pub fn opening(&self, cause: &Cause) -> Opening {
+        let now = clock::now();
+        // Whole seconds, rounded up: nobody else looks at the attempt while the call may still be answered.
+        let deadline = now.seconds() + self.processor.deadline().as_secs() + GRACE.as_secs() + 1;
+        Opening {
+            account: self.account,
+            at: now.seconds(),
+            deadline,
+            request: cause.request_id.clone(),
+            idempotency_key: cause.idempotency_key.clone(),
+        }
+    }
+
+    /// Runs a command, and the attempt that it opens. The answer is the object after it: closed, or as it is
+    /// once the caller's time is over.
+    pub async fn run<C: Command>(&self, cause: &Cause, command: &C) -> Result<Snapshot, FlowError> {
+        let opened = self.opened(cause, command).await?;
+        let Some(attempt) = Open::of(&opened)?.attempt.filter(|attempt| is_of(cause, attempt)) else {
+            return Ok(opened);
+        };
+        let (money, key) = (self.clone(), attempt.key.clone());
+        // A caller that goes away doesn't take the attempt with it.
+        let driven = tokio::spawn(async move { money.drive(&attempt).await });
+        let patience = self.processor.deadline() + GRACE;
+        match tokio::time::timeout(patience, driven).await {
+            Ok(Ok(Ok(()))) => self.answer(opened, &key).await,
+            // It is on record. What couldn't be done now is done by whoever finds it open.
+            Ok(Ok(Err(error))) => {
+                tracing::warn!(%error, key, "an attempt stays open");
+                Ok(opened)
+            }
+            Ok(Err(_)) | Err(_) => Ok(opened),
+        }
+    }
+
+    /// Appends a command. A challenge that stands in its way is closed before.
+    async fn opened<C: Command>(&self, cause: &Cause, command: &C) -> Result<Snapshot, FlowError> {
+        for _ in 0..CHALLENGES_MAX {
+            match self.log.append(cause, command).await {
+                Err(AppendError::Rejected(Rejection::ChallengeWaits)) => {
+                    for id in command.reads() {
+                        self.close_challenge(&id).await?;
+                    }
+                }
+                other => return Ok(other?),
+            }
+        }
+        Err(AppendError::Conflict.into())
+    }
+
+    /// The answer to the call that opened an attempt.
+    async fn answer(&self, opened: Snapshot, key: &str) -> Result<Snapshot, FlowError> {
+        let Some((_, object)) = Attempt::owner_of(key) else { return Ok(opened) };
+        match self.log.closing(self.account, (object, key)).await {
+            Ok(Some(Closing { data, is_declined: true })) => Err(FlowError::PaymentDeclined(data)),
+            Ok(Some(Closing { data, .. })) => Ok(Snapshot { data, ..opened }),
+            Ok(None) | Err(_) => Ok(opened),
+        }
+    }
+
+    /// Asks the processor for an operation, and closes its attempt. `Ok` where nobody knows what became of
+    /// it, too: it stays open.
+    pub(super) async fn drive(&self, attempt: &Attempt) -> Result<(), FlowError> {
+        match self.processor.perform(&request(attempt)).await {
+            Answer::Known(operation) => match told(attempt, operation) {
+                Told::Word(word) => return self.close(attempt, word, false).await,
+                Told::Unwanted => return self.give_up(attempt).await.map(drop),
+                // A notice tells when it is done.
+                Told::Later => return Ok(()),
+                Told::Doubtful => {}
+            },
+            Answer::Refused(reason) => {
+                tracing::error!(key = attempt.key, reason, "the processor refused an operation");
+            }
+            Answer::Unknown(_) => {}
+        }
+        self.resolve(attempt).await.map(drop)
+    }
+
+    /// Asks what became of an attempt, and closes it if that is known. Returns true if it is closed.
+    pub(super) async fn resolve(&self, attempt: &Attempt) -> Result<bool, FlowError> {
+        if attempt.is_given_up {
+            return self.void(attempt).await;
+        }
+        match self.processor.inquire(&attempt.key).await {
+            Inquiry::Known(operation) => match told(attempt, operation) {
+                Told::Word(word) => self.close(attempt, word, false).await.map(|()| true),
+                Told::Unwanted => self.give_up(attempt).await,
+                Told::Later | Told::Doubtful => Ok(false),
+            },
+            Inquiry::NeverSeen => self.give_up(attempt).await,
+            Inquiry::CantTell(_) => Ok(false),
+        }
+    }
+
+    /// Voids the key of an attempt. It is on record before, so that no other word closes it meanwhile.
+    async fn give_up(&self, attempt: &Attempt) -> Result<bool, FlowError> {
+        self.note_giving_up(&attempt.key).await?;
+        self.void(attempt).await
+    }
+
+    /// Closes an attempt by the word of a void of its key. Returns true if it is closed.
+    async fn void(&self, attempt: &Attempt) -> Result<bool, FlowError> {
+        let word = match self.undo(&attempt.key).await {
+            Undo::Never => Word::Never,
+            Undo::Undone { by, amount } => Word::Undone { by, amount },
+            // It was there: declined, waiting, or what can't be undone.
+            Undo::Nothing => match self.processor.inquire(&attempt.key).await {
+                Inquiry::Known(operation) => match told(attempt, operation) {
+                    Told::Word(Word::Declined(_)) if has_unwanted_challenge(attempt) => {
+                        Word::Declined(challenge_declined())
+                    }
+                    Told::Word(word) => word,
+                    Told::Unwanted | Told::Later | Told::Doubtful => return Ok(false),
+                },
+                Inquiry::NeverSeen | Inquiry::CantTell(_) => return Ok(false),
+            },
+            Undo::Unknown => return Ok(false),
+        };
+        self.close(attempt, word, true).await.map(|()| true)
+    }
+
+    /// Voids a key: after it the operation can't be performed, and if it was, it is undone.
+    async fn undo(&self, key: &str) -> Undo {
+        let by = format!("{key}.undo");
+        let void = Void { key: by.clone(), of: Voided::OfKey(key.to_owned()) };
+        match self.processor.perform(&Request::Void(void)).await {
+            Answer::Known(operation) => match operation.outcome {
+                Outcome::Never => Undo::Never,
+                Outcome::Approved { amount } if amount > 0 => Undo::Undone { by, amount },
+                Outcome::Approved { .. } | Outcome::Declined { .. } => Undo::Nothing,
+                Outcome::ActionRequired { .. } | Outcome::Pending => Undo::Unknown,
+            },
+            Answer::Refused(_) | Answer::Unknown(_) => Undo::Unknown,
+        }
+    }
+
+    /// Closes the challenge of an object, if one waits: by what became of it, or else for good.
+    async fn close_challenge(&self, id: &str) -> Result<(), FlowError> {
+        let Some(object) = self.log.object(self.account, id).await.map_err(AppendError::from)? else {
+            return Ok(());
+        };
+        let Some(waiting) = Open::of(&object)?.waiting else { return Ok(()) };
+        if self.end_challenge(&waiting).await? {
+            return Ok(());
+        }
+        Err(FlowError::ProcessorAway("a challenge can't be closed".to_owned()))
+    }
+
+    /// Settles a challenge by what became of it, or closes it for good. Returns true if it doesn't wait any
+    /// more.
+    pub(super) async fn end_challenge(&self, waiting: &Waiting) -> Result<bool, FlowError> {
+        if !waiting.is_given_up {
+            match self.processor.inquire(&waiting.key).await {
+                Inquiry::Known(operation) => {
+                    if let Some(word) = settled(operation.outcome, operation.reference) {
+                        return self.settle(&waiting.key, word, false).await.map(|()| true);
+                    }
+                }
+                Inquiry::NeverSeen => {
+                    tracing::error!(key = waiting.key, "the processor doesn't know a challenge of its own");
+                    return Ok(false);
+                }
+                Inquiry::CantTell(_) => return Ok(false),
+            }
+            self.note_giving_up(&waiting.key).await?;
+        }
+        let word = match self.undo(&waiting.key).await {
+            Undo::Never | Undo::Nothing => Word::Never,
+            Undo::Undone { by, amount } => Word::Undone { by, amount },
+            Undo::Unknown => return Ok(false),
+        };
+        self.settle(&waiting.key, word, true).await.map(|()| true)
+    }
+
+    /// Puts it on record that a key is about to be voided.
+    async fn note_giving_up(&self, key: &str) -> Result<(), FlowError> {
+        let Some((_, object)) = Attempt::owner_of(key) else { return Ok(()) };
+        let cause = Cause::service(self.account);
+        let (deadline, key) = (self.opening(&cause).deadline, key.to_owned());
+        match Target::of(object) {
+            Some(Target::Payment(id)) => {
+                self.log.append(&cause, &payment_intent::GiveUp { id, key, deadline }).await?;
+            }
+            Some(Target::Setup(id)) => {
+                self.log.append(&cause, &setup_intent::GiveUp { id, key, deadline }).await?;
+            }
+            Some(Target::Refund(id)) => {
+                self.log.append(&cause, &refund::GiveUp { id, key }).await?;
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Closes an attempt by a word.
+    async fn close(&self, attempt: &Attempt, word: Word, is_after_void: bool) -> Result<(), FlowError> {
+        let Some((_, object)) = Attempt::owner_of(&attempt.key) else { return Ok(()) };
+        let (key, now, heard) = (attempt.key.clone(), clock::now(), Heard { word, is_after_void });
+        let cause = Cause {
+            request_id: attempt.opening.request.clone(),
+            idempotency_key: attempt.opening.idempotency_key.clone(),
+            ..Cause::service(self.account)
+        };
+        match Target::of(object) {
+            Some(Target::Payment(id)) => {
+                let charge = Id::generate(now);
+                self.log.append(&cause, &payment_intent::Close { id, key, heard, charge, now }).await?;
+            }
+            Some(Target::Setup(id)) => {
+                self.log.append(&cause, &setup_intent::Close { id, key, heard }).await?;
+            }
+            Some(Target::Refund(id)) => {
+                self.log.append(&cause, &refund::Close { id, key, heard }).await?;
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Settles a challenge by a word.
+    async fn settle(&self, key: &str, word: Word, is_after_void: bool) -> Result<(), FlowError> {
+        let Some((_, object)) = Attempt::owner_of(key) else { return Ok(()) };
+        let (cause, now, key) = (Cause::service(self.account), clock::now(), key.to_owned());
+        let heard = Heard { word, is_after_void };
+        match Target::of(object) {
+            Some(Target::Payment(id)) => {
+                let charge = Id::generate(now);
+                let settle = payment_intent::SettleChallenge { id, key, heard, charge, now };
+                self.log.append(&cause, &settle).await?;
+            }
+            Some(Target::Setup(id)) => {
+                self.log.append(&cause, &setup_intent::SettleChallenge { id, key, heard }).await?;
+            }
+            Some(Target::Refund(_)) | None => {}
+        }
+        Ok(())
+    }
+
+    /// Takes in what the processor tells of an operation. Nothing comes of what is known, or is over.
+    pub async fn told(&self, object: &str, operation: processor::Operation) -> Result<(), FlowError> {
+        let stored = self.log.object(self.account, object).await.map_err(AppendError::from)?;
+        let Some(stored) = stored else { return Ok(()) };
+        let open = Open::of(&stored)?;
+        if let Some(attempt) = open.attempt.filter(|attempt| attempt.key == operation.key) {
+            match told(&attempt, operation) {
+                Told::Word(word) => self.close(&attempt, word, false).await?,
+                Told::Unwanted => drop(self.give_up(&attempt).await?),
+                Told::Later | Told::Doubtful => {}
+            }
+        } else if let Some(waiting) = open.waiting.filter(|waiting| waiting.key == operation.key)
+            && let Some(word) = settled(operation.outcome, operation.reference)
+        {
+            self.settle(&waiting.key, word, false).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The objects that attempts are for.
+enum Target {
+    Payment(Id<contract::PaymentIntent>),
+    Setup(Id<contract::SetupIntent>),
+    Refund(Id<contract::Refund>),
+}
+
+impl Target {
+    fn of(object: &str) -> Option<Self> {
+        let payment = object.parse().map(Self::Payment);
+        payment
+            .or_else(|_| object.parse().map(Self::Setup))
+            .or_else(|_| object.parse().map(Self::Refund))
+            .ok()
+    }
+}
+
+/// What an operation tells of an attempt.
+enum Told {
+    /// The word that closes it.
+    Word(Word),
+    /// A challenge that nobody will pass.
+    Unwanted,
+    /// It isn't done yet.
+    Later,
+    /// Nothing that can be believed.
+    Doubtful,
+}
+
+/// What a void by key came to.
+enum Undo {
+    /// The operation was never seen, and is refused from now on.
+    Never,
+    /// It was performed, and is undone.
+    Undone { by: String, amount: i64 },
+    /// There was nothing to undo, or it can't be undone.
+    Nothing,
+    /// The processor doesn't say.
+    Unknown,
+}
+
+/// The word about an attempt that an operation is.
+fn told(attempt: &Attempt, operation: processor::Operation) -> Told {
+    let reference = operation.reference;
+    match operation.outcome {
+        Outcome::Approved { amount } if fits(attempt, amount) => {
+            Told::Word(Word::Approved { amount, reference })
+        }
+        Outcome::Approved { amount } => {
+            tracing::error!(key = attempt.key, amount, "the processor moved another amount");
+            Told::Doubtful
+        }
+        Outcome::Declined { decline } => Told::Word(Word::Declined(decline)),
+        Outcome::ActionRequired { .. } if has_unwanted_challenge(attempt) => Told::Unwanted,
+        Outcome::ActionRequired { url } => Told::Word(Word::ActionRequired { url, reference }),
+        Outcome::Pending => Told::Later,
+        Outcome::Never => Told::Word(Word::Never),
+    }
+}
+
+/// True where a challenge counts as a decline.
+const fn has_unwanted_challenge(attempt: &Attempt) -> bool {
+    matches!(attempt.operation, Operation::Authorize { challenge_is_an_error: true, .. })
+}
+
+/// The word that settles a challenge; `None` while it waits.
+fn settled(outcome: Outcome, reference: Option<String>) -> Option<Word> {
+    match outcome {
+        Outcome::Approved { amount } => Some(Word::Approved { amount, reference }),
+        Outcome::Declined { decline } => Some(Word::Declined(decline)),
+        Outcome::Never => Some(Word::Never),
+        Outcome::ActionRequired { .. } | Outcome::Pending => None,
+    }
+}
+
+/// True if the call with that cause opened the attempt.
+fn is_of(cause: &Cause, attempt: &Attempt) -> bool {
+    attempt.opening.request == cause.request_id
+}
+
+/// True if the amount is the one that was asked for.
+fn fits(attempt: &Attempt, moved: i64) -> bool {
+    match &attempt.operation {
+        Operation::Authorize { amount, .. }
+        | Operation::Capture { amount, .. }
+        | Operation::Refund { amount, .. } => *amount == moved,
+        Operation::Void { .. } | Operation::SetUp { .. } => true,
+    }
+}
+
+/// The decline of a payment whose challenge counts as one.
+fn challenge_declined() -> Decline {
+    let code = contract::ErrorCode::AuthenticationRequired;
+    Decline { decline_code: Some(code.as_str().to_owned()), ..Decline::plain(code) }
+}
+
+/// The request for an attempt's operation.
+fn request(attempt: &Attempt) -> Request {
+    let key = attempt.key.clone();
+    match attempt.operation.clone() {
+        Operation::Authorize { method, amount, currency, capture, off_session, return_url, .. } => {
+            let currency = currency.code().to_owned();
+            Request::Authorize(processor::Authorize {
+                key,
+                method,
+                amount,
+                currency,
+                capture,
+                off_session,
+                return_url,
+            })
+        }
+        Operation::Capture { reference, amount } => {
+            Request::Capture(processor::Capture { key, reference, amount })
+        }
+        Operation::Void { reference } => Request::Void(Void { key, of: Voided::Reference(reference) }),
+        Operation::Refund { reference, amount } => {
+            Request::Refund(processor::Refund { key, reference, amount })
+        }
+        Operation::SetUp { method, on_session, return_url } => {
+            Request::Attach(processor::Attach { key, method, on_session, return_url })
+        }
+    }
+}
