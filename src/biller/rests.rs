@@ -1,6 +1,6 @@
-//! Rests: objects whose step failed, or that stayed due because nothing could be done yet, wait before they are
-//! tried again, longer each time. So they don't stand in the way of others of their account, and a processor
-//! isn't asked the same every second.
+//! Rests: objects whose step failed, or that stayed due because nothing could be done yet, wait before they
+//! are tried again, longer each time. So they don't stand in the way of others of their account, and a
+//! processor isn't asked the same every second.
 
 use std::collections::HashMap;
 use std::time::Duration;
