@@ -15,6 +15,8 @@ pub const VARIABLES: &[&str] = &[
     "CALMONY_API_KEY",
     "CALMONY_ATTEMPT_RETENTION_DAYS",
     "CALMONY_ATTEMPT_TIMEOUT",
+    "CALMONY_BILLERS",
+    "CALMONY_BILLER_LISTEN",
     "CALMONY_BYTES_LIMIT",
     "CALMONY_DATABASE_URL",
     "CALMONY_DATA_DIR",
@@ -44,6 +46,8 @@ pub const VARIABLES: &[&str] = &[
     "CALMONY_SANDBOX_URL",
     "CALMONY_SECRET_KEY",
     "CALMONY_SECRET_KEY_FILE",
+    "CALMONY_STEPS_MAX",
+    "CALMONY_STEP_TIMEOUT",
     "CALMONY_STOP_WITH_STDIN",
     "CALMONY_URL",
     "CALMONY_WORKER_LISTEN",
@@ -53,8 +57,11 @@ pub const VARIABLES: &[&str] = &[
 const BESIDES: &[&str] = &[
     "CALMONY_API_KEY_2",
     "CALMONY_API_PID",
+    "CALMONY_BILLER_METRICS_URL",
+    "CALMONY_BILLER_PID",
     "CALMONY_METRICS_URL",
     "CALMONY_POSTGRES_BIN",
+    "CALMONY_PROCESSOR_PID",
     "CALMONY_WORKER_METRICS_URL",
     "CALMONY_WORKER_PID",
 ];
@@ -223,6 +230,16 @@ async fn login(url: &DatabaseUrl, roles: &[Role]) -> Checked {
 /// The checks of the database: that it answers, that the login may take these roles, the schema, and the
 /// keys that secrets are sealed with.
 pub async fn database(url: &DatabaseUrl, secret_key: &SecretKeyOptions, roles: &[Role]) -> Vec<Checked> {
+    let mut checked = self::roles(url, roles).await;
+    if !checked.iter().any(Checked::is_wrong) {
+        // Only the reader's role sees the keys that secrets are sealed with.
+        checked.push(keys(url, secret_key, roles.contains(&Role::Reader)).await);
+    }
+    checked
+}
+
+/// The same for a program that opens no secrets.
+pub async fn roles(url: &DatabaseUrl, roles: &[Role]) -> Vec<Checked> {
     let mut checked = Vec::new();
     for role in roles {
         match url.client(*role).await {
@@ -239,8 +256,6 @@ pub async fn database(url: &DatabaseUrl, secret_key: &SecretKeyOptions, roles: &
             schema(url, *role).await.unwrap_or_else(|error| Checked::wrong("schema", error.to_string())),
         );
     }
-    // Only the reader's role sees the keys that secrets are sealed with.
-    checked.push(keys(url, secret_key, roles.contains(&Role::Reader)).await);
     checked
 }
 

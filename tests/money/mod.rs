@@ -1,5 +1,6 @@
 //! Money: processors, and what moves at them.
 
+mod biller;
 mod conformance;
 mod example;
 mod hostile;

@@ -25,7 +25,7 @@ pub(super) fn value(text: &str, series: &str) -> Option<f64> {
 }
 
 /// The names of the metrics, from the lines for people.
-fn names(text: &str) -> BTreeSet<String> {
+pub(super) fn names(text: &str) -> BTreeSet<String> {
     text.lines()
         .filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next())
         .map(ToOwned::to_owned)

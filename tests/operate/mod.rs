@@ -1,5 +1,6 @@
 //! The operator's side, over the real programs: metrics, the system's condition, logs, deployment.
 
+mod biller;
 mod citus;
 mod deploy;
 mod logs;
