@@ -220,6 +220,7 @@ error_codes! {
     ApiKeyExpired = "api_key_expired";
     AuthenticationRequired = "authentication_required";
     CardDeclined = "card_declined";
+    CardNumberForbidden = "card_number_forbidden";
     EmailInvalid = "email_invalid";
     ExpiredCard = "expired_card";
     IdempotencyKeyInUse = "idempotency_key_in_use";

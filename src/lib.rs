@@ -9,6 +9,7 @@ pub mod contract;
 pub mod id;
 
 pub mod address;
+pub mod card_number;
 pub mod retry;
 pub mod seal;
 pub mod secret;

@@ -87,6 +87,8 @@ pub enum Problem {
     Malformed(String),
     /// It can't be given together with this one.
     ExclusiveWith(&'static str),
+    /// It holds the number of a card, which has no business there.
+    CardNumber,
     /// It names an object that doesn't exist.
     NoSuchObject {
         /// The resource's name in messages.

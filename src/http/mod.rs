@@ -50,7 +50,7 @@ pub fn api(app: App) -> Router {
         let app = ready.clone();
         async move { app.reader.is_ready().await && app.log.answers().await }
     });
-    let api = request::layered(api, &app, contract::routes::expandable)
+    let api = request::layered(api, &app, (contract::routes::expandable, contract::routes::taking_cards))
         .with_state(app.clone())
         .route("/openapi.json", get(contract::serve))
         .route("/docs", get(contract::serve_page))

@@ -18,11 +18,6 @@ pub(super) const SENTENCES: &[(ErrorCode, &str)] = &[
     (ErrorCode::ProcessingError, "An error occurred while processing your card. Try again in a little bit."),
 ];
 
-/// The parameter that the processor names, as callers know it.
-fn named(param: String) -> String {
-    if param == "number" { "card[number]".to_owned() } else { param }
-}
-
 /// A card that was declined.
 pub(super) fn declined(decline: Decline) -> Sent {
     let known = SENTENCES.iter().find(|(code, _)| code.as_str() == decline.code);
@@ -35,6 +30,6 @@ pub(super) fn declined(decline: Decline) -> Sent {
         kind: CARD,
         decline_code: decline.decline_code,
         advice_code: decline.advice_code,
-        ..Sent::invalid(StatusCode::PAYMENT_REQUIRED, sentence).with(code, decline.param.map(named))
+        ..Sent::invalid(StatusCode::PAYMENT_REQUIRED, sentence).with(code, decline.param)
     }
 }

@@ -98,6 +98,15 @@ pub(super) fn rejected(rejection: Rejection) -> Sent {
     }
 }
 
+/// The sentence that refuses the number of a card. It shows nothing of it.
+fn card_number(param: &str) -> String {
+    let place = if param.is_empty() { "in this request".into() } else { format!("in {}", shortened(param)) };
+    format!(
+        "What looks like the number of a card has no business {place}. Nothing was done, and nothing of it is \
+         kept. Send a token or a payment method instead."
+    )
+}
+
 /// The name of a wrong parameter's problem, and the sentence that says it.
 fn parameter(error: ParameterError) -> Sent {
     let ParameterError { param: named, problem } = error;
@@ -139,6 +148,7 @@ fn parameter(error: ParameterError) -> Sent {
             ErrorCode::ParametersExclusive,
             format!("Received both {param} and {other} parameters. Please pass in only one."),
         ),
+        Problem::CardNumber => (ErrorCode::CardNumberForbidden, card_number(&named)),
         Problem::NoSuchObject { noun, id } => {
             (ErrorCode::ResourceMissing, format!("No such {noun}: '{}'", shortened(&id)))
         }

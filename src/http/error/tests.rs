@@ -29,6 +29,7 @@ fn samples() -> Vec<ApiError> {
         Problem::NotAUrl("it has no host"),
         Problem::Malformed("the brackets don't match".to_owned()),
         Problem::ExclusiveWith("other"),
+        Problem::CardNumber,
         Problem::NoSuchObject { noun: "customer", id: "cus_1".to_owned() },
     ];
     let hint = || "sk_test_***abcd".to_owned();
@@ -77,7 +78,7 @@ fn declines() -> impl Iterator<Item = Decline> {
         code: code.to_owned(),
         decline_code: decline_code.map(str::to_owned),
         advice_code: None,
-        param: (code == "incorrect_number").then(|| "number".to_owned()),
+        param: (code == "incorrect_number").then(|| "card[number]".to_owned()),
     };
     let plain = declined::SENTENCES.iter().map(move |(code, _)| decline(code.as_str(), None));
     let more = [("card_declined", "insufficient_funds"), ("made_up", "generic_decline")];
@@ -105,6 +106,7 @@ fn problem_is_here(problem: &Problem) {
         | Problem::NotAUrl(_)
         | Problem::Malformed(_)
         | Problem::ExclusiveWith(_)
+        | Problem::CardNumber
         | Problem::NoSuchObject { .. } => {}
     }
 }

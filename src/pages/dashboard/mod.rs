@@ -38,6 +38,9 @@ use state::Dashboard;
 
 /// The most bytes of a form.
 const FORM_MAX: usize = 64 * 1024;
+/// The refusal of a form with the number of a card in it.
+const CARD_NUMBER: &str = "What looks like the number of a card has no business here (card_number_forbidden). \
+                           Nothing was done, and nothing of it is kept.";
 /// The content security policy: nothing from elsewhere, nothing within a page that isn't from a file of ours,
 /// no frames.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -84,15 +87,19 @@ pub(super) fn router(api: Router, app: &App) -> Router {
         .route("/dashboard/", get(async || Redirect::to("/dashboard")))
         .route("/dashboard/{*rest}", any(unknown_route))
         .with_state(dashboard)
-        .layer(from_fn(bounded))
+        .layer(from_fn_with_state(app.clone(), bounded))
         .layer(from_fn(in_a_page))
         .layer(from_fn(secure))
 }
 
-/// Reads the body of a request, up to [`FORM_MAX`] and within the time that the API gives.
-async fn bounded(request: Request, next: Next) -> Result<Response, ApiError> {
+/// Reads the body of a request, up to [`FORM_MAX`] and within the time that the API gives. No form here has
+/// a field for the number of a card.
+async fn bounded(State(app): State<App>, request: Request, next: Next) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let bytes = read_body(body, FORM_MAX, None).await?;
+    if app.card_numbers.refuse_sent(&bytes) {
+        return Ok(Failure::unreadable(CARD_NUMBER).into_response());
+    }
     Ok(next.run(Request::from_parts(parts, Body::from(bytes))).await)
 }
 
