@@ -126,7 +126,9 @@ fn a_part_of_a_longer_token_is_no_number() {
         let text = place.replace("{}", "4242424242424242");
         assert!(!is_in(&text), "{text}");
     }
-    for text in ["4242  4242  4242  4242", "4242--4242-4242-4242", "4242.4242.4242.4242", "4242/4242 4242 4242"] {
+    for text in
+        ["4242  4242  4242  4242", "4242--4242-4242-4242", "4242.4242.4242.4242", "4242/4242 4242 4242"]
+    {
         assert!(!is_in(text), "{text}");
     }
 }
@@ -158,7 +160,9 @@ fn a_number_is_found_as_it_is_sent() {
         assert!(CardNumbers::Refused.refuse_sent(sent.as_bytes()), "{sent}");
         assert!(!CardNumbers::Allowed.refuse_sent(sent.as_bytes()), "{sent}");
     }
-    for sent in ["", "a=4242424242424241", "a=4242&b=4242&c=4242&d=4242", "%", "%3", "\\u", "\\u004", "\\uD800"] {
+    for sent in
+        ["", "a=4242424242424241", "a=4242&b=4242&c=4242&d=4242", "%", "%3", "\\u", "\\u004", "\\uD800"]
+    {
         assert!(!CardNumbers::Refused.refuse_sent(sent.as_bytes()), "{sent}");
     }
     assert!(CardNumbers::Refused.refuse_sent(b"\xff 4242424242424242"));

@@ -100,10 +100,7 @@ mod tests {
             named(decline, number).param.unwrap_or_default()
         };
         assert_eq!(said("exp_month", "card[number]"), "card[exp_month]");
-        assert_eq!(
-            said("cvc", "payment_method_data[card][number]"),
-            "payment_method_data[card][cvc]"
-        );
+        assert_eq!(said("cvc", "payment_method_data[card][number]"), "payment_method_data[card][cvc]");
         assert_eq!(said("other", "card[number]"), "other");
         assert_eq!(said("exp_month", "card[token]"), "exp_month", "a token's card was made before");
     }

@@ -1,5 +1,7 @@
 //! Money: processors, and what moves at them.
 
+mod card_numbers;
+mod card_world;
 mod conformance;
 mod example;
 mod hostile;
@@ -10,3 +12,4 @@ mod sandbox;
 mod sandbox_faults;
 mod sandbox_rights;
 mod secured;
+mod written;

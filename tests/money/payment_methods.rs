@@ -117,9 +117,8 @@ async fn what_is_wrong_with_a_method_is_named_and_no_number_is_echoed() {
         let card = json!({ "number": number, "exp_month": month, "exp_year": year });
         json!({ "type": "card", "card": card })
     };
-    let beside_token = |name: &str, value: Value| {
-        json!({ "type": "card", "card": { "token": "tok_visa", name: value } })
-    };
+    let beside_token =
+        |name: &str, value: Value| json!({ "type": "card", "card": { "token": "tok_visa", name: value } });
     let mut with_cvc = card("4242424242424242", 12, 2040);
     with_cvc["card"]["cvc"] = json!("99");
     for (params, status, param) in [

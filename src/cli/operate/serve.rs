@@ -7,7 +7,8 @@ use tokio::net::TcpListener;
 
 use crate::config::check::{warn_of_card_numbers, warn_of_plain_processors, warn_of_plain_text};
 use crate::config::{
-    ApiDatabaseOptions, CardNumberOptions, ParentOptions, ProcessorOptions, SecretKeyOptions, TargetOptions, listen_address,
+    ApiDatabaseOptions, CardNumberOptions, ParentOptions, ProcessorOptions, SecretKeyOptions, TargetOptions,
+    listen_address,
 };
 use crate::database::Databases;
 use crate::http::{self, App, Load, RateLimit};

@@ -327,6 +327,10 @@ struct Body {
     advice_code: Option<String>,
 }
 
+/// Goes with an answer that refuses the number of a card, for those who show it in another way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CardNumberRefused;
+
 /// The ways to show a key.
 const CHALLENGES: [&str; 2] =
     ["Bearer realm=\"Calmony Pay\"", "Basic realm=\"Calmony Pay\", charset=\"UTF-8\""];
@@ -348,6 +352,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let is_packed = matches!(self, Self::Http(HttpProblem::Packed(_)));
         let Sent { status, kind, code, param, message, decline_code, advice_code } = Sent::from(self);
+        let holds_card_number = code == Some(ErrorCode::CardNumberForbidden);
         let code = code.map(ErrorCode::as_str);
         let body = Body { r#type: kind, message, code, param, decline_code, advice_code };
         let mut response = (status, axum::Json(Envelope { error: body })).into_response();
@@ -358,6 +363,9 @@ impl IntoResponse for ApiError {
             for challenge in CHALLENGES {
                 response.headers_mut().append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
             }
+        }
+        if holds_card_number {
+            response.extensions_mut().insert(CardNumberRefused);
         }
         if is_packed {
             response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));

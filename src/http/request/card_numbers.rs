@@ -66,8 +66,8 @@ pub(super) fn in_head(numbers: CardNumbers, request: &Request) -> Option<Paramet
     let mut pairs = request.uri().query().unwrap_or_default().split('&');
     if let Some(pair) = pairs.find(|pair| numbers.refuse_sent(pair.as_bytes())) {
         let (name, _) = pair.split_once('=').unwrap_or_default();
-        let is_told = !numbers.refuse_sent(name.as_bytes());
-        return refuse(if is_told { &percent_decode_str(name).decode_utf8_lossy() } else { "" });
+        let name = percent_decode_str(name).decode_utf8_lossy();
+        return refuse(if numbers.refuse_sent(name.as_bytes()) { "" } else { &name });
     }
     // Few values have so many digits, whatever their names are.
     let mut named = request.headers().iter().filter_map(|(name, value)| {

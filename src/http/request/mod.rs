@@ -3,7 +3,7 @@
 //!
 //! | layer | what it does | what it adds |
 //! | --- | --- | --- |
-//! | `observe` | a deadline, a log line, a span, figures; refuses card numbers in the head (`card_numbers.rs`) | `RequestId`, `Trace` |
+//! | `observe` | a deadline, a log line, a span, figures; no card number in the head | `RequestId`, `Trace` |
 //! | `wire` | refuses what is no HTTP/1.1 | |
 //! | `caller` | looks up the key, counts its requests | `Key`, `Account` |
 //! | `headers` | refuses what can't be done for a client | |
@@ -43,7 +43,8 @@ pub(crate) use unknown::unknown_route;
 pub(super) fn layered(
     routes: Router<App>,
     app: &App,
-    (expandable, cards): (fn() -> &'static [Expandable], fn() -> &'static [TakesCards]),
+    expandable: fn() -> &'static [Expandable],
+    cards: fn() -> &'static [TakesCards],
 ) -> Router<App> {
     let expanding = Expanding { app: app.clone(), routes: expandable };
     let taking = Taking { app: app.clone(), routes: cards };

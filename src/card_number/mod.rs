@@ -101,7 +101,8 @@ fn plain(bytes: &[u8]) -> Cow<'_, str> {
     let mut parts = decoded.split("\\u");
     let mut plain = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let escaped = part.get(..4).and_then(|hex| u32::from_str_radix(hex, 16).ok()).and_then(char::from_u32);
+        let escaped =
+            part.get(..4).and_then(|hex| u32::from_str_radix(hex, 16).ok()).and_then(char::from_u32);
         match escaped {
             Some(c) => {
                 plain.push(c);
@@ -131,8 +132,17 @@ impl Kind {
             '0'..='9' => Self::Digit,
             'a'..='z' | 'A'..='Z' => Self::Letter,
             '-' | '\u{2010}' | '\u{2011}' => Self::Hyphen,
-            ' ' | '\u{A0}' | '\u{AD}' | '\u{2002}'..='\u{200D}' | '\u{2012}'..='\u{2015}' | '\u{202F}'
-            | '\u{205F}' | '\u{2060}' | '\u{2212}' | '\u{3000}' | '\u{FEFF}' => Self::Blank,
+            ' '
+            | '\u{A0}'
+            | '\u{AD}'
+            | '\u{2002}'..='\u{200D}'
+            | '\u{2012}'..='\u{2015}'
+            | '\u{202F}'
+            | '\u{205F}'
+            | '\u{2060}'
+            | '\u{2212}'
+            | '\u{3000}'
+            | '\u{FEFF}' => Self::Blank,
             _ if digit(c).is_some() => Self::Digit,
             _ => Self::Other,
         }
@@ -195,8 +205,13 @@ fn is_of_network(value: u64, count: usize) -> bool {
         // Discover, JCB, UnionPay.
         601_100..=601_199 | 644_000..=659_999 | 352_800..=358_999 | 620_000..=629_999 => count >= 16,
         // Maestro.
-        501_800..=501_899 | 502_000..=502_099 | 503_800..=503_899 | 589_300..=589_399
-        | 630_400..=630_499 | 675_900..=675_999 | 676_100..=676_399 => true,
+        501_800..=501_899
+        | 502_000..=502_099
+        | 503_800..=503_899
+        | 589_300..=589_399
+        | 630_400..=630_499
+        | 675_900..=675_999
+        | 676_100..=676_399 => true,
         _ => false,
     }
 }
