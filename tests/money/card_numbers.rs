@@ -255,7 +255,8 @@ async fn card_numbers_are_refused_where_they_have_no_business_and_are_written_no
         assert!(found.iter().any(|found| found.contains(file)), "{text} is in {file}: {found:?}");
     }
     for name in ["api", "worker", "sandbox"] {
-        assert!(logs.0.join(name).metadata().unwrap().len() > 1_000, "{name} has logged");
+        let log = std::fs::read_to_string(logs.0.join(name)).unwrap();
+        assert!(log.contains("listening"), "{name} has logged: {log}");
     }
     let found = files_with(&needles(), &folders);
     assert_eq!(found, [""; 0], "these files have a card's number in them");
@@ -299,8 +300,8 @@ async fn what_is_no_card_number_goes_through() {
         "01ARZ3NDEKTSV4RRFFQ69G5FAV",
     ] {
         let request = system.client.request(Method::POST, "/v1/customers").header("idempotency-key", text);
-        let body = json!({ "phone": text, "metadata": { text: text } }).to_string();
+        let body = json!({ "description": text, "metadata": { text: text } }).to_string();
         let answer = client::send(request.header(CONTENT_TYPE, "application/json").body(body)).await;
-        assert_eq!(answer.ok()["phone"], text);
+        assert_eq!(answer.ok()["description"], text);
     }
 }
