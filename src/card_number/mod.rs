@@ -15,6 +15,10 @@ use percent_encoding::percent_decode_str;
 /// The fewest and the most digits of a number.
 const DIGITS_MIN: usize = 13;
 const DIGITS_MAX: usize = 19;
+/// The smallest whole number with so many digits.
+const SMALLEST: i64 = 1_000_000_000_000;
+/// The digits that tell a network.
+const BEGINNING: usize = 6;
 
 /// The zeros of the decimal digits beyond ASCII, in order. The nine others follow each.
 const ZEROS: &[u32] = &[
@@ -49,9 +53,7 @@ impl CardNumbers {
     /// True if this whole number has to be refused.
     #[must_use]
     pub fn refuse_integer(self, number: i64) -> bool {
-        let value = u64::try_from(number).unwrap_or_default();
-        let count = value.checked_ilog10().and_then(|log| usize::try_from(log).ok()).map_or(1, |log| log + 1);
-        self == Self::Refused && is_number(value, count)
+        self == Self::Refused && number >= SMALLEST && is_in(&number.to_string())
     }
 }
 
@@ -165,15 +167,75 @@ fn digit(c: char) -> Option<u64> {
     (value < 10).then(|| u64::from(value))
 }
 
+/// Digits, one after the other.
+#[derive(Debug, Clone, Copy, Default)]
+struct Digits {
+    count: usize,
+    /// The first six.
+    beginning: u64,
+    /// The sums of the check digit's rule, in which the odd ones and the even ones are doubled.
+    sums: (u64, u64),
+}
+
+impl Digits {
+    fn add(&mut self, digit: u64) {
+        let doubled = digit * 2 / 10 + digit * 2 % 10;
+        if self.count < BEGINNING {
+            self.beginning = self.beginning * 10 + digit;
+        }
+        self.count += 1;
+        let (odd, even) = self.sums;
+        self.sums =
+            if self.count % 2 == 1 { (odd + doubled, even + digit) } else { (odd + digit, even + doubled) };
+    }
+
+    /// True for the number of a card: a network's, with a right check digit.
+    fn are_number(self) -> bool {
+        (DIGITS_MIN..=DIGITS_MAX).contains(&self.count) && self.pass_luhn() && self.are_of_network()
+    }
+
+    /// True if the last digit is the check digit of the others (ISO/IEC 7812-1, annex B). Every second one is
+    /// doubled, beginning with the one before the last.
+    const fn pass_luhn(self) -> bool {
+        let (odd, even) = self.sums;
+        (if self.count.is_multiple_of(2) { odd } else { even }).is_multiple_of(10)
+    }
+
+    /// True if a network's numbers begin like this and have so many digits.
+    fn are_of_network(self) -> bool {
+        let count = self.count;
+        match self.beginning {
+            // Visa.
+            400_000..=499_999 => [13, 16, 19].contains(&count),
+            // Mastercard.
+            510_000..=559_999 | 222_100..=272_099 => count == 16,
+            // American Express.
+            340_000..=349_999 | 370_000..=379_999 => count == 15,
+            // Diners Club.
+            300_000..=305_999 | 309_500..=309_599 | 360_000..=369_999 | 380_000..=399_999 => count >= 14,
+            // Discover, JCB, UnionPay.
+            601_100..=601_199 | 644_000..=659_999 | 352_800..=358_999 | 620_000..=629_999 => count >= 16,
+            // Maestro.
+            501_800..=501_899
+            | 502_000..=502_099
+            | 503_800..=503_899
+            | 589_300..=589_399
+            | 630_400..=630_499
+            | 675_900..=675_999
+            | 676_100..=676_399 => true,
+            _ => false,
+        }
+    }
+}
+
 /// True if a text begins with the number of a card that ends where a token ends.
 fn begins_with_one(text: &str, is_dialled: bool) -> bool {
     let mut chars = text.chars().peekable();
-    let mut value = 0;
-    for count in 1..=DIGITS_MAX {
+    let mut digits = Digits::default();
+    while digits.count < DIGITS_MAX {
         let Some(digit) = chars.next().and_then(digit) else { return false };
-        // 19 digits are less than 2^64.
-        value = value * 10 + digit;
-        let is_one = || is_number(value, count) && !(is_dialled && count == DIGITS_MIN);
+        digits.add(digit);
+        let is_one = || digits.are_number() && !(is_dialled && digits.count == DIGITS_MIN);
         match chars.peek().copied().map(Kind::of) {
             Some(Kind::Digit) => {}
             Some(Kind::Letter) => return false,
@@ -183,48 +245,6 @@ fn begins_with_one(text: &str, is_dialled: bool) -> bool {
         }
     }
     false
-}
-
-/// True for the number of a card: a network's, with a right check digit.
-fn is_number(value: u64, count: usize) -> bool {
-    (DIGITS_MIN..=DIGITS_MAX).contains(&count) && is_of_network(value, count) && passes_luhn(value)
-}
-
-/// True if a network's numbers begin like this and have so many digits.
-fn is_of_network(value: u64, count: usize) -> bool {
-    let beginning = (6..count).fold(value, |rest, _| rest / 10);
-    match beginning {
-        // Visa.
-        400_000..=499_999 => [13, 16, 19].contains(&count),
-        // Mastercard.
-        510_000..=559_999 | 222_100..=272_099 => count == 16,
-        // American Express.
-        340_000..=349_999 | 370_000..=379_999 => count == 15,
-        // Diners Club.
-        300_000..=305_999 | 309_500..=309_599 | 360_000..=369_999 | 380_000..=399_999 => count >= 14,
-        // Discover, JCB, UnionPay.
-        601_100..=601_199 | 644_000..=659_999 | 352_800..=358_999 | 620_000..=629_999 => count >= 16,
-        // Maestro.
-        501_800..=501_899
-        | 502_000..=502_099
-        | 503_800..=503_899
-        | 589_300..=589_399
-        | 630_400..=630_499
-        | 675_900..=675_999
-        | 676_100..=676_399 => true,
-        _ => false,
-    }
-}
-
-/// True if the last digit is the check digit of the others (ISO/IEC 7812-1, annex B).
-fn passes_luhn(value: u64) -> bool {
-    let (mut rest, mut sum, mut is_doubled) = (value, 0, false);
-    while rest > 0 {
-        let digit = rest % 10;
-        sum += if is_doubled { digit * 2 / 10 + digit * 2 % 10 } else { digit };
-        (rest, is_doubled) = (rest / 10, !is_doubled);
-    }
-    sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

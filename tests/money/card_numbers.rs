@@ -254,9 +254,9 @@ async fn card_numbers_are_refused_where_they_have_no_business_and_are_written_no
         let found = files_with(&[text.to_owned()], &folders);
         assert!(found.iter().any(|found| found.contains(file)), "{text} is in {file}: {found:?}");
     }
-    for name in ["api", "worker", "sandbox"] {
+    for (name, word) in [("api", "answered"), ("worker", "attempted"), ("sandbox", "is listening")] {
         let log = std::fs::read_to_string(logs.0.join(name)).unwrap();
-        assert!(log.contains("listening"), "{name} has logged: {log}");
+        assert!(log.contains(word), "{name} has logged: {log}");
     }
     let found = files_with(&needles(), &folders);
     assert_eq!(found, [""; 0], "these files have a card's number in them");
