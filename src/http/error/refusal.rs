@@ -102,8 +102,8 @@ pub(super) fn rejected(rejection: Rejection) -> Sent {
 fn card_number(param: &str) -> String {
     let place = if param.is_empty() { "in this request".into() } else { format!("in {}", shortened(param)) };
     format!(
-        "What looks like the number of a card has no business {place}. Nothing was done, and nothing of it is \
-         kept. Send a token or a payment method instead."
+        "What looks like the number of a card has no business {place}. Nothing was done, and nothing of it \
+         is kept. Send a token or a payment method instead."
     )
 }
 
