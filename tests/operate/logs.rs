@@ -19,7 +19,8 @@ pub(crate) struct Logging {
 }
 
 impl Logging {
-    /// Starts a program that logs there, with this filter. `signals` are options of `env` (GNU), and variables.
+    /// Starts a program that logs there, with this filter. `signals` are options of `env` (GNU), or
+    /// variables.
     pub(crate) async fn start(
         name: &str,
         database: &Database,

@@ -53,8 +53,8 @@ impl Tree {
         }
     }
 
-    /// A refusal of each parameter whose name or value holds a card number, up to a few. A name that holds one
-    /// isn't told.
+    /// A refusal of each parameter whose name or value holds a card number, up to a few. A name that holds
+    /// one isn't told.
     pub(crate) fn card_numbers(&self, numbers: CardNumbers) -> Vec<ParameterError> {
         let mut found = Vec::new();
         match self {

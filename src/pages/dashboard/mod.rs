@@ -40,8 +40,8 @@ use state::Dashboard;
 /// The most bytes of a form.
 const FORM_MAX: usize = 64 * 1024;
 /// The refusal of what holds the number of a card.
-const CARD_NUMBER: &str = "what looks like the number of a card has no business here (card_number_forbidden). \
-                           Nothing was done, and nothing of it is kept.";
+const CARD_NUMBER: &str = "what looks like the number of a card has no business here \
+                           (card_number_forbidden). Nothing was done, and nothing of it is kept.";
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 /// The content security policy: nothing from elsewhere, nothing within a page that isn't from a file of ours,
 /// no frames.
