@@ -173,7 +173,10 @@ async fn in_the_dashboard(world: &World) {
 
 /// Numbers where they may be: the processor judges them in test mode, and in live mode nobody takes them.
 async fn in_their_place(world: &World) {
-    let params = |number: &str, month: i64| json!({ "type": "card", "card": { "number": number, "exp_month": month, "exp_year": 2044 } });
+    let params = |number: &str, month: i64| {
+        let card = json!({ "number": number, "exp_month": month, "exp_year": 2044 });
+        json!({ "type": "card", "card": card })
+    };
     let path = "/v1/payment_methods";
     for number in ["4242424242424242", "5555 5555 5555 4444", "3782-822463-10005", "4000002760003184"] {
         let made = world.client.json(Method::POST, path, &params(number, 12)).await;
