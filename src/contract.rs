@@ -269,6 +269,7 @@ error_codes! {
     ApiKeyExpired = "api_key_expired";
     AuthenticationRequired = "authentication_required";
     CardDeclined = "card_declined";
+    CardNumberForbidden = "card_number_forbidden";
     ChargeAlreadyRefunded = "charge_already_refunded";
     EmailInvalid = "email_invalid";
     ExpiredCard = "expired_card";

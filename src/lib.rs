@@ -11,6 +11,7 @@ pub mod id;
 
 pub mod address;
 pub mod buckets;
+pub mod card_number;
 pub mod retry;
 pub mod seal;
 pub mod secret;

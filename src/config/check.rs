@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use super::processor::is_readable_on_the_way;
-use super::{ProcessorOptions, SecretKeyOptions};
+use super::{CardNumberOptions, ProcessorOptions, SecretKeyOptions};
+use crate::card_number::CardNumbers;
 use crate::database::migrate::{applied as schema_version, newest};
 use crate::database::{DatabaseError, DatabaseUrl, Databases, PoolerUrl, Role};
 use crate::read::Reader;
 
 /// Every environment variable that a program of ours reads.
 pub const VARIABLES: &[&str] = &[
+    "CALMONY_ALLOW_CARD_NUMBERS",
     "CALMONY_ALLOW_NETWORKS",
     "CALMONY_ALLOW_PORTS",
     "CALMONY_API_KEY",
@@ -207,6 +209,26 @@ pub fn processors(options: &ProcessorOptions) -> Vec<Checked> {
 pub fn warn_of_plain_processors(options: &ProcessorOptions) {
     for doubt in processors(options).iter().filter(|checked| checked.state == State::Doubtful) {
         tracing::warn!("{}", doubt.said);
+    }
+}
+
+/// The warning of an API that takes what looks like the number of a card.
+pub const CARD_NUMBERS_ALLOWED: &str = "CALMONY_ALLOW_CARD_NUMBERS is on: what looks like a card's number is \
+                                        taken, stored and shown like any text";
+
+/// The treatment of card numbers.
+#[must_use]
+pub fn card_numbers(options: CardNumberOptions) -> Checked {
+    match options.card_numbers() {
+        CardNumbers::Refused => Checked::good("card numbers", "they are refused where they have no business"),
+        CardNumbers::Allowed => Checked::doubtful("card numbers", CARD_NUMBERS_ALLOWED),
+    }
+}
+
+/// Warns at the start that card numbers are taken.
+pub fn warn_of_card_numbers(options: CardNumberOptions) {
+    if options.card_numbers() == CardNumbers::Allowed {
+        tracing::warn!("{CARD_NUMBERS_ALLOWED}");
     }
 }
 

@@ -1,6 +1,8 @@
 //! Money: processors, and what moves at them.
 
 mod biller;
+mod card_numbers;
+mod card_world;
 mod conformance;
 mod example;
 mod hostile;
@@ -12,3 +14,4 @@ mod sandbox;
 mod sandbox_faults;
 mod sandbox_rights;
 mod secured;
+mod written;

@@ -9,7 +9,7 @@ use support::{Receiver, Reply, System, eventually};
 const TABLE: &str = include_str!("../../docs/METRICS.md");
 
 /// The metrics of a program.
-pub(super) async fn scrape(url: &str) -> String {
+pub(crate) async fn scrape(url: &str) -> String {
     let answer = http().get(format!("{url}/metrics")).send().await.unwrap();
     assert!(answer.status().is_success());
     let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();

@@ -3,10 +3,10 @@
 mod biller;
 mod citus;
 mod deploy;
-mod logs;
-mod metrics;
+pub(crate) mod logs;
+pub(crate) mod metrics;
 mod pooler;
 mod replica;
 mod signals;
 mod tls;
-mod traces;
+pub(crate) mod traces;

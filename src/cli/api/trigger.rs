@@ -40,7 +40,7 @@ pub(crate) async fn run(options: TriggerOptions) -> anyhow::Result<()> {
 
 /// Makes that event happen. Returns the id of its object.
 async fn made(api: &ApiClient, event: EventType) -> anyhow::Result<String> {
-    let post = async |path: &str, body: Value| id(api.call(Method::POST, path, &body).await?);
+    let post = async |path: &str, body: Value| id(&api.call(Method::POST, path, &body).await?);
     Ok(match event {
         EventType::CustomerCreated => customer(api).await?,
         EventType::CustomerUpdated => {

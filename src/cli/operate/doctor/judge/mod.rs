@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::card_number::CardNumbers;
+use crate::config::check::CARD_NUMBERS_ALLOWED;
 use crate::database::login::Login;
 use crate::database::migrate::newest;
 use crate::due::lag::Lag;
@@ -342,6 +344,15 @@ fn postgresql(server: &Server) -> Vec<Finding> {
         format!("the oldest row was frozen {} transactions ago", server.transactions_old),
     ));
     found
+}
+
+/// The treatment of card numbers, as the environment of this command has it.
+pub(super) fn card_numbers(treatment: CardNumbers) -> Finding {
+    let about = "card numbers";
+    match treatment {
+        CardNumbers::Refused => finding(Level::Ok, about, "they are refused where they have no business"),
+        CardNumbers::Allowed => finding(Level::Warn, about, CARD_NUMBERS_ALLOWED),
+    }
 }
 
 const fn on(is_on: bool) -> &'static str {
