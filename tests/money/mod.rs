@@ -7,6 +7,7 @@ mod conformance;
 mod example;
 mod hostile;
 pub(crate) mod memory;
+mod once;
 mod payment_methods;
 mod payments;
 mod protocol;
