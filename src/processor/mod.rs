@@ -8,6 +8,7 @@
 mod call;
 pub mod check;
 mod client;
+mod metrics;
 mod notice;
 mod reading;
 pub mod sandbox;
