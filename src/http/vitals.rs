@@ -34,6 +34,11 @@ struct OfEndpoints {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfAge {
+    age: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfTable {
     table: &'static str,
 }
@@ -48,6 +53,7 @@ pub(super) struct VitalsMetrics {
     outbox: Count,
     deliveries: Family<Kind, Count>,
     endpoints: Family<Kind, Count>,
+    attempts: Family<OfAge, Count>,
     replays: Count,
     replays_left: Count,
     workers: Count,
@@ -89,6 +95,11 @@ impl VitalsMetrics {
             "calmony_deliveries_waiting",
             "Deliveries with a row of their own, up to a million",
             self.deliveries.clone(),
+        );
+        registry.register(
+            "calmony_payment_attempts_open",
+            "Operations that were asked of a processor and of which nobody knows yet what became",
+            self.attempts.clone(),
         );
         registry.register("calmony_endpoints", "Webhook endpoints", self.endpoints.clone());
         registry.register(
@@ -140,6 +151,11 @@ impl VitalsMetrics {
         }
         for (state, count) in endpoints {
             self.endpoints.get_or_create(&Kind { state }).set(count);
+        }
+        let attempts =
+            [("young", vitals.payment_attempts_open), ("overdue", vitals.payment_attempts_overdue)];
+        for (age, count) in attempts {
+            self.attempts.get_or_create(&OfAge { age }).set(count);
         }
         for (table, count) in [("outbox", vitals.outbox_dead_rows), ("delivery", vitals.delivery_dead_rows)] {
             self.dead_rows.get_or_create(&OfTable { table }).set(count);
