@@ -12,7 +12,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::output::conclude;
 use api::{deliveries, endpoints, events, listen, lookup, objects, replays, trigger};
 use operate::{
-    check_config, doctor, keys, ledger, migrate, processor, rebuild, sandbox_processor, secrets, serve, verify,
+    check_config, doctor, keys, ledger, migrate, processor, rebuild, sandbox_processor, secrets, serve,
+    verify,
 };
 use support::manual;
 

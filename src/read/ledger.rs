@@ -23,7 +23,10 @@ pub struct Balance {
 
 /// The balances of one tenant, or of all: every account for each currency that something was posted in.
 /// `None` if there is no tenant of that name.
-pub async fn balances(url: &DatabaseUrl, tenant: Option<&str>) -> Result<Option<Vec<Balance>>, DatabaseError> {
+pub async fn balances(
+    url: &DatabaseUrl,
+    tenant: Option<&str>,
+) -> Result<Option<Vec<Balance>>, DatabaseError> {
     let client = url.client(Role::Reader).await?;
     client.batch_execute(FOLD_LIMIT).await?;
     let accounts = client.query(include_str!("sql/ledger_tenants.sql"), &[&tenant]).await?;

@@ -3,6 +3,7 @@
 mod conformance;
 mod example;
 mod hostile;
+mod ledger;
 pub(crate) mod memory;
 mod payment_methods;
 mod payments;

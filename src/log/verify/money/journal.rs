@@ -61,14 +61,14 @@ impl Comparison {
         let of_mode = tenants(&client).await?.into_iter().filter(|tenant| tenant.livemode == livemode);
         let tenants = of_mode.map(|tenant| (tenant.id, tenant)).collect();
         let head = client.query_one(include_str!("../../sql/verify_head.sql"), &[]).await?.get("head");
-        let mut comparison =
-            Self { client, tenants, head, sums: Sums::new(), named: BTreeSet::new() };
+        let mut comparison = Self { client, tenants, head, sums: Sums::new(), named: BTreeSet::new() };
         let mut sums = Sums::new();
-        comparison.walk(|movement, currency| {
-            sums.add(movement, currency);
-            true
-        })
-        .await?;
+        comparison
+            .walk(|movement, currency| {
+                sums.add(movement, currency);
+                true
+            })
+            .await?;
         comparison.sums = sums;
         Ok(comparison)
     }
@@ -138,9 +138,8 @@ impl Comparison {
     ) -> Option<Finding> {
         let Movement { key, kind, amount } = &row.movement;
         let (kind, said) = (kind.as_str(), format!("{amount} {}", row.currency));
-        let place = self.place(key);
-        let Some((place, state)) = place.and_then(|place| Some((states.get(&place)?, place))).map(|(s, p)| (p, s))
-        else {
+        let place = self.place(key).filter(|place| states.contains_key(place));
+        let (Some(place), Some(state)) = (&place, place.as_ref().and_then(|place| states.get(place))) else {
             let what = format!("is in the journal: {kind} of {said}. No log knows it");
             return Some(Finding { kind: Kind::Unknown, tenant: None, id: key.clone(), what });
         };
@@ -260,8 +259,9 @@ impl Comparison {
                     count => format!("is {count} times"),
                 });
                 let (journal, log): (String, String) = (times(in_journal), times(in_log));
-                let what =
-                    format!("{journal} in the journal as {kind} of {amount} {currency}, and {log} in the log");
+                let what = format!(
+                    "{journal} in the journal as {kind} of {amount} {currency}, and {log} in the log"
+                );
                 report.money_problem(tenant.finding(Kind::Movement, key, what));
             }
         }

@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn two_sides_are_even_if_they_have_the_same_in_any_order() {
-        let movement = |n: i64, amount| Movement { key: format!("pi_{n}"), kind: MovementKind::Capture, amount };
+        let movement =
+            |n: i64, amount| Movement { key: format!("pi_{n}"), kind: MovementKind::Capture, amount };
         let mut sums = Sums::new();
         for n in 0..1_000 {
             sums.add(&movement(n, 5), "usd");
