@@ -8,6 +8,7 @@
 mod call;
 pub mod check;
 mod client;
+mod journal;
 mod metrics;
 mod notice;
 mod reading;
@@ -15,6 +16,7 @@ pub mod sandbox;
 pub mod wire;
 
 pub use client::Processor;
+pub use journal::{Page, Row};
 pub use wire::{
     Attach, Authorize, Capabilities, Capture, Card, CardSource, Decline, Failure, Method, NewMethod,
     Operation, Outcome, Reason, Refund, Request, Void, Voided,

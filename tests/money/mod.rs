@@ -6,6 +6,7 @@ mod card_world;
 mod conformance;
 mod example;
 mod hostile;
+mod ledger;
 pub(crate) mod memory;
 mod once;
 mod payment_methods;
