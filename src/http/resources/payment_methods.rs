@@ -1,14 +1,16 @@
 //! `/v1/payment_methods`, and those of a customer.
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::choosing::{is_test_name, named};
 use super::objects::{self, RetrieveParams};
 use crate::contract::{self, Customer, EventType, Kind};
 use crate::domain::payment_method::{
-    AllowRedisplay, Attach, BillingChanges, Changes, CreateParams, Detach, MethodType, PaymentMethod, Update,
+    AllowRedisplay, Attach, AttachNew, BillingChanges, Changes, Chosen, CreateParams, Detach, MethodType,
+    PaymentMethod, Update,
 };
 use crate::domain::types::metadata::{self, MetadataChange};
 use crate::domain::{ParameterError, Patch, Problem, missing};
@@ -19,7 +21,7 @@ use crate::http::contract::route::{Route, get, patch, post};
 use crate::http::error::ApiError;
 use crate::http::page::{self, PageParams};
 use crate::http::params::{NoParams, Params, PathId};
-use crate::http::render::Rendered;
+use crate::http::render::{self, Rendered};
 use crate::http::request::caller::Caller;
 use crate::id::Id;
 use crate::read::objects::{ObjectFilter, having};
@@ -61,10 +63,14 @@ pub(crate) fn routes() -> Vec<Route> {
             .summary("List a customer's payment methods, newest first.")
             .takes::<PageParams>()
             .answers::<ListOf<PaymentMethod>>(),
+        get("/v1/customers/{id}/payment_methods/{payment_method}", one_of_customer)
+            .summary("Retrieve a customer's payment method.")
+            .answers::<PaymentMethod>(),
     ]
 }
 
-/// The parameters of a create, and of a method that is made with an intent: what the method is, and the card that goes to the processor.
+/// The parameters of a create, and of a method that is made with an intent: what the method is, and the card
+/// that goes to the processor.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = PaymentMethodCreateParams)]
@@ -176,13 +182,26 @@ async fn update(
 async fn attach(
     State(app): State<App>,
     caller: Caller,
-    PathId(id): PathId<contract::PaymentMethod>,
+    Path(name): Path<String>,
     Params(AttachParams { customer }): Params<AttachParams>,
 ) -> Result<Rendered, ApiError> {
     let processor = app.processors.of(caller.account.livemode)?;
+    let (at, cause) = ((&app.log, processor), caller.cause());
     let customer = id_of::<Customer>("customer", &customer)?;
-    let command = Attach { id, customer, is_checked: false };
-    Ok(flow::payment_methods::attach((&app.log, processor), caller.cause(), command).await?.into())
+    if !is_test_name(&name) {
+        let id = name.parse().map_err(|_| missing::<contract::PaymentMethod>(&name))?;
+        let command = Attach { id, customer, is_checked: false };
+        return Ok(flow::payment_methods::attach(at, cause, command).await?.into());
+    }
+    match named((&app, &caller), "payment_method", name.clone()).await? {
+        Chosen::New(create) => {
+            let command = AttachNew { create, customer, is_checked: false };
+            Ok(flow::payment_methods::attach(at, cause, command).await?.into())
+        }
+        Chosen::Keep | Chosen::Unset | Chosen::Existing(_) => {
+            Err(missing::<contract::PaymentMethod>(&name).into())
+        }
+    }
 }
 
 /// Detach a payment method.
@@ -205,10 +224,10 @@ async fn list(
     let customer = params.customer.map(|id| id_of::<Customer>("customer", &id)).transpose()?;
     let fields = [
         ("allow_redisplay", params.allow_redisplay.map(|value| json!(value))),
-        ("customer", customer.map(|id| json!(id))),
         ("type", params.r#type.map(|value| json!(value))),
     ];
-    let filter = ObjectFilter { having: having(fields), ..ObjectFilter::default() };
+    let owner = customer.map(|id| id.to_string());
+    let filter = ObjectFilter { owner, having: having(fields), ..ObjectFilter::default() };
     page::objects::<PaymentMethod>(&app, &caller, &filter, &page).await
 }
 
@@ -219,11 +238,36 @@ async fn of_customer(
     PathId(id): PathId<Customer>,
     Params(params): Params<PageParams>,
 ) -> Result<Rendered, ApiError> {
-    let living = app.reader.object(caller.account.id, id).await?.filter(|customer| !customer.deleted);
-    living.ok_or_else(|| missing::<Customer>(&id))?;
-    let filter = ObjectFilter { having: Some(json!({ "customer": id })), ..ObjectFilter::default() };
+    living(&app, &caller, id).await?;
+    let filter = ObjectFilter { owner: Some(id.to_string()), ..ObjectFilter::default() };
     let url = format!("/v1/customers/{id}/payment_methods");
     page::objects_at::<PaymentMethod>(&app, &caller, &url, (&filter, &params.page()?)).await
+}
+
+/// Retrieve a payment method of a customer's.
+async fn one_of_customer(
+    State(app): State<App>,
+    caller: Caller,
+    Path((customer, name)): Path<(String, String)>,
+    Params(NoParams {}): Params<NoParams>,
+) -> Result<Rendered, ApiError> {
+    let customer = customer.parse().map_err(|_| missing::<Customer>(&customer))?;
+    living(&app, &caller, customer).await?;
+    let id = name.parse().map_err(|_| missing::<contract::PaymentMethod>(&name))?;
+    let stored = app.reader.object::<contract::PaymentMethod>(caller.account.id, id).await?;
+    let missing = || missing::<contract::PaymentMethod>(&id);
+    let stored = stored.ok_or_else(missing)?;
+    let method: PaymentMethod = serde_json::from_str(&stored.data)?;
+    if method.customer() != Some(customer) {
+        return Err(missing().into());
+    }
+    render::stored(contract::PaymentMethod::RESOURCE, stored)
+}
+
+/// Refuses a customer that isn't there.
+async fn living(app: &App, caller: &Caller, id: Id<Customer>) -> Result<(), ApiError> {
+    let found = app.reader.object(caller.account.id, id).await?.filter(|customer| !customer.deleted);
+    found.map(drop).ok_or_else(|| missing::<Customer>(&id).into())
 }
 
 /// The id that a parameter holds.
