@@ -169,8 +169,9 @@ async fn a_deleted_customers_methods_are_detached_and_burned_however_many() {
     let admin = system.database.admin().await;
     assert_eq!(admin.query_one(sizes, &[]).await.unwrap().get::<_, &str>(0), "12,50");
     let other = client.customer("Bob").await;
-    let burned = client.post(&format!("/v1/payment_methods/{method}/attach"), &format!("customer={other}"));
-    assert!(burned.await.text.contains("may not be used again"));
+    let attach = format!("/v1/payment_methods/{method}/attach");
+    let burned = client.post(&attach, &format!("customer={other}")).await;
+    assert!(burned.text.contains("may not be used again"), "{}", burned.text);
     let again = client.delete(&format!("/v1/customers/{customer}")).await;
     assert_eq!(again.status, 404, "{}", again.text);
 }
