@@ -16,6 +16,7 @@ begin
                 ('migrate', 'inherit', array['calmony_owner']),
                 ('serve', 'noinherit', array['calmony_api', 'calmony_reader']),
                 ('deliver', 'noinherit', array['calmony_worker', 'calmony_api']),
+                ('bill', 'noinherit', array['calmony_biller']),
                 ('process', 'noinherit', array['calmony_sandbox']),
                 ('inspect', 'inherit', array['calmony_reader', 'pg_read_all_stats'])
                ) l (program, inherits, roles)

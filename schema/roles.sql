@@ -14,7 +14,8 @@ declare
     name text;
 begin
     foreach name in array array[
-        'calmony_owner', 'calmony_api', 'calmony_reader', 'calmony_worker', 'calmony_sandbox'
+        'calmony_owner', 'calmony_api', 'calmony_reader', 'calmony_worker', 'calmony_biller',
+        'calmony_sandbox'
     ] loop
         if not exists (select from pg_catalog.pg_roles where rolname = name) then
             begin

@@ -3,14 +3,12 @@
 //! This is the one list of each. A test holds the database's copy of the prefixes (`calmony.object_id`)
 //! equal to it.
 
-mod currencies;
-
 use std::collections::BTreeSet;
 
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-pub use currencies::{CURRENCIES, Currency};
+pub use crate::currencies::{CURRENCIES, Currency};
 
 /// The API version that events and answers are made for, in Stripe's form, so that typed SDKs accept the
 /// events.
@@ -201,6 +199,12 @@ impl EventType {
         Self::ALL.iter().copied().find(|known| known.as_str() == name)
     }
 
+    /// True if such an event is the first of its object, so that there is nothing that it changed.
+    #[must_use]
+    pub fn is_first(self) -> bool {
+        self.as_str().ends_with(".created") || matches!(self, Self::ChargeSucceeded | Self::ChargeFailed)
+    }
+
     /// Its group: the name without the last word, `customer` of `customer.created`. It is no part of
     /// another group, so that `customer.*` doesn't mean `customer.subscription.created`.
     #[must_use]
@@ -265,6 +269,7 @@ error_codes! {
     ApiKeyExpired = "api_key_expired";
     AuthenticationRequired = "authentication_required";
     CardDeclined = "card_declined";
+    CardNumberForbidden = "card_number_forbidden";
     ChargeAlreadyRefunded = "charge_already_refunded";
     EmailInvalid = "email_invalid";
     ExpiredCard = "expired_card";

@@ -6,9 +6,12 @@
 
 pub mod clock;
 pub mod contract;
+mod currencies;
 pub mod id;
 
 pub mod address;
+pub mod buckets;
+pub mod card_number;
 pub mod retry;
 pub mod seal;
 pub mod secret;
@@ -23,12 +26,15 @@ pub mod tls;
 pub mod trace;
 
 pub mod database;
+pub mod due;
 pub mod log;
 pub mod outbox;
 pub mod processor;
 pub mod read;
 
 pub mod flow;
+
+pub mod biller;
 
 pub mod health;
 pub mod http;
@@ -37,5 +43,6 @@ pub mod pages;
 pub mod cli;
 pub mod config;
 pub mod output;
+pub mod progress;
 pub mod stop;
 pub mod telemetry;

@@ -12,9 +12,7 @@ mod failure;
 mod flight;
 mod lanes;
 mod metrics;
-mod ownership;
 mod phases;
-mod progress;
 mod target;
 
 use std::process::ExitCode;
@@ -23,8 +21,10 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use calmony_pay::config::check;
 use calmony_pay::database::{Databases, Role};
+use calmony_pay::due::lag::LagWatch;
 use calmony_pay::log::Log;
 use calmony_pay::outbox::Session;
+use calmony_pay::progress::Progress;
 use calmony_pay::retry::Reconnect;
 use calmony_pay::seal::Keyring;
 use calmony_pay::{health as health_check, output, stop, telemetry, trace};
@@ -38,7 +38,6 @@ use engine::{Engine, Tools};
 use lanes::Rooms;
 use metrics::Metrics;
 use mimalloc::MiMalloc;
-use progress::Progress;
 
 /// The system's allocator took a fifth of the cost of a delivery (docs/decisions/0018).
 #[global_allocator]
@@ -110,7 +109,15 @@ async fn serve_health(options: &WorkerOptions, progress: Progress, metrics: &Met
         let ready = progress.is_recent();
         async move { ready }
     });
-    let router = router.merge(calmony_pay::metrics::router(metrics.registry(), || async {}));
+    // A biller that is dead tells nothing, so the worker tells for how long objects have been due.
+    let lag = LagWatch::new(&options.database.database_url, Role::Worker);
+    let mut registry = metrics.registry();
+    lag.register(&mut registry);
+    let refresh = move || {
+        let lag = lag.clone();
+        async move { lag.refresh().await }
+    };
+    let router = router.merge(calmony_pay::metrics::router(registry, refresh));
     tokio::spawn(async move { axum::serve(listener, router).await });
     Ok(())
 }

@@ -12,7 +12,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::output::conclude;
 use api::{deliveries, endpoints, events, listen, lookup, objects, pay, replays, trigger};
 use operate::{
-    check_config, doctor, keys, migrate, processor, rebuild, sandbox_processor, secrets, serve, verify,
+    biller, check_config, doctor, keys, migrate, processor, rebuild, sandbox_processor, secrets, serve,
+    verify,
 };
 use support::manual;
 
@@ -31,6 +32,8 @@ enum Command {
     Dev(dev::DevOptions),
     /// Run the API
     Serve(Box<serve::ServeOptions>),
+    /// Run a biller: it does what time makes due, such as asking the processor for answers that didn't come
+    Biller(Box<biller::BillerCommand>),
     /// Run the sandbox processor: a processor for tests, with published test cards, faults on demand and a
     /// journal. No money moves
     SandboxProcessor(Box<sandbox_processor::SandboxProcessorOptions>),
@@ -92,6 +95,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Dev(options) => dev::run(options).await,
         Command::Serve(options) => serve::run(*options).await,
+        Command::Biller(command) => Box::pin(biller::run(*command)).await,
         Command::SandboxProcessor(options) => sandbox_processor::run(*options).await,
         Command::Migrate(options) => migrate::run(options).await,
         Command::Keys(command) => keys::run(command).await,

@@ -3,18 +3,22 @@
 use std::time::Duration;
 
 use super::processor::is_readable_on_the_way;
-use super::{ProcessorOptions, SecretKeyOptions};
+use super::{CardNumberOptions, ProcessorOptions, SecretKeyOptions};
+use crate::card_number::CardNumbers;
 use crate::database::migrate::{applied as schema_version, newest};
 use crate::database::{DatabaseError, DatabaseUrl, Databases, PoolerUrl, Role};
 use crate::read::Reader;
 
 /// Every environment variable that a program of ours reads.
 pub const VARIABLES: &[&str] = &[
+    "CALMONY_ALLOW_CARD_NUMBERS",
     "CALMONY_ALLOW_NETWORKS",
     "CALMONY_ALLOW_PORTS",
     "CALMONY_API_KEY",
     "CALMONY_ATTEMPT_RETENTION_DAYS",
     "CALMONY_ATTEMPT_TIMEOUT",
+    "CALMONY_BILLERS",
+    "CALMONY_BILLER_LISTEN",
     "CALMONY_BYTES_LIMIT",
     "CALMONY_DATABASE_URL",
     "CALMONY_DATA_DIR",
@@ -44,6 +48,8 @@ pub const VARIABLES: &[&str] = &[
     "CALMONY_SANDBOX_URL",
     "CALMONY_SECRET_KEY",
     "CALMONY_SECRET_KEY_FILE",
+    "CALMONY_STEPS_MAX",
+    "CALMONY_STEP_TIMEOUT",
     "CALMONY_STOP_WITH_STDIN",
     "CALMONY_URL",
     "CALMONY_WORKER_LISTEN",
@@ -53,8 +59,11 @@ pub const VARIABLES: &[&str] = &[
 const BESIDES: &[&str] = &[
     "CALMONY_API_KEY_2",
     "CALMONY_API_PID",
+    "CALMONY_BILLER_METRICS_URL",
+    "CALMONY_BILLER_PID",
     "CALMONY_METRICS_URL",
     "CALMONY_POSTGRES_BIN",
+    "CALMONY_PROCESSOR_PID",
     "CALMONY_WORKER_METRICS_URL",
     "CALMONY_WORKER_PID",
 ];
@@ -203,6 +212,26 @@ pub fn warn_of_plain_processors(options: &ProcessorOptions) {
     }
 }
 
+/// The warning of an API that takes what looks like the number of a card.
+pub const CARD_NUMBERS_ALLOWED: &str = "CALMONY_ALLOW_CARD_NUMBERS is on: what looks like a card's number is \
+                                        taken, stored and shown like any text";
+
+/// The treatment of card numbers.
+#[must_use]
+pub fn card_numbers(options: CardNumberOptions) -> Checked {
+    match options.card_numbers() {
+        CardNumbers::Refused => Checked::good("card numbers", "they are refused where they have no business"),
+        CardNumbers::Allowed => Checked::doubtful("card numbers", CARD_NUMBERS_ALLOWED),
+    }
+}
+
+/// Warns at the start that card numbers are taken.
+pub fn warn_of_card_numbers(options: CardNumberOptions) {
+    if options.card_numbers() == CardNumbers::Allowed {
+        tracing::warn!("{CARD_NUMBERS_ALLOWED}");
+    }
+}
+
 /// The login: a member of the program's own group roles, and of nothing that leads round them.
 async fn login(url: &DatabaseUrl, roles: &[Role]) -> Checked {
     match url.excess(roles).await {
@@ -223,6 +252,16 @@ async fn login(url: &DatabaseUrl, roles: &[Role]) -> Checked {
 /// The checks of the database: that it answers, that the login may take these roles, the schema, and the
 /// keys that secrets are sealed with.
 pub async fn database(url: &DatabaseUrl, secret_key: &SecretKeyOptions, roles: &[Role]) -> Vec<Checked> {
+    let mut checked = self::roles(url, roles).await;
+    if !checked.iter().any(Checked::is_wrong) {
+        // Only the reader's role sees the keys that secrets are sealed with.
+        checked.push(keys(url, secret_key, roles.contains(&Role::Reader)).await);
+    }
+    checked
+}
+
+/// The same for a program that opens no secrets.
+pub async fn roles(url: &DatabaseUrl, roles: &[Role]) -> Vec<Checked> {
     let mut checked = Vec::new();
     for role in roles {
         match url.client(*role).await {
@@ -239,8 +278,6 @@ pub async fn database(url: &DatabaseUrl, secret_key: &SecretKeyOptions, roles: &
             schema(url, *role).await.unwrap_or_else(|error| Checked::wrong("schema", error.to_string())),
         );
     }
-    // Only the reader's role sees the keys that secrets are sealed with.
-    checked.push(keys(url, secret_key, roles.contains(&Role::Reader)).await);
     checked
 }
 

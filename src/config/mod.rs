@@ -17,6 +17,7 @@ use clap::{CommandFactory, Parser};
 use ipnet::IpNet;
 
 use crate::address::{AddressGuard, TargetPolicy};
+use crate::card_number::CardNumbers;
 use crate::database::{DatabaseUrl, Databases, PoolerUrl};
 use crate::output::{complain, finish, print};
 use crate::seal::Keyring;
@@ -106,6 +107,23 @@ impl TargetOptions {
             guard: AddressGuard::new(self.allow_networks.0.clone()),
             low_ports: self.allow_ports.0.clone(),
         }
+    }
+}
+
+/// The treatment of what looks like the number of a card.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct CardNumberOptions {
+    /// Take texts that look like card numbers. Without it they are refused wherever a number has no business;
+    /// this is for who has ids that look like one
+    #[arg(long, env = "CALMONY_ALLOW_CARD_NUMBERS")]
+    allow_card_numbers: bool,
+}
+
+impl CardNumberOptions {
+    /// The treatment that is asked for.
+    #[must_use]
+    pub const fn card_numbers(self) -> CardNumbers {
+        if self.allow_card_numbers { CardNumbers::Allowed } else { CardNumbers::Refused }
     }
 }
 

@@ -5,7 +5,7 @@ use tokio_postgres::{Client, Row};
 use super::{DatabaseError, DatabaseUrl, Role};
 
 /// The programs that have a login of their own, named `calmony_` and this (`schema/logins.sql`).
-const PROGRAMS: [&str; 5] = ["migrate", "serve", "deliver", "process", "inspect"];
+const PROGRAMS: [&str; 6] = ["migrate", "serve", "deliver", "bill", "process", "inspect"];
 
 /// A login, and those of its rights that its program has no need of.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

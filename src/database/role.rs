@@ -24,6 +24,8 @@ pub enum Role {
     Reader,
     /// Drains the outbox.
     Worker,
+    /// Does what time makes due.
+    Biller,
     /// Works as the sandbox processor, in a schema of its own.
     Sandbox,
 }
@@ -37,6 +39,7 @@ impl Role {
             Self::Api => "calmony_api",
             Self::Reader => "calmony_reader",
             Self::Worker => "calmony_worker",
+            Self::Biller => "calmony_biller",
             Self::Sandbox => "calmony_sandbox",
         }
     }
@@ -44,7 +47,7 @@ impl Role {
     /// The schema of its tables.
     const fn schema(self) -> &'static str {
         match self {
-            Self::Owner | Self::Api | Self::Reader | Self::Worker => "calmony",
+            Self::Owner | Self::Api | Self::Reader | Self::Worker | Self::Biller => "calmony",
             Self::Sandbox => "sandbox",
         }
     }
@@ -59,14 +62,14 @@ impl Role {
             ("jit", "off".to_owned()),
             ("idle_in_transaction_session_timeout", "10000".to_owned()),
         ];
-        if matches!(self, Self::Api | Self::Worker | Self::Sandbox) {
+        if matches!(self, Self::Api | Self::Worker | Self::Biller | Self::Sandbox) {
             // The API needs them, too: the look-up whether a key was used must go by the index, even if the
             // statistics come from an empty slot.
             settings.extend(PINNED.map(|(name, value)| (name, value.to_owned())));
         }
         match self {
             Self::Owner => {}
-            Self::Reader | Self::Api | Self::Sandbox => {
+            Self::Reader | Self::Api | Self::Biller | Self::Sandbox => {
                 settings.push(("statement_timeout", STATEMENT_TIMEOUT_MS.to_string()));
             }
             // PostgreSQL then frees the buckets of a machine that vanished or a worker that stopped.

@@ -149,6 +149,8 @@ pub enum Problem {
     NeedsCustomer,
     /// The payment method belongs to another customer.
     OfAnotherCustomer,
+    /// It holds the number of a card, which has no business there.
+    CardNumber,
     /// It names an object that doesn't exist.
     NoSuchObject {
         /// The resource's name in messages.

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::words::{
+    Target, Told, Undo, challenge_declined, has_unwanted_challenge, is_of, request, settled, told,
+};
 use super::{FlowError, Processors};
 use crate::clock;
-use crate::contract;
-use crate::domain::attempt::{Attempt, Heard, Opening, Operation, Waiting, Word};
-use crate::domain::types::decline::Decline;
+use crate::domain::attempt::{Attempt, Heard, Opening, Waiting, Word};
 use crate::domain::{Command, Rejection, Snapshot, payment_intent, refund, setup_intent};
 use crate::id::Id;
 use crate::log::idempotency::Closing;
@@ -314,130 +315,5 @@ impl Money {
             self.settle(&waiting.key, word, false).await?;
         }
         Ok(())
-    }
-}
-
-/// The objects that attempts are for.
-enum Target {
-    Payment(Id<contract::PaymentIntent>),
-    Setup(Id<contract::SetupIntent>),
-    Refund(Id<contract::Refund>),
-}
-
-impl Target {
-    fn of(object: &str) -> Option<Self> {
-        let payment = object.parse().map(Self::Payment);
-        payment
-            .or_else(|_| object.parse().map(Self::Setup))
-            .or_else(|_| object.parse().map(Self::Refund))
-            .ok()
-    }
-}
-
-/// What an operation tells of an attempt.
-enum Told {
-    /// The word that closes it.
-    Word(Word),
-    /// A challenge that nobody will pass.
-    Unwanted,
-    /// It isn't done yet.
-    Later,
-    /// Nothing that can be believed.
-    Doubtful,
-}
-
-/// What a void by key came to.
-enum Undo {
-    /// The operation was never seen, and is refused from now on.
-    Never,
-    /// It was performed, and is undone.
-    Undone { by: String, amount: i64 },
-    /// There was nothing to undo, or it can't be undone.
-    Nothing,
-    /// The processor doesn't say.
-    Unknown,
-}
-
-/// The word about an attempt that an operation is.
-fn told(attempt: &Attempt, operation: processor::Operation) -> Told {
-    let reference = operation.reference;
-    match operation.outcome {
-        Outcome::Approved { amount } if fits(attempt, amount) => {
-            Told::Word(Word::Approved { amount, reference })
-        }
-        Outcome::Approved { amount } => {
-            tracing::error!(key = attempt.key, amount, "the processor moved another amount");
-            Told::Doubtful
-        }
-        Outcome::Declined { decline } => Told::Word(Word::Declined(decline)),
-        Outcome::ActionRequired { .. } if has_unwanted_challenge(attempt) => Told::Unwanted,
-        Outcome::ActionRequired { url } => Told::Word(Word::ActionRequired { url, reference }),
-        Outcome::Pending => Told::Later,
-        Outcome::Never => Told::Word(Word::Never),
-    }
-}
-
-/// True where a challenge counts as a decline.
-const fn has_unwanted_challenge(attempt: &Attempt) -> bool {
-    matches!(attempt.operation, Operation::Authorize { challenge_is_an_error: true, .. })
-}
-
-/// The word that settles a challenge; `None` while it waits.
-fn settled(outcome: Outcome, reference: Option<String>) -> Option<Word> {
-    match outcome {
-        Outcome::Approved { amount } => Some(Word::Approved { amount, reference }),
-        Outcome::Declined { decline } => Some(Word::Declined(decline)),
-        Outcome::Never => Some(Word::Never),
-        Outcome::ActionRequired { .. } | Outcome::Pending => None,
-    }
-}
-
-/// True if the call with that cause opened the attempt.
-fn is_of(cause: &Cause, attempt: &Attempt) -> bool {
-    attempt.opening.request == cause.request_id
-}
-
-/// True if the amount is the one that was asked for.
-fn fits(attempt: &Attempt, moved: i64) -> bool {
-    match &attempt.operation {
-        Operation::Authorize { amount, .. }
-        | Operation::Capture { amount, .. }
-        | Operation::Refund { amount, .. } => *amount == moved,
-        Operation::Void { .. } | Operation::SetUp { .. } => true,
-    }
-}
-
-/// The decline of a payment whose challenge counts as one.
-fn challenge_declined() -> Decline {
-    let code = contract::ErrorCode::AuthenticationRequired;
-    Decline { decline_code: Some(code.as_str().to_owned()), ..Decline::plain(code) }
-}
-
-/// The request for an attempt's operation.
-fn request(attempt: &Attempt) -> Request {
-    let key = attempt.key.clone();
-    match attempt.operation.clone() {
-        Operation::Authorize { method, amount, currency, capture, off_session, return_url, .. } => {
-            let currency = currency.code().to_owned();
-            Request::Authorize(processor::Authorize {
-                key,
-                method,
-                amount,
-                currency,
-                capture,
-                off_session,
-                return_url,
-            })
-        }
-        Operation::Capture { reference, amount } => {
-            Request::Capture(processor::Capture { key, reference, amount })
-        }
-        Operation::Void { reference } => Request::Void(Void { key, of: Voided::Reference(reference) }),
-        Operation::Refund { reference, amount } => {
-            Request::Refund(processor::Refund { key, reference, amount })
-        }
-        Operation::SetUp { method, on_session, return_url } => {
-            Request::Attach(processor::Attach { key, method, on_session, return_url })
-        }
     }
 }

@@ -6,7 +6,7 @@ use super::{FlowError, Processors};
 use crate::clock;
 use crate::contract;
 use crate::domain::payment_intent;
-
+use crate::due::{Due, KINDS, kind_of};
 use crate::id::Id;
 use crate::log::{AppendError, Cause, Log};
 
@@ -23,6 +23,9 @@ pub enum Step {
 
 /// Does the next step of an object that is due.
 pub async fn step(log: &Log, processors: &Processors, due: &Due) -> Result<Step, FlowError> {
+    if !KINDS.contains(&kind_of(&due.id)) {
+        return Ok(Step::NotMine);
+    }
     let money = Money::of(log, processors, due.account, due.livemode)?;
     let stored = log.object(due.account, &due.id).await.map_err(AppendError::from)?;
     let Some(stored) = stored else { return Ok(Step::Moved) };
@@ -30,7 +33,8 @@ pub async fn step(log: &Log, processors: &Processors, due: &Due) -> Result<Step,
     let now = clock::now().seconds();
     if let Some(attempt) = open.attempt {
         if attempt.opening.deadline > now {
-            return Ok(Step::Moved);
+            // A new attempt, or this machine's clock is behind PostgreSQL's.
+            return Ok(Step::Waits);
         }
         return Ok(if money.resolve(&attempt).await? { Step::Moved } else { Step::Waits });
     }
@@ -44,6 +48,6 @@ pub async fn step(log: &Log, processors: &Processors, due: &Due) -> Result<Step,
             money.run(&cause, &lapse).await?;
             Ok(Step::Moved)
         }
-        _ => Ok(Step::NotMine),
+        _ => Ok(Step::Waits),
     }
 }

@@ -4,8 +4,10 @@
 
 mod attempts;
 pub mod customers;
+pub mod due;
 pub mod notices;
 pub mod payment_methods;
+mod words;
 
 use crate::domain::Rejection;
 use crate::domain::types::decline::Decline;

@@ -1,6 +1,6 @@
 //! Creating and attaching a payment method: the processor knows the card, and we know the method.
 
-use super::FlowError;
+use super::{Decline, FlowError};
 use crate::clock;
 use crate::contract::{self, EventType};
 use crate::domain::payment_method::{Attaches, CardFacts, Create, CreateParams, Kept};
@@ -16,9 +16,13 @@ pub async fn taken_in(
     (new, params): (New<contract::PaymentMethod>, CreateParams),
     (param, source): (&'static str, NewMethod),
 ) -> Result<Create, FlowError> {
+    if new.livemode && matches!(source, NewMethod::Card(_)) {
+        // Live cards go from the buyer to the processor, and come here as tokens.
+        return Err(Rejection::from(ParameterError::new(param, Problem::CardNumber)).into());
+    }
     let method = match processor.tokenize(source).await {
         Tokenized::Made(method) => method,
-        Tokenized::Declined(decline) => return Err(FlowError::Declined(decline)),
+        Tokenized::Declined(decline) => return Err(FlowError::Declined(named(decline, param))),
         Tokenized::NoSuchSource => {
             let problem = Problem::Malformed("there is no such token or test payment method".to_owned());
             return Err(Rejection::from(ParameterError::new(param, problem)).into());
@@ -37,6 +41,17 @@ pub async fn create(
 ) -> Result<Snapshot, FlowError> {
     let command = taken_in(&processor.on_behalf_of(cause.account), made, source).await?;
     Ok(log.append(cause, &command).await?)
+}
+
+/// The decline of a card whose numbers came in `card[number]` and beside it: what is wrong is named as the
+/// caller has named it. A card that was made before is another matter: none of its numbers came in the call.
+fn named(decline: Decline, number: &str) -> Decline {
+    let Some(card) = number.strip_suffix("[number]") else { return decline };
+    let param = decline.param.map(|param| match param.as_str() {
+        "number" | "exp_month" | "exp_year" | "cvc" => format!("{card}[{param}]"),
+        _ => param,
+    });
+    Decline { param, ..decline }
 }
 
 /// Runs a command that gives methods to a customer, if the processor finds nothing wrong with their cards.
@@ -89,5 +104,23 @@ fn facts(Method { token, card }: Method) -> CardFacts {
         fingerprint: card.fingerprint,
         three_d_secure: card.three_d_secure,
         cvc_check: card.cvc_check,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decline_names_what_the_caller_has_named() {
+        let said = |param: &str, number| {
+            let param = Some(param.to_owned());
+            let decline = Decline { code: "x".to_owned(), decline_code: None, advice_code: None, param };
+            named(decline, number).param.unwrap_or_default()
+        };
+        assert_eq!(said("exp_month", "card[number]"), "card[exp_month]");
+        assert_eq!(said("cvc", "payment_method_data[card][number]"), "payment_method_data[card][cvc]");
+        assert_eq!(said("other", "card[number]"), "other");
+        assert_eq!(said("exp_month", "card[token]"), "exp_month", "a token's card was made before");
     }
 }

@@ -10,6 +10,7 @@ use super::metrics::RequestMetrics;
 use super::request::admission::Load;
 use super::request::in_flight::InFlight;
 use crate::address::TargetPolicy;
+use crate::card_number::CardNumbers;
 use crate::database::{DatabaseError, Databases};
 use crate::flow::Processors;
 use crate::log::{GrowthLimit, Log};
@@ -45,6 +46,8 @@ pub struct Parts {
     pub(crate) load: Load,
     /// The processors of payments.
     pub(crate) processors: Processors,
+    /// The treatment of card numbers where they have no business.
+    pub(crate) card_numbers: CardNumbers,
     /// Names that are being looked up.
     pub(crate) lookups: Lookups,
     /// The metrics of requests.
@@ -60,7 +63,7 @@ impl App {
         (databases, growth): (&Databases, GrowthLimit),
         (policy, processors): (TargetPolicy, Processors),
         keyring: Keyring,
-        load: Load,
+        (load, card_numbers): (Load, CardNumbers),
         stop: CancellationToken,
     ) -> Result<Self, DatabaseError> {
         Ok(Self(Arc::new(Parts {
@@ -71,6 +74,7 @@ impl App {
             keyring,
             in_flight: InFlight::default(),
             load,
+            card_numbers,
             lookups: Lookups::default(),
             metrics: RequestMetrics::default(),
             stop,

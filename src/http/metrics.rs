@@ -45,6 +45,10 @@ impl RouteLabels {
         &self.route
     }
 
+    pub(super) fn method(&self) -> &str {
+        &self.method
+    }
+
     /// The name of its span.
     pub(super) fn name(&self) -> String {
         format!("{} {}", self.method, self.route)

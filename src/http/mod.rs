@@ -27,7 +27,7 @@ use crate::health::health_router;
 pub use app::{App, Parts};
 pub use contract::route::Route;
 pub use contract::routes::routes;
-pub(crate) use error::{ApiError, KeyProblem};
+pub(crate) use error::{ApiError, CardNumberRefused, KeyProblem};
 pub(crate) use outgoing::metered;
 pub(crate) use params::read_body;
 pub use request::admission::{Load, RateLimit};
@@ -51,7 +51,7 @@ pub fn api(app: App) -> Router {
         let app = ready.clone();
         async move { app.reader.is_ready().await && app.log.answers().await }
     });
-    let api = request::layered(api, &app, contract::routes::expandable)
+    let api = request::layered(api, &app, contract::routes::expandable, contract::routes::taking_cards)
         .with_state(app.clone())
         .route("/openapi.json", get(contract::serve))
         .route("/docs", get(contract::serve_page))

@@ -12,6 +12,8 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
+use crate::database::DatabaseError;
+use crate::due::lag::LagMetric;
 use crate::read::Reader;
 use crate::read::vitals::Vitals;
 
@@ -55,6 +57,7 @@ pub(super) struct VitalsMetrics {
     position: Count,
     dead_rows: Family<OfTable, Count>,
     partition_days: Count,
+    lag: LagMetric,
 }
 
 impl VitalsMetrics {
@@ -90,6 +93,7 @@ impl VitalsMetrics {
             "Deliveries with a row of their own, up to a million",
             self.deliveries.clone(),
         );
+        self.lag.register(registry);
         registry.register("calmony_endpoints", "Webhook endpoints", self.endpoints.clone());
         registry.register(
             "calmony_dead_rows",
@@ -104,12 +108,14 @@ impl VitalsMetrics {
         if read_at.is_some_and(|at| at.elapsed() < FRESH) {
             return;
         }
-        let vitals = timeout(PATIENCE, reader.vitals()).await;
+        let both = async { Ok::<_, DatabaseError>((reader.vitals().await?, reader.lags().await?)) };
+        let read = timeout(PATIENCE, both).await;
         *read_at = Some(Instant::now());
-        match vitals {
-            Ok(Ok(vitals)) => {
+        match read {
+            Ok(Ok((vitals, lags))) => {
                 self.is_known.set(1);
                 self.set(&vitals);
+                self.lag.set(&lags);
             }
             // The last figures stay, and the first one says that they are old.
             Ok(Err(error)) => {

@@ -18,7 +18,7 @@ use super::columns::Columns;
 use super::waiting::{Append, Appended, Waiting};
 use super::wake::Waker;
 use super::writer::{AppendMetrics, Writer, is_key_used};
-use crate::database::{DatabaseError, DatabaseUrl, PooledClient, WAKE_CHANNEL};
+use crate::database::{DatabaseError, DatabaseUrl, PooledClient, Role, WAKE_CHANNEL};
 use crate::metrics::{counts, durations};
 
 /// The number of connections that append. Two were the fastest of 1, 2, 4 and 8 (docs/decisions/0003).
@@ -38,11 +38,11 @@ pub(super) struct Appender {
 
 impl Appender {
     /// Starts the task that has the connections. It ends when the last handle is dropped.
-    pub(super) fn start(url: &DatabaseUrl) -> Self {
+    pub(super) fn start((url, role): (&DatabaseUrl, Role)) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
-        let waker = Waker::start(url);
+        let waker = Waker::start((url, role));
         let metrics = AppendMetrics { together: counts(), took: durations() };
-        tokio::spawn(run(url.clone(), waiting, waker.clone(), metrics.clone()));
+        tokio::spawn(run((url.clone(), role), waiting, waker.clone(), metrics.clone()));
         Self { queue, waker, metrics }
     }
 
@@ -90,7 +90,12 @@ impl Appender {
 
 /// Gives the appends in the queue to whichever writer is free. The one that was used last is the first to
 /// be used again: the memory of PostgreSQL's process for it is still in the caches.
-async fn run(url: DatabaseUrl, mut queue: mpsc::Receiver<Waiting>, waker: Waker, metrics: AppendMetrics) {
+async fn run(
+    (url, role): (DatabaseUrl, Role),
+    mut queue: mpsc::Receiver<Waiting>,
+    waker: Waker,
+    metrics: AppendMetrics,
+) {
     let mut free: Vec<Writer> = std::iter::repeat_with(Writer::default).take(CONNECTIONS).collect();
     let mut busy = FuturesUnordered::new();
     let mut is_open = true;
@@ -111,7 +116,8 @@ async fn run(url: DatabaseUrl, mut queue: mpsc::Receiver<Waiting>, waker: Waker,
             let wake_on = waker.rides_along(writer.held_back.len(), !busy.is_empty(), Instant::now());
             let wake_on = wake_on.then_some(WAKE_CHANNEL);
             // A panic would be a defect; it costs the connection and its callers, and nobody else.
-            let appended = AssertUnwindSafe(writer.append(&url, &waker, wake_on, &metrics)).catch_unwind();
+            let appended =
+                AssertUnwindSafe(writer.append((&url, role), &waker, wake_on, &metrics)).catch_unwind();
             busy.push(appended.map(Result::unwrap_or_default));
         }
     }

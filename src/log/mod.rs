@@ -127,11 +127,16 @@ pub struct Log {
 impl Log {
     /// Opens the log, without a bound of bytes. Connections are made when they are first needed.
     pub fn open(databases: &Databases) -> Result<Self, DatabaseError> {
-        let pool = databases.pool(Role::Api, LOAD_CONNECTIONS)?;
+        Self::open_as(databases, Role::Api)
+    }
+
+    /// The same under another role that may append.
+    pub fn open_as(databases: &Databases, role: Role) -> Result<Self, DatabaseError> {
+        let pool = databases.pool(role, LOAD_CONNECTIONS)?;
         Ok(Self {
             key_use: KeyUse::start(pool.clone()),
             pool,
-            appender: Appender::start(&databases.primary),
+            appender: Appender::start((&databases.primary, role)),
             search_turns: search::Turns::default(),
             turns: (0..TURNS).map(|_| Mutex::new(())).collect(),
             growth: Growth::new(GrowthLimit::OFF),

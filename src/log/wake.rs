@@ -37,9 +37,9 @@ struct Signal {
 
 impl Waker {
     /// Starts the task that sends wake-ups. It ends when the last handle is dropped.
-    pub(super) fn start(url: &DatabaseUrl) -> Self {
+    pub(super) fn start((url, role): (&DatabaseUrl, Role)) -> Self {
         let signal = Arc::<Signal>::default();
-        tokio::spawn(run(url.clone(), Arc::downgrade(&signal)));
+        tokio::spawn(run((url.clone(), role), Arc::downgrade(&signal)));
         Self(signal)
     }
 
@@ -58,13 +58,13 @@ impl Waker {
 }
 
 /// A connection whose commits wait for no disk: a NOTIFY is a transaction, and none of its is worth keeping.
-async fn connect(url: &DatabaseUrl) -> Result<Client, DatabaseError> {
-    let client = url.client(Role::Api).await?;
+async fn connect((url, role): &(DatabaseUrl, Role)) -> Result<Client, DatabaseError> {
+    let client = url.client(*role).await?;
     client.batch_execute("set synchronous_commit = off").await?;
     Ok(client)
 }
 
-async fn run(url: DatabaseUrl, signal: Weak<Signal>) {
+async fn run(way: (DatabaseUrl, Role), signal: Weak<Signal>) {
     let mut client: Option<Client> = None;
     while let Some(signal) = signal.upgrade() {
         // The handle is let go every second, so that the task sees when it is the last one.
@@ -77,7 +77,7 @@ async fn run(url: DatabaseUrl, signal: Weak<Signal>) {
             continue;
         }
         if client.as_ref().is_none_or(Client::is_closed) {
-            client = connect(&url).await.ok();
+            client = connect(&way).await.ok();
         }
         if let Some(client) = &client {
             // Lost: the workers poll.

@@ -38,14 +38,14 @@ impl Writer {
     /// Appends a batch of the appends that it was given, keeps the others, and answers.
     pub(super) async fn append(
         mut self,
-        url: &DatabaseUrl,
+        way: (&DatabaseUrl, Role),
         waker: &Waker,
         wake_on: Option<&str>,
         metrics: &AppendMetrics,
     ) -> Self {
         let batch = self.next_batch();
         if self.connection.as_ref().is_none_or(|connection| connection.client.is_closed()) {
-            self.connection = match Connection::open(url).await {
+            self.connection = match Connection::open(way).await {
                 Ok(connection) => Some(connection),
                 Err(error) => {
                     answer_all(batch, &error);
@@ -82,8 +82,8 @@ impl Writer {
 }
 
 impl Connection {
-    async fn open(url: &DatabaseUrl) -> Result<Self, DatabaseError> {
-        let client = url.client(Role::Api).await?;
+    async fn open((url, role): (&DatabaseUrl, Role)) -> Result<Self, DatabaseError> {
+        let client = url.client(role).await?;
         let statements = Statements::prepare(&client).await?;
         Ok(Self { client, statements })
     }

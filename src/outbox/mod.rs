@@ -26,7 +26,6 @@ mod work;
 pub use fetch::{Fetched, PORTION_BYTES, Passed, Portion};
 pub use gaps::Gaps;
 pub use groups::GroupLine;
-pub use ownership::{BUCKETS, fair_share};
 pub use replay::{ReplayOver, ReplayStep};
 pub use session::Session;
 pub use settle::{AttemptRecord, DeliveryState, Phases, Settlement, Waiting};

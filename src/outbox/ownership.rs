@@ -9,17 +9,8 @@ use std::sync::atomic::Ordering;
 use super::Session;
 use crate::database::DatabaseError;
 
-/// The number of buckets: `calmony.bucket_of` in the migrations.
-pub const BUCKETS: usize = 64;
-
 /// Announces this worker. The class and the lock's number are those of the migrations.
 pub(super) const ANNOUNCE: &str = include_str!("sql/announce.sql");
-
-/// The most buckets that one of `workers` holds: together they hold all.
-#[must_use]
-pub const fn fair_share(workers: usize) -> usize {
-    BUCKETS.div_ceil(if workers == 0 { 1 } else { workers })
-}
 
 impl Session {
     /// The number of workers, this one included.
@@ -53,18 +44,5 @@ impl Session {
     pub async fn release_buckets(&self, buckets: &[i16]) -> Result<(), DatabaseError> {
         self.client.execute(include_str!("sql/release_buckets.sql"), &[&buckets]).await?;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fair_shares_cover_every_bucket() {
-        for workers in 1..=100 {
-            assert!(fair_share(workers) * workers >= BUCKETS);
-            assert!((fair_share(workers) - 1) * workers < BUCKETS);
-        }
     }
 }

@@ -11,5 +11,5 @@ use crate::http::{self, App};
 pub fn router(app: App) -> Router {
     let api = http::api(app.clone());
     let pages = dashboard::router(api.clone(), &app);
-    api.merge(http::observed(pages, app))
+    api.merge(dashboard::shown(http::observed(pages, app)))
 }

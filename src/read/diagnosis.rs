@@ -9,9 +9,10 @@ use super::vitals::Vitals;
 use crate::clock;
 use crate::database::login::{Login, logins};
 use crate::database::{DatabaseError, DatabaseUrl, Databases, Role};
+use crate::due::lag::Lag;
 
 /// The roles that programs work under.
-const PROGRAMS: [Role; 4] = [Role::Api, Role::Reader, Role::Worker, Role::Sandbox];
+const PROGRAMS: [Role; 5] = [Role::Api, Role::Reader, Role::Worker, Role::Biller, Role::Sandbox];
 
 /// The server.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -55,6 +56,17 @@ pub struct Holder {
     pub ended_by: String,
 }
 
+/// The database that live mode is billed in.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Adoption {
+    /// This database: the identifier of its cluster, and its number there.
+    pub this: String,
+    /// The database that was adopted; `None` if none was.
+    pub adopted: Option<String>,
+    /// True if anything of live mode changes with time.
+    pub is_needed: bool,
+}
+
 /// The facts that `calmony doctor` judges.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Diagnosis {
@@ -81,6 +93,10 @@ pub struct Diagnosis {
     pub not_apart: Vec<String>,
     /// Triggers that are missing, or don't fire always.
     pub triggers_off: Vec<String>,
+    /// The database that live mode is billed in.
+    pub adoption: Adoption,
+    /// For how long objects have been due, of each kind that is.
+    pub lags: Vec<Lag>,
 }
 
 /// Reads all of it. The activity of sessions is read under the login itself, which sees more than the
@@ -112,6 +128,7 @@ pub async fn diagnose(url: &DatabaseUrl) -> Result<Diagnosis, DatabaseError> {
     let client = url.client(Role::Reader).await?;
     let ending = client.query_one(include_str!("sql/diagnosis_expiring.sql"), &[]).await?;
     let reader = Reader::open(&Databases::only(url.clone()))?;
+    let adoption = client.query_one(include_str!("sql/diagnosis_adoption.sql"), &[]).await?;
     let triggers = client.query(include_str!("sql/diagnosis_triggers.sql"), &[]).await?;
     let vitals = match reader.vitals().await {
         Ok(vitals) => vitals,
@@ -133,6 +150,12 @@ pub async fn diagnose(url: &DatabaseUrl) -> Result<Diagnosis, DatabaseError> {
         keys_ending: ending.get("keys"),
         schema_version: reader.schema_version().await?,
         key_ids: reader.key_ids().await?,
+        adoption: Adoption {
+            this: adoption.get("this"),
+            adopted: adoption.get("adopted"),
+            is_needed: adoption.get("is_needed"),
+        },
+        lags: reader.lags().await?,
     })
 }
 

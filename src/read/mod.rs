@@ -9,6 +9,7 @@ pub mod feed;
 mod fence;
 pub mod health;
 pub mod keys;
+mod lag;
 mod lists;
 pub mod objects;
 pub mod overview;

@@ -19,8 +19,13 @@ pub(crate) struct Browser {
 impl Browser {
     /// Signs in with a key.
     pub(crate) async fn signed_in(system: &System, key: &str) -> Self {
+        Self::at(&system.url, key).await
+    }
+
+    /// Signs in with a key at that address.
+    pub(crate) async fn at(url: &str, key: &str) -> Self {
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        let mut browser = Self { client, url: system.url.clone(), cookie: String::new() };
+        let mut browser = Self { client, url: url.to_owned(), cookie: String::new() };
         let form = browser.request(Method::POST, "/dashboard/sign-in", &[("key", key)]);
         let answer = form.send().await.unwrap();
         assert_eq!(
@@ -50,13 +55,13 @@ impl Browser {
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
-    async fn post(&self, path: &str, form: &[(&str, &str)]) -> (u16, String) {
+    pub(crate) async fn post(&self, path: &str, form: &[(&str, &str)]) -> (u16, String) {
         let answer = self.request(Method::POST, path, form).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
     /// The token that a form of this session has to send.
-    async fn token(&self) -> String {
+    pub(crate) async fn token(&self) -> String {
         let (_, page) = self.get("/dashboard").await;
         let (_, rest) = page.split_once("name=\"token\" value=\"").unwrap();
         rest.split('"').next().unwrap().to_owned()

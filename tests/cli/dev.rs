@@ -79,10 +79,10 @@ async fn postgres_pid(url: &str) -> u32 {
 async fn no_more_than_needed(dev: &Dev, programs: &[String]) {
     let url = dev.variable("CALMONY_DATABASE_URL");
     let sql = "select distinct usename::text from pg_stat_activity \
-               where application_name in ('calmony_api', 'calmony_worker') order by 1";
+               where application_name in ('calmony_api', 'calmony_worker', 'calmony_biller') order by 1";
     let logins = connect(&url).await.query(sql, &[]).await.unwrap();
     let logins: Vec<String> = logins.iter().map(|row| row.get(0)).collect();
-    assert_eq!(logins, ["calmony_deliver", "calmony_serve"]);
+    assert_eq!(logins, ["calmony_bill", "calmony_deliver", "calmony_serve"]);
     let password = url.split([':', '@']).nth(2).unwrap();
     for pid in programs.iter().chain([&postgres_pid(&url).await.to_string()]) {
         let arguments = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
@@ -120,7 +120,7 @@ async fn a_newcomer_sees_three_verified_webhooks_and_how_to_go_on() {
     // Only one at a time, and the second one says so.
     let second = super::run("calmony", &["dev", "--data-dir", folder.0.to_str().unwrap()], &[]).await;
     assert!(second.code == Some(1) && second.stderr.contains("another `calmony dev`"), "{}", second.stderr);
-    let pids = [dev.variable("CALMONY_API_PID"), dev.variable("CALMONY_WORKER_PID")];
+    let pids = ["CALMONY_API_PID", "CALMONY_WORKER_PID", "CALMONY_BILLER_PID"].map(|pid| dev.variable(pid));
     assert!(pids.iter().all(|pid| runs(pid)));
     no_more_than_needed(&dev, &pids).await;
     dev.interrupt().await;
@@ -139,7 +139,7 @@ async fn a_newcomer_sees_three_verified_webhooks_and_how_to_go_on() {
 #[tokio::test]
 async fn whatever_dies_is_started_again() {
     let folder = Folder::new("restarts");
-    let mut dev = Dev::start(&folder.0, &["--no-demo", "--retry-schedule", "1s,2s,4s"]);
+    let mut dev = Dev::start(&folder.0, &["--no-demo", "--retry-schedule", "1s,2s,4s", "--billers", "2"]);
     let said = dev.says("Ctrl-C").await;
     assert!(!said.iter().any(|line| line.contains("verified")), "{said:#?}");
     let other = dev.client().with_key(&dev.variable("CALMONY_API_KEY_2"));
@@ -157,6 +157,15 @@ async fn whatever_dies_is_started_again() {
     told.await;
     dev.client().customer("a").await;
     assert_eq!(receiver.next().await.event["data"]["object"]["name"], "a");
+
+    let metrics = dev.variable("CALMONY_BILLER_METRICS_URL");
+    kill(dev.variable("CALMONY_BILLER_PID").parse().unwrap());
+    dev.says("a biller ended").await;
+    eventually("the new one is at the same address, and owns half of the buckets", async || {
+        let text = reqwest::get(&metrics).await.ok()?.text().await.ok()?;
+        text.contains("\ncalmony_biller_buckets 32\n").then_some(())
+    })
+    .await;
 
     kill(dev.variable("CALMONY_API_PID").parse().unwrap());
     dev.says("the API ended").await;
@@ -197,11 +206,15 @@ async fn killing_it_takes_its_processes_with_it_and_the_next_start_is_clean() {
     dev.says("Ctrl-C").await;
     dev.client().customer("survivor").await;
     let postgres = postgres_pid(&dev.variable("CALMONY_DATABASE_URL")).await.to_string();
-    let pids = [dev.variable("CALMONY_API_PID"), dev.variable("CALMONY_WORKER_PID"), postgres];
+    let [api, worker, biller] =
+        ["CALMONY_API_PID", "CALMONY_WORKER_PID", "CALMONY_BILLER_PID"].map(|pid| dev.variable(pid));
+    let pids = [api, worker, biller, postgres];
     kill(dev.child.id().unwrap());
     eventually("they are gone", async || (!pids.iter().any(|pid| runs(pid))).then_some(())).await;
-    let mut dev = Dev::start(&folder.0, &["--no-demo"]);
+    let mut dev = Dev::start(&folder.0, &["--no-demo", "--billers", "0"]);
     dev.says("Ctrl-C").await;
+    let environment = std::fs::read_to_string(folder.0.join("env")).unwrap();
+    assert!(!environment.contains("BILLER"), "{environment}");
     assert_eq!(dev.client().get("/v1/customers").await.ok()["data"][0]["name"], json!("survivor"));
     dev.interrupt().await;
 }

@@ -53,6 +53,7 @@ async fn every_variable_of_a_program_is_one_that_a_check_knows() {
     let mut all = variables(&run("outbox-worker", &["--help"], &[]).await.stdout);
     for command in [
         "serve",
+        "biller",
         "dev",
         "migrate",
         "listen",

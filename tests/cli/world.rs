@@ -91,6 +91,7 @@ impl World {
         let arguments = match command {
             "serve" | "sandbox-processor" | "dev" => return None,
             "migrate"
+            | "biller adopt"
             | "keys list"
             | "secrets generate-key"
             | "secrets reseal"

@@ -14,8 +14,11 @@ const MAKERS: &[&str] = &[
     "broadcast::channel(",
 ];
 /// Ceilings that an option sets, by the parameter that brings them.
-const OPTIONS: &[(&str, &str)] =
-    &[("requests_max", "CALMONY_REQUESTS_MAX"), ("connections_max", "CALMONY_CONNECTIONS_MAX")];
+const OPTIONS: &[(&str, &str)] = &[
+    ("requests_max", "CALMONY_REQUESTS_MAX"),
+    ("connections_max", "CALMONY_CONNECTIONS_MAX"),
+    ("steps_max", "CALMONY_STEPS_MAX"),
+];
 /// The ceilings of commands, which one person has alone, and the type that shares are made of.
 const APART: &[&str] = &["src/cli/", "src/shares.rs"];
 

@@ -46,6 +46,11 @@ const COLD: &[&str] = &[
     "rebuild_remove_endpoints",
     "rebuild_remove_replays",
     "workers",
+    "billers",
+    "adopted",
+    "adopt",
+    "held_back",
+    "diagnosis_adoption",
     "take_buckets",
     "release_buckets",
     "announce",
@@ -67,7 +72,7 @@ const COLD: &[&str] = &[
 /// The statements that are run for requests, events and deliveries, but those of these names. A list comes
 /// twice, once in each direction.
 fn hot_statements(but: &[&str]) -> Vec<(String, String)> {
-    let mut statements = files(&["src/read", "src/outbox", "src/log"], "sql");
+    let mut statements = files(&["src/due", "src/read", "src/outbox", "src/log"], "sql");
     let is = |path: &str, name: &str| path.ends_with(&format!("/{name}.sql"));
     for name in COLD.iter().chain(but) {
         let known = statements.iter().any(|(path, _)| is(path, name));

@@ -25,6 +25,8 @@ fn role(path: &str) -> &'static str {
         {
             "calmony_owner"
         }
+        path if path.ends_with("due/sql/adopt.sql") => "calmony_owner",
+        path if path.starts_with("src/due/") => "calmony_biller",
         path if path.starts_with("src/log/sql/verify_") => "calmony_reader",
         path if path.starts_with("src/log/sql/rebuild_") => "calmony_owner",
         path if path.starts_with("src/log/") => "calmony_api",

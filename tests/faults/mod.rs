@@ -6,6 +6,7 @@ mod exhausted;
 mod failover;
 mod groups;
 mod kills;
+mod payments;
 mod retries;
 mod torture;
 mod vanished;

@@ -12,7 +12,8 @@ use tokio_postgres::error::SqlState;
 
 use crate::cli::{Said, run};
 
-const ROLES: [&str; 4] = ["calmony_api", "calmony_reader", "calmony_worker", "calmony_sandbox"];
+const ROLES: [&str; 5] =
+    ["calmony_api", "calmony_reader", "calmony_worker", "calmony_biller", "calmony_sandbox"];
 
 /// Statements that a worker must be allowed, and no other role.
 const LOCKS: &[&str] = &[
@@ -68,6 +69,10 @@ const NOBODY: &[&str] = &[
     "insert into calmony.ended_session values (1, 1, now(), '')",
     "delete from calmony.ended_session",
     "update calmony.key_use set last_used_at = now()",
+    "insert into calmony.adoption (database) values ('1/1')",
+    "update calmony.adoption set database = '1/1'",
+    "delete from calmony.adoption",
+    "select 1 from calmony.adoption for update",
 ];
 
 /// Functions that do one thing each, with the role that may call them.
@@ -77,6 +82,8 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("calmony_worker", "select calmony.make_attempt_partitions((now() at time zone 'utc')::date, 1)"),
     ("calmony_worker", "select calmony.drop_attempt_partitions((now() at time zone 'utc')::date - 4000)"),
     ("calmony_worker", "select calmony.forget_idempotency_keys()"),
+    ("calmony_biller", "select calmony.announce_biller()"),
+    ("calmony_biller", "select calmony.take_biller_buckets(0)"),
 ];
 
 /// Migrates as an operator does: a right to a database isn't copied with it.

@@ -28,7 +28,7 @@ async fn every_key_leads_with_the_account() {
     let sql = "select t.relname, conname from pg_constraint c join pg_namespace n on n.oid = c.connamespace \
                  join pg_class t on t.oid = conrelid \
                where n.nspname = 'calmony' and contype in ('p', 'u') \
-                 and t.relname not in ('account', 'migration') \
+                 and t.relname not in ('account', 'migration', 'adoption') \
                  and (select attname from pg_attribute where attrelid = conrelid and attnum = conkey[1]) \
                      <> 'account'";
     let rows = database.admin().await.query(sql, &[]).await.unwrap();

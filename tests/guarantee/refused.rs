@@ -193,6 +193,35 @@ const READER: &[Attempt] = &[
     ("select * from calmony.event for update", EVENT),
 ];
 
+const BILLER: &[Attempt] = &[
+    ("delete from calmony.outbox", OUTBOX),
+    ("select * from calmony.outbox", OUTBOX),
+    ("select * from calmony.delivery", DELIVERY),
+    ("delete from calmony.delivery", DELIVERY),
+    ("select * from calmony.attempt", ATTEMPT),
+    ("select * from calmony.endpoint", ENDPOINT),
+    ("select secret from calmony.endpoint_secret", SECRET),
+    ("select * from calmony.api_key", "permission denied for table api_key"),
+    ("select * from calmony.ended_session", "permission denied for table ended_session"),
+    ("select * from calmony.search_document", "permission denied for table search_document"),
+    ("select pg_try_advisory_lock(1129270605, 1)", "permission denied for function pg_try_advisory_lock"),
+    (
+        "insert into calmony.event (account, position, id, stream, version, type, data, created_at) \
+      overriding system value \
+      values (1, 1, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', 'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX', \
+              1, 'customer.created', '{}', now())",
+        EVENT,
+    ),
+    (
+        "insert into calmony.event (account, id, stream, version, type, data, created_at) \
+      select account, 'evt_01J9ZW6QAPZK9N3FBJ0WB5K7TX', id, version + 2, 'customer.updated', '{}', now() \
+        from calmony.object where id like 'cus%' and not deleted limit 1",
+        "event_version_follows_its_object",
+    ),
+    ("insert into calmony.endpoint_secret (account) values (1)", SECRET),
+    ("update calmony.adoption set database = '1/1'", "permission denied for table adoption"),
+];
+
 /// A system with a living customer, a deleted one, an endpoint, outbox rows, and a delivery that waits.
 async fn populated() -> System {
     let system = System::start().await;
@@ -240,6 +269,11 @@ async fn the_api_role_can_only_append() {
 #[tokio::test]
 async fn the_worker_role_can_only_settle_what_it_owns() {
     every_attempt_is_refused("calmony_worker", WORKER).await;
+}
+
+#[tokio::test]
+async fn the_biller_role_can_only_append_and_read_what_is_due() {
+    every_attempt_is_refused("calmony_biller", BILLER).await;
 }
 
 #[tokio::test]

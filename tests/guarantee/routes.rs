@@ -98,6 +98,22 @@ async fn intent(client: &Client, more: &str) -> String {
     client.post("/v1/payment_intents", &format!("amount=1000&currency=usd&{more}")).await.id()
 }
 
+/// Confirmations that end otherwise than a route's scenario.
+pub(super) async fn other_ends(client: &Client) {
+    for (more, card) in [
+        ("", "pm_card_chargeDeclined"),
+        ("", "pm_card_authenticationRequired"),
+        ("capture_method=manual", "pm_card_visa"),
+    ] {
+        let path = format!("/v1/payment_intents/{}/confirm", intent(client, more).await);
+        client.post(&path, &format!("payment_method={card}")).await;
+    }
+    for card in ["pm_card_chargeDeclined", "pm_card_authenticationRequired"] {
+        let path = format!("/v1/setup_intents/{}/confirm", setup_intent(client).await);
+        client.post(&path, &format!("payment_method={card}")).await;
+    }
+}
+
 async fn setup_intent(client: &Client) -> String {
     client.post("/v1/setup_intents", "").await.id()
 }

@@ -1,9 +1,13 @@
 //! Money: processors, and what moves at them.
 
+mod biller;
+mod card_numbers;
+mod card_world;
 mod conformance;
 mod example;
 mod hostile;
 pub(crate) mod memory;
+mod once;
 mod payment_methods;
 mod payments;
 mod protocol;
@@ -11,3 +15,4 @@ mod sandbox;
 mod sandbox_faults;
 mod sandbox_rights;
 mod secured;
+mod written;

@@ -135,7 +135,6 @@ async fn nothing_is_created_with_a_card_that_is_declined() {
     for (path, params, status, param) in [
         ("/v1/customers", "payment_method=pm_card_nonsense", 400, "payment_method"),
         ("/v1/customers", "payment_method=pm_01J9ZW6QAPZK9N3FBJ0WB5K7TX", 400, "payment_method"),
-        ("/v1/customers", "payment_method=", 400, "payment_method"),
         ("/v1/payment_methods/pm_card_visa/attach", "customer=cus_nobody", 400, "customer"),
         ("/v1/payment_methods/nonsense/attach", "customer=cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX", 404, "id"),
     ] {
@@ -212,6 +211,10 @@ async fn what_is_wrong_with_a_method_is_named_and_no_number_is_echoed() {
         let card = json!({ "number": number, "exp_month": month, "exp_year": year });
         json!({ "type": "card", "card": card })
     };
+    let beside_token =
+        |name: &str, value: Value| json!({ "type": "card", "card": { "token": "tok_visa", name: value } });
+    let mut with_cvc = card("4242424242424242", 12, 2040);
+    with_cvc["card"]["cvc"] = json!("99");
     for (params, status, param) in [
         (json!({ "card": { "token": "tok_visa" } }), 400, "type"),
         (json!({ "type": "card" }), 400, "card"),
@@ -225,13 +228,22 @@ async fn what_is_wrong_with_a_method_is_named_and_no_number_is_echoed() {
         (json!({ "type": "sepa_debit", "card": { "token": "tok_visa" } }), 400, "type"),
         (json!({ "type": "card", "card": { "number": "4242424242424242" } }), 400, "card[exp_month]"),
         (card("4242424242424241", 12, 2040), 402, "card[number]"),
-        (card("4242424242424242", 13, 2040), 402, "exp_month"),
-        (card("4242424242424242", 12, 2001), 402, "exp_year"),
+        (beside_token("exp_month", json!(12)), 400, "card[token]"),
+        (beside_token("exp_year", json!(2040)), 400, "card[token]"),
+        (beside_token("cvc", json!("123")), 400, "card[token]"),
+        (card("4242424242424242", 13, 2040), 402, "card[exp_month]"),
+        (card("4242424242424242", 12, 2001), 402, "card[exp_year]"),
+        (with_cvc, 402, "card[cvc]"),
     ] {
         let refused = client.json(Method::POST, "/v1/payment_methods", &params).await;
         assert_eq!(refused.status, status, "{params}: {}", refused.text);
         assert_eq!(refused.json["error"]["param"], json!(param), "{params}: {}", refused.text);
         assert!(!refused.text.contains("42424242"), "{}", refused.text);
+        if param == "card[token]" && status == 400 && params["card"].as_object().unwrap().len() > 1 {
+            assert_eq!(refused.json["error"]["code"], json!("parameters_exclusive"), "{}", refused.text);
+            let other = params["card"].as_object().unwrap().keys().find(|name| *name != "token").unwrap();
+            assert!(refused.text.contains(&format!("card[{other}]")), "{}", refused.text);
+        }
     }
     // It passes Luhn and is no published number.
     let other = client.json(Method::POST, "/v1/payment_methods", &card("4539578763621486", 12, 2040)).await;

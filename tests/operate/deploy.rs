@@ -8,7 +8,7 @@ use calmony_pay::database::DatabaseUrl;
 use serde_json::Value;
 use support::database::PASSWORD;
 use support::system::SECRET_KEY;
-use support::{Database, Receiver, Reply, System, eventually};
+use support::{Biller, Database, Receiver, Reply, System, eventually};
 
 use super::metrics::documented;
 use crate::cli::{Said, run};
@@ -20,6 +20,8 @@ const FILES: &[(&str, &str)] = &[
     ("calmony.json", include_str!("../../deploy/grafana/calmony.json")),
     ("worker.yaml", include_str!("../../deploy/kubernetes/worker.yaml")),
 ];
+/// The programs that export metrics.
+const PROGRAMS: [&str; 3] = ["API", "worker", "biller"];
 const OPERATIONS: &str = include_str!("../../docs/OPERATIONS.md");
 
 /// The names in a text that look like metrics of ours.
@@ -30,7 +32,7 @@ fn named(text: &str) -> BTreeSet<&str> {
 
 #[test]
 fn every_query_asks_for_metrics_that_are_exported() {
-    let known: BTreeSet<String> = documented("API").union(&documented("worker")).cloned().collect();
+    let known: BTreeSet<String> = PROGRAMS.into_iter().flat_map(documented).collect();
     for (file, text) in FILES {
         let names = named(text);
         assert!(!names.is_empty(), "{file}");
@@ -46,7 +48,7 @@ fn every_query_asks_for_metrics_that_are_exported() {
 fn the_dashboard_of_grafana_shows_every_metric() {
     let (_, dashboard) = FILES[2];
     let shown = named(dashboard);
-    for name in documented("API").union(&documented("worker")) {
+    for name in PROGRAMS.into_iter().flat_map(documented) {
         assert!(shown.iter().any(|shown| shown.starts_with(name.as_str())), "{name}");
     }
 }
@@ -69,6 +71,7 @@ fn every_alert_has_a_runbook_and_a_test() {
 
 const API_UNIT: &str = include_str!("../../deploy/systemd/calmony-api.service");
 const WORKER_UNIT: &str = include_str!("../../deploy/systemd/calmony-outbox-worker@.service");
+const BILLER_UNIT: &str = include_str!("../../deploy/systemd/calmony-biller@.service");
 const MIGRATE_UNIT: &str = include_str!("../../deploy/systemd/calmony-migrate.service");
 const COMPOSE: &str = include_str!("../../deploy/compose.yaml");
 const NETWORK: &str = include_str!("../../deploy/kubernetes/network.yaml");
@@ -77,6 +80,7 @@ const VARIABLE_FILES: &[(&str, &str)] = &[
     ("", include_str!("../../deploy/etc/env")),
     ("calmony_serve", include_str!("../../deploy/etc/api.env")),
     ("calmony_deliver", include_str!("../../deploy/etc/worker.env")),
+    ("calmony_bill", include_str!("../../deploy/etc/biller.env")),
     ("calmony_migrate", include_str!("../../deploy/etc/migrate.env")),
     ("calmony_inspect", include_str!("../../deploy/etc/inspect.env")),
 ];
@@ -100,6 +104,7 @@ fn each_program_is_given_its_own_login_and_its_own_variables() {
     for (unit, files) in [
         (API_UNIT, &["env", "api.env"][..]),
         (WORKER_UNIT, &["env", "worker.env"]),
+        (BILLER_UNIT, &["biller.env"]),
         (MIGRATE_UNIT, &["migrate.env"]),
     ] {
         let read = unit.lines().filter_map(|line| line.strip_prefix("EnvironmentFile=/etc/calmony/"));
@@ -108,6 +113,7 @@ fn each_program_is_given_its_own_login_and_its_own_variables() {
     for (manifest, secrets) in [
         (include_str!("../../deploy/kubernetes/api.yaml"), &["calmony", "calmony-api"][..]),
         (include_str!("../../deploy/kubernetes/worker.yaml"), &["calmony", "calmony-worker"]),
+        (include_str!("../../deploy/kubernetes/biller.yaml"), &["calmony-biller"]),
         (include_str!("../../deploy/kubernetes/migrate.yaml"), &["calmony-migrate"]),
     ] {
         let named = manifest.split("secretRef: { name: ").skip(1).filter_map(|rest| rest.split(' ').next());
@@ -123,7 +129,7 @@ fn each_program_is_given_its_own_login_and_its_own_variables() {
 
 #[test]
 fn what_is_deployed_reaches_what_it_needs_and_no_more() {
-    for unit in [API_UNIT, WORKER_UNIT, MIGRATE_UNIT] {
+    for unit in [API_UNIT, WORKER_UNIT, BILLER_UNIT, MIGRATE_UNIT] {
         assert!(unit.contains("\nIPAddressDeny=link-local fe80::/10 multicast\n"), "{unit}");
     }
     let policy = |name: &str| {
@@ -133,6 +139,9 @@ fn what_is_deployed_reaches_what_it_needs_and_no_more() {
     };
     let nobody = policy("default-deny");
     assert!(nobody.ends_with("  podSelector: {}\n  policyTypes: [Ingress, Egress]"), "{nobody}");
+    let biller = policy("calmony-biller");
+    let is_bounded = ["169.254.0.0/16", "port: 8083", "ports: [{ protocol: TCP, port: 443 }]"];
+    assert!(is_bounded.iter().all(|part| biller.contains(part)), "{biller}");
     let worker = policy("calmony-worker");
     for reached in [
         "169.254.0.0/16",
@@ -148,7 +157,8 @@ fn what_is_deployed_reaches_what_it_needs_and_no_more() {
     assert!(requests.contains("port: 8080") && !requests.contains("8082"), "{api}");
     assert!(metrics.contains("metadata.name: monitoring") && metrics.contains("port: 8082"), "{api}");
     for of in ["database", "database-clients"] {
-        assert!(policy(of).contains("values: [calmony-api, calmony-worker, calmony-migrate]"), "{of}");
+        let all = "values: [calmony-api, calmony-worker, calmony-biller, calmony-migrate]";
+        assert!(policy(of).contains(all), "{of}");
     }
     for network in ["  database: { internal: true }", "  scrape: { internal: true }"] {
         assert!(COMPOSE.contains(network), "{network}");
@@ -187,9 +197,9 @@ async fn each_program_works_by_its_own_login_and_by_no_other() {
     for _ in 0..2 {
         url.make_logins(PASSWORD).await.unwrap();
     }
-    let all = ["migrate", "serve", "deliver", "process", "inspect"]
+    let all = ["migrate", "serve", "deliver", "bill", "process", "inspect"]
         .map(|program| by(&database, &format!("calmony_{program}")));
-    let [migrate, serve, deliver, process, inspect] = &all;
+    let [migrate, serve, deliver, bill, process, inspect] = &all;
     // Commands of the owner are refused to all others.
     for arguments in [
         &["migrate"][..],
@@ -197,26 +207,30 @@ async fn each_program_works_by_its_own_login_and_by_no_other() {
         &["keys", "list"],
         &["secrets", "reseal"],
         &["rebuild", "--dry-run"],
+        &["biller", "adopt"],
     ] {
-        for (login, code) in [(serve, 1), (deliver, 1), (process, 1), (inspect, 1), (migrate, 0)] {
+        for (login, code) in [(serve, 1), (deliver, 1), (bill, 1), (process, 1), (inspect, 1), (migrate, 0)] {
             let said = command("calmony", arguments, login).await;
             assert_eq!(said.code, Some(code), "{arguments:?} by {login}: {said:?}");
         }
     }
     for (login, codes) in [
-        (migrate, [1, 1, 1]),
-        (serve, [0, 0, 1]),
-        (deliver, [1, 1, 0]),
-        (process, [1, 1, 1]),
-        (inspect, [0, 1, 1]),
+        (migrate, [1, 1, 1, 1]),
+        (serve, [0, 0, 1, 1]),
+        (deliver, [1, 1, 0, 1]),
+        (bill, [1, 1, 1, 0]),
+        (process, [1, 1, 1, 1]),
+        (inspect, [0, 1, 1, 1]),
     ] {
-        for ((name, argument), code) in
-            [("calmony", "verify"), ("calmony", "check-config"), ("outbox-worker", "--check-config")]
-                .iter()
-                .zip(codes)
-        {
-            let said = command(name, &[argument], login).await;
-            assert_eq!(said.code, Some(code), "{argument} by {login}: {said:?}");
+        let commands: [(&str, &[&str]); 4] = [
+            ("calmony", &["verify"]),
+            ("calmony", &["check-config"]),
+            ("outbox-worker", &["--check-config"]),
+            ("calmony", &["biller", "--check-config"]),
+        ];
+        for ((name, arguments), code) in commands.iter().zip(codes) {
+            let said = command(name, arguments, login).await;
+            assert_eq!(said.code, Some(code), "{arguments:?} by {login}: {said:?}");
             assert!(code == 1 || !said.stdout.contains("WARN"), "{said:?}");
         }
     }
@@ -224,6 +238,7 @@ async fn each_program_works_by_its_own_login_and_by_no_other() {
 
     let system = System::with(database.clone(), &[("CALMONY_DATABASE_URL", serve)]).await;
     let _worker = system.worker_with(&[("CALMONY_DATABASE_URL", deliver)]).await;
+    let _biller = Biller::with(&database, &[("CALMONY_DATABASE_URL", bill)]).await;
     let (receiver, gone) = (Receiver::start().await, Receiver::behaving(|_| Reply::Status(410)).await);
     system.client.endpoint(&receiver.url, &["customer.created"]).await;
     let (endpoint, _) = system.client.endpoint(&gone.url, &["customer.created"]).await;

@@ -12,15 +12,16 @@ use tokio::process::{Child, Command};
 use super::metrics::{scrape, value};
 
 /// A program that runs, with a log of the test's own.
-pub(super) struct Logging {
-    pub(super) child: Child,
-    pub(super) url: String,
-    metrics_url: String,
+pub(crate) struct Logging {
+    pub(crate) child: Child,
+    pub(crate) url: String,
+    pub(crate) metrics_url: String,
 }
 
 impl Logging {
-    /// Starts a program that logs there, with this filter. `signals` are options of `env` (GNU).
-    pub(super) async fn start(
+    /// Starts a program that logs there, with this filter. `signals` are options of `env` (GNU), or
+    /// variables.
+    pub(crate) async fn start(
         name: &str,
         database: &Database,
         (log, filter): (Stdio, &str),
@@ -75,7 +76,7 @@ impl Logging {
     }
 
     /// Tells it to stop, and waits.
-    async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         drop(self.child.stdin.take());
         self.ends().await;
     }

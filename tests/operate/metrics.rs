@@ -9,7 +9,7 @@ use support::{Receiver, Reply, System, eventually};
 const TABLE: &str = include_str!("../../docs/METRICS.md");
 
 /// The metrics of a program.
-pub(super) async fn scrape(url: &str) -> String {
+pub(crate) async fn scrape(url: &str) -> String {
     let answer = http().get(format!("{url}/metrics")).send().await.unwrap();
     assert!(answer.status().is_success());
     let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
@@ -25,7 +25,7 @@ pub(super) fn value(text: &str, series: &str) -> Option<f64> {
 }
 
 /// The names of the metrics, from the lines for people.
-fn names(text: &str) -> BTreeSet<String> {
+pub(super) fn names(text: &str) -> BTreeSet<String> {
     text.lines()
         .filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next())
         .map(ToOwned::to_owned)

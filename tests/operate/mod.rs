@@ -1,11 +1,12 @@
 //! The operator's side, over the real programs: metrics, the system's condition, logs, deployment.
 
+mod biller;
 mod citus;
 mod deploy;
-mod logs;
-mod metrics;
+pub(crate) mod logs;
+pub(crate) mod metrics;
 mod pooler;
 mod replica;
 mod signals;
 mod tls;
-mod traces;
+pub(crate) mod traces;

@@ -14,10 +14,10 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN: &str = "00f067aa0ba902b7";
 
 /// The bodies that came to a collector.
-type Collected = Arc<Mutex<Vec<Bytes>>>;
+pub(crate) type Collected = Arc<Mutex<Vec<Bytes>>>;
 
 /// A collector of traces, and its URL.
-async fn collector() -> (String, Collected) {
+pub(crate) async fn collector() -> (String, Collected) {
     let collected = Collected::default();
     let take = async |State(collected): State<Collected>, body: Bytes| collected.lock().unwrap().push(body);
     let router = Router::new().route("/v1/traces", post(take)).with_state(collected.clone());

@@ -8,6 +8,7 @@
     reason = "a test that can't go on fails by panicking"
 )]
 
+pub mod biller;
 pub mod client;
 pub mod contract;
 pub mod database;
@@ -22,6 +23,7 @@ pub mod system;
 
 use std::time::Duration;
 
+pub use biller::Biller;
 pub use client::{Answer, Client};
 pub use database::Database;
 pub use receiver::{Delivery, Receiver, Reply};

@@ -4,9 +4,11 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use calmony_pay::buckets::Ownership;
 use calmony_pay::database::DatabaseError;
 use calmony_pay::log::Log;
 use calmony_pay::outbox::{Gaps, GroupLine, Session};
+use calmony_pay::progress::Progress;
 use calmony_pay::retry;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -21,8 +23,6 @@ use crate::config::WorkerOptions;
 use crate::flight::Flight;
 use crate::lanes::{Job, Rooms};
 use crate::metrics::Metrics;
-use crate::ownership::Ownership;
-use crate::progress::Progress;
 
 /// The tools of an engine, the same for all its sessions.
 #[derive(Debug, Clone)]

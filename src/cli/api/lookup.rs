@@ -84,7 +84,11 @@ pub(crate) async fn run(options: LookupOptions) -> anyhow::Result<()> {
     if options.json {
         let Story { object, events, deliveries, health, payment } = story;
         let told = json!({
-            "object": object, "events": events, "deliveries": deliveries, "health": health, "payment": payment,
+            "object": object,
+            "events": events,
+            "deliveries": deliveries,
+            "health": health,
+            "payment": payment,
         });
         say_json(&told)?;
     } else {

@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::trigger_payments as payments;
+use super::trigger_payments::{self as payments, id};
 use crate::cli::support::client::{ApiClient, ApiOptions};
 use crate::contract::EventType;
 use crate::domain::subjects::path_of;
@@ -27,79 +27,7 @@ fn event_type(text: &str) -> Result<EventType, String> {
 
 pub(crate) async fn run(options: TriggerOptions) -> anyhow::Result<()> {
     let api = options.api.client()?;
-    let post = async |path: &str, body: Value| id(&api.call(Method::POST, path, &body).await?);
-    let object = match options.event {
-        EventType::CustomerCreated => customer(&api).await?,
-        EventType::CustomerUpdated => {
-            updated(&api, customer(&api).await?, json!({ "metadata": { "triggered": "yes" } })).await?
-        }
-        EventType::CustomerDeleted => deleted(&api, customer(&api).await?).await?,
-        EventType::PaymentMethodCreated => payment_method(&api).await?,
-        EventType::PaymentMethodAttached => attached(&api).await?,
-        EventType::PaymentMethodUpdated => {
-            updated(&api, attached(&api).await?, json!({ "billing_details": { "name": "Ada" } })).await?
-        }
-        EventType::PaymentMethodDetached => {
-            let made = attached(&api).await?;
-            post(&format!("/v1/payment_methods/{made}/detach"), json!({})).await?
-        }
-        EventType::PaymentIntentCreated => intent(&api, json!({})).await?,
-        EventType::PaymentIntentUpdated => {
-            updated(&api, intent(&api, json!({})).await?, json!({ "description": "triggered" })).await?
-        }
-        EventType::PaymentIntentProcessing
-        | EventType::PaymentIntentSucceeded
-        | EventType::ChargeSucceeded
-        | EventType::PaymentIntentRequiresAction
-        | EventType::PaymentIntentAmountCapturableUpdated
-        | EventType::PaymentIntentPaymentFailed
-        | EventType::ChargeFailed => payments::confirmed(&api, options.event).await?,
-        EventType::PaymentIntentCanceled => {
-            let made = intent(&api, json!({})).await?;
-            post(&format!("/v1/payment_intents/{made}/cancel"), json!({})).await?
-        }
-        EventType::ChargeCaptured => payments::captured(&api).await?,
-        EventType::ChargeUpdated => payments::released(&api).await?,
-        EventType::ChargeRefunded | EventType::RefundCreated | EventType::RefundUpdated => {
-            payments::refunded(&api, options.event).await?
-        }
-        EventType::SetupIntentCreated => post("/v1/setup_intents", json!({})).await?,
-        EventType::SetupIntentUpdated => {
-            let made = post("/v1/setup_intents", json!({})).await?;
-            updated(&api, made, json!({ "description": "triggered" })).await?
-        }
-        EventType::SetupIntentRequiresAction
-        | EventType::SetupIntentSucceeded
-        | EventType::SetupIntentSetupFailed => payments::set_up(&api, options.event).await?,
-        EventType::SetupIntentCanceled => {
-            let made = post("/v1/setup_intents", json!({})).await?;
-            post(&format!("/v1/setup_intents/{made}/cancel"), json!({})).await?
-        }
-        EventType::ChargeExpired => bail!("charge.expired comes after seven days, not from a call"),
-        EventType::WebhookEndpointCreated => endpoint(&api).await?,
-        EventType::WebhookEndpointUpdated => {
-            updated(&api, endpoint(&api).await?, json!({ "description": "triggered" })).await?
-        }
-        EventType::WebhookEndpointSecretRolled => {
-            let made = endpoint(&api).await?;
-            post(&format!("/v1/webhook_endpoints/{made}/roll_secret"), json!({})).await?
-        }
-        EventType::WebhookEndpointDeleted => deleted(&api, endpoint(&api).await?).await?,
-        EventType::ReplayCreated | EventType::ReplayCanceled => {
-            let of = endpoint(&api).await?;
-            let made = post(&format!("/v1/webhook_endpoints/{of}/replay"), json!({})).await?;
-            if options.event == EventType::ReplayCanceled {
-                post(&format!("/v1/replays/{made}/cancel"), json!({})).await?;
-            }
-            made
-        }
-        EventType::WebhookEndpointDisabled | EventType::ReplayCompleted => {
-            bail!("{} comes from the worker, not from a call", options.event.as_str())
-        }
-        EventType::ProductCreated => product(&api).await?,
-        EventType::ProductUpdated => updated(&api, product(&api).await?, json!({ "active": false })).await?,
-        EventType::ProductDeleted => deleted(&api, product(&api).await?).await?,
-    };
+    let object = made(&api, options.event).await?;
     let path = format!("/v1/events?object={object}&type={}&limit=1", options.event.as_str());
     let events = api.call(Method::GET, &path, &json!({})).await?;
     say(format_args!(
@@ -108,6 +36,71 @@ pub(crate) async fn run(options: TriggerOptions) -> anyhow::Result<()> {
         events.pointer("/data/0/id").and_then(Value::as_str).context("it has no event")?
     ));
     Ok(())
+}
+
+/// Makes that event happen. Returns the id of its object.
+async fn made(api: &ApiClient, event: EventType) -> anyhow::Result<String> {
+    let post = async |path: &str, body: Value| id(&api.call(Method::POST, path, &body).await?);
+    Ok(match event {
+        EventType::CustomerCreated => customer(api).await?,
+        EventType::CustomerUpdated => {
+            updated(api, customer(api).await?, json!({ "metadata": { "triggered": "yes" } })).await?
+        }
+        EventType::CustomerDeleted => deleted(api, customer(api).await?).await?,
+        EventType::PaymentMethodCreated => payment_method(api).await?,
+        EventType::PaymentMethodAttached => attached(api).await?,
+        EventType::PaymentMethodUpdated => {
+            updated(api, attached(api).await?, json!({ "billing_details": { "name": "Ada" } })).await?
+        }
+        EventType::PaymentMethodDetached => {
+            let made = attached(api).await?;
+            post(&format!("/v1/payment_methods/{made}/detach"), json!({})).await?
+        }
+        EventType::PaymentIntentCreated
+        | EventType::PaymentIntentUpdated
+        | EventType::PaymentIntentProcessing
+        | EventType::PaymentIntentRequiresAction
+        | EventType::PaymentIntentAmountCapturableUpdated
+        | EventType::PaymentIntentSucceeded
+        | EventType::PaymentIntentPaymentFailed
+        | EventType::PaymentIntentCanceled => payments::intent_with(api, event).await?,
+        EventType::SetupIntentCreated
+        | EventType::SetupIntentUpdated
+        | EventType::SetupIntentRequiresAction
+        | EventType::SetupIntentSucceeded
+        | EventType::SetupIntentSetupFailed
+        | EventType::SetupIntentCanceled => payments::setup_with(api, event).await?,
+        EventType::ChargeSucceeded
+        | EventType::ChargeFailed
+        | EventType::ChargeCaptured
+        | EventType::ChargeRefunded
+        | EventType::ChargeUpdated => payments::charge_with(api, event).await?,
+        EventType::RefundCreated | EventType::RefundUpdated => payments::refund(api).await?,
+        EventType::ChargeExpired => bail!("charge.expired comes from the biller, not from a call"),
+        EventType::WebhookEndpointCreated => endpoint(api).await?,
+        EventType::WebhookEndpointUpdated => {
+            updated(api, endpoint(api).await?, json!({ "description": "triggered" })).await?
+        }
+        EventType::WebhookEndpointSecretRolled => {
+            let made = endpoint(api).await?;
+            post(&format!("/v1/webhook_endpoints/{made}/roll_secret"), json!({})).await?
+        }
+        EventType::WebhookEndpointDeleted => deleted(api, endpoint(api).await?).await?,
+        EventType::ReplayCreated | EventType::ReplayCanceled => {
+            let of = endpoint(api).await?;
+            let made = post(&format!("/v1/webhook_endpoints/{of}/replay"), json!({})).await?;
+            if event == EventType::ReplayCanceled {
+                post(&format!("/v1/replays/{made}/cancel"), json!({})).await?;
+            }
+            made
+        }
+        EventType::WebhookEndpointDisabled | EventType::ReplayCompleted => {
+            bail!("{} comes from the worker, not from a call", event.as_str())
+        }
+        EventType::ProductCreated => product(api).await?,
+        EventType::ProductUpdated => updated(api, product(api).await?, json!({ "active": false })).await?,
+        EventType::ProductDeleted => deleted(api, product(api).await?).await?,
+    })
 }
 
 /// Updates an object, and returns its id.
@@ -155,20 +148,7 @@ async fn attached(api: &ApiClient) -> anyhow::Result<String> {
     id(&api.call(Method::POST, &path, &json!({ "customer": customer })).await?)
 }
 
-/// Makes a payment intent.
-pub(super) async fn intent(api: &ApiClient, more: Value) -> anyhow::Result<String> {
-    let mut params = json!({ "amount": 1999, "currency": "usd", "description": "made by calmony trigger" });
-    if let (Some(params), Value::Object(more)) = (params.as_object_mut(), more) {
-        params.extend(more);
-    }
-    id(&api.call(Method::POST, "/v1/payment_intents", &params).await?)
-}
-
 async fn product(api: &ApiClient) -> anyhow::Result<String> {
     let params = json!({ "name": "Analytical Engine", "description": "made by calmony trigger" });
     id(&api.call(Method::POST, "/v1/products", &params).await?)
-}
-
-pub(super) fn id(object: &Value) -> anyhow::Result<String> {
-    Ok(object.get("id").and_then(Value::as_str).context("the answer has no id")?.to_owned())
 }

@@ -4,6 +4,7 @@ mod children;
 pub mod cluster;
 mod demo;
 mod inbox;
+mod product;
 pub mod programs;
 mod state;
 
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use futures_util::future::select_all;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -36,10 +38,6 @@ const READY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The time without a death after which the next restart is quick again.
 const CALM: Duration = Duration::from_secs(10);
 
-/// The networks that webhooks may be sent to besides the public internet. Receivers under development are on
-/// this machine.
-const LOOPBACK: &str = "127.0.0.0/8,::1/128";
-
 /// The options of running everything.
 #[derive(Debug, clap::Args)]
 pub struct DevOptions {
@@ -52,6 +50,15 @@ pub struct DevOptions {
     /// No sample customer and no inbox
     #[arg(long, env = "CALMONY_NO_DEMO")]
     no_demo: bool,
+    /// How many billers run
+    #[arg(
+        long,
+        env = "CALMONY_BILLERS",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u8).range(0..=16),
+        value_name = "COUNT"
+    )]
+    billers: u8,
     /// The delays between the attempts of one delivery
     #[arg(long, env = "CALMONY_RETRY_SCHEDULE", default_value_t, value_name = "DELAYS")]
     retry_schedule: RetrySchedule,
@@ -73,6 +80,7 @@ struct System {
 struct Programs {
     api: Running,
     worker: Running,
+    billers: Vec<Running>,
     processor: Running,
 }
 
@@ -113,6 +121,9 @@ pub(super) async fn run(options: DevOptions) -> anyhow::Result<()> {
     Environment::remove(&system.folder);
     system.programs.api.stop().await;
     system.programs.worker.stop().await;
+    for biller in &mut system.programs.billers {
+        biller.stop().await;
+    }
     system.programs.processor.stop().await;
     system.cluster.stop().await?;
     result
@@ -159,18 +170,22 @@ async fn start(
         database_url: cluster.url_text("calmony"),
         processor_url: free_url()?,
         processor_secret: state.processor_secret.clone(),
-        program_urls: ["calmony_serve", "calmony_deliver", "calmony_process"]
+        program_urls: ["calmony_serve", "calmony_deliver", "calmony_bill", "calmony_process"]
             .map(|login| cluster.login_url_text(login, "calmony")),
         secret_key: state.secret_key.clone(),
+        biller_urls: (0..options.billers).map(|_| free_url()).collect::<anyhow::Result<_>>()?,
         ..Environment::default()
     };
-    let api = api(address, &environment)?.start()?;
-    let worker = worker(&environment, &options.retry_schedule)?.start()?;
-    let processor = processor(&environment)?.start()?;
-    for url in [&environment.url, &environment.worker_url, &environment.processor_url] {
+    let api = product::api(address, &environment)?.start()?;
+    let worker = product::worker(&environment, &options.retry_schedule)?.start()?;
+    let processor = product::processor(&environment)?.start()?;
+    let billers = environment.biller_urls.iter().map(|url| product::biller(url, &environment)?.start());
+    let billers = billers.collect::<anyhow::Result<Vec<_>>>()?;
+    let urls = [&environment.url, &environment.worker_url, &environment.processor_url];
+    for url in urls.into_iter().chain(&environment.biller_urls) {
         wait_ready(url, READY_TIMEOUT).await?;
     }
-    let programs = Programs { api, worker, processor };
+    let programs = Programs { api, worker, billers, processor };
     let environment = programs.noted(environment);
     Ok((programs, environment))
 }
@@ -181,6 +196,7 @@ impl Programs {
         Environment {
             api_pid: self.api.pid(),
             worker_pid: self.worker.pid(),
+            biller_pid: self.billers.first().map_or(0, Running::pid),
             processor_pid: self.processor.pid(),
             ..environment
         }
@@ -188,12 +204,16 @@ impl Programs {
 
     /// Waits until one ends. Returns it, and the way that it ended.
     async fn ended(&mut self) -> (&mut Running, String) {
-        let Self { api, worker, processor } = self;
-        tokio::select! {
-            how = api.ended() => (api, how),
-            how = worker.ended() => (worker, how),
-            how = processor.ended() => (processor, how),
-        }
+        let Self { api, worker, billers, processor } = self;
+        let all = [api, worker, processor].into_iter().chain(billers);
+        let ended = all.map(|program| {
+            Box::pin(async move {
+                let how = program.ended().await;
+                (program, how)
+            })
+        });
+        // There is an API always.
+        select_all(ended).await.0
     }
 }
 
@@ -207,78 +227,6 @@ fn free_address(wanted: SocketAddr) -> anyhow::Result<SocketAddr> {
 /// A place on this machine where nobody listens.
 fn free_url() -> anyhow::Result<String> {
     Ok(format!("http://127.0.0.1:{}", cluster::free_port()?))
-}
-
-fn address_of(url: &str) -> String {
-    url.trim_start_matches("http://").to_owned()
-}
-
-fn api(address: SocketAddr, environment: &Environment) -> anyhow::Result<Program> {
-    let [api_url, ..] = &environment.program_urls;
-    Ok(Program {
-        name: "the API",
-        path: own_path()?,
-        arguments: vec!["serve".to_owned()],
-        environment: vec![
-            ("CALMONY_DATABASE_URL", api_url.clone()),
-            ("CALMONY_SECRET_KEY", environment.secret_key.clone()),
-            ("CALMONY_LISTEN", address.to_string()),
-            ("CALMONY_METRICS_LISTEN", address_of(&environment.metrics_url)),
-            ("CALMONY_PROCESSOR_URL", environment.processor_url.clone()),
-            ("CALMONY_PROCESSOR_SECRET", environment.processor_secret.clone()),
-            ("CALMONY_RATE_LIMIT", "off".to_owned()),
-            ("CALMONY_BYTES_LIMIT", "off".to_owned()),
-            ("CALMONY_ALLOW_NETWORKS", LOOPBACK.to_owned()),
-            ("CALMONY_LOG", child_log()),
-        ],
-    })
-}
-
-fn worker(environment: &Environment, schedule: &RetrySchedule) -> anyhow::Result<Program> {
-    let [_, worker_url, _] = &environment.program_urls;
-    let path = own_path()?.with_file_name("outbox-worker");
-    if !path.exists() {
-        bail!("{} is missing: build it with `cargo build --workspace`", path.display());
-    }
-    Ok(Program {
-        name: "the worker",
-        path,
-        arguments: Vec::new(),
-        environment: vec![
-            ("CALMONY_DATABASE_URL", worker_url.clone()),
-            ("CALMONY_SECRET_KEY", environment.secret_key.clone()),
-            ("CALMONY_WORKER_LISTEN", address_of(&environment.worker_url)),
-            ("CALMONY_RETRY_SCHEDULE", schedule.to_string()),
-            ("CALMONY_ALLOW_NETWORKS", LOOPBACK.to_owned()),
-            ("CALMONY_LOG", child_log()),
-        ],
-    })
-}
-
-fn processor(environment: &Environment) -> anyhow::Result<Program> {
-    let [.., processor_url] = &environment.program_urls;
-    Ok(Program {
-        name: "the sandbox processor",
-        path: own_path()?,
-        arguments: vec!["sandbox-processor".to_owned()],
-        environment: vec![
-            ("CALMONY_DATABASE_URL", processor_url.clone()),
-            ("CALMONY_PROCESSOR_SECRET", environment.processor_secret.clone()),
-            ("CALMONY_SANDBOX_LISTEN", address_of(&environment.processor_url)),
-            ("CALMONY_PROCESSOR_NOTICE_URL", format!("{}/processor/notices", environment.url)),
-            ("CALMONY_LOG", child_log()),
-        ],
-    })
-}
-
-/// This program's own file.
-fn own_path() -> anyhow::Result<PathBuf> {
-    std::env::current_exe().context("can't find this program's own file (/proc/self/exe)")
-}
-
-/// The log filter of the children: warnings, unless `CALMONY_LOG` asks for more.
-fn child_log() -> String {
-    std::env::var("CALMONY_LOG").unwrap_or_else(|_| "warn".to_owned())
 }
 
 impl System {

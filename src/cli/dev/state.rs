@@ -100,8 +100,8 @@ pub(super) struct Environment {
     pub(super) keys: [String; 2],
     /// The developer's own login, a superuser's: PostgreSQL is theirs alone, and one URL is for all commands.
     pub(super) database_url: String,
-    /// The logins of the API, the worker and the sandbox processor, which nobody is told.
-    pub(super) program_urls: [String; 3],
+    /// The logins of the API, the worker, the billers and the sandbox processor, which nobody is told.
+    pub(super) program_urls: [String; 4],
     pub(super) secret_key: String,
     /// The URL of the sandbox processor, and its secret.
     pub(super) processor_url: String,
@@ -109,12 +109,19 @@ pub(super) struct Environment {
     pub(super) processor_pid: u32,
     pub(super) api_pid: u32,
     pub(super) worker_pid: u32,
+    /// The URLs of the billers' metrics and health.
+    pub(super) biller_urls: Vec<String>,
+    /// The first biller's; 0 if there is none.
+    pub(super) biller_pid: u32,
 }
 
 impl Environment {
     /// Writes the file as a whole, or not at all.
     pub(super) fn write(&self, folder: &Path) -> anyhow::Result<()> {
         let [first, second] = &self.keys;
+        let biller = self.biller_urls.first().map(|url| {
+            format!("CALMONY_BILLER_PID={}\nCALMONY_BILLER_METRICS_URL={url}/metrics\n", self.biller_pid)
+        });
         let text = format!(
             "CALMONY_URL={}\nCALMONY_API_KEY={first}\nCALMONY_API_KEY_2={second}\nCALMONY_DATABASE_URL={}\n\
              CALMONY_SECRET_KEY={}\nCALMONY_API_PID={}\nCALMONY_WORKER_PID={}\n\
@@ -131,7 +138,7 @@ impl Environment {
             self.processor_secret,
             self.processor_pid
         );
-        write_private(&folder.join("env"), &text)
+        write_private(&folder.join("env"), &(text + &biller.unwrap_or_default()))
     }
 
     /// Takes the file away, so that nobody reads of processes that are gone.

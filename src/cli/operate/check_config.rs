@@ -5,7 +5,9 @@ use anyhow::bail;
 
 use super::serve::ServeOptions;
 use crate::cli::support::table;
-use crate::config::check::{Checked, database, encryption, other_ways, processors, unknown_variables};
+use crate::config::check::{
+    Checked, card_numbers, database, encryption, other_ways, processors, unknown_variables,
+};
 use crate::database::Role;
 
 /// The configuration, as `calmony serve` takes it.
@@ -22,6 +24,7 @@ pub(crate) async fn run(options: CheckConfigOptions) -> anyhow::Result<()> {
     let databases = options.serve.databases();
     checked.extend(encryption(&databases));
     checked.extend(processors(options.serve.processors()));
+    checked.push(card_numbers(options.serve.card_numbers()));
     let roles = [Role::Api, Role::Reader];
     checked.extend(database(&databases.primary, options.serve.secret_key(), &roles).await);
     checked.extend(other_ways(&databases).await);

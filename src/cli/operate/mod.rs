@@ -1,5 +1,6 @@
 //! Sub-commands of those who run the service, a file each.
 
+pub(super) mod biller;
 pub(super) mod check_config;
 pub(super) mod doctor;
 pub(super) mod keys;

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 
-use crate::config::check::{warn_of_plain_processors, warn_of_plain_text};
+use crate::config::check::{warn_of_card_numbers, warn_of_plain_processors, warn_of_plain_text};
 use crate::config::{
-    ApiDatabaseOptions, ParentOptions, ProcessorOptions, SecretKeyOptions, TargetOptions, listen_address,
+    ApiDatabaseOptions, CardNumberOptions, ParentOptions, ProcessorOptions, SecretKeyOptions, TargetOptions,
+    listen_address,
 };
 use crate::database::Databases;
 use crate::http::{self, App, Load, RateLimit};
@@ -34,6 +35,8 @@ pub(crate) struct ServeOptions {
     secret_key: SecretKeyOptions,
     #[command(flatten)]
     processor: ProcessorOptions,
+    #[command(flatten)]
+    card_numbers: CardNumberOptions,
     /// Requests a second of each API key, or `off`
     #[arg(long, env = "CALMONY_RATE_LIMIT", default_value = "1000", value_name = "RATE")]
     rate_limit: RateLimit,
@@ -70,6 +73,10 @@ impl ServeOptions {
 
     pub(crate) const fn secret_key(&self) -> &SecretKeyOptions {
         &self.secret_key
+    }
+
+    pub(crate) const fn card_numbers(&self) -> CardNumberOptions {
+        self.card_numbers
     }
 
     pub(crate) const fn processors(&self) -> &ProcessorOptions {
@@ -141,12 +148,14 @@ pub(crate) async fn run(options: ServeOptions) -> anyhow::Result<()> {
     let databases = options.databases();
     warn_of_plain_text(&databases);
     warn_of_plain_processors(options.processors());
+    warn_of_card_numbers(options.card_numbers);
     let _traces = trace::export("calmony-api")?;
     let stop = stop_token(options.parent)?;
     let keyring = options.secret_key.keyring()?;
     let load = Load::new(options.rate_limit, usize::from(options.requests_max));
     let reached = (options.target.policy(), options.processors().open()?);
-    let app = App::open((&databases, options.bytes_limit), reached, keyring, load, stop)?;
+    let taken = (load, options.card_numbers.card_numbers());
+    let app = App::open((&databases, options.bytes_limit), reached, keyring, taken, stop)?;
     // Beside serving: a database that is away now would keep it from listening.
     tokio::spawn(warn_of_unknown_keys(app.clone()));
     let listener = http::listen(options.listen)

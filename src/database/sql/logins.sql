@@ -11,8 +11,8 @@ select l.rolname::text as name,
                             from pg_roles g
                            where g.rolname::text = any (array[
                                      'calmony_owner', 'calmony_api', 'calmony_reader', 'calmony_worker',
-                                     'calmony_sandbox', 'pg_read_all_data', 'pg_write_all_data',
-                                     'pg_read_server_files',
+                                     'calmony_biller', 'calmony_sandbox', 'pg_read_all_data',
+                                     'pg_write_all_data', 'pg_read_server_files',
                                      'pg_write_server_files', 'pg_execute_server_program'])
                              and g.rolname::text <> all ($2::text[])
                              and pg_has_role(l.oid, g.oid, 'member')

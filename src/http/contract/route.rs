@@ -30,6 +30,8 @@ pub struct Route {
     pub(crate) takes: Takes,
     /// The components that its answer may be.
     pub(crate) answers: Vec<Answer>,
+    /// The parameters that a card's number may come in: `card[number]`.
+    pub(crate) cards: &'static [&'static str],
     /// True where a card may be declined.
     pub(crate) may_decline: bool,
     /// True where some of the events are appended before the processor is asked, and the others after it.
@@ -67,6 +69,7 @@ impl Route {
             summary: "",
             takes,
             answers: Vec::new(),
+            cards: &[],
             may_decline: false,
             asks_processor: false,
             handler: on(filter, handler),
@@ -81,6 +84,12 @@ impl Route {
     /// The events that it appends, in order.
     pub(crate) fn emits(self, emits: &'static [E]) -> Self {
         Self { emits, ..self }
+    }
+
+    /// A card's number may come in these parameters, in test mode, and goes to the processor. Anywhere else
+    /// it is refused.
+    pub(crate) fn takes_cards(self, cards: &'static [&'static str]) -> Self {
+        Self { cards, ..self }
     }
 
     /// A card may be declined: 402.

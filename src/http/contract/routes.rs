@@ -5,6 +5,7 @@
 use std::sync::LazyLock;
 
 use super::route::Route;
+use crate::http::request::card_numbers::TakesCards;
 use crate::http::request::expand::Expandable;
 use crate::http::resources::{
     charges, customers, deliveries, endpoint_health, events, payment_intents, payment_methods, products,
@@ -39,4 +40,11 @@ pub(crate) fn expandable() -> &'static [Expandable] {
     static EXPANDABLE: LazyLock<Vec<Expandable>> =
         LazyLock::new(|| routes().iter().map(Expandable::of).collect());
     &EXPANDABLE
+}
+
+/// The routes that a card's number may come to.
+pub(crate) fn taking_cards() -> &'static [TakesCards] {
+    static TAKING: LazyLock<Vec<TakesCards>> =
+        LazyLock::new(|| routes().iter().filter_map(TakesCards::of).collect());
+    &TAKING
 }

@@ -20,7 +20,7 @@ pub(super) fn all() -> Value {
         let name = event_type.as_str();
         let title = title_of(name);
         let about = described(event_type.subject()).component;
-        let mut schema = event(&[name], &reference(about), is_change(name));
+        let mut schema = event(&[name], &reference(about), is_change(*event_type));
         if let Some(schema) = schema.as_object_mut() {
             schema.insert("title".to_owned(), title.clone().into());
         }
@@ -83,8 +83,8 @@ fn title_of(event_type: &str) -> String {
 }
 
 /// True for a type whose events say what was before.
-fn is_change(event_type: &str) -> bool {
-    !event_type.ends_with(".created") && !event_type.ends_with(".deleted")
+fn is_change(event_type: EventType) -> bool {
+    !event_type.is_first() && !event_type.as_str().ends_with(".deleted")
 }
 
 fn event(types: &[&str], of: &Value, with_previous: bool) -> Value {

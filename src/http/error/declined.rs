@@ -7,11 +7,6 @@ use super::sent::{CARD, INVALID_REQUEST, Sent};
 use crate::contract::ErrorCode;
 use crate::domain::types::decline::Decline;
 
-/// The parameter that the processor names, as callers know it.
-fn named(param: String) -> String {
-    if param == "number" { "card[number]".to_owned() } else { param }
-}
-
 /// A card that was declined.
 pub(super) fn declined(decline: Decline) -> Sent {
     let (code, sentence) = decline.said();
@@ -19,7 +14,7 @@ pub(super) fn declined(decline: Decline) -> Sent {
         kind: CARD,
         decline_code: decline.decline_code,
         advice_code: decline.advice_code,
-        ..Sent::invalid(StatusCode::PAYMENT_REQUIRED, sentence).with(code, decline.param.map(named))
+        ..Sent::invalid(StatusCode::PAYMENT_REQUIRED, sentence).with(code, decline.param)
     }
 }
 

@@ -340,6 +340,10 @@ struct Body {
     more: Map<String, Value>,
 }
 
+/// Goes with an answer that refuses the number of a card, for those who show it in another way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CardNumberRefused;
+
 /// The ways to show a key.
 const CHALLENGES: [&str; 2] =
     ["Bearer realm=\"Calmony Pay\"", "Basic realm=\"Calmony Pay\", charset=\"UTF-8\""];
@@ -361,6 +365,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let is_packed = matches!(self, Self::Http(HttpProblem::Packed(_)));
         let Sent { status, kind, code, param, message, decline_code, advice_code, more } = Sent::from(self);
+        let holds_card_number = code == Some(ErrorCode::CardNumberForbidden);
         let code = code.map(ErrorCode::as_str);
         let body = Body { r#type: kind, message, code, param, decline_code, advice_code, more };
         let mut response = (status, axum::Json(Envelope { error: body })).into_response();
@@ -371,6 +376,9 @@ impl IntoResponse for ApiError {
             for challenge in CHALLENGES {
                 response.headers_mut().append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
             }
+        }
+        if holds_card_number {
+            response.extensions_mut().insert(CardNumberRefused);
         }
         if is_packed {
             response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));

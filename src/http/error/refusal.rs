@@ -121,6 +121,15 @@ fn currencies() -> String {
     format!("Supported currencies are: {}", codes.join(", "))
 }
 
+/// The sentence that refuses the number of a card. It shows nothing of it.
+fn card_number(param: &str) -> String {
+    let place = if param.is_empty() { "in this request".into() } else { format!("in {}", shortened(param)) };
+    format!(
+        "What looks like the number of a card has no business {place}. Nothing was done, and nothing of it \
+         is kept. Send a token or a payment method instead."
+    )
+}
+
 /// The name of a wrong parameter's problem, and the sentence that says it.
 fn parameter(error: ParameterError) -> Sent {
     let ParameterError { param: named, problem } = error;
@@ -193,6 +202,7 @@ fn parameter(error: ParameterError) -> Sent {
             ErrorCode::ParameterInvalid,
             "The provided PaymentMethod does not belong to the Customer you supplied.".to_owned(),
         ),
+        Problem::CardNumber => (ErrorCode::CardNumberForbidden, card_number(&named)),
         Problem::NoSuchObject { noun, id } => {
             (ErrorCode::ResourceMissing, format!("No such {noun}: '{}'", shortened(&id)))
         }

@@ -39,6 +39,7 @@ fn samples() -> Vec<ApiError> {
         Problem::MoreThanIsLeft("$60.00 usd".to_owned(), "$40.00 usd".to_owned()),
         Problem::NeedsCustomer,
         Problem::OfAnotherCustomer,
+        Problem::CardNumber,
         Problem::NoSuchObject { noun: "customer", id: "cus_1".to_owned() },
     ];
     let hint = || "sk_test_***abcd".to_owned();
@@ -114,7 +115,7 @@ fn declines() -> impl Iterator<Item = Decline> {
         code: code.to_owned(),
         decline_code: decline_code.map(str::to_owned),
         advice_code: None,
-        param: (code == "incorrect_number").then(|| "number".to_owned()),
+        param: (code == "incorrect_number").then(|| "card[number]".to_owned()),
     };
     let plain = SENTENCES.iter().map(move |(code, _)| decline(code.as_str(), None));
     let more = [("card_declined", "insufficient_funds"), ("made_up", "generic_decline")];
@@ -150,6 +151,7 @@ fn problem_is_here(problem: &Problem) {
         | Problem::MoreThanIsLeft(..)
         | Problem::NeedsCustomer
         | Problem::OfAnotherCustomer
+        | Problem::CardNumber
         | Problem::NoSuchObject { .. } => {}
     }
 }

@@ -39,10 +39,20 @@ pub(crate) async fn read(State(app): State<App>, request: Request, next: Next) -
         }
         _ => read_body(body, BODY_MAX, None).await?,
     };
-    let mut tree = form::parse(parts.uri.query().unwrap_or_default().as_bytes())?;
-    merge(&mut tree, parse_body(&parts, &body)?)?;
+    let tree = parse(&parts, &body).map_err(|error| {
+        // What can't be read may be quoted by its refusal.
+        let is_shown = app.card_numbers.refuse_sent(&body);
+        if is_shown { ParameterError::new("", Problem::CardNumber).into() } else { error }
+    })?;
     parts.extensions.insert(tree);
     Ok(next.run(Request::from_parts(parts, axum::body::Body::empty())).await)
+}
+
+/// The parameters of a query and a body.
+fn parse(parts: &Parts, body: &[u8]) -> Result<Tree, ApiError> {
+    let mut tree = form::parse(parts.uri.query().unwrap_or_default().as_bytes())?;
+    merge(&mut tree, parse_body(parts, body)?)?;
+    Ok(tree)
 }
 
 /// Bodies are taken as they are: none is unpacked.

@@ -1,9 +1,13 @@
 //! Parameters as a tree, whatever they were spelled as.
 
+use crate::card_number::CardNumbers;
 use crate::domain::{ParameterError, Problem};
 
 /// The most parameters at one level of a query, a form or JSON.
 pub(super) const PARAMETERS_MAX: usize = 1_000;
+
+/// The most card numbers that are looked for: more than any route takes.
+const CARD_NUMBERS_MAX: usize = 8;
 
 /// Parameters before they have types. A list spelled with numbers in brackets is a map until a type asks for
 /// a list, and one spelled as a name that is given several times is several values until then.
@@ -46,6 +50,51 @@ impl Tree {
             }
             value if value.is_unset() => Err(ParameterError::new("", Problem::Empty)),
             _ => Ok(()),
+        }
+    }
+
+    /// A refusal of each parameter whose name or value holds a card number, up to a few. A name that holds
+    /// one isn't told.
+    pub(crate) fn card_numbers(&self, numbers: CardNumbers) -> Vec<ParameterError> {
+        let mut found = Vec::new();
+        match self {
+            Self::Map(entries) => {
+                for (name, value) in entries {
+                    if found.len() >= CARD_NUMBERS_MAX {
+                        break;
+                    }
+                    if numbers.refuse(name) {
+                        found.push(ParameterError::new("", Problem::CardNumber));
+                    } else {
+                        found.extend(value.card_numbers(numbers).into_iter().map(|error| error.within(name)));
+                    }
+                }
+            }
+            Self::List(values) => {
+                for (index, value) in values.iter().enumerate() {
+                    if found.len() >= CARD_NUMBERS_MAX {
+                        break;
+                    }
+                    let index = |error: ParameterError| error.within(&index.to_string());
+                    found.extend(value.card_numbers(numbers).into_iter().map(index));
+                }
+            }
+            value if value.holds_card_number(numbers) => {
+                found.push(ParameterError::new("", Problem::CardNumber));
+            }
+            _ => {}
+        }
+        found
+    }
+
+    /// True for a single value that holds the number of a card.
+    fn holds_card_number(&self, numbers: CardNumbers) -> bool {
+        match self {
+            Self::Text(text) => numbers.refuse(text),
+            Self::Given(values) => values.iter().any(|value| numbers.refuse(value)),
+            Self::Integer(value) => numbers.refuse_integer(*value),
+            // A number of more than 64 bits begins as no card does. Nothing of it is kept.
+            Self::OtherNumber | Self::Null | Self::Bool(_) | Self::List(_) | Self::Map(_) => false,
         }
     }
 

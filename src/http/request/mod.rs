@@ -3,11 +3,12 @@
 //!
 //! | layer | what it does | what it adds |
 //! | --- | --- | --- |
-//! | `observe` | a deadline, a log line, a span, figures | `RequestId`, `Trace` |
+//! | `observe` | a deadline, a log line, a span, figures; no card number in the head | `RequestId`, `Trace` |
 //! | `wire` | refuses what is no HTTP/1.1 | |
 //! | `caller` | looks up the key, counts its requests | `Key`, `Account` |
 //! | `headers` | refuses what can't be done for a client | |
 //! | `params` (`http/params/read.rs`) | reads the query and the body | `Tree` |
+//! | `card_numbers` | refuses card numbers that no parameter of the route takes | |
 //! | `admit` | waits for room (`admission.rs`) | the places it holds |
 //! | `expand` | takes `expand` out of the tree; puts objects into the answer | `ExpandPaths` |
 //! | `idempotency` | answers what was done before (`in_flight.rs`) | `IdempotencyKey` |
@@ -18,6 +19,7 @@
 pub(crate) mod admission;
 mod admit;
 pub(crate) mod caller;
+pub(crate) mod card_numbers;
 mod context;
 pub(crate) mod expand;
 mod headers;
@@ -32,6 +34,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 
 use super::app::App;
 use super::params;
+use card_numbers::{TakesCards, Taking};
 use expand::{Expandable, Expanding};
 use unknown::method_not_allowed;
 pub(crate) use unknown::unknown_route;
@@ -41,12 +44,15 @@ pub(super) fn layered(
     routes: Router<App>,
     app: &App,
     expandable: fn() -> &'static [Expandable],
+    cards: fn() -> &'static [TakesCards],
 ) -> Router<App> {
     let expanding = Expanding { app: app.clone(), routes: expandable };
+    let taking = Taking { app: app.clone(), routes: cards };
     routes
         .route_layer(from_fn_with_state(app.clone(), idempotency::once))
         .route_layer(from_fn_with_state(expanding, expand::answers))
         .route_layer(from_fn_with_state(app.clone(), admit::admit))
+        .route_layer(from_fn_with_state(taking, card_numbers::check))
         .route_layer(from_fn_with_state(app.clone(), params::read))
         .route_layer(from_fn(headers::check))
         .fallback(unknown_route)

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
+use super::card_numbers;
 use super::context::{RequestId, Trace};
 use super::headers::{VERSION, is_version};
 use super::wire;
@@ -28,21 +29,34 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// over, as the recommendation wants it.
 const TRACEPARENT: &str = "traceparent";
 
+/// The path in the log of a request that holds the number of a card.
+const HIDDEN: &str = "(hidden)";
+
 /// Runs a request.
 pub(super) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let _under_way = app.metrics.begun();
     let labels = route_labels(request.method(), request.extensions());
     let id = id::request_id(clock::now());
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let asked = request.headers().get(VERSION).filter(|version| is_version(version)).cloned();
+    let refused = card_numbers::in_head(app.card_numbers, &request);
+    let path = request.uri().path();
+    let is_api = path.starts_with("/v1");
+    let path = if refused.is_none() { path.to_owned() } else { HIDDEN.to_owned() };
+    let asked = request.headers().get(VERSION).filter(|version| refused.is_none() && is_version(version));
+    let asked = asked.cloned();
     let version = asked.unwrap_or(HeaderValue::from_static(API_VERSION));
     request.extensions_mut().insert(RequestId(id.clone()));
     let from = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok()?.parse().ok());
     let mut span = Span::begin(|| labels.name(), Kind::Server, from);
     let trace = span.as_ref().map(Span::context).or(from);
     request.extensions_mut().insert(Trace(trace));
-    let answer = tokio::time::timeout(REQUEST_TIMEOUT, AssertUnwindSafe(next.run(request)).catch_unwind());
+    let answer = async {
+        match refused {
+            Some(error) => ApiError::from(error).into_response(),
+            None => next.run(request).await,
+        }
+    };
+    let answer = tokio::time::timeout(REQUEST_TIMEOUT, AssertUnwindSafe(answer).catch_unwind());
     let mut response = match answer.await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => ApiError::Internal.into_response(),
@@ -52,7 +66,9 @@ pub(super) async fn observe(State(app): State<App>, mut request: Request, next: 
         response.headers_mut().insert("request-id", value);
     }
     response.headers_mut().insert(VERSION, version);
-    wire::protect(&path, &mut response);
+    if is_api {
+        wire::protect(&mut response);
+    }
     let status = response.status().as_u16();
     if let Some(mut span) = span.take() {
         span.say("http.route", labels.route().to_owned());
@@ -60,8 +76,9 @@ pub(super) async fn observe(State(app): State<App>, mut request: Request, next: 
         span.say("calmony.request", id.clone());
         span.end((status >= 500).then_some("5xx"));
     }
-    app.metrics.answered(labels, status, started.elapsed());
-    let milliseconds = started.elapsed().as_millis();
+    let (took, method) = (started.elapsed(), labels.method().to_owned());
+    app.metrics.answered(labels, status, took);
+    let milliseconds = took.as_millis();
     tracing::debug!(%method, path, status, milliseconds, request = id, "answered");
     response
 }

@@ -34,12 +34,10 @@ pub(super) async fn check(request: Request, next: Next) -> Result<Response, ApiE
 }
 
 /// Has no cache keep an answer of the API, and no browser take it for anything else than it is.
-pub(super) fn protect(path: &str, response: &mut Response) {
-    if path.starts_with("/v1") {
-        let headers = response.headers_mut();
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    }
+pub(super) fn protect(response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
 /// The problem with the `Host` of a request, if there is one (RFC 9112, 3.2).

@@ -12,6 +12,8 @@ use crate::http::request::caller::Caller;
 
 /// The beginning of the names of test methods. Each call makes a method of its own of one.
 const TEST_METHODS: &str = "pm_card_";
+/// The parameters that the number of a card may come in.
+pub(super) const CARD_PARAMETERS: &[&str] = &["payment_method_data[card][number]"];
 /// The longest address that a buyer comes back to, in characters.
 pub(super) const RETURN_URL_MAX: usize = 2048;
 

@@ -37,6 +37,7 @@ pub(crate) fn routes() -> Vec<Route> {
             .summary("Create a payment method of a token, or of a published test card.")
             .emits(&[EventType::PaymentMethodCreated])
             .takes::<NewParams>()
+            .takes_cards(&["card[number]"])
             .may_decline()
             .answers::<PaymentMethod>(),
         get("/v1/payment_methods", list)
@@ -120,17 +121,21 @@ impl NewCard {
     /// The card for the processor, and the parameter that it came in.
     fn source(self) -> Result<(&'static str, NewMethod), ParameterError> {
         let missing = |param: &str| ParameterError::new(format!("card[{param}]"), Problem::Missing);
-        match (self.token, self.number) {
-            (Some(_), Some(_)) => {
-                Err(ParameterError::new("card[token]", Problem::ExclusiveWith("card[number]")))
-            }
-            (Some(token), None) => Ok(("card[token]", NewMethod::Source(token))),
-            (None, Some(number)) => {
-                let month = self.exp_month.ok_or_else(|| missing("exp_month"))?;
-                let year = self.exp_year.ok_or_else(|| missing("exp_year"))?;
-                Ok(("card[number]", NewMethod::Card(CardSource::new(number, (month, year), self.cvc))))
-            }
-            (None, None) => Err(missing("token")),
+        let Some(token) = self.token else {
+            let Some(number) = self.number else { return Err(missing("token")) };
+            let month = self.exp_month.ok_or_else(|| missing("exp_month"))?;
+            let year = self.exp_year.ok_or_else(|| missing("exp_year"))?;
+            return Ok(("card[number]", NewMethod::Card(CardSource::new(number, (month, year), self.cvc))));
+        };
+        let others = [
+            ("card[number]", self.number.is_some()),
+            ("card[exp_month]", self.exp_month.is_some()),
+            ("card[exp_year]", self.exp_year.is_some()),
+            ("card[cvc]", self.cvc.is_some()),
+        ];
+        match others.into_iter().find(|(_, is_given)| *is_given) {
+            Some((other, _)) => Err(ParameterError::new("card[token]", Problem::ExclusiveWith(other))),
+            None => Ok(("card[token]", NewMethod::Source(token))),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::choosing::{ReturnUrl, check_return_url, chosen, patched};
+use super::choosing::{CARD_PARAMETERS, ReturnUrl, check_return_url, chosen, patched};
 use super::objects::{self, RetrieveParams};
 use super::payment_intents::{Ignored, SECRET_LENGTH, money_of};
 use super::payment_methods::{NewParams, id_of};
@@ -35,7 +35,10 @@ type Types = List<MethodType, 10>;
 /// Its routes.
 pub(crate) fn routes() -> Vec<Route> {
     let update = |route: Route| {
-        let route = route.emits(&[EventType::SetupIntentUpdated]).takes::<UpdateParams>();
+        let route = route
+            .emits(&[EventType::SetupIntentUpdated])
+            .takes::<UpdateParams>()
+            .takes_cards(CARD_PARAMETERS);
         route.summary("Update a setup intent.").may_decline().answers::<SetupIntent>()
     };
     vec![
@@ -43,6 +46,7 @@ pub(crate) fn routes() -> Vec<Route> {
             .summary("Create a setup intent; with `confirm=true` the card is checked at once.")
             .emits(&[EventType::SetupIntentCreated])
             .takes::<CreateParams>()
+            .takes_cards(CARD_PARAMETERS)
             .may_decline()
             .answers::<SetupIntent>(),
         get("/v1/setup_intents", list)
@@ -59,6 +63,7 @@ pub(crate) fn routes() -> Vec<Route> {
             .summary("Confirm a setup intent: the card is checked, without money.")
             .emits(&[EventType::SetupIntentUpdated, EventType::SetupIntentSucceeded])
             .takes::<ConfirmParams>()
+            .takes_cards(CARD_PARAMETERS)
             .asks_processor()
             .may_decline()
             .answers::<SetupIntent>(),

@@ -21,23 +21,28 @@ mod state;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::HeaderValue;
 use axum::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, RETRY_AFTER,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
+use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use axum::routing::{any, get, post};
 
 use super::shared::problem::problem;
-use crate::http::{ApiError, App, metered, read_body, unknown_route};
+use crate::domain::{ParameterError, Problem};
+use crate::http::{ApiError, App, CardNumberRefused, metered, read_body, unknown_route};
 use api::Failure;
 use session::Session;
 use state::Dashboard;
 
 /// The most bytes of a form.
 const FORM_MAX: usize = 64 * 1024;
+/// The refusal of what holds the number of a card.
+const CARD_NUMBER: &str = "what looks like the number of a card has no business here \
+                           (card_number_forbidden). Nothing was done, and nothing of it is kept.";
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 /// The content security policy: nothing from elsewhere, nothing within a page that isn't from a file of ours,
 /// no frames.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -84,15 +89,22 @@ pub(super) fn router(api: Router, app: &App) -> Router {
         .route("/dashboard/", get(async || Redirect::to("/dashboard")))
         .route("/dashboard/{*rest}", any(unknown_route))
         .with_state(dashboard)
-        .layer(from_fn(bounded))
-        .layer(from_fn(in_a_page))
-        .layer(from_fn(secure))
+        .layer(from_fn_with_state(app.clone(), bounded))
 }
 
-/// Reads the body of a request, up to [`FORM_MAX`] and within the time that the API gives.
-async fn bounded(request: Request, next: Next) -> Result<Response, ApiError> {
+/// The pages as a browser gets them, whoever refuses a request.
+pub(super) fn shown(pages: Router) -> Router {
+    pages.layer(from_fn(in_a_page)).layer(from_fn(secure))
+}
+
+/// Reads the body of a request, up to [`FORM_MAX`] and within the time that the API gives. No form here has
+/// a field for the number of a card.
+async fn bounded(State(app): State<App>, request: Request, next: Next) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let bytes = read_body(body, FORM_MAX, None).await?;
+    if app.card_numbers.refuse_sent(&bytes) {
+        return Err(ParameterError::new("", Problem::CardNumber).into());
+    }
     Ok(next.run(Request::from_parts(parts, Body::from(bytes))).await)
 }
 
@@ -107,11 +119,13 @@ async fn in_a_page(request: Request, next: Next) -> Response {
         return response;
     }
     let reason = status.canonical_reason().unwrap_or("Refused");
-    let page = problem(&format!("{reason}: this address doesn't take that."));
+    let holds_card_number = response.extensions().get::<CardNumberRefused>().is_some();
+    let said = if holds_card_number { CARD_NUMBER } else { "this address doesn't take that." };
+    let page = problem(&format!("{reason}: {said}"));
     let mut answer = Html(page).into_response();
     *answer.status_mut() = status;
-    // What it says to programs stays: which methods there are, when to come again.
-    for name in [ALLOW, RETRY_AFTER] {
+    // What it says to programs stays: which methods there are, when to come again, its name in the log.
+    for name in [ALLOW, RETRY_AFTER, REQUEST_ID] {
         if let Some(value) = response.headers().get(&name) {
             answer.headers_mut().insert(name, value.clone());
         }

@@ -1,7 +1,7 @@
 -- The rights of roles that PostgreSQL gives to every login, and with which one role could stop the others
 -- (schema/apart.sql takes them away).
 with roles (role) as (
-    values ('calmony_api'), ('calmony_reader'), ('calmony_worker'), ('calmony_sandbox')
+    values ('calmony_api'), ('calmony_reader'), ('calmony_worker'), ('calmony_biller'), ('calmony_sandbox')
 ), functions as (
     select oid,
            case when proname like '%advisory%' then 'take advisory locks'

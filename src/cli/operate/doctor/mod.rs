@@ -7,10 +7,10 @@ use clap::Args;
 use serde_json::json;
 
 use crate::cli::support::table;
-use crate::config::{DatabaseOptions, SecretKeyOptions};
+use crate::config::{CardNumberOptions, DatabaseOptions, SecretKeyOptions};
 use crate::output::say_json;
 use crate::read::diagnosis::diagnose;
-use judge::{Level, judge};
+use judge::{Level, card_numbers, judge};
 
 /// The system to look at.
 #[derive(Debug, Args)]
@@ -20,6 +20,8 @@ pub(crate) struct DoctorOptions {
     /// Says whether the stored secrets can be opened, where it is given
     #[command(flatten)]
     secret_key: SecretKeyOptions,
+    #[command(flatten)]
+    card_numbers: CardNumberOptions,
     /// Print the findings and what they are drawn from as JSON
     #[arg(long)]
     json: bool,
@@ -28,7 +30,8 @@ pub(crate) struct DoctorOptions {
 pub(crate) async fn run(options: DoctorOptions) -> anyhow::Result<()> {
     let keyring = if options.secret_key.is_given() { Some(options.secret_key.keyring()?) } else { None };
     let diagnosis = diagnose(&options.database.database_url).await?;
-    let findings = judge(&diagnosis, keyring.as_ref());
+    let mut findings = judge(&diagnosis, keyring.as_ref());
+    findings.push(card_numbers(options.card_numbers.card_numbers()));
     if options.json {
         say_json(&json!({ "findings": findings, "diagnosis": diagnosis }))?;
     } else {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 pub(super) use self::params::Ignored;
 use self::params::{CancelParams, CaptureParams, ConfirmParams, CreateParams, ListParams, UpdateParams};
-use super::choosing::{chosen, patched};
+use super::choosing::{CARD_PARAMETERS, chosen, patched};
 use super::objects::{self, RetrieveParams};
 use super::payment_methods::id_of;
 use super::search::{self, SearchParams};
@@ -34,7 +34,10 @@ pub(super) const SECRET_LENGTH: usize = 25;
 /// Its routes.
 pub(crate) fn routes() -> Vec<Route> {
     let update = |route: Route| {
-        let route = route.emits(&[EventType::PaymentIntentUpdated]).takes::<UpdateParams>();
+        let route = route
+            .emits(&[EventType::PaymentIntentUpdated])
+            .takes::<UpdateParams>()
+            .takes_cards(CARD_PARAMETERS);
         route.summary("Update a payment intent.").may_decline().answers::<PaymentIntent>()
     };
     vec![
@@ -42,6 +45,7 @@ pub(crate) fn routes() -> Vec<Route> {
             .summary("Create a payment intent; with `confirm=true` the card is charged at once.")
             .emits(&[EventType::PaymentIntentCreated])
             .takes::<CreateParams>()
+            .takes_cards(CARD_PARAMETERS)
             .may_decline()
             .answers::<PaymentIntent>(),
         get("/v1/payment_intents", list)
@@ -70,6 +74,7 @@ pub(crate) fn routes() -> Vec<Route> {
                 EventType::PaymentIntentSucceeded,
             ])
             .takes::<ConfirmParams>()
+            .takes_cards(CARD_PARAMETERS)
             .asks_processor()
             .may_decline()
             .answers::<PaymentIntent>(),

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::__dev::ComposeSchema;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::SchemaType;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 
 use crate::domain::customer::Shipping;
 use crate::domain::payment_intent::{
@@ -192,11 +195,22 @@ pub(super) enum AskedReason {
 }
 
 /// Options that are taken and have no effect.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[schema(value_type = Object)]
+#[derive(Debug, Clone, Deserialize)]
 pub(in crate::http::resources) struct Ignored(
     #[expect(dead_code, reason = "it is taken, and has no effect")] Value,
 );
+
+impl ComposeSchema for Ignored {
+    fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
+        let anything = ObjectBuilder::new().schema_type(SchemaType::AnyValue).build();
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .additional_properties(Some(RefOr::T(Schema::Object(anything))))
+            .into()
+    }
+}
+
+impl ToSchema for Ignored {}
 
 impl From<AskedReason> for CancellationReason {
     fn from(asked: AskedReason) -> Self {

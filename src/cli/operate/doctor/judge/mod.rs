@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use crate::card_number::CardNumbers;
+use crate::config::check::CARD_NUMBERS_ALLOWED;
 use crate::database::login::Login;
 use crate::database::migrate::newest;
-use crate::read::diagnosis::{Diagnosis, Holder, Server};
+use crate::due::lag::Lag;
+use crate::read::diagnosis::{Adoption, Diagnosis, Holder, Server};
 use crate::read::vitals::Vitals;
 use crate::seal::Keyring;
 
@@ -12,6 +15,8 @@ use crate::seal::Keyring;
 const LATE: Duration = Duration::from_secs(30);
 /// The time after which an overdue delivery is wrong.
 const FAR_TOO_LATE: Duration = Duration::from_mins(5);
+/// The seconds after which an object that is due is a warning, and after which it is wrong.
+const OBJECT_LATE: (f64, f64) = (60.0, 600.0);
 /// The seconds after which a transaction that holds the horizon is wrong.
 const HELD: f64 = 3_600.0;
 /// The seconds after which a lock that others wait for is wrong: no statement of the API waits longer.
@@ -87,6 +92,8 @@ pub(super) fn judge(diagnosis: &Diagnosis, keyring: Option<&Keyring>) -> Vec<Fin
     let Diagnosis { server, vitals, holders, .. } = diagnosis;
     let mut findings = deliveries(vitals);
     findings.extend(workers(vitals));
+    findings.push(due_objects(&diagnosis.lags));
+    findings.push(adoption(&diagnosis.adoption));
     findings.extend(housekeeping(vitals, holders, server.sees_all));
     findings.extend(obstacles(&diagnosis.obstacles));
     findings.push(apart(&diagnosis.not_apart));
@@ -95,6 +102,29 @@ pub(super) fn judge(diagnosis: &Diagnosis, keyring: Option<&Keyring>) -> Vec<Fin
     findings.extend(endings(diagnosis, keyring));
     findings.extend(postgresql(server));
     findings
+}
+
+fn due_objects(lags: &[Lag]) -> Finding {
+    let about = "due objects";
+    let longest = lags.iter().max_by(|one, other| one.seconds.total_cmp(&other.seconds));
+    let Some(Lag { kind, seconds }) = longest else {
+        return finding(Level::Ok, about, "nothing that time changes is due");
+    };
+    let level = Level::by_bounds(*seconds, OBJECT_LATE);
+    let advice = if level == Level::Ok { "" } else { "; see OPERATIONS.md, \"CalmonyBillingLate\"" };
+    let since = human(Duration::try_from_secs_f64(*seconds).unwrap_or_default());
+    finding(level, about, format!("an object {kind}_… has been due for {since}{advice}"))
+}
+
+fn adoption(adoption: &Adoption) -> Finding {
+    let Adoption { this, adopted, is_needed } = adoption;
+    let remedy = "if this is the one that bills, run `calmony biller adopt`";
+    let (is_adopted, said) = match adopted {
+        Some(adopted) if adopted == this => (true, "live mode is billed in this database".to_owned()),
+        Some(adopted) => (false, format!("live mode is billed in {adopted}, and this is {this}; {remedy}")),
+        None => (false, format!("live mode is billed in no database; {remedy}")),
+    };
+    finding(Level::warn_if(*is_needed && !is_adopted), "adoption", said)
 }
 
 fn deliveries(vitals: &Vitals) -> Vec<Finding> {
@@ -314,6 +344,15 @@ fn postgresql(server: &Server) -> Vec<Finding> {
         format!("the oldest row was frozen {} transactions ago", server.transactions_old),
     ));
     found
+}
+
+/// The treatment of card numbers, as the environment of this command has it.
+pub(super) fn card_numbers(treatment: CardNumbers) -> Finding {
+    let about = "card numbers";
+    match treatment {
+        CardNumbers::Refused => finding(Level::Ok, about, "they are refused where they have no business"),
+        CardNumbers::Allowed => finding(Level::Warn, about, CARD_NUMBERS_ALLOWED),
+    }
 }
 
 const fn on(is_on: bool) -> &'static str {

@@ -26,6 +26,8 @@ fn healthy() -> Diagnosis {
         schema_version: newest(),
         key_ids: Vec::new(),
         triggers_off: Vec::new(),
+        adoption: Adoption { this: "1/2".to_owned(), adopted: Some("1/2".to_owned()), is_needed: true },
+        lags: vec![Lag { kind: "pi".to_owned(), seconds: 0.5 }],
     }
 }
 
@@ -49,6 +51,8 @@ fn wrong(change: impl FnOnce(&mut Diagnosis)) -> Vec<(Level, &'static str)> {
 #[test]
 fn nothing_is_found_where_nothing_is_wrong() {
     assert_eq!(wrong(|_| {}), []);
+    let test_mode_alone = |d: &mut Diagnosis| (d.adoption.adopted, d.adoption.is_needed) = (None, false);
+    assert_eq!(wrong(test_mode_alone), []);
 }
 
 #[test]
@@ -63,6 +67,10 @@ fn each_thing_that_can_be_wrong_is_found_and_nothing_else() {
     let found = [
         (wrong(|d| d.vitals.oldest_due = Duration::from_secs(40)), (Warn, "due deliveries")),
         (wrong(|d| d.vitals.oldest_due = Duration::from_secs(400)), (Bad, "due deliveries")),
+        (wrong(|d| d.lags[0].seconds = 90.0), (Warn, "due objects")),
+        (wrong(|d| d.lags[0].seconds = 900.0), (Bad, "due objects")),
+        (wrong(|d| d.adoption.adopted = None), (Warn, "adoption")),
+        (wrong(|d| d.adoption.this = "3/2".to_owned()), (Warn, "adoption")),
         (wrong(|d| d.vitals.endpoints_failing = 1), (Warn, "failing endpoints")),
         (wrong(|d| d.vitals.exhausted = 1), (Warn, "given up")),
         (wrong(|d| (d.vitals.workers, d.vitals.buckets_owned) = (0, 0)), (Bad, "workers")),

@@ -1,18 +1,28 @@
-//! The buckets that this worker owns, and those that it is releasing because other workers have come.
+//! The buckets that a process owns, and those that it is releasing because others have come. Workers share
+//! them out, and so do billers, each by advisory locks of its session.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use calmony_pay::outbox::fair_share;
 use tokio::time::Instant;
 
-/// The longest wait of a bucket that is to go for its requests in flight. After that its new owner needn't
-/// wait for a receiver that hangs: each request still in flight has a row that says when to try again.
+/// The number of buckets: `calmony.bucket_of` in the migrations.
+pub const BUCKETS: usize = 64;
+
+/// The longest wait of a bucket that is to go for what is in flight. After that its new owner needn't wait
+/// for a receiver that hangs: a request still in flight has a row that says when to try again. Nor for a step
+/// of a biller: whoever closes an attempt first wins.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The buckets of this worker.
+/// The most buckets that one of `processes` holds: together they hold all.
+#[must_use]
+pub const fn fair_share(processes: usize) -> usize {
+    BUCKETS.div_ceil(if processes == 0 { 1 } else { processes })
+}
+
+/// The buckets of this process.
 #[derive(Debug, Default)]
-pub(crate) struct Ownership {
+pub struct Ownership {
     held: BTreeSet<i16>,
     leaving: BTreeMap<i16, Instant>,
     /// Those that PostgreSQL is being told to release, behind the settlement that is under way.
@@ -21,23 +31,27 @@ pub(crate) struct Ownership {
 
 impl Ownership {
     /// The buckets to read from.
-    pub(crate) fn own(&self) -> Vec<i16> {
+    #[must_use]
+    pub fn own(&self) -> Vec<i16> {
         self.held.iter().copied().filter(|bucket| !self.leaving.contains_key(bucket)).collect()
     }
 
     /// True if that bucket is read from.
-    pub(crate) fn owns(&self, bucket: i16) -> bool {
+    #[must_use]
+    pub fn owns(&self, bucket: i16) -> bool {
         self.holds(bucket) && !self.leaving.contains_key(&bucket)
     }
 
     /// True if outcomes of that bucket may be written.
-    pub(crate) fn holds(&self, bucket: i16) -> bool {
+    #[must_use]
+    pub fn holds(&self, bucket: i16) -> bool {
         self.held.contains(&bucket) && !self.going.contains(&bucket)
     }
 
     /// The buckets to release now: none of their requests is in flight, or they have waited long enough.
     /// From here on their outcomes are their next owner's, until they are released or kept after all.
-    pub(crate) fn let_go(&mut self, now: Instant, flies: impl Fn(i16) -> bool) -> Vec<i16> {
+    #[must_use]
+    pub fn let_go(&mut self, now: Instant, flies: impl Fn(i16) -> bool) -> Vec<i16> {
         let ready = |(bucket, since): (&i16, &Instant)| {
             (!flies(*bucket) || now.duration_since(*since) >= PATIENCE).then_some(*bucket)
         };
@@ -46,10 +60,10 @@ impl Ownership {
         going
     }
 
-    /// Adapts to that number of workers. Returns the buckets that are to go from now on, and the number of
+    /// Adapts to that number of processes. Returns the buckets that are to go from now on, and the number of
     /// buckets to take.
-    pub(crate) fn adapt(&mut self, workers: usize, now: Instant) -> (Vec<i16>, usize) {
-        let share = fair_share(workers);
+    pub fn adapt(&mut self, processes: usize, now: Instant) -> (Vec<i16>, usize) {
+        let share = fair_share(processes);
         let own = self.own();
         let surplus: Vec<i16> = own.iter().skip(share).copied().collect();
         self.leaving.extend(surplus.iter().map(|bucket| (*bucket, now)));
@@ -57,17 +71,17 @@ impl Ownership {
     }
 
     /// Notes that these buckets were taken.
-    pub(crate) fn took(&mut self, buckets: &[i16]) {
+    pub fn took(&mut self, buckets: &[i16]) {
         self.held.extend(buckets);
     }
 
     /// Notes that they could not be released: the settlement before them failed.
-    pub(crate) fn kept(&mut self) {
+    pub fn kept(&mut self) {
         self.going.clear();
     }
 
     /// Notes that these buckets have been released.
-    pub(crate) fn released(&mut self, buckets: &[i16]) {
+    pub fn released(&mut self, buckets: &[i16]) {
         for bucket in buckets {
             self.held.remove(bucket);
             self.leaving.remove(bucket);
@@ -79,6 +93,14 @@ impl Ownership {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fair_shares_cover_every_bucket() {
+        for processes in 1..=100 {
+            assert!(fair_share(processes) * processes >= BUCKETS);
+            assert!((fair_share(processes) - 1) * processes < BUCKETS);
+        }
+    }
 
     #[tokio::test]
     async fn a_second_worker_makes_half_of_the_buckets_leave() {

@@ -1,0 +1,2 @@
+-- Announces a biller, until its session ends.
+select calmony.announce_biller()
