@@ -48,9 +48,9 @@ impl Turns {
 }
 
 impl Log {
-    /// Brings the account's search documents of one kind up to that position. Returns false when that takes longer than
-    /// `patience`; the documents made by then are kept, and the next call goes on there. The position must be
-    /// one below which nothing is undecided.
+    /// Brings the account's search documents of one kind up to that position. Returns false when that takes
+    /// longer than `patience`; the documents made by then are kept, and the next call goes on there. The
+    /// position must be one below which nothing is undecided.
     pub async fn bring_search_up_to(
         &self,
         account: i64,

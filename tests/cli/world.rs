@@ -137,8 +137,11 @@ impl World {
 
     /// A new payment intent.
     async fn intent(&self, more: &str) -> String {
-        let params = format!("amount=1000&currency=usd&{more}");
-        self.system.client.post("/v1/payment_intents", &params).await.id()
+        let mut params = json!({ "amount": 1000, "currency": "usd", "description": HOSTILE });
+        for (name, value) in more.split('&').filter_map(|one| one.split_once('=')) {
+            params[name] = if value == "true" { json!(true) } else { json!(value) };
+        }
+        self.system.client.json(reqwest::Method::POST, "/v1/payment_intents", &params).await.id()
     }
 
     /// The number of a key that is not used.

@@ -1,27 +1,25 @@
-//! `/v1/payment_methods`, and those of a customer.
+//! `/v1/payment_methods`.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::choosing::{is_test_name, named};
 use super::objects::{self, RetrieveParams};
 use crate::contract::{self, Customer, EventType, Kind};
 use crate::domain::payment_method::{
-    AllowRedisplay, Attach, AttachNew, BillingChanges, Changes, Chosen, CreateParams, Detach, MethodType,
-    PaymentMethod, Update,
+    AllowRedisplay, BillingChanges, Changes, CreateParams, Detach, MethodType, PaymentMethod, Update,
 };
 use crate::domain::types::metadata::{self, MetadataChange};
-use crate::domain::{ParameterError, Patch, Problem, missing};
+use crate::domain::{ParameterError, Patch, Problem};
 use crate::flow::{self, CardSource, NewMethod};
 use crate::http::app::App;
 use crate::http::contract::component::ListOf;
 use crate::http::contract::route::{Route, get, patch, post};
 use crate::http::error::ApiError;
-use crate::http::page::{self, PageParams};
+use crate::http::page;
 use crate::http::params::{NoParams, Params, PathId};
-use crate::http::render::{self, Rendered};
+use crate::http::render::Rendered;
 use crate::http::request::caller::Caller;
 use crate::id::Id;
 use crate::read::objects::{ObjectFilter, having};
@@ -50,22 +48,9 @@ pub(crate) fn routes() -> Vec<Route> {
             .answers::<PaymentMethod>(),
         update(post("/v1/payment_methods/{id}", self::update)),
         update(patch("/v1/payment_methods/{id}", self::update)),
-        post("/v1/payment_methods/{id}/attach", attach)
-            .summary("Attach a payment method to a customer. A card that is declined stays as it is.")
-            .emits(&[EventType::PaymentMethodAttached])
-            .takes::<AttachParams>()
-            .may_decline()
-            .answers::<PaymentMethod>(),
         post("/v1/payment_methods/{id}/detach", detach)
             .summary("Detach a payment method from its customer. It can't be used again.")
             .emits(&[EventType::PaymentMethodDetached])
-            .answers::<PaymentMethod>(),
-        get("/v1/customers/{id}/payment_methods", of_customer)
-            .summary("List a customer's payment methods, newest first.")
-            .takes::<PageParams>()
-            .answers::<ListOf<PaymentMethod>>(),
-        get("/v1/customers/{id}/payment_methods/{payment_method}", one_of_customer)
-            .summary("Retrieve a customer's payment method.")
             .answers::<PaymentMethod>(),
     ]
 }
@@ -140,14 +125,6 @@ impl NewCard {
     }
 }
 
-/// The parameters of attaching.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = PaymentMethodAttachParams)]
-struct AttachParams {
-    customer: String,
-}
-
 /// The parameters of a list of payment methods.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -183,32 +160,6 @@ async fn update(
     Ok(app.log.append(caller.cause(), &Update { id, changes }).await?.into())
 }
 
-/// Attach a payment method to a customer.
-async fn attach(
-    State(app): State<App>,
-    caller: Caller,
-    Path(name): Path<String>,
-    Params(AttachParams { customer }): Params<AttachParams>,
-) -> Result<Rendered, ApiError> {
-    let processor = app.processors.of(caller.account.livemode)?;
-    let (at, cause) = ((&app.log, processor), caller.cause());
-    let customer = id_of::<Customer>("customer", &customer)?;
-    if !is_test_name(&name) {
-        let id = name.parse().map_err(|_| missing::<contract::PaymentMethod>(&name))?;
-        let command = Attach { id, customer, is_checked: false };
-        return Ok(flow::payment_methods::attach(at, cause, command).await?.into());
-    }
-    match named((&app, &caller), "payment_method", name.clone()).await? {
-        Chosen::New(create) => {
-            let command = AttachNew { create, customer, is_checked: false };
-            Ok(flow::payment_methods::attach(at, cause, command).await?.into())
-        }
-        Chosen::Keep | Chosen::Unset | Chosen::Existing(_) => {
-            Err(missing::<contract::PaymentMethod>(&name).into())
-        }
-    }
-}
-
 /// Detach a payment method.
 async fn detach(
     State(app): State<App>,
@@ -234,45 +185,6 @@ async fn list(
     let owner = customer.map(|id| id.to_string());
     let filter = ObjectFilter { owner, having: having(fields), ..ObjectFilter::default() };
     page::objects::<PaymentMethod>(&app, &caller, &filter, &page).await
-}
-
-/// List a customer's payment methods.
-async fn of_customer(
-    State(app): State<App>,
-    caller: Caller,
-    PathId(id): PathId<Customer>,
-    Params(params): Params<PageParams>,
-) -> Result<Rendered, ApiError> {
-    living(&app, &caller, id).await?;
-    let filter = ObjectFilter { owner: Some(id.to_string()), ..ObjectFilter::default() };
-    let url = format!("/v1/customers/{id}/payment_methods");
-    page::objects_at::<PaymentMethod>(&app, &caller, &url, (&filter, &params.page()?)).await
-}
-
-/// Retrieve a payment method of a customer's.
-async fn one_of_customer(
-    State(app): State<App>,
-    caller: Caller,
-    Path((customer, name)): Path<(String, String)>,
-    Params(NoParams {}): Params<NoParams>,
-) -> Result<Rendered, ApiError> {
-    let customer = customer.parse().map_err(|_| missing::<Customer>(&customer))?;
-    living(&app, &caller, customer).await?;
-    let id = name.parse().map_err(|_| missing::<contract::PaymentMethod>(&name))?;
-    let stored = app.reader.object::<contract::PaymentMethod>(caller.account.id, id).await?;
-    let missing = || missing::<contract::PaymentMethod>(&id);
-    let stored = stored.ok_or_else(missing)?;
-    let method: PaymentMethod = serde_json::from_str(&stored.data)?;
-    if method.customer() != Some(customer) {
-        return Err(missing().into());
-    }
-    render::stored(contract::PaymentMethod::RESOURCE, stored)
-}
-
-/// Refuses a customer that isn't there.
-async fn living(app: &App, caller: &Caller, id: Id<Customer>) -> Result<(), ApiError> {
-    let found = app.reader.object(caller.account.id, id).await?.filter(|customer| !customer.deleted);
-    found.map(drop).ok_or_else(|| missing::<Customer>(&id).into())
 }
 
 /// The id that a parameter holds.
