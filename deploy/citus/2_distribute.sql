@@ -24,7 +24,10 @@ select create_distributed_table('calmony.replay_progress', 'account', colocate_w
 select create_distributed_table('calmony.idempotency', 'account', colocate_with := 'calmony.event');
 select create_distributed_table('calmony.search_document', 'account', colocate_with := 'calmony.event');
 select create_distributed_table('calmony.search_progress', 'account', colocate_with := 'calmony.event');
+select create_distributed_table('calmony.search_reached', 'account', colocate_with := 'calmony.event');
 
 -- Functions within the bodies of others don't come along by themselves.
 select create_distributed_function('calmony.bucket_of(text)');
 select create_distributed_function('calmony.subscribes(text[], text)');
+select create_distributed_function('calmony.due_of(json)');
+select create_distributed_function('calmony.owner_of(text, json)');

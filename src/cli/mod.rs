@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::output::conclude;
-use api::{deliveries, endpoints, events, listen, lookup, objects, replays, trigger};
+use api::{deliveries, endpoints, events, listen, lookup, objects, pay, replays, trigger};
 use operate::{
     biller, check_config, doctor, keys, ledger, migrate, processor, rebuild, sandbox_processor, secrets,
     serve, verify,
@@ -53,6 +53,9 @@ enum Command {
     Objects(objects::ObjectsCommand),
     /// Tell the whole story of any id: the object, its events, their deliveries and attempts
     Lookup(lookup::LookupOptions),
+    /// Make payments by hand: create, confirm, capture, cancel, refund
+    #[command(subcommand)]
+    Pay(pay::PayCommand),
     /// See and change webhook endpoints
     #[command(subcommand)]
     Endpoints(endpoints::EndpointsCommand),
@@ -103,6 +106,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Events(command) => events::run(command).await,
         Command::Objects(command) => objects::run(command).await,
         Command::Lookup(options) => lookup::run(options).await,
+        Command::Pay(command) => Box::pin(pay::run(command)).await,
         Command::Endpoints(command) => endpoints::run(command).await,
         Command::Deliveries(command) => deliveries::run(command).await,
         Command::Replay(command) => replays::run(command).await,

@@ -2,9 +2,10 @@
 
 use super::{Decline, FlowError};
 use crate::clock;
-use crate::contract;
-use crate::domain::payment_method::{Attach, CardFacts, Create, CreateParams, Kept};
+use crate::contract::{self, EventType};
+use crate::domain::payment_method::{Attaches, CardFacts, Create, CreateParams, Kept};
 use crate::domain::{New, ParameterError, Problem, Rejection, Snapshot};
+use crate::id::Id;
 use crate::log::{AppendError, Cause, Log};
 use crate::processor::{self, Answer, Method, NewMethod, Outcome, Processor, Request, Tokenized};
 
@@ -53,31 +54,38 @@ fn named(decline: Decline, number: &str) -> Decline {
     Decline { param, ..decline }
 }
 
-/// Gives a method to a customer, if the processor finds nothing wrong with it. Nothing is charged, so an
-/// answer that doesn't come is no danger: the caller tries again.
-pub async fn attach(
+/// Runs a command that gives methods to a customer, if the processor finds nothing wrong with their cards.
+/// Nothing is charged, so an answer that doesn't come is no danger: the caller tries again.
+pub async fn attach<C: Attaches>(
     (log, processor): (&Log, &Processor),
     cause: &Cause,
-    command: Attach,
+    command: C,
 ) -> Result<Snapshot, FlowError> {
     // What would be refused anyway isn't asked of the processor.
     let before = log.try_out(cause.account, &command).await?;
-    if before.facts.is_empty() {
-        return Ok(log.append(cause, &command).await?);
+    let processor = processor.on_behalf_of(cause.account);
+    let mut checked = Vec::new();
+    for fact in before.facts.iter().filter(|fact| fact.event_type == EventType::PaymentMethodAttached) {
+        let kept = fact.internal.as_deref().map(serde_json::from_str::<Kept>).transpose();
+        let kept = kept.map_err(AppendError::Snapshot)?.ok_or(AppendError::Conflict)?;
+        if check(&processor, &fact.stream, kept.token).await? {
+            checked.extend(fact.stream.parse::<Id<contract::PaymentMethod>>().ok());
+        }
     }
-    let kept = before.answer.internal.as_deref().map(serde_json::from_str::<Kept>).transpose();
-    let kept = kept.map_err(AppendError::Snapshot)?.ok_or(AppendError::Conflict)?;
+    Ok(log.append(cause, &command.with_checked(&checked)).await?)
+}
+
+/// Has the issuer check a card. False where it says neither yes nor no.
+async fn check(processor: &Processor, id: &str, method: String) -> Result<bool, FlowError> {
     // No money moves, so each call is an attempt of its own: what was declined may be taken later.
-    let key = format!("{}.{}", command.id, clock::now().millis());
-    let request = processor::Attach { key, method: kept.token, on_session: true, return_url: None };
-    match processor.on_behalf_of(cause.account).perform(&Request::Attach(request)).await {
+    let key = format!("{id}.{}", clock::now().millis());
+    let request = processor::Attach { key, method, on_session: true, return_url: None };
+    match processor.perform(&Request::Attach(request)).await {
         Answer::Known(operation) => match operation.outcome {
             Outcome::Declined { decline } => Err(FlowError::Declined(decline)),
-            Outcome::Approved { .. } => {
-                Ok(log.append(cause, &Attach { is_checked: true, ..command }).await?)
-            }
+            Outcome::Approved { .. } => Ok(true),
             // A challenge is asked for by a setup intent; attaching alone takes the card as it is.
-            Outcome::ActionRequired { .. } | Outcome::Pending => Ok(log.append(cause, &command).await?),
+            Outcome::ActionRequired { .. } | Outcome::Pending => Ok(false),
             Outcome::Never => Err(FlowError::ProcessorAway("the key was voided".to_owned())),
         },
         Answer::Refused(reason) | Answer::Unknown(reason) => Err(FlowError::ProcessorAway(reason)),

@@ -49,6 +49,19 @@ impl Log {
         }))
     }
 
+    /// The ids of some living objects that belong to another one, newest first.
+    pub async fn owned(
+        &self,
+        account: i64,
+        owner: &str,
+        at_most: usize,
+    ) -> Result<Vec<String>, DatabaseError> {
+        let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
+        let client = self.client().await?;
+        let rows = client.query(include_str!("sql/owned.sql"), &[&account, &owner, &at_most]).await?;
+        Ok(rows.iter().map(|row| row.get("id")).collect())
+    }
+
     /// The outcome of a command, with the objects that it asks for as they are now.
     async fn decide<C: Command>(&self, account: i64, command: &C) -> Result<Outcome, AppendError> {
         let mut objects = Objects::default();

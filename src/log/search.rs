@@ -12,11 +12,11 @@ use tokio_postgres::Row;
 
 use super::Log;
 use crate::database::{DatabaseError, Parameters, Pool, PooledClient};
-use crate::domain::search::Document;
+use crate::domain::search::{Document, Searched};
 use crate::shares::{Place, Shares};
 
 /// The most events of one portion, and the bytes after which it has no more: a bound of a statement's
-/// work, however large customers are.
+/// work, however large objects are.
 const PORTION: i64 = 2_000;
 const PORTION_BYTES: i64 = 512 * 1024;
 /// The most portions that are stored at the same time: searching must not take the place of writing.
@@ -48,17 +48,18 @@ impl Turns {
 }
 
 impl Log {
-    /// Brings the account's search documents up to that position. Returns false when that takes longer than
-    /// `patience`; the documents made by then are kept, and the next call goes on there. The position must be
-    /// one below which nothing is undecided.
+    /// Brings the account's search documents of one kind up to that position. Returns false when that takes
+    /// longer than `patience`; the documents made by then are kept, and the next call goes on there. The
+    /// position must be one below which nothing is undecided.
     pub async fn bring_search_up_to(
         &self,
         account: i64,
+        searched: Searched,
         position: i64,
         patience: Duration,
     ) -> Result<bool, DatabaseError> {
         let began = Instant::now();
-        while progress(&self.client().await?, account, position).await?.is_behind {
+        while progress(&self.client().await?, account, searched, position).await?.is_behind {
             let left = patience.saturating_sub(began.elapsed());
             let Ok(Some(turn)) = timeout(left, self.search_turns.turn(account, left)).await else {
                 return Ok(false);
@@ -67,7 +68,7 @@ impl Log {
             let pool = self.pool.clone();
             let portion = tokio::spawn(async move {
                 let _turn = turn;
-                store_portion(&pool, account, position).await
+                store_portion(&pool, account, searched, position).await
             });
             portion.await.map_err(|error| DatabaseError::Unavailable(error.to_string()))??;
         }
@@ -83,23 +84,35 @@ struct Progress {
     is_behind: bool,
 }
 
-async fn progress(client: &PooledClient, account: i64, up_to: i64) -> Result<Progress, DatabaseError> {
-    let row = client.query_one(include_str!("sql/search_behind.sql"), &[&account, &up_to]).await?;
+async fn progress(
+    client: &PooledClient,
+    account: i64,
+    searched: Searched,
+    up_to: i64,
+) -> Result<Progress, DatabaseError> {
+    let parameters: &Parameters<'_> = &[&account, &up_to, &searched.prefix()];
+    let row = client.query_one(include_str!("sql/search_behind.sql"), parameters).await?;
     Ok(Progress { position: row.get("position"), is_behind: row.get("behind") })
 }
 
 /// Stores the documents of the next part of the log.
-async fn store_portion(pool: &Pool, account: i64, up_to: i64) -> Result<(), DatabaseError> {
+async fn store_portion(
+    pool: &Pool,
+    account: i64,
+    searched: Searched,
+    up_to: i64,
+) -> Result<(), DatabaseError> {
     let client = pool.get().await?;
-    let after = progress(&client, account, up_to).await?.position;
-    let parameters: &Parameters<'_> = &[&account, &after, &up_to, &PORTION, &PORTION_BYTES];
+    let after = progress(&client, account, searched, up_to).await?.position;
+    let begins = format!("{}_", searched.prefix());
+    let parameters: &Parameters<'_> = &[&account, &after, &up_to, &PORTION, &PORTION_BYTES, &begins];
     let rows = client.query(include_str!("sql/search_part.sql"), parameters).await?;
     let end = match rows.first() {
         Some(row) if row.get("more") => row.get("last"),
         _ => up_to,
     };
     let changed: Vec<&Row> = rows.iter().filter(|row| row.get::<_, Option<&str>>("id").is_some()).collect();
-    let documents: Vec<Document> = changed.iter().map(|row| document(account, row)).collect();
+    let documents: Vec<Document> = changed.iter().map(|row| document(account, searched, row)).collect();
     let ids: Vec<&str> = changed.iter().map(|row| row.get("id")).collect();
     let versions: Vec<i64> = changed.iter().map(|row| row.get("version")).collect();
     let names: Vec<_> = documents.iter().map(|document| &document.name).collect();
@@ -107,21 +120,23 @@ async fn store_portion(pool: &Pool, account: i64, up_to: i64) -> Result<(), Data
     let phones: Vec<_> = documents.iter().map(|document| &document.phone).collect();
     let terms: Vec<_> =
         documents.iter().map(|document| serde_json::json!(document.terms).to_string()).collect();
+    let amounts: Vec<_> = documents.iter().map(|document| document.amount).collect();
+    let kind = searched.prefix();
     let parameters: &Parameters<'_> =
-        &[&account, &after, &end, &ids, &versions, &names, &emails, &phones, &terms];
+        &[&account, &after, &end, &ids, &versions, &names, &emails, &phones, &terms, &amounts, &kind];
     client.execute(include_str!("sql/search_store.sql"), parameters).await?;
     Ok(())
 }
 
-/// The document of a customer as it is in the log; an empty one when it was deleted, so that nothing of
-/// it is kept.
-fn document(account: i64, row: &Row) -> Document {
+/// The document of an object as it is in the log; an empty one when it was deleted, so that nothing of it is
+/// kept.
+fn document(account: i64, searched: Searched, row: &Row) -> Document {
     let (id, deleted, data): (&str, bool, &str) = (row.get("id"), row.get("deleted"), row.get("data"));
     if deleted {
         return Document::default();
     }
-    Document::of(account, data).unwrap_or_else(|error| {
-        tracing::error!(id, %error, "a customer can't be read, and isn't found by searching");
+    Document::of(searched, account, data).unwrap_or_else(|error| {
+        tracing::error!(id, %error, "an object can't be read, and isn't found by searching");
         Document::default()
     })
 }

@@ -15,6 +15,8 @@ pub(super) static OBJECTS_BY_EMAIL: List =
 /// Living objects of one kind that have some fields or ids.
 pub(super) static OBJECTS_HAVING: List =
     LazyLock::new(|| BothWays::of(include_str!("sql/objects_having.sql")));
+/// Living objects of one kind that belong to an object.
+pub(super) static OBJECTS_OWNED: List = LazyLock::new(|| BothWays::of(include_str!("sql/objects_owned.sql")));
 /// Events of an account.
 pub(super) static EVENTS: List = LazyLock::new(|| BothWays::of(include_str!("sql/events.sql")));
 /// Events of one object.
@@ -38,6 +40,7 @@ mod tests {
             &OBJECTS,
             &OBJECTS_BY_EMAIL,
             &OBJECTS_HAVING,
+            &OBJECTS_OWNED,
             &EVENTS,
             &EVENTS_OF_OBJECT,
             &EVENTS_UNDELIVERED,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::lists::{OBJECTS, OBJECTS_BY_EMAIL, OBJECTS_HAVING};
+use super::lists::{OBJECTS, OBJECTS_BY_EMAIL, OBJECTS_HAVING, OBJECTS_OWNED};
 use super::page::{BYTES_MAX, Listed};
 use super::{Direction, Page, Reader};
 use crate::clock::Timestamp;
@@ -43,6 +43,8 @@ pub struct ObjectFilter {
     pub created_until: Option<Timestamp>,
     /// The exact email address of the objects; `None` means any or none.
     pub email: Option<String>,
+    /// The object that the objects belong to; `None` means any or none.
+    pub owner: Option<String>,
     /// With one of these ids.
     pub ids: Option<Vec<String>>,
     /// With these fields and values, as a JSON object; `None` for any. They have no index: every object of
@@ -120,13 +122,18 @@ impl Reader {
         let mut parameters: Vec<&(dyn ToSql + Sync)> =
             vec![&account, &range.start, &range.end, &rows, &BYTES_MAX];
         let having = filter.having.as_ref().map(Value::to_string);
-        let (list, is_heavy) = match (&filter.email, &having, &filter.ids) {
+        let (list, is_heavy) = match (&filter.email, &filter.owner, &having, &filter.ids) {
             (Some(email), ..) => {
                 parameters.push(email);
                 (&OBJECTS_BY_EMAIL, false)
             }
-            (None, None, None) => (&OBJECTS, false),
-            (None, ..) => {
+            (None, Some(owner), ..) => {
+                parameters.push(owner);
+                parameters.push(&having);
+                (&OBJECTS_OWNED, false)
+            }
+            (None, None, None, None) => (&OBJECTS, false),
+            (None, None, ..) => {
                 parameters.push(&having);
                 parameters.push(&filter.ids);
                 (&OBJECTS_HAVING, true)

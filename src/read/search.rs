@@ -1,4 +1,4 @@
-//! Searching: the newest customers that meet a query. `log/search.rs` keeps the documents that are searched.
+//! Searching: the newest objects that meet a query. `log/search.rs` keeps the documents that are searched.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use super::objects::{ObjectFilter, StoredObject, id_range};
 use super::page::Listed;
 use super::{Direction, Page, Reader};
 use crate::clock::{SECOND_MAX, Timestamp};
-use crate::contract::Customer;
+use crate::contract::Kind;
 use crate::database::DatabaseError;
 use crate::domain::search::{Condition, Query};
 
@@ -17,41 +17,43 @@ use crate::domain::search::{Condition, Query};
 const FEW: i64 = 10_000;
 
 impl Reader {
-    /// A page of the customers that meet the query, newest first, as they are now. Customers that were
-    /// deleted a moment ago are among them.
-    pub async fn search(
+    /// A page of the objects of one kind that meet the query, newest first, as they are now. Objects that
+    /// were deleted a moment ago are among them.
+    pub async fn search<K: Kind>(
         &self,
         account: i64,
         query: &Query,
         page: &Page,
     ) -> Result<Listed<StoredObject>, DatabaseError> {
-        // The newest customers of each condition are merged. Then as many are fetched as a page may have.
+        // The newest objects of each condition are merged. Then as many are fetched as a page may have.
         let mut found = BTreeSet::new();
         for condition in query.conditions() {
-            found.extend(self.meeting(account, condition, page).await?);
+            found.extend(self.meeting::<K>(account, condition, page).await?);
         }
         let newest: Vec<String> = found.into_iter().rev().take(page.limit.saturating_add(1)).collect();
         let objects = self.objects_of_ids(account, &newest).await?;
         Ok(page.listed(objects.into_iter().map(|(_, object)| object)))
     }
 
-    /// The ids of the customers that meet one condition.
-    async fn meeting(
+    /// The ids of the objects that meet one condition.
+    async fn meeting<K: Kind>(
         &self,
         account: i64,
         condition: &Condition,
         page: &Page,
     ) -> Result<Vec<String>, DatabaseError> {
-        let range = id_range::<Customer>(&created(&condition.created), &page.direction);
+        let range = id_range::<K>(&created(&condition.created), &page.direction);
         let (left_out_from, left_out_to): (Vec<_>, Vec<_>) = condition
             .not_created
             .iter()
-            .map(|seconds| id_range::<Customer>(&created(seconds), &Direction::Newest))
+            .map(|seconds| id_range::<K>(&created(seconds), &Direction::Newest))
             .map(|range| (range.start, range.end))
             .unzip();
         let (fields, parts, must) = parts(condition);
         let rows = page.rows();
-        let parameters: [&(dyn ToSql + Sync); 12] = [
+        let (not_from, not_to): (Vec<_>, Vec<_>) =
+            condition.not_amount.iter().map(|amounts| (amounts.start, amounts.end)).unzip();
+        let parameters: [&(dyn ToSql + Sync); 16] = [
             &account,
             &range.start,
             &range.end,
@@ -64,6 +66,10 @@ impl Reader {
             &left_out_to,
             &rows,
             &FEW,
+            &condition.amount.start,
+            &condition.amount.end,
+            &not_from,
+            &not_to,
         ];
         let _turn = self.heavy_turn(account).await?;
         let mut client = self.heavy.get().await?;
@@ -77,7 +83,7 @@ impl Reader {
     }
 }
 
-/// Customers that were created within these seconds.
+/// Objects that were created within these seconds.
 fn created(seconds: &Range<u64>) -> ObjectFilter {
     let start = |second: u64| Timestamp::from_millis(second.min(SECOND_MAX) * 1000);
     ObjectFilter {

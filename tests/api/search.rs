@@ -1,4 +1,4 @@
-//! `GET /v1/customers/search`.
+//! `GET /v1/customers/search`, and of payment intents.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -133,6 +133,44 @@ async fn a_bad_search_is_refused_by_name() {
     }
 }
 
+#[tokio::test]
+async fn payment_intents_are_searched_by_what_they_are_and_will_cost() {
+    let system = System::start().await;
+    let client = &system.client;
+    let ada = client.customer("Ada").await;
+    let intent = async |params: Value| client.json(Method::POST, "/v1/payment_intents", &params).await.id();
+    let small = json!({ "amount": 1000, "currency": "usd", "metadata": { "plan": "Gold" } });
+    let small = intent(small).await;
+    let large = intent(json!({ "amount": 250_000, "currency": "eur", "customer": ada })).await;
+    create(client, json!({ "name": "Bob", "metadata": { "plan": "Gold" } })).await;
+    let found = async |query: &str| {
+        let path = format!("/v1/payment_intents/search?query={}", encoded(query));
+        let found = client.get(&path).await.ok();
+        assert_eq!(
+            (&found["object"], &found["url"]),
+            (&json!("search_result"), &json!("/v1/payment_intents/search"))
+        );
+        let id = |intent: &Value| intent["id"].as_str().unwrap().to_owned();
+        found["data"].as_array().unwrap().iter().map(id).collect::<Vec<_>>()
+    };
+    assert_eq!(found("amount>0").await, [large.clone(), small.clone()]);
+    assert_eq!(found("amount>1000").await, [large.as_str()]);
+    assert_eq!(found("-amount>1000").await, [small.as_str()]);
+    assert_eq!(found("amount:1000 AND currency:'usd'").await, [small.as_str()]);
+    assert_eq!(found(&format!("customer:'{ada}'")).await, [large.as_str()]);
+    assert_eq!(found("customer:null metadata['plan']:'gold'").await, [small.as_str()]);
+    assert_eq!(names(client, "metadata['plan']:'gold'").await, ["Bob"], "no intent is a customer");
+    assert_eq!(found("status:'requires_payment_method' created>0").await.len(), 2);
+    client.post(&format!("/v1/payment_intents/{small}"), "amount=2000&metadata[plan]=").await.ok();
+    assert_eq!(found("amount:1000 OR metadata['plan']:'gold'").await, [""; 0]);
+    assert_eq!(found("amount<=2000").await, [small.as_str()]);
+    let other = client.with_key(&system.other_key);
+    let nothing = other.get("/v1/payment_intents/search?query=amount%3e0").await.ok();
+    assert_eq!(nothing["data"], json!([]));
+    let refused = client.get(&format!("/v1/payment_intents/search?query={}", encoded("email:'a'"))).await;
+    assert_eq!((refused.status, &refused.json["error"]["param"]), (400, &json!("query")));
+}
+
 /// All that searches find is in the log, so losing the search tables costs nothing but time.
 #[tokio::test]
 async fn what_is_searched_is_made_anew_from_the_log_by_two_processes_at_once() {
@@ -146,7 +184,7 @@ async fn what_is_searched_is_made_anew_from_the_log_by_two_processes_at_once() {
     }
     let admin = system.database.admin().await;
     for _ in 0..5 {
-        admin.batch_execute("truncate calmony.search_document, calmony.search_progress").await.unwrap();
+        admin.batch_execute("truncate calmony.search_document, calmony.search_reached").await.unwrap();
         let searches = [&system, &beside, &system, &beside].map(|system| {
             let client = system.client.clone();
             tokio::spawn(async move { names(&client, "name~'customer 1'").await.len() })
@@ -165,7 +203,7 @@ async fn what_is_searched_is_made_anew_from_the_log_by_two_processes_at_once() {
     });
     for n in 0..30 {
         system.client.customer(&format!("late {n}")).await;
-        admin.batch_execute("truncate calmony.search_document, calmony.search_progress").await.unwrap();
+        admin.batch_execute("truncate calmony.search_document, calmony.search_reached").await.unwrap();
     }
     stop.store(true, Ordering::Relaxed);
     searching.await.unwrap();

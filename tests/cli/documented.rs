@@ -20,6 +20,7 @@ const PAGES: &[(&str, &str)] = &[
     ("METRICS", include_str!("../../docs/METRICS.md")),
     ("MIGRATING", include_str!("../../docs/MIGRATING.md")),
     ("OPERATIONS", include_str!("../../docs/OPERATIONS.md")),
+    ("PAYMENTS", include_str!("../../docs/PAYMENTS.md")),
     ("PROCESSORS", include_str!("../../docs/PROCESSORS.md")),
     ("RECEIVERS", include_str!("../../docs/RECEIVERS.md")),
     ("SCALING", include_str!("../../docs/SCALING.md")),

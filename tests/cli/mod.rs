@@ -9,6 +9,7 @@ mod listen;
 mod manual;
 mod operator;
 mod output;
+mod pay;
 mod production;
 mod verify;
 mod world;

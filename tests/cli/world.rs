@@ -6,7 +6,7 @@ use calmony_pay::log::accounts::{create_key, list_keys};
 use calmony_pay::secret::KeyKind;
 use serde_json::{Value, json};
 use support::database::Folder;
-use support::{Receiver, System, Worker};
+use support::{Receiver, Sandbox, System, Worker};
 
 use super::run;
 use crate::money::memory::{self, Memory, SOUND};
@@ -21,6 +21,7 @@ pub(super) const HOSTILE: &str = "q\"b\\/\u{1}\t\u{1b}[31m\u{7f}\u{85}\u{9b}\u{6
 pub(super) struct World {
     pub(super) system: System,
     _worker: Worker,
+    _sandbox: Sandbox,
     receiver: Receiver,
     processor: Memory,
     folder: Folder,
@@ -33,7 +34,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn start(name: &str) -> Self {
-        let system = System::start().await;
+        let (system, sandbox) = System::paying().await;
         let worker = system.worker().await;
         let (receiver, client) = (Receiver::start().await, &system.client);
         let post = async |path: &str, body: Value| client.json(reqwest::Method::POST, path, &body).await.id();
@@ -61,6 +62,7 @@ impl World {
         Self {
             system,
             _worker: worker,
+            _sandbox: sandbox,
             receiver,
             processor,
             folder,
@@ -118,12 +120,28 @@ impl World {
                 let state = self.folder.0.join("listen.json");
                 format!("--print-secret --forward-to {} --state {}", self.receiver.url, state.display())
             }
+            "pay create" => "--amount 19.99 --currency usd --method pm_card_visa --confirm".to_owned(),
+            "pay confirm" => self.intent("payment_method=pm_card_visa").await,
+            "pay capture" => {
+                self.intent("payment_method=pm_card_visa&capture_method=manual&confirm=true").await
+            }
+            "pay cancel" | "pay show" => self.intent("").await,
+            "pay refund" => self.intent("payment_method=pm_card_visa&confirm=true").await,
             "trigger" => "customer.created".to_owned(),
             "completion" => "bash".to_owned(),
             "processor check" => format!("{} --secret {}", self.processor.url, memory::SECRET),
             unknown => panic!("how is `calmony {unknown}` run?"),
         };
         Some(command.split(' ').chain(arguments.split_whitespace()).map(ToOwned::to_owned).collect())
+    }
+
+    /// A new payment intent.
+    async fn intent(&self, more: &str) -> String {
+        let mut params = json!({ "amount": 1000, "currency": "usd", "description": HOSTILE });
+        for (name, value) in more.split('&').filter_map(|one| one.split_once('=')) {
+            params[name] = if value == "true" { json!(true) } else { json!(value) };
+        }
+        self.system.client.json(reqwest::Method::POST, "/v1/payment_intents", &params).await.id()
     }
 
     /// The number of a key that is not used.

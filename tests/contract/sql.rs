@@ -141,6 +141,7 @@ async fn no_hot_statement_scans_a_table() {
             "replay",
             "search_document",
             "search_progress",
+            "search_reached",
             "ended_session",
             "key_use",
         ] {
@@ -209,7 +210,7 @@ async fn reads_little(admin: &Client, account: i64, terms: [&str; 2], few: bool)
     });
     let explain = format!(
         "explain (analyze, timing off) execute s({account}, 'cus_', 'cus`', '{{{all_of}}}', '{{{none_of}}}', \
-         '{{n}}', '{{x}}', '{{true}}', '{{}}', '{{}}', 11, 1000)"
+         '{{n}}', '{{x}}', '{{true}}', '{{}}', '{{}}', 11, 1000, 0, 1, '{{}}', '{{}}')"
     );
     let rows = admin.query(&explain, &[]).await.unwrap();
     // From PostgreSQL 18 on, rows are counted with two decimals.

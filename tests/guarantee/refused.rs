@@ -60,6 +60,7 @@ const NOBODY: &[Attempt] = &[
     ("insert into calmony.api_key (account) values (1)", "permission denied for table api_key"),
     ("delete from calmony.search_document", "permission denied for table search_document"),
     ("truncate calmony.search_progress", "permission denied for table search_progress"),
+    ("truncate calmony.search_reached", "permission denied for table search_reached"),
 ];
 
 const API: &[Attempt] = &[

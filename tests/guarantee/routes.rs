@@ -85,8 +85,12 @@ async fn method(client: &Client) -> String {
 
 /// A payment method of a customer's.
 async fn attached(client: &Client) -> String {
-    let (method, customer) = (method(client).await, client.customer("Ada").await);
-    let path = format!("/v1/payment_methods/{method}/attach");
+    attached_to(client, &client.customer("Ada").await).await
+}
+
+/// A payment method of that customer's.
+pub(super) async fn attached_to(client: &Client, customer: &str) -> String {
+    let path = format!("/v1/payment_methods/{}/attach", method(client).await);
     client.post(&path, &format!("customer={customer}")).await.id()
 }
 
@@ -217,11 +221,13 @@ async fn a_reading_route_appends_nothing() {
         let parts = route.path.split('/').nth(2).unwrap();
         objects.insert(parts.to_owned(), object(parts, &system.client).await);
     }
+    let method = attached_to(&system.client, &objects["customers"]).await;
     let count = system.database.number("select count(*) from calmony.event").await;
     for route in routes().iter().filter(|route| !mutates(route)) {
         assert!(route.emits.is_empty(), "{}", route.path);
         let id = &objects[route.path.split('/').nth(2).unwrap()];
-        let path = route.path.replace("{id}", id).replace("/search", "/search?query=name:null");
+        let path = route.path.replace("{id}", id).replace("/search", "/search?query=created>0");
+        let path = path.replace("{payment_method}", &method);
         if path.ends_with("/stream") {
             // The stream doesn't end by itself.
             let stream = system.client.request(Method::GET, &path).send().await.unwrap();

@@ -82,6 +82,100 @@ async fn a_method_is_created_attached_changed_made_the_default_and_detached() {
 }
 
 #[tokio::test]
+async fn a_customer_is_created_with_a_method_and_its_default() {
+    let (system, _sandbox) = paying().await;
+    let client = &system.client;
+    let default = |id: &str| format!("invoice_settings[default_payment_method]={id}");
+    let both = format!("payment_method=pm_card_visa&{}", default("pm_card_visa"));
+    let made = client.post("/v1/customers", &both).await.ok();
+    let customer = made["id"].as_str().unwrap();
+    let id = made["invoice_settings"]["default_payment_method"].as_str().unwrap();
+    let path = format!("/v1/customers/{customer}/payment_methods");
+    let listed = client.get(&path).await.ok();
+    assert_eq!((listed["data"].as_array().unwrap().len(), &listed["data"][0]["id"]), (1, &json!(id)));
+    let one = client.get(&format!("{path}/{id}")).await.ok();
+    assert_eq!((&one["customer"], &one["card"]["brand"]), (&json!(customer), &json!("visa")));
+    let other = client.customer("Bob").await;
+    let elsewhere = client.get(&format!("/v1/customers/{other}/payment_methods/{id}")).await;
+    assert_eq!(elsewhere.status, 404, "{}", elsewhere.text);
+    assert_eq!(types(client, id).await, ["payment_method.created", "payment_method.attached"]);
+    let existing = method(client, "tok_mastercard").await;
+    let params = format!("payment_method={existing}&{}", default(&existing));
+    let made = client.post("/v1/customers", &params).await.ok();
+    assert_eq!(made["invoice_settings"]["default_payment_method"], json!(existing));
+    let changed = client.post(&format!("/v1/customers/{other}"), &default("pm_card_amex")).await.ok();
+    let id = changed["invoice_settings"]["default_payment_method"].as_str().unwrap();
+    assert_eq!(client.get(&format!("/v1/payment_methods/{id}")).await.ok()["customer"], json!(other));
+    let attach = "/v1/payment_methods/pm_card_visa/attach";
+    let attached = client.post(attach, &format!("customer={other}")).await.ok();
+    assert_eq!(attached["customer"], json!(other));
+    let narrowed = client.get(&format!("/v1/payment_methods?customer={other}&type=card&limit=1")).await.ok();
+    assert_eq!((&narrowed["data"][0]["id"], &narrowed["has_more"]), (&attached["id"], &json!(true)));
+}
+
+#[tokio::test]
+async fn nothing_is_created_with_a_card_that_is_declined() {
+    let (system, _sandbox) = paying().await;
+    let client = &system.client;
+    let ada = client.customer("Ada").await;
+    let events = || system.database.number("select count(*) from calmony.event");
+    let before = events().await;
+    for (path, params) in [
+        ("/v1/customers".to_owned(), "payment_method=pm_card_chargeDeclined".to_owned()),
+        (
+            format!("/v1/customers/{ada}"),
+            "invoice_settings[default_payment_method]=pm_card_chargeDeclined".to_owned(),
+        ),
+        ("/v1/payment_methods/pm_card_chargeDeclined/attach".to_owned(), format!("customer={ada}")),
+    ] {
+        let declined = client.post(&path, &params).await;
+        let error = (declined.status, &declined.json["error"]["code"]);
+        assert_eq!(error, (402, &json!("card_declined")), "{path}: {}", declined.text);
+    }
+    for (path, params, status, param) in [
+        ("/v1/customers", "payment_method=pm_card_nonsense", 400, "payment_method"),
+        ("/v1/customers", "payment_method=pm_01J9ZW6QAPZK9N3FBJ0WB5K7TX", 400, "payment_method"),
+        ("/v1/payment_methods/pm_card_visa/attach", "customer=cus_nobody", 400, "customer"),
+        ("/v1/payment_methods/nonsense/attach", "customer=cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX", 404, "id"),
+    ] {
+        let refused = client.post(path, params).await;
+        let error = (refused.status, &refused.json["error"]["param"]);
+        assert_eq!(error, (status, &json!(param)), "{path} {params}: {}", refused.text);
+    }
+    let refused = client.post(&format!("/v1/customers/{ada}"), "payment_method=pm_card_visa").await;
+    assert_eq!(refused.json["error"]["code"], "parameter_unknown", "{}", refused.text);
+    assert_eq!(events().await, before);
+}
+
+#[tokio::test]
+async fn a_deleted_customers_methods_are_detached_and_burned_however_many() {
+    let (system, _sandbox) = paying().await;
+    let client = &system.client;
+    let customer = client.post("/v1/customers", "payment_method=pm_card_visa").await.id();
+    let method = client.get(&format!("/v1/customers/{customer}/payment_methods")).await.ok();
+    let method = method["data"][0]["id"].as_str().unwrap().to_owned();
+    // More than one group takes.
+    for _ in 0..60 {
+        client.post("/v1/payment_methods/pm_card_visa/attach", &format!("customer={customer}")).await.ok();
+    }
+    assert_eq!(client.delete(&format!("/v1/customers/{customer}")).await.ok()["deleted"], json!(true));
+    let expected = ["created", "attached", "detached"].map(|verb| format!("payment_method.{verb}"));
+    assert_eq!(types(client, &method).await, expected);
+    let left = client.get(&format!("/v1/payment_methods?customer={customer}")).await.ok();
+    assert_eq!(left["data"], json!([]));
+    let sizes = "select string_agg(distinct group_size::text, ',' order by group_size::text) from \
+        calmony.event where type = 'payment_method.detached'";
+    let admin = system.database.admin().await;
+    assert_eq!(admin.query_one(sizes, &[]).await.unwrap().get::<_, &str>(0), "12,50");
+    let other = client.customer("Bob").await;
+    let attach = format!("/v1/payment_methods/{method}/attach");
+    let burned = client.post(&attach, &format!("customer={other}")).await;
+    assert!(burned.text.contains("may not be used again"), "{}", burned.text);
+    let again = client.delete(&format!("/v1/customers/{customer}")).await;
+    assert_eq!(again.status, 404, "{}", again.text);
+}
+
+#[tokio::test]
 async fn a_card_that_is_declined_is_not_attached() {
     let (system, _sandbox) = paying().await;
     let client = &system.client;

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use super::objects::{self, existing, is_event};
-use super::{deliveries, endpoints, events};
+use super::{deliveries, endpoints, events, pay};
 use crate::cli::support::client::{ApiClient, ApiOptions};
 use crate::cli::support::ids::object_id;
 use crate::cli::support::table::text;
@@ -38,6 +38,15 @@ struct Story {
     deliveries: Vec<Value>,
     /// The condition of an endpoint; `None` for anything else, and for a deleted endpoint.
     health: Option<Value>,
+    /// The payment intent, charges and refunds that belong to an object of a payment.
+    payment: Vec<Value>,
+}
+
+impl Story {
+    /// A story of an object with nothing beside its events and their deliveries.
+    const fn of(object: Value, events: Vec<Value>, deliveries: Vec<Value>) -> Self {
+        Self { object, events, deliveries, health: None, payment: Vec::new() }
+    }
 }
 
 fn any_id(text: &str) -> Result<String, String> {
@@ -63,7 +72,7 @@ async fn story_of_call(api: &ApiClient, id: &str) -> anyhow::Result<Story> {
     for event in &events {
         deliveries.extend(deliveries::of_event(api, &text(event, "/id")).await?);
     }
-    Ok(Story { object: json!({ "id": id, "object": "request" }), events, deliveries, health: None })
+    Ok(Story::of(json!({ "id": id, "object": "request" }), events, deliveries))
 }
 
 pub(crate) async fn run(options: LookupOptions) -> anyhow::Result<()> {
@@ -73,8 +82,14 @@ pub(crate) async fn run(options: LookupOptions) -> anyhow::Result<()> {
         None => story(&api, &options.id).await?,
     };
     if options.json {
-        let Story { object, events, deliveries, health } = story;
-        let told = json!({ "object": object, "events": events, "deliveries": deliveries, "health": health });
+        let Story { object, events, deliveries, health, payment } = story;
+        let told = json!({
+            "object": object,
+            "events": events,
+            "deliveries": deliveries,
+            "health": health,
+            "payment": payment,
+        });
         say_json(&told)?;
     } else {
         tell(&story)?;
@@ -86,7 +101,7 @@ async fn story(api: &ApiClient, id: &str) -> anyhow::Result<Story> {
     let object = existing(api, id).await?;
     if is_event(id) {
         let deliveries = deliveries::of_event(api, id).await?;
-        return Ok(Story { events: vec![object.clone()], object, deliveries, health: None });
+        return Ok(Story::of(object.clone(), vec![object], deliveries));
     }
     let events = events::history(api, id, SHOWN).await?;
     let is_endpoint = text(&object, "/object") == "webhook_endpoint";
@@ -102,16 +117,22 @@ async fn story(api: &ApiClient, id: &str) -> anyhow::Result<Story> {
         }
         all
     };
-    Ok(Story { object, events, deliveries, health })
+    let payment = pay::of_payment(api, &object).await?;
+    Ok(Story { health, payment, ..Story::of(object, events, deliveries) })
 }
 
-fn tell(Story { object, events, deliveries, health }: &Story) -> anyhow::Result<()> {
+fn tell(Story { object, events, deliveries, health, payment }: &Story) -> anyhow::Result<()> {
     let first = events.first().context("it has no event")?;
     say(format_args!("{}  {}", text(object, "/id"), text(object, "/object")));
     say_json(object)?;
     if let Some(health) = health {
         say("");
         endpoints::tell_health(health);
+    }
+    if !payment.is_empty() {
+        say("");
+        say("PAYMENT");
+        payment.iter().for_each(pay::tell);
     }
     if first == object {
         events::tell_origin(first);

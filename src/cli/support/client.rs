@@ -71,6 +71,27 @@ impl ApiClient {
         ensure!(status.is_success(), "{path} answered {status}: {answer}");
         Ok(serde_json::from_str(&answer)?)
     }
+
+    /// The answer of a call, also where it is an error in the API's envelope.
+    pub(crate) async fn answer(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+        idempotency_key: Option<&str>,
+    ) -> anyhow::Result<Value> {
+        let mut request = self.request(method, path);
+        if !body.is_null() {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        }
+        if let Some(key) = idempotency_key {
+            request = request.header("idempotency-key", key);
+        }
+        let response = request.send().await.with_context(|| format!("can't call {path}"))?;
+        let status = response.status();
+        let text = response.text().await?;
+        serde_json::from_str(&text).with_context(|| format!("{path} answered {status}: {text}"))
+    }
 }
 
 impl ApiClient {

@@ -14,7 +14,7 @@ use super::types::text::{LongText, Text};
 use super::{New, Resource, schema};
 use crate::contract::{self, EventType};
 use crate::id::Id;
-pub use params::{BALANCE_MAX, Changes, InvoiceSettingsChanges};
+pub use params::{BALANCE_MAX, Changes, CreateParams, DEFAULT_METHOD, InvoiceSettingsChanges};
 
 /// The longest name, in characters.
 pub const NAME_MAX: usize = 256;

@@ -17,7 +17,10 @@ use crate::id::Id;
 /// The largest balance, in the smallest unit of the currency, on either side of zero: twelve digits.
 pub const BALANCE_MAX: i64 = 999_999_999_999;
 
-/// The parameters of a create or an update.
+/// The parameter of the default payment method.
+pub const DEFAULT_METHOD: &str = "invoice_settings[default_payment_method]";
+
+/// The parameters of an update.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schema(as = CustomerParams)]
@@ -38,6 +41,50 @@ pub struct Changes {
     tax_exempt: Patch<TaxExempt>,
 }
 
+/// The parameters of a create.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schema(as = CustomerCreateParams)]
+pub struct CreateParams {
+    address: Patch<Address>,
+    #[schema(schema_with = balance_schema)]
+    balance: Patch<i64>,
+    description: Patch<LongText>,
+    #[schema(schema_with = text::email_schema)]
+    email: Patch<String>,
+    invoice_settings: Patch<InvoiceSettingsChanges>,
+    #[schema(schema_with = metadata::change_schema)]
+    metadata: MetadataChange,
+    name: Patch<Name>,
+    /// A payment method that is attached to the customer.
+    payment_method: Option<String>,
+    phone: Patch<Phone>,
+    preferred_locales: Patch<Locales>,
+    shipping: Patch<Shipping>,
+    tax_exempt: Patch<TaxExempt>,
+}
+
+impl CreateParams {
+    /// The method that is attached, and what else is said.
+    #[must_use]
+    pub fn split(self) -> (Option<String>, Changes) {
+        let changes = Changes {
+            address: self.address,
+            balance: self.balance,
+            description: self.description,
+            email: self.email,
+            invoice_settings: self.invoice_settings,
+            metadata: self.metadata,
+            name: self.name,
+            phone: self.phone,
+            preferred_locales: self.preferred_locales,
+            shipping: self.shipping,
+            tax_exempt: self.tax_exempt,
+        };
+        (self.payment_method, changes)
+    }
+}
+
 /// The parameters within `invoice_settings`, merged one by one.
 #[derive(Debug, Clone, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -52,11 +99,21 @@ impl Creatable for Customer {
     type Params = Changes;
 
     fn created(new: New<contract::Customer>, params: Changes) -> Result<Self, ParameterError> {
-        let customer = params.apply(Customer::blank(new))?;
-        // A method is attached to a customer that is there.
+        Self::created_with(new, params, &[])
+    }
+}
+
+impl Customer {
+    /// A new customer that gets these methods.
+    pub fn created_with(
+        new: New<contract::Customer>,
+        params: Changes,
+        methods: &[Id<PaymentMethod>],
+    ) -> Result<Self, ParameterError> {
+        let customer = params.apply(Self::blank(new))?;
         match customer.default_payment_method() {
-            None => Ok(customer),
-            Some(id) => Err(no_such_method(&id)),
+            Some(id) if !methods.contains(&id) => Err(no_such_method(&id)),
+            _ => Ok(customer),
         }
     }
 }
@@ -71,6 +128,24 @@ impl Updatable for Customer {
 }
 
 impl Changes {
+    /// The text of the default payment method, if one is set.
+    #[must_use]
+    pub fn default_method(&self) -> Option<&str> {
+        self.invoice_settings.value()?.default_payment_method.value().map(String::as_str)
+    }
+
+    /// The same with another default payment method.
+    #[must_use]
+    pub fn with_default_method(self, id: Id<PaymentMethod>) -> Self {
+        let settings = match self.invoice_settings {
+            Patch::Set(settings) => settings,
+            Patch::Keep | Patch::Unset => InvoiceSettingsChanges::default(),
+        };
+        let settings =
+            InvoiceSettingsChanges { default_payment_method: Patch::Set(id.to_string()), ..settings };
+        Self { invoice_settings: Patch::Set(settings), ..self }
+    }
+
     fn check(&self) -> Result<(), ParameterError> {
         if let Some(email) = self.email.value() {
             check_email("email", email)?;
@@ -129,7 +204,7 @@ fn method(given: Patch<String>) -> Result<Patch<Id<PaymentMethod>>, ParameterErr
 }
 
 fn no_such_method(id: &impl ToString) -> ParameterError {
-    ParameterError::no_such::<PaymentMethod>("invoice_settings[default_payment_method]", id)
+    ParameterError::no_such::<PaymentMethod>(DEFAULT_METHOD, id)
 }
 
 fn balance_schema() -> Object {

@@ -8,6 +8,7 @@ use crate::domain::attempt::{
     Attempt, Closed, HOLD_SECONDS, Heard, Movement, MovementKind, Operation, Waiting, Word,
 };
 use crate::domain::charge::{self, Charge};
+use crate::domain::customer::Customer;
 use crate::domain::ledger::Postings;
 use crate::domain::payment_method::{self, PaymentError, PaymentMethod};
 use crate::domain::types::decline::Decline;
@@ -218,6 +219,10 @@ impl Closing<'_> {
         else {
             return Ok(());
         };
+        // One that was deleted meanwhile gets nothing any more, and the method stays burned.
+        if self.objects.find::<Customer>(customer)?.is_none() {
+            return Ok(());
+        }
         let id = method.id();
         let kept = payment_method::Kept { used_by: None, ..payment_method::Kept::of(self.objects, id)? };
         kept.keep(self.objects, id)?;

@@ -1,10 +1,9 @@
 //! The verbs of a payment method.
 
 use super::{Card, CardFacts, Changes, CreateParams, Kept, PaymentMethod};
-use crate::clock::Timestamp;
 use crate::contract::{self, EventType};
-use crate::domain::customer::{self, Customer};
-use crate::domain::{Command, New, Objects, ParameterError, Problem, Rejection, Stop, Updatable as _};
+use crate::domain::customer::Customer;
+use crate::domain::{Command, New, Objects, ParameterError, Rejection, Stop};
 use crate::id::Id;
 
 /// Create a method of a card that the processor has taken in.
@@ -40,22 +39,29 @@ pub struct Attach {
     pub is_checked: bool,
 }
 
+/// Create a method, and give it to a customer.
+#[derive(Debug, Clone)]
+pub struct AttachNew {
+    /// The method.
+    pub create: Box<Create>,
+    /// The customer's id.
+    pub customer: Id<contract::Customer>,
+    /// True once the issuer has checked the card.
+    pub is_checked: bool,
+}
+
+/// A command that gives methods to a customer. The issuer checks each before.
+pub trait Attaches: Command {
+    /// The same with the methods whose cards the issuer has checked.
+    #[must_use]
+    fn with_checked(self, methods: &[Id<contract::PaymentMethod>]) -> Self;
+}
+
 /// Take a method from its customer, for good.
 #[derive(Debug, Clone, Copy)]
 pub struct Detach {
     /// The method's id.
     pub id: Id<contract::PaymentMethod>,
-}
-
-/// Change a customer, whose default method must be its own.
-#[derive(Debug, Clone)]
-pub struct ChangeCustomer {
-    /// The customer's id.
-    pub id: Id<contract::Customer>,
-    /// What the caller said.
-    pub changes: customer::Changes,
-    /// The present instant.
-    pub now: Timestamp,
 }
 
 impl Command for Create {
@@ -93,16 +99,57 @@ impl Command for Attach {
         if customer.is_none() {
             return Err(ParameterError::no_such::<contract::Customer>("customer", &self.customer).into());
         }
-        match method.customer() {
-            Some(owner) if owner == self.customer => return Ok(self.id.to_string()),
-            Some(_) => return Err(Rejection::AttachedElsewhere.into()),
-            None => {}
-        }
-        if Kept::of(objects, self.id)?.is_used_up() {
-            return Err(Rejection::Burned.into());
-        }
-        objects.put(EventType::PaymentMethodAttached, &method.attached(self.customer, self.is_checked))
+        give(objects, method, self.customer, self.is_checked)
     }
+}
+
+impl Command for AttachNew {
+    fn reads(&self) -> Vec<String> {
+        vec![self.customer.to_string()]
+    }
+
+    fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
+        self.create.decide(objects)?;
+        Attach { id: self.create.new.id, customer: self.customer, is_checked: self.is_checked }
+            .decide(objects)
+    }
+}
+
+impl Attaches for Attach {
+    fn with_checked(self, methods: &[Id<contract::PaymentMethod>]) -> Self {
+        Self { is_checked: methods.contains(&self.id), ..self }
+    }
+}
+
+impl Attaches for AttachNew {
+    fn with_checked(self, methods: &[Id<contract::PaymentMethod>]) -> Self {
+        Self { is_checked: methods.contains(&self.create.new.id), ..self }
+    }
+}
+
+/// Gives a method to a customer that is there. Nothing comes of it where it has the method already.
+pub(super) fn give(
+    objects: &mut Objects,
+    method: PaymentMethod,
+    customer: Id<contract::Customer>,
+    is_checked: bool,
+) -> Result<String, Stop> {
+    match method.customer() {
+        Some(owner) if owner == customer => return Ok(method.id.to_string()),
+        Some(_) => return Err(Rejection::AttachedElsewhere.into()),
+        None => {}
+    }
+    if Kept::of(objects, method.id)?.is_used_up() {
+        return Err(Rejection::Burned.into());
+    }
+    objects.put(EventType::PaymentMethodAttached, &method.attached(customer, is_checked))
+}
+
+/// Takes a method away from whom it belongs to, for good.
+pub(super) fn take_away(objects: &mut Objects, method: PaymentMethod) -> Result<String, Stop> {
+    let id = method.id;
+    Kept { burned: true, ..Kept::of(objects, id)? }.keep(objects, id)?;
+    objects.put(EventType::PaymentMethodDetached, &method.detached())
 }
 
 impl Command for Detach {
@@ -115,36 +162,12 @@ impl Command for Detach {
         let Some(owner) = method.customer() else {
             return Err(Rejection::NotAttached { id: self.id.to_string() }.into());
         };
-        Kept { burned: true, ..Kept::of(objects, self.id)? }.keep(objects, self.id)?;
-        let id = objects.put(EventType::PaymentMethodDetached, &method.detached())?;
+        let id = take_away(objects, method)?;
         if let Some(customer) = objects.find::<Customer>(owner)?
             && customer.default_payment_method() == Some(self.id)
         {
             objects.put(EventType::CustomerUpdated, &customer.without_default_payment_method())?;
         }
         Ok(id)
-    }
-}
-
-impl Command for ChangeCustomer {
-    fn reads(&self) -> Vec<String> {
-        vec![self.id.to_string()]
-    }
-
-    fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
-        let before: Customer = objects.get(self.id)?;
-        let former = before.default_payment_method();
-        let after = before.changed(self.changes.clone(), self.now)?;
-        if let Some(id) = after.default_payment_method().filter(|id| Some(*id) != former) {
-            let param = "invoice_settings[default_payment_method]";
-            let method = objects.find::<PaymentMethod>(id)?;
-            let method =
-                method.ok_or_else(|| ParameterError::no_such::<contract::PaymentMethod>(param, &id))?;
-            if method.customer() != Some(self.id) {
-                let reason = "the payment method must be attached to this customer first".to_owned();
-                return Err(ParameterError::new(param, Problem::Malformed(reason)).into());
-            }
-        }
-        objects.put(EventType::CustomerUpdated, &after)
     }
 }

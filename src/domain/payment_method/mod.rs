@@ -2,6 +2,7 @@
 //! gives a token that stands for it, which the method keeps to itself.
 
 mod commands;
+mod customers;
 mod error;
 mod params;
 #[cfg(test)]
@@ -21,7 +22,8 @@ use super::types::text::{LongText, Text};
 use super::{New, Objects, Resource, Stop, missing, schema};
 use crate::contract;
 use crate::id::Id;
-pub use commands::{Attach, ChangeCustomer, Create, Detach, Update};
+pub use commands::{Attach, AttachNew, Attaches, Create, Detach, Update};
+pub use customers::{ChangeCustomer, CreateCustomer, DETACHED_MAX, DeleteCustomer, DetachAll};
 pub use error::{ErrorType, PaymentError};
 pub use params::{BillingChanges, CardChanges, Changes, CreateParams};
 pub use using::{Chosen, User};

@@ -28,7 +28,7 @@ fn with_customer(world: &World) -> (World, CustomerId) {
 
 fn change(id: CustomerId, changes: Value) -> ChangeCustomer {
     let changes = serde_json::from_value(changes).expect("parameters");
-    ChangeCustomer { id, changes, now: Timestamp::from_seconds(2_000) }
+    ChangeCustomer { id, changes, made: None, checked: Vec::new(), now: Timestamp::from_seconds(2_000) }
 }
 
 #[test]
@@ -90,4 +90,67 @@ fn only_an_attached_method_can_be_changed() {
     for wrong in [json!({ "card": { "exp_month": 13 } }), json!({ "billing_details": { "email": "x" } })] {
         assert!(matches!(world.decide(&update(wrong)), Err(Rejection::Parameter(_))));
     }
+}
+
+#[test]
+fn a_customer_is_created_with_its_methods_or_not_at_all() {
+    let (world, existing) = with_method(&nothing());
+    let made = testing::create();
+    let created = |default: MethodId, methods: Vec<Chosen>| {
+        let new: New<contract::Customer> = new();
+        let params = json!({ "invoice_settings": { "default_payment_method": default.to_string() } });
+        let params = serde_json::from_value(params).expect("parameters");
+        let checked = vec![made.new.id];
+        CreateCustomer { create: CreateObject { new, params }, methods, checked }
+    };
+    let both = vec![Chosen::Existing(existing), Chosen::New(Box::new(made.clone()))];
+    let command = created(made.new.id, both.clone());
+    let done = world.when(&command);
+    let expected =
+        ["customer.created", "payment_method.attached", "payment_method.created", "payment_method.attached"];
+    assert_eq!(done.types(), expected);
+    let customer: Customer = done.world.object(command.create.new.id).expect("a customer");
+    assert_eq!(customer.default_payment_method(), Some(made.new.id));
+    let check = |id| {
+        let method: PaymentMethod = done.world.object(id).expect("a method");
+        assert_eq!(method.customer(), Some(command.create.new.id));
+        method.card.checks.and_then(|checks| checks.cvc_check)
+    };
+    assert_eq!(
+        (check(existing).as_deref(), check(made.new.id).as_deref()),
+        (Some("unchecked"), Some("pass"))
+    );
+    let elsewhere = created(made.new.id, both.clone());
+    assert_eq!(done.world.decide(&elsewhere), Err(Rejection::AttachedElsewhere));
+    let not_given = created(existing, both[1..].to_vec());
+    assert!(
+        matches!(world.decide(&not_given), Err(Rejection::Parameter(_))),
+        "a default is one of the methods"
+    );
+}
+
+#[test]
+fn a_default_method_is_made_with_the_change() {
+    let (world, customer) = with_customer(&nothing());
+    let made = testing::create();
+    let default = json!({ "invoice_settings": { "default_payment_method": made.new.id.to_string() } });
+    let change = ChangeCustomer { made: Some(Box::new(made.clone())), ..change(customer, default) };
+    let done = world.when(&change.with_checked(&[made.new.id]));
+    let expected = ["payment_method.created", "payment_method.attached", "customer.updated"];
+    assert_eq!(done.types(), expected);
+    let method: PaymentMethod = done.world.object(made.new.id).expect("a method");
+    assert_eq!(method.customer(), Some(customer));
+}
+
+#[test]
+fn a_deleted_customer_has_no_method_any_more() {
+    let (world, id) = with_method(&nothing());
+    let (world, other) = with_method(&world);
+    let (world, customer) = with_customer(&world);
+    let world = world.when(&Attach { id, customer, is_checked: true }).world;
+    let deleted = world.when(&DeleteCustomer { id: customer, methods: vec![id, other] });
+    assert_eq!(deleted.types(), ["payment_method.detached", "customer.deleted"], "the other isn't its own");
+    assert_eq!(deleted.world.decide(&DetachAll { customer, methods: vec![id] }).expect("nothing").facts, []);
+    let (world, next) = with_customer(&deleted.world);
+    assert_eq!(world.decide(&Attach { id, customer: next, is_checked: true }), Err(Rejection::Burned));
 }

@@ -41,6 +41,16 @@ impl Chosen {
             Self::Keep | Self::Unset | Self::New(_) => None,
         }
     }
+
+    /// The method that it has named or makes.
+    #[must_use]
+    pub fn id(&self) -> Option<MethodId> {
+        match self {
+            Self::Existing(id) => Some(*id),
+            Self::New(create) => Some(create.new.id),
+            Self::Keep | Self::Unset => None,
+        }
+    }
 }
 
 impl User {

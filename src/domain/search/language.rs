@@ -4,7 +4,9 @@ use std::iter::Peekable;
 use std::ops::Range;
 use std::str::CharIndices;
 
-use super::clause::{CLAUSES_MAX, Clause, QUERY_MAX, SUBSTRING_MIN, Test, TextField};
+use super::clause::{
+    CLAUSES_MAX, Clause, Field, QUERY_MAX, SUBSTRING_MIN, Searched, Test, TextField, WordField,
+};
 use crate::domain::types::text::check_length;
 use crate::domain::{ParameterError, Problem};
 
@@ -16,9 +18,9 @@ enum Value {
 }
 
 /// Reads a query into its clauses; true when one of them is enough.
-pub(super) fn read(text: &str) -> Result<(Vec<Clause>, bool), ParameterError> {
+pub(super) fn read(searched: Searched, text: &str) -> Result<(Vec<Clause>, bool), ParameterError> {
     check_length("query", text, QUERY_MAX)?;
-    let mut reader = Reader { text, rest: text.char_indices().peekable() };
+    let mut reader = Reader { searched, text, rest: text.char_indices().peekable() };
     let mut clauses = Vec::new();
     let mut joined: Option<bool> = None;
     reader.skip_space();
@@ -49,6 +51,7 @@ fn malformed(reason: impl Into<String>) -> ParameterError {
 }
 
 struct Reader<'a> {
+    searched: Searched,
     text: &'a str,
     rest: Peekable<CharIndices<'a>>,
 }
@@ -106,18 +109,20 @@ impl Reader<'_> {
             return Err(malformed("parentheses are not supported"));
         }
         let field = self.take_while(|c| c.is_ascii_alphanumeric() || c == '_');
-        let test = match field.as_str() {
-            "email" => self.text(TextField::Email, &field),
-            "name" => self.text(TextField::Name, &field),
-            "phone" => self.text(TextField::Phone, &field),
-            "metadata" => self.metadata(),
-            "created" => self.created(),
-            "" => Err(self.wrong("a field, an operator and a value, such as email:'ada@example.com',")),
-            _ => {
+        let test = match self.searched.field(&field) {
+            Some(Field::Text(of)) => self.text(of, &field),
+            Some(Field::Word(of)) => self.word(of, &field),
+            Some(Field::Metadata) => self.metadata(),
+            Some(Field::Created) => self.created(),
+            Some(Field::Amount) => self.amount(),
+            None if field.is_empty() => {
+                let example = self.searched.example();
+                Err(self.wrong(&format!("a field, an operator and a value, such as {example},")))
+            }
+            None => {
                 let field: String = field.chars().take(40).collect();
-                Err(malformed(format!(
-                    "'{field}' can't be searched; what can: created, email, metadata, name, phone"
-                )))
+                let known = self.searched.fields();
+                Err(malformed(format!("'{field}' can't be searched; what can: {known}")))
             }
         }?;
         Ok(Clause { test, negated })
@@ -188,6 +193,15 @@ impl Reader<'_> {
         }
     }
 
+    fn word(&mut self, field: WordField, name: &str) -> Result<Test, ParameterError> {
+        match (self.operator()?, self.value()?) {
+            (":", Value::Null) => Ok(Test::WordIsNull(field)),
+            (":", Value::Quoted(value)) => Ok(Test::WordIs(field, value)),
+            (":", Value::Bare(_)) => Err(malformed(format!("the value of {name} must be in quotes"))),
+            (operator, _) => Err(malformed(format!("{name} can't be compared by {operator}"))),
+        }
+    }
+
     fn metadata(&mut self) -> Result<Test, ParameterError> {
         let key =
             if self.take('[') { self.quote().map(|quote| self.quoted(quote)).transpose()? } else { None };
@@ -202,26 +216,46 @@ impl Reader<'_> {
         }
     }
 
-    fn created(&mut self) -> Result<Test, ParameterError> {
+    /// An operator, and a number in its one spelling.
+    fn number(&mut self, expected: &str) -> Result<(&'static str, i64), ParameterError> {
         let (operator, value) = (self.operator()?, self.value()?);
-        let second = match value {
-            // A number has one spelling.
+        let number = match value {
             Value::Quoted(text) | Value::Bare(text) => {
-                text.parse::<i64>().ok().filter(|second| second.to_string() == text)
+                text.parse::<i64>().ok().filter(|number| number.to_string() == text)
             }
             Value::Null => None,
         };
-        let second = second.ok_or_else(|| malformed("created must be a time in Unix seconds"))?;
+        Ok((operator, number.ok_or_else(|| malformed(expected))?))
+    }
+
+    fn created(&mut self) -> Result<Test, ParameterError> {
+        let (operator, second) = self.number("created must be a time in Unix seconds")?;
         let (this, next) =
             (u64::try_from(second).unwrap_or(0), u64::try_from(second.saturating_add(1)).unwrap_or(0));
-        let seconds: Range<u64> = match operator {
-            ":" => this..next,
-            ">" => next..u64::MAX,
-            ">=" => this..u64::MAX,
-            "<" => 0..this,
-            "<=" => 0..next,
-            operator => return Err(malformed(format!("created can't be compared by {operator}"))),
-        };
-        Ok(Test::Created(seconds))
+        compared("created", operator, (0, u64::MAX), (this, next)).map(Test::Created)
+    }
+
+    fn amount(&mut self) -> Result<Test, ParameterError> {
+        let (operator, amount) = self.number("amount must be a whole number, in the smallest unit")?;
+        let within = (amount, amount.saturating_add(1));
+        compared("amount", operator, (i64::MIN, i64::MAX), within).map(Test::Amount)
+    }
+}
+
+/// The numbers that an operator and a number mean, of those from the first bound to the last. The number
+/// comes with the next one.
+fn compared<N>(
+    field: &str,
+    operator: &str,
+    (first, last): (N, N),
+    (this, next): (N, N),
+) -> Result<Range<N>, ParameterError> {
+    match operator {
+        ":" => Ok(this..next),
+        ">" => Ok(next..last),
+        ">=" => Ok(this..last),
+        "<" => Ok(first..this),
+        "<=" => Ok(first..next),
+        operator => Err(malformed(format!("{field} can't be compared by {operator}"))),
     }
 }

@@ -13,14 +13,11 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use super::ParameterError;
-pub use clause::{CLAUSES_MAX, QUERY_MAX, SUBSTRING_MIN, TextField};
+pub use clause::{CLAUSES_MAX, QUERY_MAX, SUBSTRING_MIN, Searched, TextField, WordField};
 use clause::{Clause, Test};
 
 /// The longest term that is stored as it is, in bytes; of a longer one the digest. (An index takes 2,700.)
 const TERM_MAX: usize = 200;
-
-/// The letter of metadata.
-const METADATA: &str = "m";
 
 /// The tests that must hold at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +34,10 @@ pub struct Condition {
     pub created: Range<u64>,
     /// Seconds within which it wasn't.
     pub not_created: Vec<Range<u64>>,
+    /// The amounts that it may have.
+    pub amount: Range<i64>,
+    /// Amounts that it doesn't have.
+    pub not_amount: Vec<Range<i64>>,
 }
 
 /// A query: its conditions, one of which is enough.
@@ -45,12 +46,13 @@ pub struct Query(Vec<Condition>);
 
 impl Query {
     /// Reads a query of that account.
-    pub fn parse(account: i64, text: &str) -> Result<Self, ParameterError> {
-        let (clauses, any) = language::read(text)?;
+    pub fn parse(searched: Searched, account: i64, text: &str) -> Result<Self, ParameterError> {
+        let (clauses, any) = language::read(searched, text)?;
+        let terms = Terms { account, searched };
         if any {
-            return Ok(Self(clauses.into_iter().map(|clause| Condition::of(account, [clause])).collect()));
+            return Ok(Self(clauses.into_iter().map(|clause| Condition::of(terms, [clause])).collect()));
         }
-        Ok(Self(vec![Condition::of(account, clauses)]))
+        Ok(Self(vec![Condition::of(terms, clauses)]))
     }
 
     /// Its conditions.
@@ -61,7 +63,7 @@ impl Query {
 }
 
 impl Condition {
-    fn of(account: i64, clauses: impl IntoIterator<Item = Clause>) -> Self {
+    fn of(terms: Terms, clauses: impl IntoIterator<Item = Clause>) -> Self {
         let mut condition = Self {
             all_of: Vec::new(),
             none_of: Vec::new(),
@@ -69,30 +71,28 @@ impl Condition {
             lacking: Vec::new(),
             created: 0..u64::MAX,
             not_created: Vec::new(),
+            amount: i64::MIN..i64::MAX,
+            not_amount: Vec::new(),
         };
         for Clause { test, negated } in clauses {
-            condition.add(account, test, negated);
+            condition.add(terms, test, negated);
         }
         condition
     }
 
-    fn add(&mut self, account: i64, test: Test, negated: bool) {
-        let terms = match test {
-            Test::Is(field, value) => vec![term(account, field.letter(), "=", &lower(&value))],
+    fn add(&mut self, terms: Terms, test: Test, negated: bool) {
+        let found = match test {
+            Test::Is(field, value) => vec![terms.term(field.letter(), "=", &lower(&value))],
+            Test::WordIs(field, value) => vec![terms.term(field.letter(), "=", &lower(&value))],
             // There are terms for having it and for not having it, so that either is looked up.
-            Test::IsNull(field) => {
-                self.all_of.push(term(account, field.letter(), if negated { "?" } else { "0" }, ""));
-                return;
-            }
-            Test::MetadataIs(key, value) => vec![metadata_term(account, &key, &value)],
+            Test::IsNull(field) => return self.add_presence(terms, field.letter(), negated),
+            Test::WordIsNull(field) => return self.add_presence(terms, field.letter(), negated),
+            Test::MetadataIs(key, value) => vec![terms.of_metadata(&key, &value)],
             // There is no term for not having it: there are too many keys.
             Test::MetadataIsNull(key) => {
-                let has = term(account, METADATA, "?", &key);
-                if negated {
-                    self.all_of.push(has);
-                } else {
-                    self.none_of.push(has);
-                }
+                let has = terms.has_metadata(&key);
+                let known = if negated { &mut self.all_of } else { &mut self.none_of };
+                known.push(has);
                 return;
             }
             Test::Contains(field, value) => {
@@ -102,87 +102,147 @@ impl Condition {
                     return;
                 }
                 let grams =
-                    trigrams(&value).iter().map(|gram| term(account, field.letter(), "~", gram)).collect();
+                    trigrams(&value).iter().map(|gram| terms.term(field.letter(), "~", gram)).collect();
                 self.containing.push((field, value));
                 grams
             }
-            Test::Created(seconds) => {
-                if negated {
-                    self.not_created.push(seconds);
-                } else {
-                    self.created = self.created.start.max(seconds.start)..self.created.end.min(seconds.end);
-                }
-                return;
-            }
+            Test::Created(seconds) if negated => return self.not_created.push(seconds),
+            Test::Created(seconds) => return self.created = common(&self.created, &seconds),
+            Test::Amount(amounts) if negated => return self.not_amount.push(amounts),
+            Test::Amount(amounts) => return self.amount = common(&self.amount, &amounts),
         };
-        if negated { self.none_of.extend(terms) } else { self.all_of.extend(terms) }
+        if negated { self.none_of.extend(found) } else { self.all_of.extend(found) }
+    }
+
+    fn add_presence(&mut self, terms: Terms, letter: &str, is_there: bool) {
+        self.all_of.push(terms.term(letter, if is_there { "?" } else { "0" }, ""));
     }
 }
 
-/// The document of a customer, which is kept for searching.
+/// The part that two ranges have in common.
+fn common<N: Ord + Copy>(one: &Range<N>, other: &Range<N>) -> Range<N> {
+    one.start.max(other.start)..one.end.min(other.end)
+}
+
+/// The document of an object, which is kept for searching.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Document {
-    /// The name in lower case.
+    /// A customer's name in lower case.
     pub name: Option<String>,
-    /// The email address in lower case.
+    /// A customer's email address in lower case.
     pub email: Option<String>,
-    /// The phone number in lower case.
+    /// A customer's phone number in lower case.
     pub phone: Option<String>,
+    /// A payment intent's amount.
+    pub amount: Option<i64>,
     /// The terms that it is found by.
     pub terms: Vec<String>,
 }
 
 #[derive(Deserialize)]
-struct Searchable {
+struct SearchableCustomer {
     email: Option<String>,
     name: Option<String>,
     phone: Option<String>,
     metadata: BTreeMap<String, String>,
 }
 
+#[derive(Deserialize)]
+struct SearchableIntent {
+    amount: i64,
+    currency: String,
+    customer: Option<String>,
+    status: String,
+    metadata: BTreeMap<String, String>,
+}
+
 impl Document {
-    /// The document of a customer, as it is stored in the log.
-    pub fn of(account: i64, customer: &str) -> Result<Self, serde_json::Error> {
-        let Searchable { email, name, phone, metadata } = serde_json::from_str(customer)?;
-        let mut terms = Vec::new();
+    /// The document of an object, as it is stored in the log.
+    pub fn of(searched: Searched, account: i64, object: &str) -> Result<Self, serde_json::Error> {
+        let terms = Terms { account, searched };
+        let mut document = match searched {
+            Searched::Customers => Self::of_customer(terms, serde_json::from_str(object)?),
+            Searched::PaymentIntents => Self::of_intent(terms, serde_json::from_str(object)?),
+        };
+        document.terms.sort_unstable();
+        document.terms.dedup();
+        Ok(document)
+    }
+
+    fn of_customer(terms: Terms, customer: SearchableCustomer) -> Self {
+        let SearchableCustomer { email, name, phone, metadata } = customer;
+        let mut found = terms.of_all_metadata(&metadata);
         let mut text = |field: TextField, value: Option<String>| {
-            let field = field.letter();
             let value = value.map(|value| lower(&value));
-            match &value {
-                Some(value) => {
-                    terms.push(term(account, field, "?", ""));
-                    terms.push(term(account, field, "=", value));
-                    terms.extend(trigrams(value).iter().map(|gram| term(account, field, "~", gram)));
-                }
-                None => terms.push(term(account, field, "0", "")),
-            }
+            found.extend(terms.of_word(field.letter(), value.as_deref()));
+            let grams = value.as_deref().map(trigrams).unwrap_or_default();
+            found.extend(grams.iter().map(|gram| terms.term(field.letter(), "~", gram)));
             value
         };
         let (name, email) = (text(TextField::Name, name), text(TextField::Email, email));
         let phone = text(TextField::Phone, phone);
-        for (key, value) in &metadata {
-            terms.push(term(account, METADATA, "?", key));
-            terms.push(metadata_term(account, key, value));
+        Self { name, email, phone, amount: None, terms: found }
+    }
+
+    fn of_intent(terms: Terms, intent: SearchableIntent) -> Self {
+        let SearchableIntent { amount, currency, customer, status, metadata } = intent;
+        let mut found = terms.of_all_metadata(&metadata);
+        let words = [
+            (WordField::Currency, Some(currency)),
+            (WordField::Customer, customer),
+            (WordField::Status, Some(status)),
+        ];
+        for (field, value) in words {
+            found.extend(terms.of_word(field.letter(), value.map(|value| lower(&value)).as_deref()));
         }
-        terms.sort_unstable();
-        terms.dedup();
-        Ok(Self { name, email, phone, terms })
+        Self { amount: Some(amount), terms: found, ..Self::default() }
     }
 }
 
-fn metadata_term(account: i64, key: &str, value: &str) -> String {
-    // With the length of the key, so that no key and value look like others.
-    term(account, METADATA, "=", &format!("{}:{key}{}", key.len(), lower(value)))
+/// The terms of one account and one resource.
+#[derive(Debug, Clone, Copy)]
+struct Terms {
+    account: i64,
+    searched: Searched,
 }
 
-/// A term: whose it is, what it says of which field. Values are in lower case, keys of metadata as they are.
-fn term(account: i64, field: &str, says: &str, value: &str) -> String {
-    let term = format!("{account}{field}{says}{value}");
-    if term.len() <= TERM_MAX {
-        return term;
+impl Terms {
+    /// A term: whose it is, what it says of which field. Values are in lower case, keys of metadata as they
+    /// are.
+    fn term(self, field: &str, says: &str, value: &str) -> String {
+        let account = self.account;
+        let term = format!("{account}{field}{says}{value}");
+        if term.len() <= TERM_MAX {
+            return term;
+        }
+        let digest = Sha256::digest(value.as_bytes());
+        digest.iter().fold(format!("{account}{field}#{says}"), |text, byte| format!("{text}{byte:02x}"))
     }
-    let digest = Sha256::digest(value.as_bytes());
-    digest.iter().fold(format!("{account}{field}#{says}"), |text, byte| format!("{text}{byte:02x}"))
+
+    /// The terms of a field that has a value, or has none.
+    fn of_word(self, field: &str, value: Option<&str>) -> Vec<String> {
+        match value {
+            Some(value) => vec![self.term(field, "?", ""), self.term(field, "=", value)],
+            None => vec![self.term(field, "0", "")],
+        }
+    }
+
+    fn of_all_metadata(self, metadata: &BTreeMap<String, String>) -> Vec<String> {
+        metadata
+            .iter()
+            .flat_map(|(key, value)| [self.has_metadata(key), self.of_metadata(key, value)])
+            .collect()
+    }
+
+    fn has_metadata(self, key: &str) -> String {
+        self.term(self.searched.metadata_letter(), "?", key)
+    }
+
+    fn of_metadata(self, key: &str, value: &str) -> String {
+        // With the length of the key, so that no key and value look like others.
+        let value = format!("{}:{key}{}", key.len(), lower(value));
+        self.term(self.searched.metadata_letter(), "=", &value)
+    }
 }
 
 /// The text in lower case, each character for itself: a part of a text must be a part of it in lower case,

@@ -5,11 +5,15 @@ use super::*;
 use crate::domain::Problem;
 
 fn parse(text: &str) -> Query {
-    Query::parse(7, text).unwrap_or_else(|error| panic!("{text}: {error}"))
+    Query::parse(Searched::Customers, 7, text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 fn reason(text: &str) -> String {
-    match Query::parse(7, text).unwrap_err().problem {
+    reason_of(Searched::Customers, text)
+}
+
+fn reason_of(searched: Searched, text: &str) -> String {
+    match Query::parse(searched, 7, text).unwrap_err().problem {
         Problem::Malformed(reason) => reason,
         problem => format!("{problem:?}"),
     }
@@ -29,10 +33,12 @@ fn meets(condition: &Condition, document: &Document, created: u64) -> bool {
         && !condition.lacking.iter().any(has)
         && condition.created.contains(&created)
         && !condition.not_created.iter().any(|seconds| seconds.contains(&created))
+        && condition.amount.contains(&document.amount.unwrap_or_default())
+        && !condition.not_amount.iter().any(|amounts| amounts.contains(&document.amount.unwrap_or_default()))
 }
 
 fn finds(query: &str, customer: &serde_json::Value, created: u64) -> bool {
-    let document = Document::of(7, &customer.to_string()).expect("a customer");
+    let document = Document::of(Searched::Customers, 7, &customer.to_string()).expect("a customer");
     parse(query).conditions().iter().any(|condition| meets(condition, &document, created))
 }
 
@@ -140,7 +146,7 @@ fn what_is_no_query_says_why() {
     }
     assert_eq!(reason(&["name:'a'"; 11].join(" ")), "there are more than 10 clauses");
     assert_eq!(reason(&"x".repeat(2_001)), "TooLong(2000)");
-    assert!(Query::parse(7, &["name:'a'"; 10].join(" OR ")).is_ok());
+    assert!(Query::parse(Searched::Customers, 7, &["name:'a'"; 10].join(" OR ")).is_ok());
 }
 
 #[test]
@@ -149,13 +155,75 @@ fn a_term_is_its_accounts_own_and_fits_the_index() {
     let customer = json!({
         "email": null, "name": long, "phone": null, "metadata": { "k": long, "1:a": "b", "a": "1:b" },
     });
-    let document = Document::of(7, &customer.to_string()).expect("a customer");
+    let of = |account| Document::of(Searched::Customers, account, &customer.to_string()).expect("a customer");
+    let document = of(7);
     assert!(document.terms.iter().all(|term| term.starts_with('7') && term.len() <= TERM_MAX));
     assert!(finds(&format!("name:'{long}'"), &customer, 0));
     assert!(finds(&format!("metadata['k']:'{}'", long.to_lowercase()), &customer, 0));
     assert!(!finds(&format!("name:'{long}Ä'"), &customer, 0));
     assert!(!finds("metadata['1']:'ab'", &customer, 0));
-    assert_ne!(document.terms, Document::of(8, &customer.to_string()).expect("a customer").terms);
+    assert_ne!(document.terms, of(8).terms);
+}
+
+#[test]
+fn payment_intents_are_found_by_amounts_words_and_metadata() {
+    let intent = json!({
+        "amount": 1999, "currency": "usd", "customer": "cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX",
+        "status": "requires_capture", "metadata": { "order": "A-7" },
+    });
+    let document = Document::of(Searched::PaymentIntents, 7, &intent.to_string()).expect("an intent");
+    let finds = |query: &str| {
+        let query = Query::parse(Searched::PaymentIntents, 7, query).expect(query);
+        query.conditions().iter().any(|condition| meets(condition, &document, 100))
+    };
+    for query in [
+        "amount:1999",
+        "amount:'1999'",
+        "amount>1998 amount<2000",
+        "amount>=1999 amount<=1999",
+        "-amount>1999",
+        "-amount:1 -amount:2",
+        "amount>-1",
+        "currency:'USD'",
+        "customer:'cus_01J9ZW6QAPZK9N3FBJ0WB5K7TX'",
+        "-customer:null",
+        "status:'requires_capture' AND metadata['order']:'a-7'",
+        "status:'succeeded' OR created:100",
+    ] {
+        assert!(finds(query), "{query}");
+    }
+    for query in [
+        "amount:1998",
+        "amount>1999",
+        "amount<1999",
+        "-amount:1999",
+        "-amount<=1999",
+        "amount>1 amount<1",
+        "currency:'eur'",
+        "customer:null",
+        "status:'requires'",
+        "metadata['order']:null",
+    ] {
+        assert!(!finds(query), "{query}");
+    }
+    for (query, expected) in [
+        (
+            "email:'a'",
+            "'email' can't be searched; what can: amount, created, currency, customer, metadata, status",
+        ),
+        ("amount:19.99", "amount must be a whole number, in the smallest unit"),
+        ("amount:null", "amount must be a whole number, in the smallest unit"),
+        ("amount~'199'", "amount can't be compared by ~"),
+        ("status~'suc'", "status can't be compared by ~"),
+        ("status:succeeded", "the value of status must be in quotes"),
+        ("", "Empty"),
+        ("-", "expected a field, an operator and a value, such as status:'succeeded', at its end"),
+    ] {
+        assert_eq!(reason_of(Searched::PaymentIntents, query), expected, "{query}");
+    }
+    let customer = json!({ "email": null, "name": null, "phone": null, "metadata": { "order": "A-7" } });
+    let customer = Document::of(Searched::Customers, 7, &customer.to_string()).expect("a customer");
+    assert!(!customer.terms.iter().any(|term| document.terms.contains(term)), "no term is of both");
 }
 
 /// Texts that look like queries, right and wrong ones.
@@ -165,12 +233,14 @@ const NEARLY_A_QUERY: &str = "(-?(email|name|metadata\\['k'\\]|created)(:|~|>|<=
 proptest! {
     #[test]
     fn no_text_makes_it_panic(text in "\\PC{0,80}") {
-        let _ = Query::parse(1, &text);
+        let _ = Query::parse(Searched::Customers, 1, &text);
+        let _ = Query::parse(Searched::PaymentIntents, 1, &text);
     }
 
     #[test]
     fn nearly_a_query_does_not_either(text in NEARLY_A_QUERY) {
-        let _ = Query::parse(1, &text);
+        let _ = Query::parse(Searched::Customers, 1, &text);
+        let _ = Query::parse(Searched::PaymentIntents, 1, &text);
     }
 
     /// Terms decide as the texts themselves would.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{SetupIntent, Status};
 use crate::contract::{self, EventType};
 use crate::domain::attempt::{Attempt, Closed, Heard, Operation, Waiting, Word};
+use crate::domain::customer::Customer;
 use crate::domain::payment_method::{self, PaymentError, PaymentMethod};
 use crate::domain::types::decline::Decline;
 use crate::domain::types::next_action::NextAction;
@@ -185,7 +186,9 @@ fn act(
 fn succeed(objects: &mut Objects, intent: SetupIntent, kept: Kept) -> Result<String, Stop> {
     if let (Some(customer), Some(id)) = (intent.customer, intent.payment_method) {
         let method = objects.get::<PaymentMethod>(id)?;
-        if method.customer().is_none() && !payment_method::Kept::of(objects, id)?.is_used_up() {
+        // One that was deleted meanwhile gets nothing any more.
+        let is_there = objects.find::<Customer>(customer)?.is_some();
+        if is_there && method.customer().is_none() && !payment_method::Kept::of(objects, id)?.is_used_up() {
             objects.put(EventType::PaymentMethodAttached, &method.attached(customer, true))?;
         }
     }

@@ -45,6 +45,23 @@ impl Currency {
         Err(ParameterError::new(param, problem))
     }
 
+    /// An amount as people write it, in the smallest unit: `19.99` are 1999 cents. The text is exact, or it
+    /// is refused, with the reason.
+    pub fn read(self, text: &str) -> Result<i64, String> {
+        let contract::Currency { code, decimals, .. } = *self.0;
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        if !are_digits(whole) || text.contains('.') && !are_digits(fraction) {
+            return Err(format!("{text:?} is no amount; digits are expected, and a point, such as 19.99"));
+        }
+        let decimals = usize::from(decimals);
+        if fraction.len() > decimals {
+            return Err(format!("{text} has more than the {decimals} decimals of {code}"));
+        }
+        let digits = format!("{whole}{fraction:0<decimals$}");
+        digits.parse().map_err(|_| format!("{text} is more than anybody can pay"))
+    }
+
     /// An amount for people: `$0.50 usd`.
     #[must_use]
     pub fn shown(self, amount: i64) -> String {
@@ -127,6 +144,39 @@ mod tests {
         assert_eq!(currency("jpy").shown(50), "¥50 jpy");
         assert_eq!(currency("kwd").shown(-1_230), "-1.230 kwd");
         assert_eq!(currency("chf").shown(0), "0.00 chf");
+    }
+
+    #[test]
+    fn amounts_of_people_are_read_exactly_or_not_at_all() {
+        for (code, text, minor) in [
+            ("usd", "19.99", 1999),
+            ("usd", "19.9", 1990),
+            ("usd", "19", 1900),
+            ("usd", "0.07", 7),
+            ("usd", "90071992547409.93", 9_007_199_254_740_993),
+            ("jpy", "500", 500),
+            ("kwd", "1.23", 1230),
+        ] {
+            assert_eq!(currency(code).read(text), Ok(minor), "{text}");
+        }
+        for (code, text) in [
+            ("usd", ""),
+            ("usd", "."),
+            ("usd", "19."),
+            ("usd", ".99"),
+            ("usd", "-1"),
+            ("usd", "+1"),
+            ("usd", "1e3"),
+            ("usd", "1,000.00"),
+            ("usd", "1.2.3"),
+            ("usd", " 1"),
+            ("usd", "19.999"),
+            ("usd", "١"),
+            ("jpy", "1.0"),
+            ("usd", "99999999999999999999"),
+        ] {
+            assert!(currency(code).read(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -163,8 +163,10 @@ fn responses(route: &Route) -> Value {
 }
 
 fn path_parameters(path: &str) -> Vec<Value> {
-    let parameter = json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } });
-    if path.contains("{id}") { vec![parameter] } else { Vec::new() }
+    let names = path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+    let parameter =
+        |name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } });
+    names.map(parameter).collect()
 }
 
 /// A query's parameters. A range is one parameter for each bound, and a list is spelled `name[]`.

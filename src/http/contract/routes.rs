@@ -8,8 +8,8 @@ use super::route::Route;
 use crate::http::request::card_numbers::TakesCards;
 use crate::http::request::expand::Expandable;
 use crate::http::resources::{
-    charges, customers, deliveries, endpoint_health, events, payment_intents, payment_methods, products,
-    refunds, replays, setup_intents, stream, webhook_endpoints,
+    charges, customer_methods, customers, deliveries, endpoint_health, events, payment_intents,
+    payment_methods, products, refunds, replays, setup_intents, stream, webhook_endpoints,
 };
 
 /// The list.
@@ -20,6 +20,7 @@ pub fn routes() -> Vec<Route> {
         webhook_endpoints::routes(),
         endpoint_health::routes(),
         payment_methods::routes(),
+        customer_methods::routes(),
         payment_intents::routes(),
         setup_intents::routes(),
         charges::routes(),

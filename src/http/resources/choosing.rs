@@ -33,18 +33,38 @@ pub(super) async fn chosen(
         }
         (Patch::Keep, None) => return Ok(Chosen::Keep),
         (Patch::Unset, None) => return Ok(Chosen::Unset),
-        (Patch::Set(name), None) if name.starts_with(TEST_METHODS) => {
-            check_length("payment_method", &name, 100)?;
-            (("payment_method", NewMethod::Source(name)), CreateParams::default())
-        }
-        (Patch::Set(id), None) => {
-            return Ok(Chosen::Existing(id_of::<contract::PaymentMethod>("payment_method", &id)?));
-        }
+        (Patch::Set(name), None) => return named((app, caller), "payment_method", name).await,
         (Patch::Keep, Some(data)) => data.split().map_err(|error| error.within("payment_method_data"))?,
     };
+    made((app, caller), params, source).await
+}
+
+/// The method of that name: one that is there, or a new one of a test name.
+pub(super) async fn named(
+    (app, caller): (&App, &Caller),
+    param: &'static str,
+    name: String,
+) -> Result<Chosen, ApiError> {
+    if !is_test_name(&name) {
+        return Ok(Chosen::Existing(id_of::<contract::PaymentMethod>(param, &name)?));
+    }
+    check_length(param, &name, 100)?;
+    made((app, caller), CreateParams::default(), (param, NewMethod::Source(name))).await
+}
+
+/// True for the name of a test method.
+pub(super) fn is_test_name(name: &str) -> bool {
+    name.starts_with(TEST_METHODS)
+}
+
+async fn made(
+    (app, caller): (&App, &Caller),
+    params: CreateParams,
+    source: (&'static str, NewMethod),
+) -> Result<Chosen, ApiError> {
     let processor = app.processors.of(caller.account.livemode)?.on_behalf_of(caller.account.id);
-    let made = (caller.new_object(), params);
-    let create = flow::payment_methods::taken_in(&processor, made, source).await?;
+    let new = (caller.new_object(), params);
+    let create = flow::payment_methods::taken_in(&processor, new, source).await?;
     Ok(Chosen::New(Box::new(create)))
 }
 

@@ -2,6 +2,7 @@
 
 pub(super) mod charges;
 mod choosing;
+pub(super) mod customer_methods;
 pub(super) mod customers;
 pub(super) mod deliveries;
 pub(super) mod endpoint_health;

@@ -1,4 +1,4 @@
-//! `/v1/payment_methods`, and those of a customer.
+//! `/v1/payment_methods`.
 
 use axum::extract::State;
 use serde::Deserialize;
@@ -8,16 +8,16 @@ use utoipa::ToSchema;
 use super::objects::{self, RetrieveParams};
 use crate::contract::{self, Customer, EventType, Kind};
 use crate::domain::payment_method::{
-    AllowRedisplay, Attach, BillingChanges, Changes, CreateParams, Detach, MethodType, PaymentMethod, Update,
+    AllowRedisplay, BillingChanges, Changes, CreateParams, Detach, MethodType, PaymentMethod, Update,
 };
 use crate::domain::types::metadata::{self, MetadataChange};
-use crate::domain::{ParameterError, Patch, Problem, missing};
+use crate::domain::{ParameterError, Patch, Problem};
 use crate::flow::{self, CardSource, NewMethod};
 use crate::http::app::App;
 use crate::http::contract::component::ListOf;
 use crate::http::contract::route::{Route, get, patch, post};
 use crate::http::error::ApiError;
-use crate::http::page::{self, PageParams};
+use crate::http::page;
 use crate::http::params::{NoParams, Params, PathId};
 use crate::http::render::Rendered;
 use crate::http::request::caller::Caller;
@@ -48,20 +48,10 @@ pub(crate) fn routes() -> Vec<Route> {
             .answers::<PaymentMethod>(),
         update(post("/v1/payment_methods/{id}", self::update)),
         update(patch("/v1/payment_methods/{id}", self::update)),
-        post("/v1/payment_methods/{id}/attach", attach)
-            .summary("Attach a payment method to a customer. A card that is declined stays as it is.")
-            .emits(&[EventType::PaymentMethodAttached])
-            .takes::<AttachParams>()
-            .may_decline()
-            .answers::<PaymentMethod>(),
         post("/v1/payment_methods/{id}/detach", detach)
             .summary("Detach a payment method from its customer. It can't be used again.")
             .emits(&[EventType::PaymentMethodDetached])
             .answers::<PaymentMethod>(),
-        get("/v1/customers/{id}/payment_methods", of_customer)
-            .summary("List a customer's payment methods, newest first.")
-            .takes::<PageParams>()
-            .answers::<ListOf<PaymentMethod>>(),
     ]
 }
 
@@ -135,14 +125,6 @@ impl NewCard {
     }
 }
 
-/// The parameters of attaching.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = PaymentMethodAttachParams)]
-struct AttachParams {
-    customer: String,
-}
-
 /// The parameters of a list of payment methods.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -178,19 +160,6 @@ async fn update(
     Ok(app.log.append(caller.cause(), &Update { id, changes }).await?.into())
 }
 
-/// Attach a payment method to a customer.
-async fn attach(
-    State(app): State<App>,
-    caller: Caller,
-    PathId(id): PathId<contract::PaymentMethod>,
-    Params(AttachParams { customer }): Params<AttachParams>,
-) -> Result<Rendered, ApiError> {
-    let processor = app.processors.of(caller.account.livemode)?;
-    let customer = id_of::<Customer>("customer", &customer)?;
-    let command = Attach { id, customer, is_checked: false };
-    Ok(flow::payment_methods::attach((&app.log, processor), caller.cause(), command).await?.into())
-}
-
 /// Detach a payment method.
 async fn detach(
     State(app): State<App>,
@@ -211,25 +180,11 @@ async fn list(
     let customer = params.customer.map(|id| id_of::<Customer>("customer", &id)).transpose()?;
     let fields = [
         ("allow_redisplay", params.allow_redisplay.map(|value| json!(value))),
-        ("customer", customer.map(|id| json!(id))),
         ("type", params.r#type.map(|value| json!(value))),
     ];
-    let filter = ObjectFilter { having: having(fields), ..ObjectFilter::default() };
+    let owner = customer.map(|id| id.to_string());
+    let filter = ObjectFilter { owner, having: having(fields), ..ObjectFilter::default() };
     page::objects::<PaymentMethod>(&app, &caller, &filter, &page).await
-}
-
-/// List a customer's payment methods.
-async fn of_customer(
-    State(app): State<App>,
-    caller: Caller,
-    PathId(id): PathId<Customer>,
-    Params(params): Params<PageParams>,
-) -> Result<Rendered, ApiError> {
-    let living = app.reader.object(caller.account.id, id).await?.filter(|customer| !customer.deleted);
-    living.ok_or_else(|| missing::<Customer>(&id))?;
-    let filter = ObjectFilter { having: Some(json!({ "customer": id })), ..ObjectFilter::default() };
-    let url = format!("/v1/customers/{id}/payment_methods");
-    page::objects_at::<PaymentMethod>(&app, &caller, &url, (&filter, &params.page()?)).await
 }
 
 /// The id that a parameter holds.

@@ -1,4 +1,4 @@
-//! Searching: `GET /v1/customers/search`.
+//! Searching: `GET /v1/customers/search`, and of other resources.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
-use crate::contract::Customer;
-use crate::domain::search::Query;
-use crate::domain::{ParameterError, Problem};
+use crate::contract::Kind;
+use crate::domain::search::{Query, Searched};
+use crate::domain::{ParameterError, Problem, Resource};
 use crate::http::app::App;
 use crate::http::error::ApiError;
 use crate::http::page;
@@ -34,34 +34,35 @@ pub(crate) struct SearchParams {
     /// The `next_page` of the page before.
     #[serde(default)]
     page: Option<String>,
-    /// Clauses such as `email~'example' AND -metadata['plan']:null`.
+    /// Clauses such as `metadata['plan']:'pro' AND -created<1700000000`.
     #[schema(max_length = 2000, pattern = r"\S")]
     query: String,
 }
 
-/// A page of the customers that a query finds, newest first. Every change that was answered before this
+/// A page of the objects that a query finds, newest first. Every change that was answered before this
 /// request came is in it.
-pub(crate) async fn customers(
+pub(crate) async fn found<R: Resource>(
     app: &App,
     caller: &Caller,
+    searched: Searched,
     params: SearchParams,
 ) -> Result<Rendered, ApiError> {
     let account = caller.account.id;
-    let query = Query::parse(account, &params.query)?;
+    let query = Query::parse(searched, account, &params.query)?;
     let mut page = page::page(params.limit, None, None)?;
     if let Some(token) = params.page {
-        page.direction = Direction::After(cursor_of(&token, account, &params.query)?.to_string());
+        page.direction = Direction::After(cursor_of::<R::Kind>(&token, account, &params.query)?.to_string());
     }
     let position = app.reader.decided_position().await?;
-    if !app.log.bring_search_up_to(account, position, PATIENCE).await? {
+    if !app.log.bring_search_up_to(account, searched, position, PATIENCE).await? {
         return Err(ApiError::SearchBehind);
     }
-    let found = app.reader.search(account, &query, &page).await?;
+    let found = app.reader.search::<R::Kind>(account, &query, &page).await?;
     let last = found.entries.last().filter(|_| found.has_more);
     let next_page = last.map(|object| token(&object.id, account, &params.query));
     let living = found.entries.into_iter().filter(|object| !object.deleted);
     let listed = Listed { entries: living.map(|object| object.data).collect(), has_more: found.has_more };
-    render::found("/v1/customers/search", listed, next_page.as_deref())
+    render::found(&format!("{}/search", R::PATH), listed, next_page.as_deref())
 }
 
 /// The token of a query's next page: the id that the page before it ends with, and a mark of the query. A
@@ -71,8 +72,8 @@ fn token(id: &str, account: i64, query: &str) -> String {
     URL_SAFE_NO_PAD.encode([id.as_bytes(), digest.get(..8).unwrap_or_default()].concat())
 }
 
-/// The customer that the page before ended with.
-fn cursor_of(text: &str, account: i64, query: &str) -> Result<Id<Customer>, ParameterError> {
+/// The object that the page before ended with.
+fn cursor_of<K: Kind>(text: &str, account: i64, query: &str) -> Result<Id<K>, ParameterError> {
     let bytes = URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
     let id = bytes
         .split_at_checked(bytes.len().saturating_sub(8))

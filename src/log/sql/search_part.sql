@@ -1,7 +1,8 @@
--- The next part of an account's log up to a position: its end, true if there is more, and each customer
--- that it changes, as the customer is at the end of the part. A part is limited by a number of events and
+-- The next part of an account's log up to a position: its end, true if there is more, and each object of a
+-- kind that it changes, as the object is at the end of the part. A part is limited by a number of events and
 -- by their bytes, but has at least one event.
--- $1 account, $2 after this position, $3 up to this one, $4 events, $5 bytes.
+-- $1 account, $2 after this position, $3 up to this one, $4 events, $5 bytes, $6 what ids of the
+-- kind begin with.
 -- Index: event_positions_are_unique.
 with events as materialized (
     select position, stream,
@@ -13,7 +14,7 @@ with events as materialized (
 ), part as materialized (
     select position, stream from events where before < $5
 ), newest as materialized (
-    select max(position) as position from part where starts_with(stream, 'cus_') group by stream
+    select max(position) as position from part where starts_with(stream, $6::text) group by stream
 ), ends as materialized (
     select max(position) as last, count(*) = $4 or count(*) < (select count(*) from events) as more from part
 )

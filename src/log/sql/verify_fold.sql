@@ -5,7 +5,8 @@ select e.account, e.stream::text, e.version, e.id::text as event, e.deleted, e.d
        e.internal::text,
        o.data::text = e.data::text and o.deleted = e.deleted and o.updated_at = e.created_at
        and o.internal::text is not distinct from e.internal::text
-       and o.due is not distinct from calmony.due_of(e.internal) as is_state,
+       and o.due is not distinct from calmony.due_of(e.internal)
+       and o.owner is not distinct from calmony.owner_of(e.stream, e.data) as is_state,
        e.created_at as happened_at, o.created_at as born_at
   from calmony.event e
   left join calmony.object o on o.account = e.account and o.id = e.stream and o.version = e.version

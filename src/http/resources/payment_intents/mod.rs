@@ -10,13 +10,15 @@ use self::params::{CancelParams, CaptureParams, ConfirmParams, CreateParams, Lis
 use super::choosing::{CARD_PARAMETERS, chosen, patched};
 use super::objects::{self, RetrieveParams};
 use super::payment_methods::id_of;
+use super::search::{self, SearchParams};
 use crate::contract::{self, Customer, EventType};
 use crate::domain::attempt::Opening;
 use crate::domain::payment_intent::{Cancel, Capture, Confirm, Create, PaymentIntent, Update};
+use crate::domain::search::Searched;
 use crate::domain::types::money::Currency;
 use crate::flow::Money;
 use crate::http::app::App;
-use crate::http::contract::component::ListOf;
+use crate::http::contract::component::{FoundOf, ListOf};
 use crate::http::contract::route::{Route, get, patch, post};
 use crate::http::error::ApiError;
 use crate::http::page;
@@ -50,6 +52,13 @@ pub(crate) fn routes() -> Vec<Route> {
             .summary("List payment intents, newest first.")
             .takes::<ListParams>()
             .answers::<ListOf<PaymentIntent>>(),
+        get("/v1/payment_intents/search", search)
+            .summary(
+                "Search payment intents by amount, created, currency, customer, metadata and status, in \
+                 Stripe's query language.",
+            )
+            .takes::<SearchParams>()
+            .answers::<FoundOf<PaymentIntent>>(),
         get("/v1/payment_intents/{id}", objects::retrieve::<PaymentIntent>)
             .summary("Retrieve a payment intent; as it is, or as it was (`as_of`).")
             .takes::<RetrieveParams>()
@@ -193,6 +202,15 @@ async fn list(
         ..ObjectFilter::default()
     };
     page::objects::<PaymentIntent>(&app, &caller, &filter, &page).await
+}
+
+/// Search payment intents.
+async fn search(
+    State(app): State<App>,
+    caller: Caller,
+    Params(params): Params<SearchParams>,
+) -> Result<Rendered, ApiError> {
+    search::found::<PaymentIntent>(&app, &caller, Searched::PaymentIntents, params).await
 }
 
 /// The log and the processor of the caller.
