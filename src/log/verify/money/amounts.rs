@@ -6,13 +6,16 @@ use tokio_postgres::{Client, Row};
 use super::{Kind, PORTION, Report, Tenant};
 use crate::database::DatabaseError;
 
+/// What is said of a row.
+type Judge = fn(&Tenant, &Row, &mut Report);
+
 /// Checks the amounts of an account.
 pub(super) async fn check(
     client: &Client,
     tenant: &Tenant,
     report: &mut Report,
 ) -> Result<(), DatabaseError> {
-    let kinds: [(&str, fn(&Tenant, &Row, &mut Report)); 2] = [
+    let kinds: [(&str, Judge); 2] = [
         (include_str!("../../sql/verify_charges.sql"), charge),
         (include_str!("../../sql/verify_intents.sql"), intent),
     ];
