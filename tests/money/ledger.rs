@@ -287,7 +287,7 @@ async fn verify_finds_nothing_beside_running_payments() {
             if is_over.load(Ordering::Relaxed) {
                 return;
             }
-            let how = if n % 2 == 0 { "automatic" } else { "manual" };
+            let how = if n.is_multiple_of(2) { "automatic" } else { "manual" };
             let params = format!("payment_method=pm_card_{card}&capture_method={how}&confirm=true");
             let made = create(&system.client, &params).await;
             if made.status == 200 && made.json["status"] == "succeeded" {

@@ -39,6 +39,22 @@ struct Journal {
     why: Option<String>,
 }
 
+impl Journal {
+    /// A journal that breaks off is a problem; one that isn't there is none.
+    fn ends(&mut self, end: End, report: &mut Report) {
+        match end {
+            End::Compared => self.compared = true,
+            End::Absent => self.why = Some("the processor has no journal".to_owned()),
+            End::Unread(why) => {
+                let (id, what) =
+                    (format!("the {} processor's journal", self.mode), format!("can't be compared: {why}"));
+                report.money_problem(Finding { kind: Kind::Unread, tenant: None, id, what });
+                self.why = Some(why);
+            }
+        }
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Verified<'a> {
     #[serde(flatten)]
@@ -58,7 +74,9 @@ pub(crate) async fn run(options: VerifyOptions) -> anyhow::Result<()> {
             None => journal.why = Some("no processor is given".to_owned()),
             Some(processor) => {
                 bar.stage("journal", 0);
-                compare(url, livemode, (&processor, &mut journal), (&mut report, &mut bar)).await?;
+                let progress = (&mut journal.rows, &mut report, &mut bar);
+                let end = compare(url, livemode, &processor, progress).await?;
+                journal.ends(end, &mut report);
             }
         }
         journals.push(journal);
@@ -76,28 +94,33 @@ pub(crate) async fn run(options: VerifyOptions) -> anyhow::Result<()> {
     }
 }
 
-/// Compares a mode's journal with the log. A journal that breaks off is a problem; one that isn't there is
-/// none.
+/// The end of a comparison.
+enum End {
+    Compared,
+    /// The processor has no journal.
+    Absent,
+    /// It couldn't be read, or compared, to its end.
+    Unread(String),
+}
+
+/// Compares a mode's journal with the log.
 async fn compare(
     url: &DatabaseUrl,
     livemode: bool,
-    (processor, journal): (&Processor, &mut Journal),
-    (report, bar): (&mut Report, &mut Bar),
-) -> anyhow::Result<()> {
+    processor: &Processor,
+    (rows, report, bar): (&mut u64, &mut Report, &mut Bar),
+) -> anyhow::Result<End> {
     let mut comparison = Comparison::begin(url, livemode).await?;
     let mut next = Some(0);
     while let Some(after) = next {
         let page = match processor.journal(after).await {
             Ok(Some(page)) => page,
-            Ok(None) if after == 0 => {
-                journal.why = Some("the processor has no journal".to_owned());
-                return Ok(());
-            }
-            Ok(None) => return unread((journal, report), "its rest isn't there"),
-            Err(why) => return unread((journal, report), &why),
+            Ok(None) if after == 0 => return Ok(End::Absent),
+            Ok(None) => return Ok(End::Unread("its rest isn't there".to_owned())),
+            Err(why) => return Ok(End::Unread(why)),
         };
         let count = u64::try_from(page.rows.len()).unwrap_or(0);
-        journal.rows += count;
+        *rows += count;
         bar.done(count);
         comparison.see(&page.rows.into_iter().filter_map(moved).collect::<Vec<_>>(), report).await?;
         next = page.next;
@@ -110,23 +133,14 @@ async fn compare(
                 let rows: Vec<Moved> = rows.into_iter().filter_map(moved).collect();
                 comparison.compare(key, &logged, &rows, report);
             }
-            Err(why) => return unread((journal, report), &why),
+            Err(why) => return Ok(End::Unread(why)),
         }
     }
-    if !are_all {
-        return unread((journal, report), "it differs in more keys than are looked up one by one");
+    if are_all {
+        Ok(End::Compared)
+    } else {
+        Ok(End::Unread("it differs in more keys than are looked up one by one".to_owned()))
     }
-    journal.compared = true;
-    Ok(())
-}
-
-/// A journal that couldn't be compared to its end.
-fn unread((journal, report): (&mut Journal, &mut Report), why: &str) -> anyhow::Result<()> {
-    let what = format!("can't be compared: {why}");
-    let id = format!("the {} processor's journal", journal.mode);
-    report.money_problem(Finding { kind: Kind::Unread, tenant: None, id, what });
-    journal.why = Some(why.to_owned());
-    Ok(())
 }
 
 /// What a row says that moved; `None` if nothing did.

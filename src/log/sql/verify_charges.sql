@@ -1,10 +1,8 @@
 -- A portion of an account's charges, with the sums of what their events moved between the ledger's accounts.
 -- Both are of one moment. $1 account, $2 charge to go on after, $3 rows.
 -- Indexes: object_ids_are_unique, event_versions_are_unique_in_a_stream.
-select c.id::text, c.data ->> 'currency' as currency, c.data ->> 'status' as status,
-       c.data ->> 'captured' as captured, c.data ->> 'amount' as amount,
-       c.data ->> 'amount_captured' as amount_captured, c.data ->> 'amount_refunded' as amount_refunded,
-       p.processor, p.revenue, p.holds, p.elsewhere, p.taken, p.unbalanced, p.foreigners
+select c.id::text, c.data::text, p.processor, p.revenue, p.holds, p.elsewhere, p.taken, p.unbalanced,
+       p.currencies
   from (select id, data
           from calmony.object
          where account = $1 and id >= 'ch_' and id < 'ch`' and id > $2::text
@@ -16,8 +14,7 @@ select c.id::text, c.data ->> 'currency' as currency, c.data ->> 'status' as sta
               coalesce(sum(m.holds), 0)::bigint as holds, coalesce(sum(m.elsewhere), 0)::bigint as elsewhere,
               coalesce(-sum(least(m.revenue, 0)), 0)::bigint as taken,
               min(e.id) filter (where m.total is distinct from 0) as unbalanced,
-              min(e.id) filter (where e.internal -> 'postings' ->> 'currency'
-                                      is distinct from c.data ->> 'currency') as foreigners
+              array_agg(distinct coalesce(e.internal -> 'postings' ->> 'currency', '')) as currencies
          from calmony.event e
         cross join lateral (
               select sum(amount) as total, sum(amount) filter (where account = 'processor') as processor,

@@ -1,9 +1,13 @@
 //! The amounts of charges and intents, against the fold of the postings and against each other.
 
+use serde::Deserialize;
 use tokio_postgres::{Client, Row};
 
 use super::{Kind, PORTION, Report, Tenant};
 use crate::database::DatabaseError;
+
+/// What is said of a row.
+type Judge = fn(&Tenant, &Row, &mut Report);
 
 /// Checks the amounts of an account.
 pub(super) async fn check(
@@ -11,10 +15,11 @@ pub(super) async fn check(
     tenant: &Tenant,
     report: &mut Report,
 ) -> Result<(), DatabaseError> {
-    for (sql, judge) in [
-        (include_str!("../../sql/verify_charges.sql"), charge as fn(&Tenant, &Row, &mut Report)),
+    let kinds: [(&str, Judge); 2] = [
+        (include_str!("../../sql/verify_charges.sql"), charge),
         (include_str!("../../sql/verify_intents.sql"), intent),
-    ] {
+    ];
+    for (sql, judge) in kinds {
         let statement = client.prepare(sql).await?;
         let mut last = String::new();
         loop {
@@ -35,13 +40,36 @@ pub(super) async fn check(
     Ok(())
 }
 
-/// A number that an object shows; `None` where it isn't one.
-fn number(row: &Row, name: &str) -> Option<i64> {
-    row.get::<_, Option<&str>>(name).and_then(|text| text.parse().ok())
+/// What a charge or an intent shows of money. What it lacks is none.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Shown {
+    currency: String,
+    status: String,
+    captured: bool,
+    refunded: bool,
+    amount: i64,
+    amount_captured: i64,
+    amount_refunded: i64,
+    amount_received: i64,
+    amount_capturable: i64,
+    latest_charge: Option<String>,
 }
 
-fn is(row: &Row, name: &str, value: &str) -> bool {
-    row.get::<_, Option<&str>>(name) == Some(value)
+impl Shown {
+    fn is_paid(&self) -> bool {
+        self.status == "succeeded"
+    }
+
+    /// What a charge has taken of its intent.
+    fn taken(&self) -> i64 {
+        if self.is_paid() { self.amount_captured } else { 0 }
+    }
+
+    /// What a charge still holds.
+    fn held(&self) -> i64 {
+        if self.is_paid() && !self.captured && !self.refunded { self.amount } else { 0 }
+    }
 }
 
 /// What a charge shows, as balances of the ledger.
@@ -55,50 +83,42 @@ struct Balances {
 }
 
 impl Balances {
-    /// Those that a charge with these amounts has.
-    fn shown(
-        (is_paid, is_captured): (bool, bool),
-        amount: i64,
-        (captured, refunded): (i64, i64),
-    ) -> Option<Self> {
-        if !is_paid {
-            return Some(Self { processor: 0, revenue: 0, holds: 0, taken: captured });
-        }
+    /// Those of a charge.
+    fn of(charge: &Shown) -> Self {
         // What is released is shown as refunded.
-        let kept = amount.checked_sub(refunded)?;
-        let (revenue, holds) = if is_captured { (-kept, 0) } else { (0, -kept) };
-        Some(Self { processor: kept, revenue, holds, taken: captured })
+        let kept = charge.amount.saturating_sub(charge.amount_refunded);
+        let (processor, revenue, holds) = match (charge.is_paid(), charge.captured) {
+            (false, _) => (0, 0, 0),
+            (true, true) => (kept, kept.saturating_neg(), 0),
+            (true, false) => (kept, 0, kept.saturating_neg()),
+        };
+        Self { processor, revenue, holds, taken: charge.amount_captured }
     }
 }
 
 fn charge(tenant: &Tenant, row: &Row, report: &mut Report) {
     let id: &str = row.get("id");
-    let currency = row.get::<_, Option<&str>>("currency").unwrap_or_default();
-    for (column, what) in
-        [("unbalanced", "don't sum to zero"), ("foreigners", "are in another currency than its charge")]
-    {
-        if let Some(event) = row.get::<_, Option<&str>>(column) {
-            let what = format!("the postings of {event} {what}");
-            report.money_problem(tenant.finding(Kind::Postings, id, what));
-        }
+    let Some(charge) = shown(tenant, row, report) else { return };
+    if let Some(event) = row.get::<_, Option<&str>>("unbalanced") {
+        let what = format!("the postings of {event} don't sum to zero");
+        report.money_problem(tenant.finding(Kind::Postings, id, what));
     }
-    let shown = number(row, "amount")
-        .zip(number(row, "amount_captured"))
-        .zip(number(row, "amount_refunded"))
-        .and_then(|((amount, captured), refunded)| {
-            let state = (is(row, "status", "succeeded"), is(row, "captured", "true"));
-            Balances::shown(state, amount, (captured, refunded))
-        });
-    let Some(shown) = shown else {
-        report.money_problem(tenant.finding(Kind::Amount, id, "shows no amounts".to_owned()));
-        return;
-    };
-    let of = |name: &str| row.get::<_, i64>(name);
-    let posted = [of("processor"), of("revenue"), of("holds"), of("taken"), of("elsewhere")];
-    let names = ["processor", "revenue", "holds", "all that was taken", "other accounts"];
-    let expected = [shown.processor, shown.revenue, shown.holds, shown.taken, 0];
-    for ((name, posted), shown) in names.iter().zip(posted).zip(expected) {
+    let currencies: Vec<String> = row.get::<_, Option<_>>("currencies").unwrap_or_default();
+    if let Some(other) = currencies.iter().find(|currency| **currency != charge.currency) {
+        let what = format!("is in {}, and has postings in {other:?}", charge.currency);
+        report.money_problem(tenant.finding(Kind::Postings, id, what));
+    }
+    let balances = Balances::of(&charge);
+    let posted = |name: &str| row.get::<_, i64>(name);
+    for (name, shown, posted) in [
+        ("processor", balances.processor, posted("processor")),
+        ("revenue", balances.revenue, posted("revenue")),
+        ("holds", balances.holds, posted("holds")),
+        ("all that was taken", balances.taken, posted("taken")),
+        ("other accounts", 0, posted("elsewhere")),
+    ] {
         if posted != shown {
+            let currency = &charge.currency;
             let what = format!("stands for {shown} {currency} in {name}, and its postings say {posted}");
             report.money_problem(tenant.finding(Kind::Amount, id, what));
         }
@@ -107,47 +127,64 @@ fn charge(tenant: &Tenant, row: &Row, report: &mut Report) {
 
 fn intent(tenant: &Tenant, row: &Row, report: &mut Report) {
     let id: &str = row.get("id");
-    let charge: Option<&str> = row.get("charge");
-    let is_paid = is(row, "status", "succeeded");
-    let is_held = is_paid && is(row, "captured", "false") && is(row, "refunded", "false");
-    let taken = if is_paid { number(row, "amount_captured") } else { Some(0) };
-    let held = if is_held { number(row, "amount") } else { Some(0) };
-    let about = charge.unwrap_or("no charge");
+    let Some(intent) = shown(tenant, row, report) else { return };
+    let charge = row.get::<_, Option<&str>>("charge").map(serde_json::from_str::<Shown>);
+    // One that can't be read is a finding of its own.
+    let Ok(charge) = charge.transpose() else { return };
+    let about = intent.latest_charge.as_deref().unwrap_or("no charge");
+    let (taken, held) = charge.as_ref().map_or((0, 0), |charge| (charge.taken(), charge.held()));
     for (name, shown, of_charge) in [
-        ("amount_received", number(row, "received"), taken),
-        ("amount_capturable", number(row, "capturable"), held),
+        ("amount_received", intent.amount_received, taken),
+        ("amount_capturable", intent.amount_capturable, held),
     ] {
-        if shown != of_charge || shown.is_none() {
-            let said = |amount: Option<i64>| amount.map_or("nothing".to_owned(), |amount| amount.to_string());
-            let (shown, of_charge) = (said(shown), said(of_charge));
+        if shown != of_charge {
             let what = format!("shows {name} {shown}, and {about} says {of_charge}");
             report.money_problem(tenant.finding(Kind::Amount, id, what));
         }
     }
-    let currencies: (Option<&str>, Option<&str>) = (row.get("currency"), row.get("charge_currency"));
-    if currencies.1.is_some() && currencies.0 != currencies.1 {
+    if charge.is_some_and(|charge| charge.currency != intent.currency) {
         let what = format!("is in another currency than {about}");
         report.money_problem(tenant.finding(Kind::Amount, id, what));
     }
+}
+
+/// What an object shows; `None`, and a finding, where it can't be read.
+fn shown(tenant: &Tenant, row: &Row, report: &mut Report) -> Option<Shown> {
+    let shown = serde_json::from_str(row.get("data")).ok();
+    if shown.is_none() {
+        let what = "shows amounts that can't be read".to_owned();
+        report.money_problem(tenant.finding(Kind::Amount, row.get("id"), what));
+    }
+    shown
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The balances in the order processor, revenue, holds, taken.
-    fn shown(is_paid: bool, is_captured: bool, captured: i64, refunded: i64) -> [i64; 4] {
-        let shown = Balances::shown((is_paid, is_captured), 900, (captured, refunded)).expect("balances");
-        [shown.processor, shown.revenue, shown.holds, shown.taken]
+    /// The balances in the order processor, revenue, holds, taken; and what is left to its intent.
+    fn balances(is_paid: bool, captured: bool, amount_captured: i64, amount_refunded: i64) -> [i64; 6] {
+        let charge = Shown {
+            status: if is_paid { "succeeded" } else { "failed" }.to_owned(),
+            captured,
+            amount: 900,
+            amount_captured,
+            amount_refunded,
+            refunded: amount_refunded == 900,
+            ..Shown::default()
+        };
+        let balances = Balances::of(&charge);
+        let Balances { processor, revenue, holds, taken } = balances;
+        [processor, revenue, holds, taken, charge.taken(), charge.held()]
     }
 
     #[test]
     fn a_charge_stands_for_balances_of_the_ledger() {
-        assert_eq!(shown(false, false, 0, 0), [0, 0, 0, 0], "declined");
-        assert_eq!(shown(true, false, 0, 0), [900, 0, -900, 0], "held");
-        assert_eq!(shown(true, false, 0, 900), [0, 0, 0, 0], "released");
-        assert_eq!(shown(true, true, 900, 0), [900, -900, 0, 900], "taken");
-        assert_eq!(shown(true, true, 400, 500), [400, -400, 0, 400], "taken in part");
-        assert_eq!(shown(true, true, 900, 900), [0, 0, 0, 900], "given back");
+        assert_eq!(balances(false, false, 0, 0), [0; 6], "declined");
+        assert_eq!(balances(true, false, 0, 0), [900, 0, -900, 0, 0, 900], "held");
+        assert_eq!(balances(true, false, 0, 900), [0; 6], "released");
+        assert_eq!(balances(true, true, 900, 0), [900, -900, 0, 900, 900, 0], "taken");
+        assert_eq!(balances(true, true, 400, 500), [400, -400, 0, 400, 400, 0], "taken in part");
+        assert_eq!(balances(true, true, 900, 900), [0, 0, 0, 900, 900, 0], "given back");
     }
 }

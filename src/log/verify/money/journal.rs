@@ -49,7 +49,7 @@ pub struct Comparison {
     /// The last position that is in the sums.
     head: i64,
     sums: Sums,
-    /// Keys of which a difference was said already.
+    /// Keys of which a difference was said already, as many as may be asked for.
     named: BTreeSet<String>,
 }
 
@@ -111,7 +111,9 @@ impl Comparison {
         left.retain(|row| !self.take(row, &known));
         for row in left {
             if let Some(finding) = self.unaccounted(row, &states, &known) {
-                self.named.insert(row.movement.key.clone());
+                if finding.kind == Kind::Movement && self.named.len() < ASKED_MAX {
+                    self.named.insert(row.movement.key.clone());
+                }
                 report.money_problem(finding);
             }
         }
