@@ -4,6 +4,7 @@ mod biller;
 mod card_numbers;
 mod card_world;
 mod conformance;
+mod doubtful;
 mod example;
 mod hostile;
 mod ledger;
