@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use tokio::sync::oneshot;
 
 use super::words::{
     Target, Told, Undo, challenge_declined, has_unwanted_challenge, is_of, request, settled, told,
@@ -40,6 +41,7 @@ pub(super) struct Open {
     pub(super) attempt: Option<Attempt>,
     pub(super) waiting: Option<Waiting>,
     pub(super) held_until: Option<u64>,
+    pub(super) reference: Option<String>,
 }
 
 impl Open {
@@ -73,33 +75,57 @@ impl Money {
     }
 
     /// Runs a command, and the attempt that it opens. The answer is the object after it: closed, or as it is
-    /// once the caller's time is over.
-    pub async fn run<C: Command>(&self, cause: &Cause, command: &C) -> Result<Snapshot, FlowError> {
-        let _place = self.processor.place().ok_or(FlowError::TooMany)?;
-        let opened = self.opened(cause, command).await?;
-        let Some(attempt) = Open::of(&opened)?.attempt.filter(|attempt| is_of(cause, attempt)) else {
-            return Ok(opened);
-        };
-        let (money, key) = (self.clone(), attempt.key.clone());
-        // A caller that goes away doesn't take the attempt with it.
-        let driven = tokio::spawn(async move { money.drive(&attempt).await });
+    /// once the caller's time is over. A caller that goes away takes nothing with it.
+    pub async fn run<C, F>(&self, cause: &Cause, command: F) -> Result<Snapshot, FlowError>
+    where
+        C: Command,
+        F: Fn(Opening) -> C + Send + Sync + 'static,
+    {
+        let place = self.processor.place().ok_or(FlowError::TooMany)?;
+        let (money, of) = (self.clone(), cause.clone());
+        let (tell, opened) = oneshot::channel();
+        let driven = tokio::spawn(async move {
+            let _place = place;
+            let opened = money.opened(&of, command).await;
+            let attempt = opened.as_ref().ok().and_then(|opened| Open::of(opened).ok()?.attempt);
+            // The caller may have gone away.
+            let _ = tell.send(opened);
+            match attempt.filter(|attempt| is_of(&of, attempt)) {
+                None => Ok(None),
+                Some(attempt) => money.drive(&attempt).await.map(|()| Some(attempt.key)),
+            }
+        });
+        // Only a defect ends the task without a word.
+        let opened = opened.await.map_err(|_| AppendError::Conflict)??;
         let patience = self.processor.deadline() + GRACE;
         match tokio::time::timeout(patience, driven).await {
-            Ok(Ok(Ok(()))) => self.answer(opened, &key).await,
+            Ok(Ok(Ok(Some(key)))) => self.answer(opened, &key).await,
             // It is on record. What couldn't be done now is done by whoever finds it open.
             Ok(Ok(Err(error))) => {
-                tracing::warn!(%error, key, "an attempt stays open");
+                tracing::warn!(%error, "an attempt stays open");
                 Ok(opened)
             }
-            Ok(Err(_)) | Err(_) => Ok(opened),
+            Ok(Ok(Ok(None)) | Err(_)) | Err(_) => Ok(opened),
         }
     }
 
     /// Appends a command. A challenge that stands in its way is closed before.
-    async fn opened<C: Command>(&self, cause: &Cause, command: &C) -> Result<Snapshot, FlowError> {
+    async fn opened<C: Command>(
+        &self,
+        cause: &Cause,
+        command: impl Fn(Opening) -> C,
+    ) -> Result<Snapshot, FlowError> {
         for _ in 0..CHALLENGES_MAX {
-            match self.log.append(cause, command).await {
+            // The time runs from here: closing a challenge takes some.
+            let command = command(self.opening(cause));
+            match self.log.append(cause, &command).await {
                 Err(AppendError::Rejected(Rejection::ChallengeWaits)) => {
+                    // A call that is sent again has been answered, by that very challenge perhaps.
+                    if let (Some(key), Some(_)) = (&cause.idempotency_key, cause.fingerprint)
+                        && self.log.recall(self.account, key).await.map_err(AppendError::from)?.is_some()
+                    {
+                        return Err(AppendError::KeyUsed.into());
+                    }
                     for id in command.reads() {
                         self.close_challenge(&id).await?;
                     }
@@ -157,8 +183,7 @@ impl Money {
 
     /// Voids the key of an attempt. It is on record before, so that no other word closes it meanwhile.
     async fn give_up(&self, attempt: &Attempt) -> Result<bool, FlowError> {
-        self.note_giving_up(&attempt.key).await?;
-        self.void(attempt).await
+        if self.note_giving_up(&attempt.key).await? { self.void(attempt).await } else { Ok(true) }
     }
 
     /// Closes an attempt by the word of a void of its key. Returns true if it is closed.
@@ -202,30 +227,50 @@ impl Money {
         let Some(object) = self.log.object(self.account, id).await.map_err(AppendError::from)? else {
             return Ok(());
         };
-        let Some(waiting) = Open::of(&object)?.waiting else { return Ok(()) };
-        if self.end_challenge(&waiting).await? {
+        let open = Open::of(&object)?;
+        let Some(waiting) = open.waiting else { return Ok(()) };
+        if self.end_challenge(&waiting, open.reference).await? {
             return Ok(());
         }
         Err(FlowError::ProcessorAway("a challenge can't be closed".to_owned()))
     }
 
+    /// Settles a challenge by what became of it. Returns false if it still waits, or if nobody knows.
+    pub(super) async fn settle_if_known(
+        &self,
+        waiting: &Waiting,
+        reference: Option<String>,
+    ) -> Result<bool, FlowError> {
+        match self.processor.inquire(&waiting.key).await {
+            Inquiry::Known(operation) => {
+                let reference = operation.reference.or(reference);
+                match settled(waiting, operation.outcome, reference) {
+                    Some(word) => self.settle(&waiting.key, word, false).await.map(|()| true),
+                    None => Ok(false),
+                }
+            }
+            Inquiry::NeverSeen => {
+                tracing::error!(key = waiting.key, "the processor doesn't know a challenge of its own");
+                Err(FlowError::ProcessorAway("a challenge isn't known".to_owned()))
+            }
+            Inquiry::CantTell(reason) => Err(FlowError::ProcessorAway(reason)),
+        }
+    }
+
     /// Settles a challenge by what became of it, or closes it for good. Returns true if it doesn't wait any
     /// more.
-    pub(super) async fn end_challenge(&self, waiting: &Waiting) -> Result<bool, FlowError> {
+    pub(super) async fn end_challenge(
+        &self,
+        waiting: &Waiting,
+        reference: Option<String>,
+    ) -> Result<bool, FlowError> {
         if !waiting.is_given_up {
-            match self.processor.inquire(&waiting.key).await {
-                Inquiry::Known(operation) => {
-                    if let Some(word) = settled(operation.outcome, operation.reference) {
-                        return self.settle(&waiting.key, word, false).await.map(|()| true);
-                    }
-                }
-                Inquiry::NeverSeen => {
-                    tracing::error!(key = waiting.key, "the processor doesn't know a challenge of its own");
-                    return Ok(false);
-                }
-                Inquiry::CantTell(_) => return Ok(false),
+            if self.settle_if_known(waiting, reference).await? {
+                return Ok(true);
             }
-            self.note_giving_up(&waiting.key).await?;
+            if !self.note_giving_up(&waiting.key).await? {
+                return Ok(true);
+            }
         }
         let word = match self.undo(&waiting.key).await {
             Undo::Never | Undo::Nothing => Word::Never,
@@ -235,22 +280,36 @@ impl Money {
         self.settle(&waiting.key, word, true).await.map(|()| true)
     }
 
-    /// Puts it on record that a key is about to be voided.
-    async fn note_giving_up(&self, key: &str) -> Result<(), FlowError> {
-        let Some((_, object)) = Attempt::owner_of(key) else { return Ok(()) };
+    /// Puts it on record that a key is about to be voided. False if somebody was faster: then it must not be.
+    async fn note_giving_up(&self, key: &str) -> Result<bool, FlowError> {
+        let Some((_, object)) = Attempt::owner_of(key) else { return Ok(false) };
         let cause = Cause::service(self.account);
-        let (deadline, key) = (self.opening(&cause).deadline, key.to_owned());
-        match Target::of(object) {
+        let (deadline, of) = (self.opening(&cause).deadline, key.to_owned());
+        let noted = match Target::of(object) {
             Some(Target::Payment(id)) => {
-                self.log.append(&cause, &payment_intent::GiveUp { id, key, deadline }).await?;
+                self.log.append(&cause, &payment_intent::GiveUp { id, key: of, deadline }).await?
             }
             Some(Target::Setup(id)) => {
-                self.log.append(&cause, &setup_intent::GiveUp { id, key, deadline }).await?;
+                self.log.append(&cause, &setup_intent::GiveUp { id, key: of, deadline }).await?
             }
-            Some(Target::Refund(id)) => {
-                self.log.append(&cause, &refund::GiveUp { id, key }).await?;
+            Some(Target::Refund(id)) => self.log.append(&cause, &refund::GiveUp { id, key: of }).await?,
+            None => return Ok(false),
+        };
+        let open = Open::of(&noted)?;
+        let attempt = open.attempt.filter(|attempt| attempt.key == key && attempt.is_given_up);
+        let waiting = open.waiting.filter(|waiting| waiting.key == key && waiting.is_given_up);
+        Ok(attempt.is_some() || waiting.is_some())
+    }
+
+    /// Notes that the processor was asked about a challenge, which still waits.
+    pub(super) async fn look(&self, object: &str) -> Result<(), FlowError> {
+        let (cause, now) = (Cause::service(self.account), clock::now());
+        match Target::of(object) {
+            Some(Target::Payment(id)) => {
+                drop(self.log.append(&cause, &payment_intent::Look { id, now }).await?)
             }
-            None => {}
+            Some(Target::Setup(id)) => drop(self.log.append(&cause, &setup_intent::Look { id, now }).await?),
+            Some(Target::Refund(_)) | None => {}
         }
         Ok(())
     }
@@ -312,21 +371,21 @@ impl Money {
                 Told::Unwanted => drop(self.give_up(&attempt).await?),
                 Told::Later | Told::Doubtful => {}
             }
-        } else if let Some(waiting) = open.waiting.filter(|waiting| waiting.key == operation.key)
-            && let Some(word) = settled(operation.outcome, operation.reference)
-        {
-            self.settle(&waiting.key, word, false).await?;
+        } else if let Some(waiting) = open.waiting.filter(|waiting| waiting.key == operation.key) {
+            let reference = operation.reference.or(open.reference);
+            if let Some(word) = settled(&waiting, operation.outcome, reference) {
+                self.settle(&waiting.key, word, false).await?;
+            }
         } else if has_moved {
-            self.alarm_if_failed(object, &key).await?;
+            self.alarm_unless_accounted(object, &key).await?;
         }
         Ok(())
     }
 
-    /// Says loudly that money moved for an attempt that was closed as failed. `calmony verify` finds it, too.
-    async fn alarm_if_failed(&self, object: &str, key: &str) -> Result<(), FlowError> {
-        let closing = self.log.closing(self.account, (object, key)).await.map_err(AppendError::from)?;
-        if closing.is_some_and(|closing| closing.is_declined) {
-            tracing::error!(key, "the processor moved money for an attempt that was closed as failed");
+    /// Says loudly that money moved that no event accounts for. `calmony verify` finds it, too.
+    async fn alarm_unless_accounted(&self, object: &str, key: &str) -> Result<(), FlowError> {
+        if !self.log.accounts_for(self.account, (object, key)).await.map_err(AppendError::from)? {
+            tracing::error!(key, "the processor moved money for an attempt that is over without it");
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use super::attempts::{Money, Open};
 use super::{FlowError, Processors};
 use crate::clock;
 use crate::contract;
+use crate::domain::attempt::Waiting;
 use crate::domain::payment_intent;
 use crate::due::{Due, KINDS, kind_of};
 use crate::id::Id;
@@ -38,16 +39,35 @@ pub async fn step(log: &Log, processors: &Processors, due: &Due) -> Result<Step,
         }
         return Ok(if money.resolve(&attempt).await? { Step::Moved } else { Step::Waits });
     }
-    if let Some(waiting) = open.waiting.filter(|waiting| waiting.is_given_up) {
-        return Ok(if money.end_challenge(&waiting).await? { Step::Moved } else { Step::Waits });
+    if let Some(waiting) = open.waiting {
+        return challenge(&money, due, (&waiting, open.reference), now).await;
     }
     match (due.id.parse::<Id<contract::PaymentIntent>>(), open.held_until) {
         (Ok(id), Some(until)) if until <= now => {
             let cause = Cause::service(due.account);
-            let lapse = payment_intent::Lapse { id, opening: money.opening(&cause) };
-            money.run(&cause, &lapse).await?;
+            money.run(&cause, move |opening| payment_intent::Lapse { id, opening }).await?;
             Ok(Step::Moved)
         }
         _ => Ok(Step::Waits),
     }
+}
+
+/// Asks about a challenge: one that is given up is closed; another is settled if it was passed or failed.
+async fn challenge(
+    money: &Money,
+    due: &Due,
+    (waiting, reference): (&Waiting, Option<String>),
+    now: u64,
+) -> Result<Step, FlowError> {
+    if waiting.is_given_up {
+        let is_over = money.end_challenge(waiting, reference).await?;
+        return Ok(if is_over { Step::Moved } else { Step::Waits });
+    }
+    if waiting.due().is_none_or(|due| due > now) {
+        return Ok(Step::Waits);
+    }
+    if !money.settle_if_known(waiting, reference).await? {
+        money.look(&due.id).await?;
+    }
+    Ok(Step::Moved)
 }

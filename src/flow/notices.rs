@@ -4,7 +4,7 @@ use super::attempts::Money;
 use super::{FlowError, Processors};
 use crate::clock;
 use crate::domain::attempt::Attempt;
-use crate::log::Log;
+use crate::log::{AppendError, Log};
 pub use crate::processor::NoticeProblem;
 
 /// The reason that a notice isn't taken.
@@ -29,6 +29,13 @@ pub async fn take(
     let told = processor.notice(signature, body, clock::now().seconds()).map_err(NoticeError::Refused)?;
     // A key of another kind is of an operation that nobody waits for.
     let Some((account, object)) = Attempt::owner_of(&told.key) else { return Ok(()) };
+    // A processor's word is about its own mode and nothing else.
+    if log.is_live(account).await.map_err(|error| FlowError::from(AppendError::from(error)))?
+        != Some(livemode)
+    {
+        tracing::error!(key = told.key, livemode, "a notice tells of the other mode, or of no account");
+        return Ok(());
+    }
     let object = object.to_owned();
     Ok(Money::of(log, processors, account, livemode)?.told(&object, told).await?)
 }

@@ -1,7 +1,7 @@
 //! What the processor says, in the words of attempts; and what attempts ask, in those of the processor.
 
 use crate::contract;
-use crate::domain::attempt::{Attempt, Operation, Word};
+use crate::domain::attempt::{Attempt, Operation, Waiting, Word};
 use crate::domain::types::decline::Decline;
 use crate::id::Id;
 use crate::log::Cause;
@@ -53,11 +53,15 @@ pub(super) enum Undo {
 pub(super) fn told(attempt: &Attempt, operation: processor::Operation) -> Told {
     let reference = operation.reference;
     match operation.outcome {
-        Outcome::Approved { amount } if fits(attempt, amount) => {
+        Outcome::Approved { amount } if fits(attempt, amount, reference.as_deref()) => {
             Told::Word(Word::Approved { amount, reference })
         }
         Outcome::Approved { amount } => {
-            tracing::error!(key = attempt.key, amount, "the processor moved another amount");
+            tracing::error!(
+                key = attempt.key,
+                amount,
+                "the processor moved another amount, or names nothing"
+            );
             Told::Doubtful
         }
         Outcome::Declined { decline } => Told::Word(Word::Declined(decline)),
@@ -73,10 +77,21 @@ pub(super) const fn has_unwanted_challenge(attempt: &Attempt) -> bool {
     matches!(attempt.operation, Operation::Authorize { challenge_is_an_error: true, .. })
 }
 
-/// The word that settles a challenge; `None` while it waits.
-pub(super) fn settled(outcome: Outcome, reference: Option<String>) -> Option<Word> {
+/// The word that settles a challenge; `None` while it waits, or where it can't be believed. `reference` is
+/// the name of the authorisation, if the processor has told it before.
+pub(super) fn settled(waiting: &Waiting, outcome: Outcome, reference: Option<String>) -> Option<Word> {
     match outcome {
-        Outcome::Approved { amount } => Some(Word::Approved { amount, reference }),
+        Outcome::Approved { amount } if amount == waiting.amount && (amount == 0 || reference.is_some()) => {
+            Some(Word::Approved { amount, reference })
+        }
+        Outcome::Approved { amount } => {
+            tracing::error!(
+                key = waiting.key,
+                amount,
+                "the processor moved another amount, or names nothing"
+            );
+            None
+        }
         Outcome::Declined { decline } => Some(Word::Declined(decline)),
         Outcome::Never => Some(Word::Never),
         Outcome::ActionRequired { .. } | Outcome::Pending => None,
@@ -88,12 +103,12 @@ pub(super) fn is_of(cause: &Cause, attempt: &Attempt) -> bool {
     attempt.opening.request == cause.request_id
 }
 
-/// True if the amount is the one that was asked for.
-pub(super) fn fits(attempt: &Attempt, moved: i64) -> bool {
+/// True if the amount is the one that was asked for. What is authorised has a name, too: without it, it could
+/// neither be taken nor given back.
+fn fits(attempt: &Attempt, moved: i64, reference: Option<&str>) -> bool {
     match &attempt.operation {
-        Operation::Authorize { amount, .. }
-        | Operation::Capture { amount, .. }
-        | Operation::Refund { amount, .. } => *amount == moved,
+        Operation::Authorize { amount, .. } => *amount == moved && reference.is_some(),
+        Operation::Capture { amount, .. } | Operation::Refund { amount, .. } => *amount == moved,
         Operation::Void { .. } | Operation::SetUp { .. } => true,
     }
 }

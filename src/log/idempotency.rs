@@ -95,6 +95,24 @@ impl Log {
         Ok(row.map(|row| Closing { data: row.get("data"), is_declined: row.get("declined") }))
     }
 
+    /// True if an event of that object accounts for what the operation of that key moved.
+    pub async fn accounts_for(
+        &self,
+        account: i64,
+        (object, key): (&str, &str),
+    ) -> Result<bool, DatabaseError> {
+        let client = self.client().await?;
+        let row = client.query_one(include_str!("sql/accounted.sql"), &[&account, &object, &key]).await?;
+        Ok(row.get("accounted"))
+    }
+
+    /// The mode of an account; `None` if there is no such account.
+    pub async fn is_live(&self, account: i64) -> Result<Option<bool>, DatabaseError> {
+        let client = self.client().await?;
+        let row = client.query_opt(include_str!("sql/account_mode.sql"), &[&account]).await?;
+        Ok(row.map(|row| row.get("livemode")))
+    }
+
     /// The answer to the request that first used that key, if one did.
     pub async fn recall(&self, account: i64, key: &str) -> Result<Option<Remembered>, DatabaseError> {
         let client = self.client().await?;

@@ -280,6 +280,68 @@ async fn a_challenge_that_is_left_open_moves_nothing_and_can_be_replaced() {
     assert_eq!(failed["last_payment_error"]["code"], "payment_intent_authentication_failure");
 }
 
+/// A retry of the call that led to a challenge is answered as before, and the challenge can still be passed.
+#[tokio::test]
+async fn a_call_that_is_sent_again_does_not_end_the_challenge_that_it_led_to() {
+    let world = World::start().await;
+    let client = world.client();
+    let id = create(client, "payment_method=pm_card_authenticationRequired").await.id();
+    let path = format!("/v1/payment_intents/{id}/confirm");
+    let first = keyed(client, "challenged", &path, &json!({})).await.ok();
+    assert_eq!(first["status"], "requires_action");
+    for _ in 0..3 {
+        let again = keyed(client, "challenged", &path, &json!({})).await;
+        assert_eq!((again.status, &again.json), (200, &first));
+        assert!(again.headers.contains_key("idempotent-replayed"));
+    }
+    let refused = client.post(&path, "payment_method=pm_00000000000000000000000000").await;
+    assert_eq!(refused.status, 400, "{}", refused.text);
+    answer_challenge(&first, "pass").await;
+    world.becomes(&id, "succeeded").await;
+    assert_eq!(world.moved(&id).await, ["authorize", "capture"]);
+}
+
+/// The first answer of a decline isn't one that was given before.
+#[tokio::test]
+async fn a_first_decline_is_no_replay() {
+    let world = World::start().await;
+    let params = json!({ "amount": 1000, "currency": "usd", "payment_method": "pm_card_chargeDeclined", "confirm": true });
+    for is_again in [false, true] {
+        let answer = keyed(world.client(), "declined", "/v1/payment_intents", &params).await;
+        assert_eq!((answer.status, answer.headers.contains_key("idempotent-replayed")), (402, is_again));
+    }
+}
+
+/// A key whose call changed nothing while another's attempt was open keeps the answer that it got.
+#[tokio::test]
+async fn a_key_of_a_change_meanwhile_is_not_answered_by_the_end_of_anothers_attempt() {
+    let world = World::start().await;
+    let client = world.client();
+    let id = create(client, "payment_method=pm_card_noticeLate&confirm=true").await.id();
+    let path = format!("/v1/payment_intents/{id}");
+    let params = json!({ "metadata": {} });
+    let first = keyed(client, "nothing", &path, &params).await.ok();
+    assert_eq!(first["status"], "processing");
+    assert_eq!(keyed(client, "nothing", &path, &params).await.ok(), first);
+    world.becomes(&id, "succeeded").await;
+    assert_eq!(keyed(client, "nothing", &path, &params).await.ok(), first);
+}
+
+/// A notice of the processor of one mode changes nothing of the other.
+#[tokio::test]
+async fn a_notice_of_one_mode_is_about_that_mode_alone() {
+    let world = World::start().await;
+    let id = create(world.client(), "payment_method=pm_card_slow").await.id();
+    let before = types(world.client(), &id).await;
+    for account in [account(&world).await + 1_000, -1] {
+        let told = json!({ "id": "n", "operation": {
+            "key": format!("{id}.1.{account}"), "reference": "r", "outcome": "approved", "amount": 1000,
+        }});
+        assert_eq!(notice(&world, &told.to_string()).await, 200);
+    }
+    assert_eq!(types(world.client(), &id).await, before);
+}
+
 /// B19
 #[tokio::test]
 async fn a_late_notice_of_an_old_attempt_changes_nothing() {

@@ -16,6 +16,11 @@ use crate::domain::types::next_action::NextAction;
 use crate::domain::{Command, Objects, Resource as _, Stop, missing};
 use crate::id::Id;
 
+/// The codes of a processor that holds nothing any more.
+const NOTHING_HELD: [&str; 2] = ["charge_expired_for_capture", "charge_already_refunded"];
+/// The time after which a release that was declined is tried again.
+const LAPSE_AGAIN_SECONDS: u64 = 3_600;
+
 type IntentId = Id<contract::PaymentIntent>;
 type ChargeId = Id<contract::Charge>;
 
@@ -58,6 +63,15 @@ pub struct GiveUp {
     pub key: String,
     /// The instant after which somebody else looks what became of it, in seconds.
     pub deadline: u64,
+}
+
+/// Note that the processor was asked about a challenge, which still waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// The intent's id.
+    pub id: IntentId,
+    /// The present instant.
+    pub now: Timestamp,
 }
 
 /// An intent whose attempt or challenge is about to be closed.
@@ -123,12 +137,29 @@ impl Command for GiveUp {
         let mut kept = Kept::of(objects, self.id)?;
         if let Some(attempt) = kept.attempt.as_mut().filter(|attempt| attempt.key == self.key) {
             attempt.is_given_up = true;
-        }
-        if let Some(waiting) = kept.waiting.as_mut().filter(|waiting| waiting.key == self.key) {
+        } else if let Some(waiting) = kept.waiting.as_mut().filter(|waiting| waiting.key == self.key) {
             waiting.is_given_up = true;
             kept.closing_due = Some(self.deadline);
+        } else {
+            // Somebody was faster. What is closed must not be voided any more.
+            return Ok(self.id.to_string());
         }
         kept.keep(objects, &intent)?;
+        objects.put(EventType::PaymentIntentUpdated, &intent)
+    }
+}
+
+impl Command for Look {
+    fn reads(&self) -> Vec<String> {
+        vec![self.id.to_string()]
+    }
+
+    fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
+        let intent: PaymentIntent = objects.get(self.id)?;
+        let kept = Kept::of(objects, self.id)?;
+        let Some(waiting) = kept.waiting.clone() else { return Ok(self.id.to_string()) };
+        let waiting = Some(waiting.looked_at(self.now.seconds()));
+        Kept { waiting, ..kept }.keep(objects, &intent)?;
         objects.put(EventType::PaymentIntentUpdated, &intent)
     }
 }
@@ -153,11 +184,11 @@ impl Closing<'_> {
         (url, reference): (&str, Option<String>),
         word: &Word,
     ) -> Result<(), Stop> {
-        let (return_url, captures) = match &attempt.operation {
-            Operation::Authorize { return_url, capture, .. } => (return_url.clone(), *capture),
-            _ => (None, false),
+        let return_url = match &attempt.operation {
+            Operation::Authorize { return_url, .. } => return_url.clone(),
+            _ => None,
         };
-        let waiting = Waiting { key: attempt.key.clone(), captures, is_given_up: false };
+        let waiting = Waiting::of(attempt);
         let intent = self.intent.clone().acting(NextAction::redirect(url.to_owned(), return_url));
         let kept = Kept { waiting: Some(waiting), reference, ..self.kept.clone() };
         kept.closed(attempt.closed(word, false)).keep(self.objects, &intent)?;
@@ -224,7 +255,12 @@ impl Closing<'_> {
             return Ok(());
         }
         let id = method.id();
-        let kept = payment_method::Kept { used_by: None, ..payment_method::Kept::of(self.objects, id)? };
+        let kept = payment_method::Kept::of(self.objects, id)?;
+        if kept.burned {
+            // It was detached meanwhile.
+            return Ok(());
+        }
+        let kept = payment_method::Kept { used_by: None, ..kept };
         kept.keep(self.objects, id)?;
         let attached = method.attached(customer, true);
         self.objects.put(EventType::PaymentMethodAttached, &attached).map(drop)
@@ -259,7 +295,7 @@ impl Closing<'_> {
                 kept.keep(self.objects, &intent)?;
                 self.objects.put(EventType::PaymentIntentSucceeded, &intent).map(drop)
             }
-            Word::Declined(decline) if decline.code == "charge_expired_for_capture" => {
+            Word::Declined(decline) if NOTHING_HELD.contains(&decline.code.as_str()) => {
                 self.gone(attempt.closed(word, true))
             }
             Word::Undone { .. } => self.gone(attempt.closed(word, true)),
@@ -281,6 +317,10 @@ impl Closing<'_> {
     ) -> Result<(), Stop> {
         match word {
             Word::Approved { .. } => self.released(attempt.closed(word, false), how),
+            // Nothing is held any more.
+            Word::Declined(decline) if NOTHING_HELD.contains(&decline.code.as_str()) => {
+                self.released(attempt.closed(word, false), how)
+            }
             Word::Declined(_) | Word::ActionRequired { .. } | Word::Never | Word::Undone { .. } => {
                 self.still_held(attempt, word)
             }
@@ -308,7 +348,12 @@ impl Closing<'_> {
         };
         let method = self.method()?;
         let intent = self.intent.clone().still_held(PaymentError::new(&decline, method, None));
-        self.kept.clone().closed(attempt.closed(word, true)).keep(self.objects, &intent)?;
+        // What has lapsed already is tried again later, and not at once.
+        let later = self.now.seconds().saturating_add(LAPSE_AGAIN_SECONDS);
+        let is_over = self.kept.held_until.is_some_and(|until| until <= self.now.seconds());
+        let held_until = if is_over { Some(later) } else { self.kept.held_until };
+        let kept = Kept { held_until, ..self.kept.clone() };
+        kept.closed(attempt.closed(word, true)).keep(self.objects, &intent)?;
         self.objects.put(EventType::PaymentIntentUpdated, &intent).map(drop)
     }
 

@@ -141,9 +141,6 @@ impl Command for Update {
             if !intent.status.is_open() {
                 return Err(intent.refuses(Refused::Update(param)).into());
             }
-            if kept.waiting.is_some() {
-                return Err(Rejection::ChallengeWaits.into());
-            }
         }
         match self.customer {
             Patch::Keep => {}
@@ -161,6 +158,10 @@ impl Command for Update {
         let before = intent.clone();
         let intent = self.terms.clone().apply(intent)?;
         let mut intent = choose(objects, intent, &self.chosen)?;
+        // A call that is refused leaves the challenge as it is, so that this comes last.
+        if changes_the_charge.is_some() && kept.waiting.is_some() {
+            return Err(Rejection::ChallengeWaits.into());
+        }
         if intent != before || changes_the_charge.is_some() {
             intent.last_payment_error = None;
         }
@@ -180,12 +181,14 @@ impl Command for Confirm {
         if !intent.status.is_open() {
             return Err(intent.refuses(Refused::Confirm).into());
         }
-        if kept.waiting.is_some() {
-            return Err(Rejection::ChallengeWaits.into());
-        }
         let intent = self.terms.clone().apply(intent)?;
         let intent = choose(objects, intent, &self.chosen)?;
         let intent = resolved(objects, intent)?;
+        if let (Some(method), true) = (intent.payment_method, kept.waiting.is_some()) {
+            // A call that is refused leaves the challenge as it is, so that this comes last.
+            intent.user().check(objects, method)?;
+            return Err(Rejection::ChallengeWaits.into());
+        }
         confirm(objects, (intent, kept), &self.confirming, &self.opening)
     }
 }

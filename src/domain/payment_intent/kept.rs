@@ -93,7 +93,9 @@ impl Kept {
     /// Keeps it, with the next fact of that intent.
     pub(super) fn keep(self, objects: &mut Objects, intent: &PaymentIntent) -> Result<(), Stop> {
         let attempt = self.attempt.as_ref().map(|attempt| attempt.opening.deadline);
-        let kept = Self { due: attempt.or(self.closing_due).or(self.held_until), ..self };
+        let look = self.waiting.as_ref().and_then(Waiting::due);
+        let due = attempt.or(self.closing_due).or(look).or(self.held_until);
+        let kept = Self { due, ..self };
         objects.keep(intent.id, Some(&serde_json::to_value(&kept)?));
         Ok(())
     }

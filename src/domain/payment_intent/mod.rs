@@ -24,7 +24,7 @@ use crate::clock::Timestamp;
 use crate::contract::{self, Kind as _};
 use crate::domain::payment_method::{MethodType, PaymentError, User};
 use crate::id::Id;
-pub use attempts::{Close, GiveUp, SettleChallenge};
+pub use attempts::{Close, GiveUp, Look, SettleChallenge};
 pub use commands::{Cancel, Capture, Confirm, Create, Lapse, Update};
 pub use kept::Kept;
 pub use params::{Confirming, Terms};

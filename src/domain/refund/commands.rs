@@ -203,9 +203,11 @@ impl Command for GiveUp {
         let refund: Refund = objects.get(self.id)?;
         let kept = objects.internal(self.id)?.map(serde_json::from_value::<Kept>).transpose()?;
         let mut kept = kept.unwrap_or_default();
-        if let Some(attempt) = kept.attempt.as_mut().filter(|attempt| attempt.key == self.key) {
-            attempt.is_given_up = true;
-        }
+        let Some(attempt) = kept.attempt.as_mut().filter(|attempt| attempt.key == self.key) else {
+            // Somebody was faster. What is closed must not be voided any more.
+            return Ok(self.id.to_string());
+        };
+        attempt.is_given_up = true;
         let kept = Kept { opened: None, closed: None, ..kept };
         objects.keep(self.id, Some(&serde_json::to_value(&kept)?));
         objects.put(EventType::RefundUpdated, &refund)

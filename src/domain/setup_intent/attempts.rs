@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{SetupIntent, Status};
+use crate::clock::Timestamp;
 use crate::contract::{self, EventType};
 use crate::domain::attempt::{Attempt, Closed, Heard, Operation, Waiting, Word};
 use crate::domain::customer::Customer;
@@ -73,6 +74,15 @@ pub struct GiveUp {
     pub deadline: u64,
 }
 
+/// Note that the processor was asked about a challenge, which still waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// The intent's id.
+    pub id: IntentId,
+    /// The present instant.
+    pub now: Timestamp,
+}
+
 impl Kept {
     /// What the intent of that id keeps to itself.
     pub fn of(objects: &mut Objects, id: IntentId) -> Result<Self, Stop> {
@@ -82,7 +92,8 @@ impl Kept {
 
     /// Keeps it, with the next fact of that intent.
     pub(super) fn keep(self, objects: &mut Objects, intent: &SetupIntent) -> Result<(), Stop> {
-        let due = self.attempt.as_ref().map(|attempt| attempt.opening.deadline).or(self.closing_due);
+        let attempt = self.attempt.as_ref().map(|attempt| attempt.opening.deadline);
+        let due = attempt.or(self.closing_due).or(self.waiting.as_ref().and_then(Waiting::due));
         objects.keep(intent.id, Some(&serde_json::to_value(Self { due, ..self })?));
         Ok(())
     }
@@ -154,12 +165,29 @@ impl Command for GiveUp {
         let mut kept = Kept::of(objects, self.id)?;
         if let Some(attempt) = kept.attempt.as_mut().filter(|attempt| attempt.key == self.key) {
             attempt.is_given_up = true;
-        }
-        if let Some(waiting) = kept.waiting.as_mut().filter(|waiting| waiting.key == self.key) {
+        } else if let Some(waiting) = kept.waiting.as_mut().filter(|waiting| waiting.key == self.key) {
             waiting.is_given_up = true;
             kept.closing_due = Some(self.deadline);
+        } else {
+            // Somebody was faster. What is closed must not be voided any more.
+            return Ok(self.id.to_string());
         }
         kept.keep(objects, &intent)?;
+        objects.put(EventType::SetupIntentUpdated, &intent)
+    }
+}
+
+impl Command for Look {
+    fn reads(&self) -> Vec<String> {
+        vec![self.id.to_string()]
+    }
+
+    fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
+        let intent: SetupIntent = objects.get(self.id)?;
+        let kept = Kept::of(objects, self.id)?;
+        let Some(waiting) = kept.waiting.clone() else { return Ok(self.id.to_string()) };
+        let waiting = Some(waiting.looked_at(self.now.seconds()));
+        Kept { waiting, ..kept }.keep(objects, &intent)?;
         objects.put(EventType::SetupIntentUpdated, &intent)
     }
 }
@@ -175,7 +203,7 @@ fn act(
         Operation::SetUp { return_url, .. } => return_url.clone(),
         _ => None,
     };
-    let waiting = Waiting { key: attempt.key.clone(), captures: false, is_given_up: false };
+    let waiting = Waiting::of(attempt);
     let intent = intent.acting(NextAction::redirect(url.to_owned(), return_url));
     let kept = Kept { waiting: Some(waiting), ..kept.over(attempt.closed(word, false)) };
     kept.keep(objects, &intent)?;

@@ -141,9 +141,6 @@ impl Command for Update {
             if !intent.status.is_open() {
                 return Err(intent.refuses(Refused::Update(param)).into());
             }
-            if kept.waiting.is_some() {
-                return Err(Rejection::ChallengeWaits.into());
-            }
         }
         let intent = self.terms.apply(objects, intent)?;
         if let (Chosen::Keep, Some("customer"), Some(method)) = (&self.chosen, changed, intent.payment_method)
@@ -151,6 +148,10 @@ impl Command for Update {
             intent.user().check(objects, method)?;
         }
         let intent = choose(objects, intent, &self.chosen)?;
+        // A call that is refused leaves the challenge as it is, so that this comes last.
+        if changed.is_some() && kept.waiting.is_some() {
+            return Err(Rejection::ChallengeWaits.into());
+        }
         let last_setup_error = intent.last_setup_error.clone().filter(|_| changed.is_none());
         objects.put(EventType::SetupIntentUpdated, &SetupIntent { last_setup_error, ..intent })
     }
@@ -168,10 +169,12 @@ impl Command for Confirm {
         if !intent.status.is_open() {
             return Err(intent.refuses(Refused::Confirm).into());
         }
-        if kept.waiting.is_some() {
+        let intent = choose(objects, intent, &self.chosen)?;
+        if let (Some(method), true) = (intent.payment_method, kept.waiting.is_some()) {
+            // A call that is refused leaves the challenge as it is, so that this comes last.
+            intent.user().check(objects, method)?;
             return Err(Rejection::ChallengeWaits.into());
         }
-        let intent = choose(objects, intent, &self.chosen)?;
         confirm(objects, (intent, kept), &self.confirming, &self.opening)
     }
 }

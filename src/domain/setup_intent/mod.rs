@@ -18,7 +18,7 @@ use super::types::text::LongText;
 use super::{New, Refused, Rejection, Resource, UnexpectedState, schema};
 use crate::contract::{self, Kind as _};
 use crate::id::Id;
-pub use attempts::{Close, GiveUp, Kept, SettleChallenge};
+pub use attempts::{Close, GiveUp, Kept, Look, SettleChallenge};
 pub use commands::{Cancel, Confirm, Confirming, Create, Terms, Update};
 
 type PaymentMethodId = Id<contract::PaymentMethod>;

@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
 
-use super::context::{ExpandPaths, IdempotencyKey};
+use super::context::{ExpandPaths, IdempotencyKey, RequestId};
 use crate::domain::{ParameterError, Problem};
 use crate::http::app::App;
 use crate::http::error::ApiError;
@@ -56,6 +56,7 @@ async fn done_once(
     next: Next,
 ) -> Result<Response, ApiError> {
     let fingerprint = fingerprint(&request);
+    let own = request.extensions().get::<RequestId>().map(|own| own.0.clone());
     let Some(_entry) = app.in_flight.enter(account, key) else { return Err(ApiError::KeyInUse) };
     request.extensions_mut().insert(IdempotencyKey { key: key.to_owned(), fingerprint: Some(fingerprint) });
     let response = next.run(request).await;
@@ -64,6 +65,10 @@ async fn done_once(
     if response.status().is_client_error()
         && let Ok(Some(remembered)) = app.log.recall(account, key).await
     {
+        // A decline is stored with its own call, whose answer it is.
+        if remembered.request_id.is_some() && remembered.request_id == own {
+            return Ok(response);
+        }
         return stored_answer(app, account, key, remembered, fingerprint);
     }
     Ok(response)

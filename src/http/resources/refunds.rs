@@ -9,6 +9,7 @@ use super::objects::{self, RetrieveParams};
 use super::payment_intents::money_of;
 use super::payment_methods::id_of;
 use crate::contract::{self, EventType};
+use crate::domain::attempt::Opening;
 use crate::domain::refund::{Changes, Create, Of, Reason, Refund};
 use crate::domain::types::metadata::{self, MetadataChange};
 use crate::domain::{ParameterError, Problem};
@@ -102,9 +103,10 @@ async fn create(
         amount: params.amount,
         reason: params.reason,
         metadata: params.metadata,
-        opening: flow.opening(caller.cause()),
+        opening: Opening::default(),
     };
-    Ok(flow.run(caller.cause(), &create).await?.into())
+    let create = move |opening| Create { opening, ..create.clone() };
+    Ok(flow.run(caller.cause(), create).await?.into())
 }
 
 /// List refunds, newest first.

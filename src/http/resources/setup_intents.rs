@@ -208,10 +208,9 @@ async fn create(
         let create = Create { new, secret, chosen, terms, confirming, opening: Opening::default() };
         return Ok(app.log.append(caller.cause(), &create).await?.into());
     }
-    let flow = money_of(&app, &caller)?;
-    let opening = flow.opening(caller.cause());
-    let create = Create { new, secret, chosen, terms, confirming, opening };
-    Ok(flow.run(caller.cause(), &create).await?.into())
+    let create = Create { new, secret, chosen, terms, confirming, opening: Opening::default() };
+    let create = move |opening| Create { opening, ..create.clone() };
+    Ok(money_of(&app, &caller)?.run(caller.cause(), create).await?.into())
 }
 
 /// Update a setup intent.
@@ -230,7 +229,7 @@ async fn update(
     let chosen = chosen((&app, &caller), params.payment_method, params.payment_method_data).await?;
     let update = Update { id, chosen, terms };
     match money_of(&app, &caller) {
-        Ok(flow) => Ok(flow.run(caller.cause(), &update).await?.into()),
+        Ok(flow) => Ok(flow.run(caller.cause(), move |_| update.clone()).await?.into()),
         // Without a processor nothing waits at one.
         Err(_) => Ok(app.log.append(caller.cause(), &update).await?.into()),
     }
@@ -247,8 +246,9 @@ async fn confirm(
     check_return_url(params.return_url.as_ref(), caller.account.livemode)?;
     let confirming = Confirming { return_url: params.return_url.map(|url| url.to_string()) };
     let chosen = chosen((&app, &caller), params.payment_method, params.payment_method_data).await?;
-    let opening = flow.opening(caller.cause());
-    Ok(flow.run(caller.cause(), &Confirm { id, chosen, confirming, opening }).await?.into())
+    let confirm = Confirm { id, chosen, confirming, opening: Opening::default() };
+    let confirm = move |opening| Confirm { opening, ..confirm.clone() };
+    Ok(flow.run(caller.cause(), confirm).await?.into())
 }
 
 /// Cancel a setup intent.
@@ -260,7 +260,7 @@ async fn cancel(
 ) -> Result<Rendered, ApiError> {
     let cancel = Cancel { id, reason: params.cancellation_reason };
     match money_of(&app, &caller) {
-        Ok(flow) => Ok(flow.run(caller.cause(), &cancel).await?.into()),
+        Ok(flow) => Ok(flow.run(caller.cause(), move |_| cancel).await?.into()),
         // Without a processor nothing waits at one.
         Err(_) => Ok(app.log.append(caller.cause(), &cancel).await?.into()),
     }

@@ -2,7 +2,8 @@
 -- key.
 -- Indexes: idempotency_key_is_used_once, event_ids_are_unique.
 select i.fingerprint, i.request_id, coalesce(i.answer, e.data::text) as answer, i.sealed_with,
-       e.stream::text, e.internal ->> 'opened' as opened
+       e.stream::text,
+       case when e.request_id = i.request_id then e.internal ->> 'opened' end as opened
   from calmony.idempotency i
   left join calmony.event e on e.account = i.account and e.id = i.event
  where i.account = $1 and i.key = $2

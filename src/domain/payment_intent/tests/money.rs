@@ -217,3 +217,76 @@ fn amounts_have_bounds() {
     assert!(matches!(problem(49), Some(Problem::AmountTooSmall(_))));
     assert!(matches!(problem(i64::MAX), Some(Problem::AmountTooLarge(_))));
 }
+
+#[test]
+fn what_is_closed_is_never_given_up() {
+    let (world, id) = in_status(Status::Succeeded);
+    for key in [format!("{id}.1.1"), "another".to_owned()] {
+        assert_eq!(world.when(&GiveUp { id, key, deadline: 20_000 }).types(), [""; 0]);
+    }
+    let (world, id) = in_status(Status::RequiresAction);
+    let key = kept(&world, id).waiting.expect("a challenge").key;
+    let settle = SettleChallenge {
+        id,
+        key: key.clone(),
+        heard: heard(approved(1_000)),
+        charge: Id::generate(Timestamp::from_seconds(1_000)),
+        now: NOW,
+    };
+    let paid = world.when(&settle).world;
+    assert_eq!(paid.when(&GiveUp { id, key, deadline: 20_000 }).types(), [""; 0]);
+}
+
+#[test]
+fn a_challenge_is_due_until_nobody_asks_by_himself() {
+    let (mut world, id) = in_status(Status::RequiresAction);
+    for due in [60, 660, 4_260, 90_660] {
+        assert_eq!(world.internal(id)["due"], NOW.seconds() + due);
+        let looked = world.when(&Look { id, now: Timestamp::from_seconds(NOW.seconds() + due) });
+        assert_eq!(looked.types(), ["payment_intent.updated"]);
+        world = looked.world;
+    }
+    assert_eq!(world.internal(id)["due"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_method_that_was_detached_meanwhile_is_not_saved() {
+    let (world, customer) = with_customer(&nothing());
+    let make = testing::create();
+    let attach = payment_method::Attach { id: make.new.id, customer, is_checked: true };
+    let world = world.when(&make).world.when(&attach).world;
+    let terms = Terms { setup_future_usage: Patch::Set(FutureUsage::OffSession), ..Terms::default() };
+    let create = create(Chosen::Existing(make.new.id), Some(customer), terms);
+    let id = create.new.id;
+    let world = world.when(&create).world.when(&confirm(id, Chosen::Keep)).world;
+    let world = world.when(&payment_method::Detach { id: make.new.id }).world;
+    let closed = close(&world, id, approved(1_000));
+    assert_eq!(closed.types(), ["charge.succeeded", "payment_intent.succeeded"]);
+}
+
+#[test]
+fn a_release_that_is_declined_ends_or_is_tried_later() {
+    let (world, id) = in_status(Status::RequiresCapture);
+    let due = world.internal(id)["due"].as_u64().expect("when it lapses");
+    let lapsing = world.when(&Lapse { id, opening: opening_at(due) }).world;
+    let code = |code: &str| Word::Declined(Decline { code: code.to_owned(), ..Decline::processing_error() });
+    let gone = close(&lapsing, id, code("charge_expired_for_capture"));
+    assert_eq!(gone.types(), ["charge.expired", "payment_intent.canceled"]);
+    let key = attempt(&lapsing, id).key;
+    let now = Timestamp::from_seconds(due + 5);
+    let charge = Id::generate(Timestamp::from_seconds(1_000));
+    let refused = lapsing.when(&Close { id, key, heard: heard(code("processing_error")), charge, now });
+    assert_eq!(status(&refused.world, id), Status::RequiresCapture);
+    assert_eq!(refused.world.internal(id)["due"], due + 5 + 3_600);
+}
+
+#[test]
+fn a_call_that_is_refused_leaves_the_challenge_as_it_is() {
+    let (world, id) = in_status(Status::RequiresAction);
+    let burned = Chosen::Existing(testing::create().new.id);
+    let refused = world.decide(&confirm(id, burned));
+    assert!(matches!(refused, Err(Rejection::Parameter(_))), "{refused:?}");
+    let small = update(id, Terms { amount: Some(1), ..Terms::default() });
+    assert!(matches!(world.decide(&small), Err(Rejection::Parameter(_))));
+    assert_eq!(world.decide(&confirm(id, Chosen::Keep)), Err(Rejection::ChallengeWaits));
+}

@@ -11,6 +11,7 @@ use super::choosing::{CARD_PARAMETERS, chosen, patched};
 use super::objects::{self, RetrieveParams};
 use super::payment_methods::id_of;
 use super::search::{self, SearchParams};
+use crate::clock;
 use crate::contract::{self, Customer, EventType};
 use crate::domain::attempt::Opening;
 use crate::domain::payment_intent::{Cancel, Capture, Confirm, Create, PaymentIntent, Update};
@@ -117,10 +118,10 @@ async fn create(
         let create = Create { new, secret, money, customer, chosen, terms, confirming, opening };
         return Ok(app.log.append(caller.cause(), &create).await?.into());
     }
-    let flow = money_of(&app, &caller)?;
-    let opening = flow.opening(caller.cause());
+    let opening = Opening::default();
     let create = Create { new, secret, money, customer, chosen, terms, confirming, opening };
-    Ok(flow.run(caller.cause(), &create).await?.into())
+    let create = move |opening| Create { opening, ..create.clone() };
+    Ok(money_of(&app, &caller)?.run(caller.cause(), create).await?.into())
 }
 
 /// Update a payment intent.
@@ -136,7 +137,7 @@ async fn update(
     let chosen = chosen((&app, &caller), method, data).await?;
     let update = Update { id, customer, chosen, terms };
     match money_of(&app, &caller) {
-        Ok(flow) => Ok(flow.run(caller.cause(), &update).await?.into()),
+        Ok(flow) => Ok(flow.run(caller.cause(), move |_| update.clone()).await?.into()),
         // Without a processor nothing waits at one.
         Err(_) => Ok(app.log.append(caller.cause(), &update).await?.into()),
     }
@@ -154,8 +155,9 @@ async fn confirm(
     let (method, data) = (std::mem::take(&mut params.payment_method), params.payment_method_data.take());
     let terms = params.terms()?;
     let chosen = chosen((&app, &caller), method, data).await?;
-    let opening = flow.opening(caller.cause());
-    Ok(flow.run(caller.cause(), &Confirm { id, chosen, terms, confirming, opening }).await?.into())
+    let confirm = Confirm { id, chosen, terms, confirming, opening: Opening::default() };
+    let confirm = move |opening| Confirm { opening, ..confirm.clone() };
+    Ok(flow.run(caller.cause(), confirm).await?.into())
 }
 
 /// Capture a payment intent.
@@ -167,9 +169,9 @@ async fn capture(
 ) -> Result<Rendered, ApiError> {
     params.check()?;
     let flow = money_of(&app, &caller)?;
-    let opening = flow.opening(caller.cause());
-    let capture = Capture { id, amount: params.amount_to_capture, metadata: params.metadata, opening };
-    Ok(flow.run(caller.cause(), &capture).await?.into())
+    let (amount, metadata) = (params.amount_to_capture, params.metadata);
+    let capture = move |opening| Capture { id, amount, metadata: metadata.clone(), opening };
+    Ok(flow.run(caller.cause(), capture).await?.into())
 }
 
 /// Cancel a payment intent.
@@ -179,10 +181,20 @@ async fn cancel(
     PathId(id): PathId<contract::PaymentIntent>,
     Params(params): Params<CancelParams>,
 ) -> Result<Rendered, ApiError> {
-    let flow = money_of(&app, &caller)?;
-    let opening = flow.opening(caller.cause());
     let reason = params.cancellation_reason.map(Into::into);
-    Ok(flow.run(caller.cause(), &Cancel { id, reason, opening }).await?.into())
+    let cancel = move |opening| Cancel { id, reason, opening };
+    match money_of(&app, &caller) {
+        Ok(flow) => Ok(flow.run(caller.cause(), cancel).await?.into()),
+        Err(error) => {
+            // Without a processor nothing is held, and nothing waits at one; unless it was taken away.
+            let at = clock::now().seconds();
+            let canceled = cancel(Opening { at, ..Opening::default() });
+            let outcome = app.log.try_out(caller.account.id, &canceled).await?;
+            let is_done =
+                outcome.facts.iter().all(|fact| fact.event_type == EventType::PaymentIntentCanceled);
+            if is_done { Ok(app.log.append(caller.cause(), &canceled).await?.into()) } else { Err(error) }
+        }
+    }
 }
 
 /// List payment intents.

@@ -86,7 +86,6 @@ pub(super) struct CreateParams {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = PaymentIntentUpdateParams)]
-#[expect(dead_code, reason = "some options are taken and have no effect")]
 pub(super) struct UpdateParams {
     #[serde(default)]
     allowed_payment_method_types: Option<Types>,
@@ -196,9 +195,7 @@ pub(super) enum AskedReason {
 
 /// Options that are taken and have no effect.
 #[derive(Debug, Clone, Deserialize)]
-pub(in crate::http::resources) struct Ignored(
-    #[expect(dead_code, reason = "it is taken, and has no effect")] Value,
-);
+pub(in crate::http::resources) struct Ignored(Value);
 
 impl ComposeSchema for Ignored {
     fn compose(_: Vec<RefOr<Schema>>) -> RefOr<Schema> {
@@ -242,11 +239,16 @@ impl CreateParams {
 
     /// What else is said.
     pub(super) fn terms(self) -> Result<Terms, ParameterError> {
+        check_options(self.payment_method_options.as_ref())?;
         check_types(
             (self.allowed_payment_method_types.is_some(), self.payment_method_types.is_some()),
             self.automatic_payment_methods.is_some_and(AutomaticMethods::is_enabled),
         )?;
         check_descriptor(self.statement_descriptor.as_ref())?;
+        if self.confirmation_method == Some(ConfirmationMethod::Manual) {
+            let reason = "only automatic is taken: a passed challenge completes the payment".to_owned();
+            return Err(ParameterError::new("confirmation_method", Problem::Malformed(reason)));
+        }
         let is_named = self.allowed_payment_method_types.is_some() || self.payment_method_types.is_some();
         let automatic = self.automatic_payment_methods;
         Ok(Terms {
@@ -267,6 +269,7 @@ impl CreateParams {
 impl UpdateParams {
     /// What is said besides the method and the customer.
     pub(super) fn terms(self) -> Result<Terms, ParameterError> {
+        check_options(self.payment_method_options.as_ref())?;
         let named = (self.allowed_payment_method_types.is_some(), self.payment_method_types.is_some());
         check_types(named, false)?;
         check_descriptor(self.statement_descriptor.as_ref())?;
@@ -295,6 +298,7 @@ impl ConfirmParams {
 
     /// What is said besides.
     pub(super) fn terms(self) -> Result<Terms, ParameterError> {
+        check_options(self.payment_method_options.as_ref())?;
         let named = (self.allowed_payment_method_types.is_some(), self.payment_method_types.is_some());
         check_types(named, false)?;
         Ok(Terms {
@@ -328,6 +332,19 @@ fn confirming(
         return_url: return_url.map(|url| url.to_string()),
         error_on_requires_action: is_error.unwrap_or_default(),
     })
+}
+
+/// Refuses options that would move money otherwise than the caller thinks, were they ignored.
+fn check_options(options: Option<&Ignored>) -> Result<(), ParameterError> {
+    let of_card = options.and_then(|options| options.0.get("card"));
+    for name in ["capture_method", "setup_future_usage"] {
+        if of_card.is_some_and(|card| card.get(name).is_some_and(|value| !value.is_null())) {
+            let reason = format!("give {name} itself");
+            let param = format!("payment_method_options[card][{name}]");
+            return Err(ParameterError::new(param, Problem::Malformed(reason)));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses types that are named in two ways.

@@ -196,7 +196,7 @@ mod tests {
     }
 
     fn waits() -> Value {
-        let waiting = json!({ "key": "pi_1.1.7", "captures": true });
+        let waiting = json!({ "key": "pi_1.1.7", "captures": true, "amount": 900, "since": 1 });
         json!({ "closed": { "key": "pi_1.1.7", "waits": true }, "waiting": waiting })
     }
 
