@@ -77,6 +77,7 @@ impl Biller {
         let mut registry = Registry::default();
         self.metrics.register(&mut registry);
         self.lag.register(&mut registry);
+        self.processors.register(&mut registry);
         (registry, self.lag.clone())
     }
 

@@ -12,8 +12,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use crate::output::conclude;
 use api::{deliveries, endpoints, events, listen, lookup, objects, pay, replays, trigger};
 use operate::{
-    biller, check_config, doctor, keys, migrate, processor, rebuild, sandbox_processor, secrets, serve,
-    verify,
+    biller, check_config, doctor, keys, ledger, migrate, processor, rebuild, sandbox_processor, secrets,
+    serve, verify,
 };
 use support::manual;
 
@@ -69,9 +69,12 @@ enum Command {
     Listen(listen::ListenOptions),
     /// Make an event happen, by the calls that a client would make
     Trigger(trigger::TriggerOptions),
-    /// Prove that nothing was lost: the state is the fold of the log, and every event has reached or is
-    /// owed to every endpoint that asked for it. Exit code 1 if anything is wrong
-    Verify(verify::VerifyOptions),
+    /// Prove that nothing was lost: the state is the fold of the log, every event has reached or is owed
+    /// to every endpoint that asked for it, and money is accounted for, in the processor's journal too.
+    /// Exit code 1 if anything is wrong
+    Verify(Box<verify::VerifyOptions>),
+    /// Show the balances of the ledger, folded out of the log
+    Ledger(ledger::LedgerOptions),
     /// Say what is wrong now, or soon will be: late deliveries, missing workers, transactions that hold
     /// the horizon, clocks, settings that lose data. Exit code 1 if anything is wrong
     Doctor(Box<doctor::DoctorOptions>),
@@ -109,7 +112,8 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Replay(command) => replays::run(command).await,
         Command::Listen(options) => listen::run(options).await,
         Command::Trigger(options) => trigger::run(options).await,
-        Command::Verify(options) => verify::run(options).await,
+        Command::Verify(options) => Box::pin(verify::run(*options)).await,
+        Command::Ledger(options) => ledger::run(options).await,
         Command::Doctor(options) => doctor::run(*options).await,
         Command::Rebuild(options) => rebuild::run(options).await,
         Command::CheckConfig(options) => Box::pin(check_config::run(*options)).await,

@@ -187,6 +187,19 @@ pub struct Closed {
     pub movements: Vec<Movement>,
 }
 
+impl MovementKind {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Authorize => "authorize",
+            Self::Capture => "capture",
+            Self::Void => "void",
+            Self::Refund => "refund",
+        }
+    }
+}
+
 impl Attempt {
     /// The attempt with that number for an object.
     #[must_use]

@@ -24,6 +24,31 @@ pub enum Account {
     Suspense,
 }
 
+impl Account {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Processor,
+        Self::CustomerCredit,
+        Self::InvoiceReceivable,
+        Self::Revenue,
+        Self::Holds,
+        Self::Suspense,
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Processor => "processor",
+            Self::CustomerCredit => "customer_credit",
+            Self::InvoiceReceivable => "invoice_receivable",
+            Self::Revenue => "revenue",
+            Self::Holds => "holds",
+            Self::Suspense => "suspense",
+        }
+    }
+}
+
 /// The postings of one event: what each account gains, or loses where it is negative.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Postings {
@@ -94,6 +119,13 @@ mod tests {
 
     fn amounts(postings: &Postings) -> Vec<(Account, i64)> {
         postings.amounts.iter().map(|(account, amount)| (*account, *amount)).collect()
+    }
+
+    #[test]
+    fn an_account_has_the_name_that_postings_have() {
+        for account in Account::ALL {
+            assert_eq!(serde_json::to_value(account).expect("a name"), account.as_str());
+        }
     }
 
     #[test]

@@ -75,6 +75,7 @@ impl Money {
     /// Runs a command, and the attempt that it opens. The answer is the object after it: closed, or as it is
     /// once the caller's time is over.
     pub async fn run<C: Command>(&self, cause: &Cause, command: &C) -> Result<Snapshot, FlowError> {
+        let _place = self.processor.place().ok_or(FlowError::TooMany)?;
         let opened = self.opened(cause, command).await?;
         let Some(attempt) = Open::of(&opened)?.attempt.filter(|attempt| is_of(cause, attempt)) else {
             return Ok(opened);
@@ -303,6 +304,8 @@ impl Money {
         let stored = self.log.object(self.account, object).await.map_err(AppendError::from)?;
         let Some(stored) = stored else { return Ok(()) };
         let open = Open::of(&stored)?;
+        let has_moved = matches!(operation.outcome, Outcome::Approved { amount: 1.. });
+        let key = operation.key.clone();
         if let Some(attempt) = open.attempt.filter(|attempt| attempt.key == operation.key) {
             match told(&attempt, operation) {
                 Told::Word(word) => self.close(&attempt, word, false).await?,
@@ -313,6 +316,17 @@ impl Money {
             && let Some(word) = settled(operation.outcome, operation.reference)
         {
             self.settle(&waiting.key, word, false).await?;
+        } else if has_moved {
+            self.alarm_if_failed(object, &key).await?;
+        }
+        Ok(())
+    }
+
+    /// Says loudly that money moved for an attempt that was closed as failed. `calmony verify` finds it, too.
+    async fn alarm_if_failed(&self, object: &str, key: &str) -> Result<(), FlowError> {
+        let closing = self.log.closing(self.account, (object, key)).await.map_err(AppendError::from)?;
+        if closing.is_some_and(|closing| closing.is_declined) {
+            tracing::error!(key, "the processor moved money for an attempt that was closed as failed");
         }
         Ok(())
     }

@@ -9,6 +9,10 @@ pub mod notices;
 pub mod payment_methods;
 mod words;
 
+use std::borrow::Cow;
+
+use prometheus_client::registry::Registry;
+
 use crate::domain::Rejection;
 use crate::domain::types::decline::Decline;
 use crate::log::AppendError;
@@ -25,6 +29,16 @@ pub struct Processors {
 }
 
 impl Processors {
+    /// Registers the metrics of calls to them, by mode.
+    pub fn register(&self, registry: &mut Registry) {
+        for (mode, processor) in [("test", &self.test), ("live", &self.live)] {
+            if let Some(processor) = processor {
+                let label = (Cow::Borrowed("mode"), Cow::Borrowed(mode));
+                processor.register(registry.sub_registry_with_label(label));
+            }
+        }
+    }
+
     /// The processor of a mode.
     pub fn of(&self, livemode: bool) -> Result<&Processor, FlowError> {
         let processor = if livemode { &self.live } else { &self.test };
@@ -47,6 +61,9 @@ pub enum FlowError {
     /// No processor is configured for this mode.
     #[error("there is no processor for this mode")]
     NoProcessor,
+    /// As many payments wait for the processor as may. Nothing was done.
+    #[error("too many payments at once")]
+    TooMany,
     /// The processor can't be asked at this moment, and nothing was done. The reason is for logs.
     #[error("the processor can't be asked: {0}")]
     ProcessorAway(String),

@@ -67,6 +67,7 @@ fn metrics_router(app: &App) -> Router {
     app.metrics.register(&mut registry);
     app.log.register(&mut registry);
     app.reader.register(&mut registry);
+    app.processors.register(&mut registry);
     vitals.register(&mut registry);
     crate::metrics::router(registry, move || {
         let (vitals, reader) = (vitals.clone(), reader.clone());

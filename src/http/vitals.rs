@@ -36,6 +36,11 @@ struct OfEndpoints {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfAge {
+    age: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfTable {
     table: &'static str,
 }
@@ -50,6 +55,7 @@ pub(super) struct VitalsMetrics {
     outbox: Count,
     deliveries: Family<Kind, Count>,
     endpoints: Family<Kind, Count>,
+    attempts: Family<OfAge, Count>,
     replays: Count,
     replays_left: Count,
     workers: Count,
@@ -94,6 +100,11 @@ impl VitalsMetrics {
             self.deliveries.clone(),
         );
         self.lag.register(registry);
+        registry.register(
+            "calmony_payment_attempts_open",
+            "Operations that were asked of a processor and of which nobody knows yet what became",
+            self.attempts.clone(),
+        );
         registry.register("calmony_endpoints", "Webhook endpoints", self.endpoints.clone());
         registry.register(
             "calmony_dead_rows",
@@ -146,6 +157,11 @@ impl VitalsMetrics {
         }
         for (state, count) in endpoints {
             self.endpoints.get_or_create(&Kind { state }).set(count);
+        }
+        let attempts =
+            [("young", vitals.payment_attempts_open), ("overdue", vitals.payment_attempts_overdue)];
+        for (age, count) in attempts {
+            self.attempts.get_or_create(&OfAge { age }).set(count);
         }
         for (table, count) in [("outbox", vitals.outbox_dead_rows), ("delivery", vitals.delivery_dead_rows)] {
             self.dead_rows.get_or_create(&OfTable { table }).set(count);

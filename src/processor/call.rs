@@ -148,6 +148,25 @@ impl Line {
         let status = response.status().as_u16();
         Ok(Reply { status, body: read(response).await? })
     }
+
+    /// Sends a request with the secret and reads the beginning of its answer, at least that many bytes if
+    /// there are so many. True if that is all of it.
+    pub(super) async fn beginning(
+        &self,
+        (method, url): (Method, Url),
+        bytes: usize,
+    ) -> Result<(Reply, bool), Lost> {
+        let request = self.client.request(method, url).header(AUTHORIZATION, &self.secret);
+        let mut response = request.send().await.map_err(|error| Lost::of(&error))?;
+        let (status, mut body) = (response.status().as_u16(), Vec::new());
+        while body.len() < bytes {
+            match response.chunk().await.map_err(|_| Lost::Broken)? {
+                Some(part) => body.extend_from_slice(&part),
+                None => return Ok((Reply { status, body }, true)),
+            }
+        }
+        Ok((Reply { status, body }, false))
+    }
 }
 
 /// The body of an answer, as long as it isn't too large.

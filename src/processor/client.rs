@@ -5,20 +5,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Bytes;
+use prometheus_client::registry::Registry;
 use reqwest::Method;
 use secrecy::SecretString;
+use tokio::time::Instant;
 use url::Url;
 
 use super::call::{Line, Lost, Reply};
+use super::metrics::{CallMetrics, class_of, class_of_inquiry, class_of_method, kind_of};
 use super::wire::{Capabilities, NewMethod, Request};
 use super::{Answer, Inquiry, Tokenized};
+use crate::shares::{Place, Shares};
 
 /// A processor. A clone is the same one: they share connections and the bound of calls at once.
 #[derive(Debug, Clone)]
 pub struct Processor {
     line: Arc<Line>,
     account: i64,
+    metrics: CallMetrics,
+    payments: Shares<i64>,
 }
+
+/// The most payments at once that requests wait for. They hold places of requests for as long as the
+/// processor takes, and others need some, too.
+const PAYMENTS_MAX: usize = 128;
 
 /// The path of operations.
 const OPERATIONS: &[&str] = &["v1", "operations"];
@@ -26,13 +36,26 @@ const OPERATIONS: &[&str] = &["v1", "operations"];
 impl Processor {
     /// The processor at that address. A call ends after `deadline`, whatever happens.
     pub fn new(url: &Url, secret: &SecretString, deadline: Duration) -> anyhow::Result<Self> {
-        Ok(Self { line: Arc::new(Line::new(url, secret, deadline)?), account: 0 })
+        let line = Arc::new(Line::new(url, secret, deadline)?);
+        let payments = Shares::new(PAYMENTS_MAX, 3);
+        Ok(Self { line, account: 0, metrics: CallMetrics::default(), payments })
     }
 
     /// The same processor on behalf of an account, which has its share of the calls at once.
     #[must_use]
     pub fn on_behalf_of(&self, account: i64) -> Self {
-        Self { line: self.line.clone(), account }
+        Self { account, ..self.clone() }
+    }
+
+    /// A place for a payment that a request waits for; `None` if there is none at this moment.
+    #[must_use]
+    pub fn place(&self) -> Option<Place<i64>> {
+        self.payments.try_enter(&self.account, 1).ok()
+    }
+
+    /// Registers the metrics of its calls.
+    pub fn register(&self, registry: &mut Registry) {
+        self.metrics.register(registry);
     }
 
     /// The time that a call may take.
@@ -47,28 +70,37 @@ impl Processor {
             Ok(body) => Bytes::from(body),
             Err(_) => return Answer::Unknown("the request can't be written as JSON".to_owned()),
         };
-        match self.call(Method::POST, OPERATIONS, Some(body)).await {
+        let began = Instant::now();
+        let answer = match self.call(Method::POST, OPERATIONS, Some(body)).await {
             Ok(reply) => reply.answer(request),
             Err(lost) => Answer::Unknown(lost.to_string()),
-        }
+        };
+        self.metrics.called(kind_of(request), class_of(&answer), began.elapsed());
+        answer
     }
 
     /// Asks what became of a key.
     pub async fn inquire(&self, key: &str) -> Inquiry {
-        match self.call(Method::GET, &[OPERATIONS, &[key]].concat(), None).await {
+        let began = Instant::now();
+        let answer = match self.call(Method::GET, &[OPERATIONS, &[key]].concat(), None).await {
             Ok(reply) => reply.inquiry(key),
             Err(lost) => Inquiry::CantTell(lost.to_string()),
-        }
+        };
+        self.metrics.called("inquire", class_of_inquiry(&answer), began.elapsed());
+        answer
     }
 
     /// Asks for a token that stands for a card.
     pub async fn tokenize(&self, method: NewMethod) -> Tokenized {
         // The bytes are overwritten once they are sent.
         let body = Bytes::from_owner(method.into_body());
-        match self.call(Method::POST, &["v1", "methods"], Some(body)).await {
+        let began = Instant::now();
+        let answer = match self.call(Method::POST, &["v1", "methods"], Some(body)).await {
             Ok(reply) => reply.tokenized(),
             Err(lost) => Tokenized::Unavailable(lost.to_string()),
-        }
+        };
+        self.metrics.called("tokenize", class_of_method(&answer), began.elapsed());
+        answer
     }
 
     /// Asks what the processor can do. The error is a reason for people.

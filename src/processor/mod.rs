@@ -8,12 +8,15 @@
 mod call;
 pub mod check;
 mod client;
+mod journal;
+mod metrics;
 mod notice;
 mod reading;
 pub mod sandbox;
 pub mod wire;
 
 pub use client::Processor;
+pub use journal::{Page, Row};
 pub use wire::{
     Attach, Authorize, Capabilities, Capture, Card, CardSource, Decline, Failure, Method, NewMethod,
     Operation, Outcome, Reason, Refund, Request, Void, Voided,

@@ -10,6 +10,7 @@ mod fence;
 pub mod health;
 pub mod keys;
 mod lag;
+pub mod ledger;
 mod lists;
 pub mod objects;
 pub mod overview;
@@ -47,6 +48,9 @@ const HEAVY_MAX: usize = 4;
 const HEAVY_PATIENCE: Duration = Duration::from_secs(2);
 /// The longest part of that wait in which no turn ends.
 const HEAVY_STILL: Duration = Duration::from_secs(1);
+
+/// The time for a statement of a person's command that goes through the whole log.
+const FOLD_LIMIT: &str = "set statement_timeout = '10min'";
 
 /// The log and what is derived from it, for reading.
 #[derive(Debug, Clone)]

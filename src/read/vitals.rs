@@ -31,6 +31,10 @@ pub struct Vitals {
     pub endpoints_disabled: i64,
     /// Endpoints that have taken nothing since their last success.
     pub endpoints_failing: i64,
+    /// Attempts at a processor that are open and within their time, or were a minute ago.
+    pub payment_attempts_open: i64,
+    /// Attempts that are open for longer.
+    pub payment_attempts_overdue: i64,
     /// Replays that are running.
     pub replays_running: i64,
     /// Positions of the log that are still before the running replays.
@@ -76,6 +80,8 @@ impl Reader {
             endpoints_paused: number("paused"),
             endpoints_disabled: number("disabled"),
             endpoints_failing: number("failing"),
+            payment_attempts_open: number("attempts_open"),
+            payment_attempts_overdue: number("attempts_overdue"),
             replays_running: number("replays_running"),
             replays_left: number("replays_left"),
             workers: number("workers"),

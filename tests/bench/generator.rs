@@ -29,6 +29,10 @@ pub(super) enum Ask {
     Read(Vec<String>),
     /// List the ten newest customers.
     List,
+    /// Charge one of these methods of these customers at once.
+    Pay(Vec<(String, String)>),
+    /// Hold an amount on one of them, and capture it by a second request.
+    HoldAndCapture(Vec<(String, String)>),
 }
 
 /// The plan of a generator.
@@ -139,7 +143,12 @@ async fn client(shared: Rc<Shared>, n: u64) {
         }
         let request = request(plan, *to, number);
         let (sent, began) = (micros(), Instant::now());
-        let (status, _) = connection.send(request).await;
+        let (mut status, body) = connection.send(request).await;
+        if let (Ask::HoldAndCapture(_), 200) = (&plan.ask, status.as_u16()) {
+            let intent: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            let path = format!("/v1/payment_intents/{}/capture", intent["id"].as_str().unwrap());
+            (status, _) = connection.send(dressed(plan, *to, Request::post(path))).await;
+        }
         shared.note(number, sent, began, status.as_u16());
         if let Some((sink, endpoints)) = &mut watch {
             let asked = serde_json::to_string(&(number_of(plan, number), *endpoints)).unwrap();
@@ -184,19 +193,39 @@ fn request(plan: &Plan, to: SocketAddr, number: u64) -> Request<Full<Bytes>> {
         Request::post(path).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(Full::from(body))
     };
     let create = |number: u64| format!("name=n{number}&metadata[plan]=pro");
+    let pay = |methods: &[(String, String)], capture: &str| {
+        let (customer, method) = methods.get(usize::try_from(number).unwrap() % methods.len()).unwrap();
+        format!(
+            "amount=1000&currency=usd&customer={customer}&payment_method={method}&confirm=true\
+             &capture_method={capture}"
+        )
+    };
     let request = match &plan.ask {
         Ask::Create(first) => form("/v1/customers".to_owned(), create(first + number)),
         Ask::CreateWithKey(_) => form("/v1/customers".to_owned(), create(number)),
         Ask::Update(ids) => form(one_of(ids), format!("metadata[plan]=p{number}")),
         Ask::Read(ids) => Request::get(one_of(ids)).body(Full::default()),
         Ask::List => Request::get("/v1/customers").body(Full::default()),
+        Ask::Pay(methods) => form("/v1/payment_intents".to_owned(), pay(methods, "automatic")),
+        Ask::HoldAndCapture(methods) => form("/v1/payment_intents".to_owned(), pay(methods, "manual")),
     };
     let mut request = request.unwrap();
-    let headers = request.headers_mut();
-    headers.insert(HOST, to.to_string().parse().unwrap());
-    headers.insert(AUTHORIZATION, format!("Bearer {}", plan.key).parse().unwrap());
+    dress(plan, to, request.headers_mut());
     if let Ask::CreateWithKey(prefix) = &plan.ask {
-        headers.insert("idempotency-key", format!("{prefix} {number}").parse().unwrap());
+        let key = format!("{prefix} {number}").parse().unwrap();
+        request.headers_mut().insert("idempotency-key", key);
     }
     request
+}
+
+/// A request without a body.
+fn dressed(plan: &Plan, to: SocketAddr, request: hyper::http::request::Builder) -> Request<Full<Bytes>> {
+    let mut request = request.body(Full::default()).unwrap();
+    dress(plan, to, request.headers_mut());
+    request
+}
+
+fn dress(plan: &Plan, to: SocketAddr, headers: &mut hyper::HeaderMap) {
+    headers.insert(HOST, to.to_string().parse().unwrap());
+    headers.insert(AUTHORIZATION, format!("Bearer {}", plan.key).parse().unwrap());
 }

@@ -25,6 +25,7 @@ mod groups;
 mod isolation;
 mod latency;
 mod overload;
+mod pay;
 mod pinned;
 mod process;
 mod recovery;
@@ -46,6 +47,7 @@ use stage::Stage;
 const SCENARIOS: &[&str] = &[
     "create",
     "groups",
+    "pay",
     "update",
     "read",
     "list",
@@ -142,6 +144,7 @@ async fn measure(report: &mut Report, extent: Extent, wanted: impl Fn(&str) -> b
         match *name {
             "create" => api::creates(stage, report, extent).await,
             "groups" => groups::measure(stage, report).await,
+            "pay" => pay::measure(report, extent).await,
             "update" => api::others(stage, report, extent, What::Update).await,
             "read" => api::others(stage, report, extent, What::Read).await,
             "list" => api::others(stage, report, extent, What::List).await,

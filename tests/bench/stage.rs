@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use calmony_pay::cli::dev::cluster::Cluster;
 use calmony_pay::database::WAKE_CHANNEL;
 use support::database::{Folder, own_database_with};
-use support::{System, Worker};
+use support::{Sandbox, System, Worker, sandbox};
 use tokio_postgres::Client;
 
 use super::generator::{Ask, Plan, Seen};
@@ -32,6 +32,7 @@ const PATIENCE: Duration = Duration::from_mins(3);
 pub(super) struct Stage {
     pub(super) system: System,
     pub(super) sink: Sink,
+    sandbox: Option<Sandbox>,
     pub(super) admin: Client,
     cluster: Cluster,
     _folder: Folder,
@@ -46,9 +47,24 @@ impl Stage {
         let number = STAGES.fetch_add(1, Ordering::Relaxed);
         let (cluster, folder, database) = own_database_with(&format!("bench{number}"), &settings).await;
         let system = System::on(database).await;
+        Self::with(system, (cluster, folder)).await
+    }
+
+    /// The same with a sandbox processor, on the same PostgreSQL.
+    pub(super) async fn paying() -> Self {
+        let number = STAGES.fetch_add(1, Ordering::Relaxed);
+        let (cluster, folder, database) = own_database_with(&format!("bench{number}"), SETTINGS).await;
+        let sandbox = Sandbox::on(&database).await;
+        let processor =
+            [("CALMONY_PROCESSOR_URL", sandbox.url.as_str()), ("CALMONY_PROCESSOR_SECRET", sandbox::SECRET)];
+        let system = System::with(database, &processor).await;
+        Self { sandbox: Some(sandbox), ..Self::with(system, (cluster, folder)).await }
+    }
+
+    async fn with(system: System, (cluster, folder): (Cluster, Folder)) -> Self {
         system.client.customer("template").await;
         let admin = system.database.admin().await;
-        Self { system, sink: Sink::start().await, admin, cluster, _folder: folder, next: 0 }
+        Self { system, sink: Sink::start().await, sandbox: None, admin, cluster, _folder: folder, next: 0 }
     }
 
     pub(super) async fn close(mut self) {
@@ -121,6 +137,7 @@ impl Stage {
             Who::Api(self.system.api.pid()),
             Who::Sink(self.sink.helper.pid()),
         ];
+        processes.extend(self.sandbox.as_ref().map(|sandbox| Who::Processor(sandbox.process.pid())));
         processes.extend(worker.map(|worker| Who::Worker(worker.process.pid())));
         Usage::now(&processes, &self.admin).await
     }

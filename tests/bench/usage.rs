@@ -12,6 +12,8 @@ pub(super) enum Who {
     Api(u32),
     Worker(u32),
     Sink(u32),
+    /// The sandbox processor.
+    Processor(u32),
     /// PostgreSQL: its first process and all children, the ended ones included.
     Postgres(u32),
 }
@@ -23,6 +25,7 @@ pub(super) struct Usage {
     pub(super) api: f64,
     pub(super) worker: f64,
     pub(super) sink: f64,
+    pub(super) processor: f64,
     pub(super) postgres: f64,
     /// As the generator itself reports it.
     pub(super) generator: f64,
@@ -48,6 +51,7 @@ impl Usage {
                     usage.worker_memory = usage.worker_memory.max(peak_memory(pid));
                 }
                 Who::Sink(pid) => usage.sink += cpu(pid, false),
+                Who::Processor(pid) => usage.processor += cpu(pid, false),
                 Who::Postgres(pid) => {
                     usage.postgres += cpu(pid, true);
                     usage.postgres += children(pid).into_iter().map(|child| cpu(child, false)).sum::<f64>();
@@ -65,6 +69,7 @@ impl Usage {
             api: self.api - earlier.api,
             worker: self.worker - earlier.worker,
             sink: self.sink - earlier.sink,
+            processor: self.processor - earlier.processor,
             postgres: self.postgres - earlier.postgres,
             wal: self.wal - earlier.wal,
             ..self

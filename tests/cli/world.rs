@@ -99,6 +99,7 @@ impl World {
             | "endpoints list"
             | "replay list"
             | "verify"
+            | "ledger"
             | "doctor"
             | "rebuild"
             | "check-config"

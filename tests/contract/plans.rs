@@ -17,21 +17,32 @@ const SCANNED_MAX: i64 = 1_000;
 /// statistics, with one plan for all.
 const PINNED: &str = "set enable_seqscan = off; set enable_bitmapscan = off; set enable_hashjoin = off; \
     set enable_mergejoin = off";
-/// Statements that have a test of their own, or are `calmony verify`'s, which reads everything.
+/// Statements that have a test of their own, or are those of `calmony verify` and `calmony ledger`, which read
+/// everything.
 const ELSEWHERE: &[&str] = &[
     "search",
     "search_behind",
     "search_part",
     "search_store",
     "replay_dry_run",
+    "ledger",
+    "verify_accounts",
+    "verify_attempts",
+    "verify_charges",
     "verify_deliveries",
     "verify_derived",
     "verify_estimate",
     "verify_fanned_out",
     "verify_fold",
+    "verify_head",
     "verify_history",
     "verify_horizon",
+    "verify_intents",
+    "verify_movements",
+    "verify_movements_of",
+    "verify_open",
     "verify_orphans",
+    "verify_refunds",
 ];
 
 /// Two endpoints of one account: one that takes everything, one that is dead.

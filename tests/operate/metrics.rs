@@ -162,7 +162,8 @@ async fn a_worker_tells_how_attempts_went_and_what_it_has_lost() {
 
 #[tokio::test]
 async fn the_table_of_metrics_is_what_the_programs_export() {
-    let system = System::start().await;
+    let (system, _sandbox) = System::paying().await;
+    system.client.post("/v1/payment_methods", "type=card&card[token]=tok_visa").await.ok();
     let worker = system.worker().await;
     let receiver = Receiver::start().await;
     system.client.endpoint(&receiver.url, &["customer.created"]).await;

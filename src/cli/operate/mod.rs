@@ -4,6 +4,7 @@ pub(super) mod biller;
 pub(super) mod check_config;
 pub(super) mod doctor;
 pub(super) mod keys;
+pub(super) mod ledger;
 pub(super) mod migrate;
 pub(super) mod processor;
 pub(super) mod rebuild;

@@ -153,6 +153,7 @@ impl From<FlowError> for ApiError {
             FlowError::Declined(decline) => Self::Declined(decline),
             FlowError::PaymentDeclined(object) => Self::PaymentDeclined(object),
             FlowError::NoProcessor => Self::NoProcessor,
+            FlowError::TooMany => Self::TooManyAtOnce("payments"),
             FlowError::ProcessorAway(reason) => {
                 tracing::warn!(reason, "the processor can't be asked");
                 Self::ProcessorAway

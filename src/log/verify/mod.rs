@@ -1,5 +1,5 @@
 //! Proving that nothing was lost: the state is the fold of the log, and every event has reached, or is owed
-//! to, every endpoint that asked for it.
+//! to, every endpoint that asked for it. And that money is accounted for.
 //!
 //! It reads portion by portion, each in one snapshot, under the reader's role, and can run beside
 //! everything else. It reports what it can't decide: deliveries from before the oldest attempt on record,
@@ -8,6 +8,7 @@
 mod deliveries;
 mod fold;
 mod history;
+pub mod money;
 
 use tokio_postgres::Client;
 
@@ -15,6 +16,8 @@ use crate::database::{DatabaseError, DatabaseUrl, Role};
 
 /// The most findings that are kept of one kind.
 const FINDINGS_MAX: usize = 100;
+/// Portions are read; a few queries read a whole table.
+const STATEMENT_LIMIT: &str = "set statement_timeout = '10min'";
 
 /// The counts and the findings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -27,6 +30,10 @@ pub struct Report {
     pub state: Vec<String>,
     /// Deliveries, by their state.
     pub deliveries: Deliveries,
+    /// Attempts at the processor, by what became of them.
+    pub attempts: money::Attempts,
+    /// Every disagreement about money.
+    pub money: Vec<money::Finding>,
     /// Events that an endpoint asked for and of which there is no trace: `evt_… for we_…`.
     pub lost: Vec<String>,
     /// The number of all problems, those included that are not listed.
@@ -78,11 +85,11 @@ impl Report {
 /// Looks at everything.
 pub async fn verify(url: &DatabaseUrl, watch: &mut impl Watch) -> Result<Report, DatabaseError> {
     let client = url.client(Role::Reader).await?;
-    // It reads portions; a few queries read a whole table.
-    client.batch_execute("set statement_timeout = '10min'").await?;
+    client.batch_execute(STATEMENT_LIMIT).await?;
     let mut report = Report::default();
     fold::check(&client, &mut report, watch).await?;
     fold::check_orphans(&client, &mut report, watch).await?;
+    money::check(&client, &mut report, watch).await?;
     deliveries::check(&client, &mut report, watch).await?;
     Ok(report)
 }

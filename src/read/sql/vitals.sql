@@ -1,6 +1,6 @@
 -- The condition of the whole system. Counts end at a million, so that a backlog of any length costs a bounded
 -- time.
--- Indexes: outbox_position, delivery_due, event_positions_are_unique, endpoint_fails_since_one_time.
+-- Indexes: object_due, outbox_position, delivery_due, event_positions_are_unique, endpoint_fails_since_one_time.
 with recursive owing as (
     (select account, endpoint, due_at
        from calmony.delivery
@@ -44,6 +44,16 @@ with recursive owing as (
            count(*) filter (where status = 'enabled' and paused) as paused,
            count(*) filter (where status = 'disabled') as disabled
       from calmony.endpoint
+), attempts as (
+    -- What has an attempt is due at its deadline, and a deadline is near: an hour ahead is all of them.
+    select count(*) filter (where due >= statement_timestamp() - interval '1 minute') as young,
+           count(*) filter (where due < statement_timestamp() - interval '1 minute') as overdue
+      from (select due, internal
+              from calmony.object
+             where due is not null and not deleted and due < statement_timestamp() + interval '1 hour'
+             order by due
+             limit 100000) o
+     where internal -> 'attempt' is not null
 ), replays as (
     select count(*) as running,
            coalesce(sum(r.until_position - coalesce(
@@ -79,11 +89,11 @@ select greatest(0, age.of_working) as oldest_due, greatest(0, age.of_failing) as
           from calmony.endpoint_failing f
           join calmony.endpoint p on p.account = f.account and p.id = f.endpoint
          where p.status = 'enabled') as failing,
-       replays.running as replays_running, greatest(0, replays.remaining) as replays_left,
+       attempts.young as attempts_open, attempts.overdue as attempts_overdue, replays.running as replays_running, greatest(0, replays.remaining) as replays_left,
        locks.workers, locks.buckets as buckets_owned,
        (select last_value from calmony.event_position_seq) as log_position,
        pg_stat_get_dead_tuples('calmony.outbox'::regclass) as outbox_dead,
        pg_stat_get_dead_tuples('calmony.delivery'::regclass) as delivery_dead,
        days.ahead as partition_days,
        exists (select from calmony.attempt_default) as has_strays
-  from age, state, endpoints, replays, locks, days
+  from age, state, endpoints, attempts, replays, locks, days

@@ -94,6 +94,7 @@ pub(super) fn judge(diagnosis: &Diagnosis, keyring: Option<&Keyring>) -> Vec<Fin
     findings.extend(workers(vitals));
     findings.push(due_objects(&diagnosis.lags));
     findings.push(adoption(&diagnosis.adoption));
+    findings.push(payments(vitals));
     findings.extend(housekeeping(vitals, holders, server.sees_all));
     findings.extend(obstacles(&diagnosis.obstacles));
     findings.push(apart(&diagnosis.not_apart));
@@ -175,6 +176,13 @@ fn workers(vitals: &Vitals) -> Vec<Finding> {
         finding(level, "workers", said + advice),
         finding(Level::Ok, "outbox", format!("{outbox} events are not fanned out yet")),
     ]
+}
+
+fn payments(vitals: &Vitals) -> Finding {
+    let (young, overdue) = (vitals.payment_attempts_open, vitals.payment_attempts_overdue);
+    let said = format!("{young} attempts are under way, {overdue} are open past their deadline");
+    let advice = if overdue > 0 { "; see OPERATIONS.md, \"CalmonyPaymentsUndecided\"" } else { "" };
+    finding(Level::bad_unless(overdue == 0), "payments", said + advice)
 }
 
 fn housekeeping(vitals: &Vitals, holders: &[Holder], sees_all: bool) -> Vec<Finding> {

@@ -75,6 +75,7 @@ fn each_thing_that_can_be_wrong_is_found_and_nothing_else() {
         (wrong(|d| d.vitals.exhausted = 1), (Warn, "given up")),
         (wrong(|d| (d.vitals.workers, d.vitals.buckets_owned) = (0, 0)), (Bad, "workers")),
         (wrong(|d| d.vitals.buckets_owned = 32), (Warn, "workers")),
+        (wrong(|d| d.vitals.payment_attempts_overdue = 1), (Bad, "payments")),
         (wrong(|d| d.vitals.delivery_dead_rows = 1_000_000), (Warn, "dead rows")),
         (wrong(|d| d.holders = vec![holder(Some(90.0))]), (Warn, "horizon")),
         (wrong(|d| d.holders = vec![holder(Some(7_200.0))]), (Bad, "horizon")),
