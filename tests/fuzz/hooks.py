@@ -12,6 +12,7 @@ TOLD = ("Keys for idempotent requests", "Invalid created: it is given both", "Pa
         # One of several is required, an amount has a currency, a name has a text.
         "Missing required param: card[", "Missing required param: payment_intent.", "Invalid currency: ",
         "This value must be greater than or equal to the minimum charge amount", "Parameter must not be empty: name",
+        "Parameter must not be empty: created",
         "Invalid statement_descriptor: ", "Invalid final_capture: ", "Invalid positive integer: ")
 
 
