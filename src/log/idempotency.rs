@@ -122,19 +122,18 @@ impl Log {
         let request_id = row.get("request_id");
         let attempt = row.get::<_, Option<String>>("stream").zip(row.get::<_, Option<String>>("opened"));
         drop(client);
-        let answer = match attempt {
-            Some((object, key)) => match self.closing(account, (&object, &key)).await? {
+        let answer = if let Some((object, key)) = attempt {
+            match self.closing(account, (&object, &key)).await? {
                 None => FirstAnswer::Open,
                 Some(Closing { data, is_declined: true }) => FirstAnswer::Declined(data),
                 Some(Closing { data, .. }) => FirstAnswer::Done(Answer::Plain(data)),
-            },
-            None => {
-                let text: String = row.get("answer");
-                FirstAnswer::Done(match row.get::<_, Option<String>>("sealed_with") {
-                    None => Answer::Plain(text),
-                    Some(key_id) => Answer::Sealed(Sealed { key_id, text }),
-                })
             }
+        } else {
+            let text: String = row.get("answer");
+            FirstAnswer::Done(match row.get::<_, Option<String>>("sealed_with") {
+                None => Answer::Plain(text),
+                Some(key_id) => Answer::Sealed(Sealed { key_id, text }),
+            })
         };
         Ok(Some(Remembered { fingerprint, request_id, answer }))
     }

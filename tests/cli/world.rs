@@ -127,7 +127,9 @@ impl World {
                 self.intent("payment_method=pm_card_visa&capture_method=manual&confirm=true").await
             }
             "pay cancel" | "pay show" => self.intent("").await,
-            "pay refund" => self.intent("payment_method=pm_card_visa&confirm=true").await,
+            "pay refund" => {
+                format!("{} --amount 0.05", self.intent("payment_method=pm_card_visa&confirm=true").await)
+            }
             "trigger" => "customer.created".to_owned(),
             "completion" => "bash".to_owned(),
             "processor check" => format!("{} --secret {}", self.processor.url, memory::SECRET),

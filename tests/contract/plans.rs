@@ -17,8 +17,8 @@ const SCANNED_MAX: i64 = 1_000;
 /// statistics, with one plan for all.
 const PINNED: &str = "set enable_seqscan = off; set enable_bitmapscan = off; set enable_hashjoin = off; \
     set enable_mergejoin = off";
-/// Statements that have a test of their own, or are those of `calmony verify` and `calmony ledger`, which read
-/// everything.
+/// Statements that have a test of their own, or are those of `calmony verify` and `calmony ledger`, which
+/// read everything.
 const ELSEWHERE: &[&str] = &[
     "search",
     "search_behind",

@@ -4,10 +4,16 @@ import schemathesis
 
 # What a request that fits the document may still be refused for: facts that no schema can say.
 SEMANTIC = {
-    "email_invalid", "idempotency_key_in_use", "invalid_characters", "limit_reached", "parameters_exclusive",
-    "resource_missing", "url_invalid",
+    "amount_too_large", "amount_too_small", "card_number_forbidden", "charge_already_refunded", "email_invalid",
+    "idempotency_key_in_use", "invalid_characters", "limit_reached", "parameters_exclusive",
+    "payment_intent_unexpected_state", "resource_missing", "setup_intent_unexpected_state", "url_invalid",
 }
-TOLD = ("Keys for idempotent requests", "Invalid created: it is given both", "Parameter given twice: expand", "Invalid query: ", "Invalid page: ")
+TOLD = ("Keys for idempotent requests", "Invalid created: it is given both", "Parameter given twice: expand", "Invalid query: ", "Invalid page: ",
+        # One of several is required, an amount has a currency, a name has a text.
+        "Missing required param: card[", "Missing required param: payment_intent.", "Invalid currency: ",
+        "This value must be greater than or equal to the minimum charge amount", "Parameter must not be empty: name",
+        "Parameter must not be empty: created",
+        "Invalid statement_descriptor: ", "Invalid final_capture: ", "Invalid positive integer: ")
 
 
 @schemathesis.check

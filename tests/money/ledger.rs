@@ -236,12 +236,13 @@ const DAMAGE: &[(&str, &str, &str)] = &[
 
 const BACKUP: &str = "create table public.b_event as select * from calmony.event; \
     create table public.b_object as select account, version, created_at, updated_at, deleted, id, data, \
-      internal, due from calmony.object; \
+      internal, due, owner from calmony.object; \
     create table public.b_journal as select * from sandbox.journal";
 const RESTORE: &str = "alter table sandbox.journal disable trigger user; \
     delete from calmony.event; delete from calmony.object; delete from sandbox.journal; \
     insert into calmony.event overriding system value select * from public.b_event; \
-    insert into calmony.object (account, version, created_at, updated_at, deleted, id, data, internal, due) \
+    insert into calmony.object (account, version, created_at, updated_at, deleted, id, data, internal, due, \
+      owner) \
       select * from public.b_object; \
     insert into sandbox.journal select * from public.b_journal; \
     drop table public.b_event, public.b_object, public.b_journal";

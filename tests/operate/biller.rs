@@ -181,8 +181,6 @@ async fn whoever_is_no_biller_makes_no_billers_share_smaller_and_is_named() {
 
 #[tokio::test]
 async fn the_table_of_metrics_is_what_the_biller_exports() {
-    // It is never called.
-    let processor = [("CALMONY_PROCESSOR_URL", "http://127.0.0.1:1"), ("CALMONY_PROCESSOR_SECRET", "secret")];
-    let biller = Biller::with(&Database::fresh().await, &processor).await;
+    let biller = Biller::on(&Database::fresh().await).await;
     assert_eq!(names(&scrape(&biller.url).await), documented("biller"));
 }

@@ -20,6 +20,7 @@ pub use kept::Kept;
 
 /// A charge, as it is stored and as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "the contract's fields")]
 pub struct Charge {
     id: Id<contract::Charge>,
     object: ObjectTag<contract::Charge>,

@@ -95,7 +95,7 @@ pub(super) fn rejected(rejection: Rejection) -> Sent {
                  from a Customer, and may not be used again.",
             )
         },
-        Rejection::UnexpectedState(state) => state::unexpected(*state),
+        Rejection::UnexpectedState(state) => state::unexpected(&state),
         // The flow closes the challenge first; where new ones keep coming, a retry gets through.
         Rejection::ChallengeWaits => Sent::invalid(
             StatusCode::CONFLICT,
@@ -130,83 +130,94 @@ fn card_number(param: &str) -> String {
     )
 }
 
-/// The name of a wrong parameter's problem, and the sentence that says it.
+/// A wrong parameter: the name of its problem, and the sentence that says it.
 fn parameter(error: ParameterError) -> Sent {
     let ParameterError { param: named, problem } = error;
     let param = if named.is_empty() { Cow::Borrowed("parameters") } else { shortened(&named) };
-    let (code, message) = match problem {
-        Problem::Unknown => (ErrorCode::ParameterUnknown, format!("Received unknown parameter: {param}")),
-        Problem::Missing => (ErrorCode::ParameterMissing, format!("Missing required param: {param}.")),
-        Problem::Repeated => (ErrorCode::ParameterInvalid, format!("Parameter given twice: {param}")),
-        Problem::Empty => (ErrorCode::ParameterInvalidEmpty, format!("Parameter must not be empty: {param}")),
-        Problem::NotAString => (ErrorCode::ParameterInvalid, format!("Invalid string: {param}")),
-        Problem::NotAnInteger => (ErrorCode::ParameterInvalidInteger, format!("Invalid integer: {param}")),
-        Problem::NotABoolean => {
-            (ErrorCode::ParameterInvalid, format!("Invalid boolean: {param} must be true or false"))
-        }
-        Problem::NotAList => (ErrorCode::ParameterInvalid, format!("Invalid array: {param}")),
-        Problem::NotAHash => (ErrorCode::ParameterInvalid, format!("Invalid hash: {param}")),
-        Problem::NotOneOf(known) => {
-            (ErrorCode::ParameterInvalid, format!("Invalid {param}: must be one of {}", known.join(", ")))
-        }
-        Problem::TooLong(max) => {
-            (ErrorCode::ParameterInvalid, format!("Invalid {param}: must be at most {max} characters"))
-        }
-        Problem::TooMany(max) => {
-            (ErrorCode::ParameterInvalid, format!("Invalid {param}: must have at most {max} entries"))
-        }
-        Problem::OutOfRange(min, max) => {
-            (ErrorCode::ParameterInvalidInteger, format!("Invalid {param}: must be between {min} and {max}"))
-        }
-        Problem::InvalidCharacters => (
-            ErrorCode::InvalidCharacters,
-            format!("Invalid characters in {param}: a NUL, or what is not UTF-8"),
-        ),
-        Problem::NotAnEmail => (ErrorCode::EmailInvalid, format!("Invalid email address: {param}")),
-        Problem::NotAUrl(reason) => (ErrorCode::UrlInvalid, format!("Invalid URL: {reason}")),
-        Problem::Malformed(said) => {
-            (ErrorCode::ParameterInvalid, format!("Invalid {param}: {}", reason(&said)))
-        }
-        Problem::ExclusiveWith(other) => (
-            ErrorCode::ParametersExclusive,
-            format!("Received both {param} and {other} parameters. Please pass in only one."),
-        ),
-        Problem::NoSuchCurrency(given) => (
-            ErrorCode::ParameterInvalid,
-            format!("Invalid currency: {}. {}", shortened(&given), currencies()),
-        ),
-        Problem::NotACharge => (
-            ErrorCode::ParameterInvalidInteger,
-            "This value must be greater than or equal to the minimum charge amount.".to_owned(),
-        ),
-        Problem::AmountTooSmall(least) => {
-            (ErrorCode::AmountTooSmall, format!("Amount must be at least {least}"))
-        }
-        Problem::AmountTooLarge(most) => {
-            (ErrorCode::AmountTooLarge, format!("Amount must be no more than {most}"))
-        }
-        Problem::NotPositive => {
-            (ErrorCode::ParameterInvalidInteger, format!("Invalid positive integer: {param}"))
-        }
-        Problem::MoreThanIsLeft(asked, left) => (
-            ErrorCode::AmountTooLarge,
-            format!("Refund amount ({asked}) is greater than unrefunded amount on charge ({left})"),
-        ),
-        Problem::NeedsCustomer => (
-            ErrorCode::ParameterMissing,
-            "The provided PaymentMethod is attached to a Customer. Please include the Customer in the \
-             `customer` parameter."
-                .to_owned(),
-        ),
-        Problem::OfAnotherCustomer => (
-            ErrorCode::ParameterInvalid,
-            "The provided PaymentMethod does not belong to the Customer you supplied.".to_owned(),
-        ),
-        Problem::CardNumber => (ErrorCode::CardNumberForbidden, card_number(&named)),
-        Problem::NoSuchObject { noun, id } => {
-            (ErrorCode::ResourceMissing, format!("No such {noun}: '{}'", shortened(&id)))
-        }
+    let message = match problem {
+        Problem::CardNumber => card_number(&named),
+        ref problem => sentence(problem, &param),
     };
+    let code = code(&problem);
     let param = (!named.is_empty()).then(|| param.into_owned());
     Sent::invalid(StatusCode::BAD_REQUEST, message).with(code, param)
+}
+
+/// The name of a problem.
+const fn code(problem: &Problem) -> ErrorCode {
+    match problem {
+        Problem::Unknown => ErrorCode::ParameterUnknown,
+        Problem::Missing | Problem::NeedsCustomer => ErrorCode::ParameterMissing,
+        Problem::Empty => ErrorCode::ParameterInvalidEmpty,
+        Problem::Repeated
+        | Problem::NotAString
+        | Problem::NotABoolean
+        | Problem::NotAList
+        | Problem::NotAHash
+        | Problem::NotOneOf(_)
+        | Problem::TooLong(_)
+        | Problem::TooMany(_)
+        | Problem::Malformed(_)
+        | Problem::NoSuchCurrency(_)
+        | Problem::OfAnotherCustomer => ErrorCode::ParameterInvalid,
+        Problem::NotAnInteger | Problem::OutOfRange(..) | Problem::NotACharge | Problem::NotPositive => {
+            ErrorCode::ParameterInvalidInteger
+        }
+        Problem::InvalidCharacters => ErrorCode::InvalidCharacters,
+        Problem::NotAnEmail => ErrorCode::EmailInvalid,
+        Problem::NotAUrl(_) => ErrorCode::UrlInvalid,
+        Problem::ExclusiveWith(_) => ErrorCode::ParametersExclusive,
+        Problem::AmountTooSmall(_) => ErrorCode::AmountTooSmall,
+        Problem::AmountTooLarge(_) | Problem::MoreThanIsLeft(..) => ErrorCode::AmountTooLarge,
+        Problem::CardNumber => ErrorCode::CardNumberForbidden,
+        Problem::NoSuchObject { .. } => ErrorCode::ResourceMissing,
+    }
+}
+
+/// The sentence that says a problem.
+fn sentence(problem: &Problem, param: &str) -> String {
+    match problem {
+        Problem::Unknown => format!("Received unknown parameter: {param}"),
+        Problem::Missing => format!("Missing required param: {param}."),
+        Problem::Repeated => format!("Parameter given twice: {param}"),
+        Problem::Empty => format!("Parameter must not be empty: {param}"),
+        Problem::NotAString => format!("Invalid string: {param}"),
+        Problem::NotAnInteger => format!("Invalid integer: {param}"),
+        Problem::NotABoolean => format!("Invalid boolean: {param} must be true or false"),
+        Problem::NotAList => format!("Invalid array: {param}"),
+        Problem::NotAHash => format!("Invalid hash: {param}"),
+        Problem::NotOneOf(known) => format!("Invalid {param}: must be one of {}", known.join(", ")),
+        Problem::TooLong(max) => format!("Invalid {param}: must be at most {max} characters"),
+        Problem::TooMany(max) => format!("Invalid {param}: must have at most {max} entries"),
+        Problem::OutOfRange(min, max) => format!("Invalid {param}: must be between {min} and {max}"),
+        Problem::InvalidCharacters => {
+            format!("Invalid characters in {param}: a NUL, or what is not UTF-8")
+        }
+        Problem::NotAnEmail => format!("Invalid email address: {param}"),
+        Problem::NotAUrl(reason) => format!("Invalid URL: {reason}"),
+        Problem::Malformed(said) => format!("Invalid {param}: {}", reason(said)),
+        Problem::ExclusiveWith(other) => {
+            format!("Received both {param} and {other} parameters. Please pass in only one.")
+        }
+        Problem::NoSuchCurrency(given) => {
+            format!("Invalid currency: {}. {}", shortened(given), currencies())
+        }
+        Problem::NotACharge => {
+            "This value must be greater than or equal to the minimum charge amount.".to_owned()
+        }
+        Problem::AmountTooSmall(least) => format!("Amount must be at least {least}"),
+        Problem::AmountTooLarge(most) => format!("Amount must be no more than {most}"),
+        Problem::NotPositive => format!("Invalid positive integer: {param}"),
+        Problem::MoreThanIsLeft(asked, left) => {
+            format!("Refund amount ({asked}) is greater than unrefunded amount on charge ({left})")
+        }
+        Problem::NeedsCustomer => "The provided PaymentMethod is attached to a Customer. Please include the \
+                                   Customer in the `customer` parameter."
+            .to_owned(),
+        Problem::OfAnotherCustomer => {
+            "The provided PaymentMethod does not belong to the Customer you supplied.".to_owned()
+        }
+        Problem::CardNumber => card_number(param),
+        Problem::NoSuchObject { noun, id } => format!("No such {noun}: '{}'", shortened(id)),
+    }
 }

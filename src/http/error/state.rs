@@ -10,7 +10,7 @@ use crate::domain::{Refused, UnexpectedState};
 const OPEN: &str = "requires_payment_method, requires_confirmation, requires_action";
 
 /// The refusal of what a status doesn't allow. It has the whole object with it.
-pub(super) fn unexpected(state: UnexpectedState) -> Sent {
+pub(super) fn unexpected(state: &UnexpectedState) -> Sent {
     let is_setup = state.resource == SetupIntent::RESOURCE;
     let (noun, name, code) = if is_setup {
         ("SetupIntent", "setup_intent", ErrorCode::SetupIntentUnexpectedState)

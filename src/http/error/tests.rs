@@ -9,10 +9,9 @@ use crate::contract::{self, Kind as _};
 use crate::domain::types::decline::SENTENCES;
 use crate::domain::{Problem, Refused, UnexpectedState};
 
-/// One of every kind. Whoever adds a variant meets the matches below.
-fn samples() -> Vec<ApiError> {
-    let parameter = |problem| ApiError::from(ParameterError::new("name", problem));
-    let problems = [
+/// One of each problem of a parameter.
+fn problems() -> Vec<Problem> {
+    vec![
         Problem::Unknown,
         Problem::Missing,
         Problem::Repeated,
@@ -41,10 +40,15 @@ fn samples() -> Vec<ApiError> {
         Problem::OfAnotherCustomer,
         Problem::CardNumber,
         Problem::NoSuchObject { noun: "customer", id: "cus_1".to_owned() },
-    ];
+    ]
+}
+
+/// One of every kind. Whoever adds a variant meets the matches below.
+fn samples() -> Vec<ApiError> {
+    let parameter = |problem| ApiError::from(ParameterError::new("name", problem));
     let hint = || "sk_test_***abcd".to_owned();
     let path = || "/v1/things".to_owned();
-    let mut all: Vec<ApiError> = problems.into_iter().inspect(problem_is_here).map(parameter).collect();
+    let mut all: Vec<ApiError> = problems().into_iter().inspect(problem_is_here).map(parameter).collect();
     all.extend([
         Rejection::NoSuchObject { noun: "customer", id: "cus_1".to_owned() }.into(),
         Rejection::LimitReached { noun: "webhook endpoint", max: 100 }.into(),

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use tokio_postgres::{Client, Row, Statement};
 
 use super::history::{Interval, intervals};
-use super::{Report, Watch};
+use super::report::{Report, Watch};
 use crate::database::{DatabaseError, STATEMENT_TIMEOUT_MS};
 
 /// The number of positions of one portion.

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 use serde_json::{Map, Value};
 use tokio_postgres::{Client, Row};
 
-use super::{Report, Watch, estimate};
+use super::estimate;
+use super::report::{Report, Watch};
 use crate::database::DatabaseError;
 use crate::domain::diff::previous_attributes;
 

@@ -43,6 +43,7 @@ pub(super) struct CreateParams {
     #[serde(default)]
     confirmation_method: Option<ConfirmationMethod>,
     /// Three letters (ISO 4217), in any case.
+    #[schema(pattern = "^[A-Za-z]{3}$")]
     pub(super) currency: String,
     #[serde(default)]
     pub(super) customer: Option<String>,
@@ -195,6 +196,7 @@ pub(super) enum AskedReason {
 
 /// Options that are taken and have no effect.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
 pub(in crate::http::resources) struct Ignored(Value);
 
 impl ComposeSchema for Ignored {
@@ -360,13 +362,11 @@ fn check_types((allowed, types): (bool, bool), is_automatic: bool) -> Result<(),
 
 /// Refuses a text for the buyer's statement that cards don't show.
 fn check_descriptor(given: Option<&Descriptor>) -> Result<(), ParameterError> {
-    match given {
-        None => Ok(()),
-        Some(_) => {
-            let reason = "it isn't taken for cards; use statement_descriptor_suffix".to_owned();
-            Err(ParameterError::new("statement_descriptor", Problem::Malformed(reason)))
-        }
+    if given.is_none() {
+        return Ok(());
     }
+    let reason = "it isn't taken for cards; use statement_descriptor_suffix".to_owned();
+    Err(ParameterError::new("statement_descriptor", Problem::Malformed(reason)))
 }
 
 /// The parameters of a list of payment intents.

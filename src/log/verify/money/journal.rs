@@ -14,7 +14,7 @@ use super::{ATTEMPTED, Finding, GRACE_SECONDS, Kind, PORTION, Report, Tenant, te
 use crate::clock;
 use crate::database::{DatabaseError, DatabaseUrl, Role};
 use crate::domain::attempt::{Attempt, Movement};
-use crate::log::verify::STATEMENT_LIMIT;
+use crate::log::verify::report::STATEMENT_LIMIT;
 
 /// The most keys that are asked for one by one.
 pub const ASKED_MAX: usize = 10_000;
