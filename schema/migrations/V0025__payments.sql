@@ -19,3 +19,6 @@ begin
     end if;
     return to_timestamp((internal ->> 'due')::bigint);
 end $$;
+
+-- A notice of a processor is about the accounts of its own mode, and about no others.
+grant select (id, livemode) on calmony.account to calmony_api;

@@ -20,7 +20,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("src/log/mod.rs", "src/log/growth.rs"),
     ("src/log/mod.rs", "src/log/idempotency.rs"),
     ("src/log/mod.rs", "src/log/search.rs"),
-    ("src/log/verify/mod.rs", "src/log/verify/deliveries.rs"),
     ("src/log/verify/mod.rs", "src/log/verify/fold.rs"),
     ("src/outbox/session.rs", "src/outbox/ownership.rs"),
     ("src/outbox/session.rs", "src/outbox/secrets.rs"),

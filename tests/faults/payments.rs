@@ -180,11 +180,13 @@ const DIFFERENCE: &str = "
     ), journal as (
         select key, kind, amount from sandbox.journal where outcome = 'approved' and amount > 0
     )
-    select 'only in the log: ' || t::text as what from (select * from told except all select * from journal) t
+    select 'only in the log: ' || t::text as what
+      from (select * from told except all select * from journal) t
     union all
-    select 'only in the journal: ' || j::text from (select * from journal except all select * from told) j";
+    select 'only in the journal: ' || j::text
+      from (select * from journal except all select * from told) j";
 
-/// The processor's balance by the ledger, less what the journal has: authorised, less released and given back.
+/// The processor's balance by the ledger, less what the journal has: authorised, less released and refunded.
 const BALANCE: &str = "
     select ((select coalesce(sum((e.internal #>> '{postings,amounts,processor}')::bigint), 0)
               from calmony.event e where e.internal -> 'postings' is not null)

@@ -54,26 +54,6 @@ pub struct SettleChallenge {
     pub now: Timestamp,
 }
 
-/// Give an operation up: its key is about to be voided, and the word of the void alone counts from now on.
-#[derive(Debug, Clone)]
-pub struct GiveUp {
-    /// The intent's id.
-    pub id: IntentId,
-    /// The key of the attempt, or of the operation that waits for a challenge.
-    pub key: String,
-    /// The instant after which somebody else looks what became of it, in seconds.
-    pub deadline: u64,
-}
-
-/// Note that the processor was asked about a challenge, which still waits.
-#[derive(Debug, Clone, Copy)]
-pub struct Look {
-    /// The intent's id.
-    pub id: IntentId,
-    /// The present instant.
-    pub now: Timestamp,
-}
-
 /// An intent whose attempt or challenge is about to be closed.
 struct Closing<'a> {
     intent: PaymentIntent,
@@ -124,43 +104,6 @@ impl Command for SettleChallenge {
         let mut closing = Closing { intent, kept, charge: self.charge, now: self.now, objects };
         closing.settle(&waiting, &self.heard.word)?;
         Ok(self.id.to_string())
-    }
-}
-
-impl Command for GiveUp {
-    fn reads(&self) -> Vec<String> {
-        vec![self.id.to_string()]
-    }
-
-    fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
-        let intent: PaymentIntent = objects.get(self.id)?;
-        let mut kept = Kept::of(objects, self.id)?;
-        if let Some(attempt) = kept.attempt.as_mut().filter(|attempt| attempt.key == self.key) {
-            attempt.is_given_up = true;
-        } else if let Some(waiting) = kept.waiting.as_mut().filter(|waiting| waiting.key == self.key) {
-            waiting.is_given_up = true;
-            kept.closing_due = Some(self.deadline);
-        } else {
-            // Somebody was faster. What is closed must not be voided any more.
-            return Ok(self.id.to_string());
-        }
-        kept.keep(objects, &intent)?;
-        objects.put(EventType::PaymentIntentUpdated, &intent)
-    }
-}
-
-impl Command for Look {
-    fn reads(&self) -> Vec<String> {
-        vec![self.id.to_string()]
-    }
-
-    fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
-        let intent: PaymentIntent = objects.get(self.id)?;
-        let kept = Kept::of(objects, self.id)?;
-        let Some(waiting) = kept.waiting.clone() else { return Ok(self.id.to_string()) };
-        let waiting = Some(waiting.looked_at(self.now.seconds()));
-        Kept { waiting, ..kept }.keep(objects, &intent)?;
-        objects.put(EventType::PaymentIntentUpdated, &intent)
     }
 }
 

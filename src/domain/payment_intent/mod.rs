@@ -6,6 +6,7 @@ mod kept;
 mod params;
 #[cfg(test)]
 mod tests;
+mod waiting;
 mod words;
 
 use serde::{Deserialize, Serialize};
@@ -24,10 +25,11 @@ use crate::clock::Timestamp;
 use crate::contract::{self, Kind as _};
 use crate::domain::payment_method::{MethodType, PaymentError, User};
 use crate::id::Id;
-pub use attempts::{Close, GiveUp, Look, SettleChallenge};
+pub use attempts::{Close, SettleChallenge};
 pub use commands::{Cancel, Capture, Confirm, Create, Lapse, Update};
 pub use kept::Kept;
 pub use params::{Confirming, Terms};
+pub use waiting::{GiveUp, Look};
 pub use words::{
     AllowRedirects, AutomaticMethods, CancellationReason, CaptureMethod, CardOptions, ConfirmationMethod,
     FutureUsage, MethodOptions, RequestThreeDSecure,

@@ -3,11 +3,14 @@
 //! An attempt is appended before the processor is called, so that whoever finds it open can ask what became
 //! of it. It is closed once, by the processor's word.
 
+mod waiting;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::types::decline::Decline;
 use super::types::money::Currency;
+pub use waiting::Waiting;
 
 /// For how long an authorised amount is held, in seconds: seven days.
 pub const HOLD_SECONDS: u64 = 7 * 24 * 60 * 60;
@@ -93,25 +96,6 @@ pub enum Operation {
         /// The page that the buyer comes back to.
         return_url: Option<String>,
     },
-}
-
-/// An operation that waits until its buyer passes a challenge.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Waiting {
-    /// Its key.
-    pub key: String,
-    /// True if it takes the amount at once, when the challenge is passed.
-    pub captures: bool,
-    /// The amount; 0 for a setup.
-    pub amount: i64,
-    /// The instant since when it waits, in seconds.
-    pub since: u64,
-    /// The number of times that the processor was asked by itself whether it was passed.
-    #[serde(default)]
-    pub looks: usize,
-    /// True once its key is being voided: from then on the word of the void alone settles it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub is_given_up: bool,
 }
 
 /// A word, and whether it is that of a void by key.
@@ -259,65 +243,6 @@ impl Attempt {
     }
 }
 
-impl Waiting {
-    /// The times at which the processor is asked by itself, in seconds since it waits. A notice tells sooner;
-    /// one that is lost for ever is found then.
-    const LOOKS: [u64; 4] = [60, 660, 4_260, 90_660];
-
-    /// The challenge that an attempt waits for.
-    #[must_use]
-    pub fn of(attempt: &Attempt) -> Self {
-        let (captures, amount) = match &attempt.operation {
-            Operation::Authorize { capture, amount, .. } => (*capture, *amount),
-            _ => (false, 0),
-        };
-        let (key, since) = (attempt.key.clone(), attempt.opening.at);
-        Self { key, captures, amount, since, looks: 0, is_given_up: false }
-    }
-
-    /// When it is looked at, in seconds; `None` once nobody asks by himself any more.
-    #[must_use]
-    pub fn due(&self) -> Option<u64> {
-        Self::LOOKS.get(self.looks).map(|after| self.since.saturating_add(*after))
-    }
-
-    /// The same after a look at that instant.
-    #[must_use]
-    pub fn looked_at(self, now: u64) -> Self {
-        let mut waiting = self;
-        while waiting.due().is_some_and(|due| due <= now) {
-            waiting.looks = waiting.looks.saturating_add(1);
-        }
-        waiting
-    }
-
-    /// True if what was heard settles it.
-    #[must_use]
-    pub const fn is_settled_by(&self, heard: &Heard) -> bool {
-        heard.is_after_void || !self.is_given_up
-    }
-
-    /// What the event says that a passed challenge leads to.
-    #[must_use]
-    pub fn passed(&self, amount: i64) -> Closed {
-        let own = |kind: &MovementKind| Movement { key: self.key.clone(), kind: *kind, amount };
-        self.settled(authorized(self.captures).iter().map(own).collect())
-    }
-
-    /// What the event says that settles it.
-    #[must_use]
-    pub fn settled(&self, movements: Vec<Movement>) -> Closed {
-        Closed { key: self.key.clone(), waits: false, declined: false, movements }
-    }
-
-    /// The rows of the journal of one that was passed at the last moment, and undone by that key.
-    #[must_use]
-    pub fn undone(&self, by: &str, amount: i64) -> Vec<Movement> {
-        let own = |kind: &MovementKind| Movement { key: self.key.clone(), kind: *kind, amount };
-        authorized(self.captures).iter().map(own).chain([back(by, self.captures, amount)]).collect()
-    }
-}
-
 /// The rows of an authorisation.
 const fn authorized(captures: bool) -> &'static [MovementKind] {
     if captures { &[MovementKind::Authorize, MovementKind::Capture] } else { &[MovementKind::Authorize] }
@@ -353,7 +278,7 @@ mod tests {
         Attempt::new(&"pi_1", 2, operation, opening)
     }
 
-    fn authorize(capture: bool) -> Attempt {
+    pub(super) fn authorize(capture: bool) -> Attempt {
         attempt(Operation::Authorize {
             method: "card_1".to_owned(),
             amount: 900,
@@ -389,19 +314,6 @@ mod tests {
         for nothing in [Word::Never, Word::Declined(Decline::processing_error())] {
             assert!(rows(&authorize(true), &nothing).is_empty());
         }
-    }
-
-    #[test]
-    fn a_challenge_is_looked_at_ever_more_rarely_and_then_no_more() {
-        let mut waiting = Waiting::of(&authorize(true));
-        assert_eq!((waiting.amount, waiting.captures), (900, true));
-        let mut due = Vec::new();
-        while let Some(next) = waiting.due() {
-            due.push(next - 1_000);
-            waiting = waiting.looked_at(next);
-        }
-        assert_eq!(due, Waiting::LOOKS);
-        assert_eq!(Waiting::of(&authorize(true)).looked_at(1_700).due(), Some(1_000 + 4_260));
     }
 
     #[test]
