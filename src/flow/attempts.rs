@@ -306,9 +306,11 @@ impl Money {
         let (cause, now) = (Cause::service(self.account), clock::now());
         match Target::of(object) {
             Some(Target::Payment(id)) => {
-                drop(self.log.append(&cause, &payment_intent::Look { id, now }).await?)
+                drop(self.log.append(&cause, &payment_intent::Look { id, now }).await?);
             }
-            Some(Target::Setup(id)) => drop(self.log.append(&cause, &setup_intent::Look { id, now }).await?),
+            Some(Target::Setup(id)) => {
+                drop(self.log.append(&cause, &setup_intent::Look { id, now }).await?);
+            }
             Some(Target::Refund(_)) | None => {}
         }
         Ok(())

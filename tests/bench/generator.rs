@@ -146,7 +146,10 @@ async fn client(shared: Rc<Shared>, n: u64) {
         let (mut status, body) = connection.send(request).await;
         if let (Ask::HoldAndCapture(_), 200) = (&plan.ask, status.as_u16()) {
             let intent: serde_json::Value = serde_json::from_slice(&body).unwrap();
-            let path = format!("/v1/payment_intents/{}/capture", intent["id"].as_str().unwrap());
+            let path = format!(
+                "/v1/payment_intents/{}/capture",
+                intent.get("id").and_then(serde_json::Value::as_str).unwrap()
+            );
             (status, _) = connection.send(dressed(plan, *to, Request::post(path))).await;
         }
         shared.note(number, sent, began, status.as_u16());

@@ -54,9 +54,9 @@ async fn a_payment_is_made_by_hand_and_its_story_is_told() {
 async fn a_hold_is_captured_or_canceled_by_hand() {
     let (system, _sandbox) = System::paying().await;
     let hold = "pay create --amount 500 --currency jpy --method pm_card_visa --capture manual --confirm";
-    let held = object(&system, hold).await;
-    assert_eq!((&held["status"], &held["amount_capturable"]), (&json!("requires_capture"), &json!(500)));
-    let id = held["id"].as_str().unwrap();
+    let kept = object(&system, hold).await;
+    assert_eq!((&kept["status"], &kept["amount_capturable"]), (&json!("requires_capture"), &json!(500)));
+    let id = kept["id"].as_str().unwrap();
     let taken = object(&system, &format!("pay capture {id} --amount 300")).await;
     assert_eq!(taken["amount_received"], 300);
     let other = object(&system, &format!("{hold} --idempotency-key twice")).await;

@@ -21,7 +21,7 @@ use support::{Biller, Client, Database, Sandbox, System, sandbox};
 use tokio::time::Instant;
 
 /// The longest time for which anything stays undecided while all processes run.
-const UNDECIDED: Duration = Duration::from_secs(60);
+const UNDECIDED: Duration = Duration::from_mins(1);
 /// The time after which the processor is given up on.
 const TIMEOUT: &str = "1s";
 
@@ -129,10 +129,10 @@ async fn insist(
 async fn pay(client: Client, n: u64, seed: u64, stop: Arc<AtomicBool>) -> Answers {
     let mut random = Random::seeded(seed);
     let mut answers = Answers::new();
-    let mut step = 0;
+    let mut round = 0;
     while !stop.load(Ordering::Relaxed) {
-        step += 1;
-        let name = |what: &str| format!("client-{n}-{step}-{what}");
+        round += 1;
+        let name = |what: &str| format!("client-{n}-{round}-{what}");
         let card = CARDS[usize::try_from(random.below(10)).unwrap()];
         let kind = random.below(4);
         let card = if kind == 3 { "pm_card_authenticationRequired" } else { card };

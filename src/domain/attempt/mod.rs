@@ -292,11 +292,11 @@ mod tests {
 
     #[test]
     fn a_word_accounts_for_the_rows_that_the_processor_wrote() {
+        use MovementKind::{Authorize, Capture, Refund, Void};
         let rows = |attempt: &Attempt, word: &Word| {
             let rows = attempt.movements(word).into_iter();
             rows.map(|row| (row.key, row.kind, row.amount)).collect::<Vec<_>>()
         };
-        use MovementKind::{Authorize, Capture, Refund, Void};
         let key = || "pi_1.2.7".to_owned();
         assert_eq!(Attempt::owner_of(&key()), Some((7, "pi_1")));
         let approved = Word::Approved { amount: 900, reference: None };

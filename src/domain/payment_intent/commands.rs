@@ -137,10 +137,10 @@ impl Command for Update {
             (Patch::Keep, _, None) => Some("payment_method"),
             (_, _, None) => Some("customer"),
         };
-        if let Some(param) = changes_the_charge {
-            if !intent.status.is_open() {
-                return Err(intent.refuses(Refused::Update(param)).into());
-            }
+        if let Some(param) = changes_the_charge
+            && !intent.status.is_open()
+        {
+            return Err(intent.refuses(Refused::Update(param)).into());
         }
         match self.customer {
             Patch::Keep => {}

@@ -137,10 +137,10 @@ impl Command for Update {
             (Patch::Keep, _) => Some("payment_method"),
             (_, _) => Some("customer"),
         };
-        if let Some(param) = changed {
-            if !intent.status.is_open() {
-                return Err(intent.refuses(Refused::Update(param)).into());
-            }
+        if let Some(param) = changed
+            && !intent.status.is_open()
+        {
+            return Err(intent.refuses(Refused::Update(param)).into());
         }
         let intent = self.terms.apply(objects, intent)?;
         if let (Chosen::Keep, Some("customer"), Some(method)) = (&self.chosen, changed, intent.payment_method)

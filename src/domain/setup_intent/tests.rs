@@ -29,8 +29,8 @@ fn confirm(id: IntentId, chosen: Chosen) -> Confirm {
     Confirm { id, chosen, confirming: Confirming::default(), opening: opening() }
 }
 
-fn close(world: &World, id: IntentId, word: Word) -> Then {
-    let heard = Heard { word, is_after_void: false };
+fn close(world: &World, id: IntentId, said: Word) -> Then {
+    let heard = Heard { word: said, is_after_void: false };
     world.when(&Close { id, key: format!("{id}.1.1"), heard })
 }
 

@@ -97,12 +97,12 @@ fn kept(world: &World, id: IntentId) -> Kept {
     serde_json::from_value(world.internal(id)).expect("what it keeps")
 }
 
-fn close(world: &World, id: IntentId, word: Word) -> Then {
+fn close(world: &World, id: IntentId, said: Word) -> Then {
     let key = attempt(world, id).key;
     world.when(&Close {
         id,
         key,
-        heard: heard(word),
+        heard: heard(said),
         charge: Id::generate(Timestamp::from_seconds(1_000)),
         now: NOW,
     })
