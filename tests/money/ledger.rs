@@ -158,7 +158,8 @@ const DAMAGE: &[(&str, &str, &str)] = &[
         "never opened",
     ),
     (
-        "insert into sandbox.journal select * from sandbox.journal where key like 'PAID%' and kind = 'capture'",
+        "insert into sandbox.journal \
+           select * from sandbox.journal where key like 'PAID%' and kind = 'capture'",
         "movement",
         "is 2 times in the journal as capture of 1000 usd, and is once in the log",
     ),

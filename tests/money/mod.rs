@@ -17,4 +17,5 @@ mod sandbox;
 mod sandbox_faults;
 mod sandbox_rights;
 mod secured;
+mod told;
 mod written;

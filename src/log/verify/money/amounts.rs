@@ -3,8 +3,10 @@
 use serde::Deserialize;
 use tokio_postgres::{Client, Row};
 
-use super::{Kind, PORTION, Report, Tenant};
+use super::finding::Kind;
+use super::tenants::{PORTION, Tenant};
 use crate::database::DatabaseError;
+use crate::log::verify::report::Report;
 
 /// What is said of a row.
 type Judge = fn(&Tenant, &Row, &mut Report);

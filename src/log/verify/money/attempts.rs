@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use tokio_postgres::Client;
 
-use super::{ATTEMPTED, Finding, GRACE_SECONDS, Kind, PORTION, Report, Tenant};
+use super::finding::{Finding, Kind};
+use super::tenants::{ATTEMPTED, GRACE_SECONDS, PORTION, Tenant};
 use crate::clock;
 use crate::database::DatabaseError;
 use crate::domain::attempt::{Attempt, Closed, Waiting};
+use crate::log::verify::report::Report;
 
 /// What an event keeps to itself of attempts.
 #[derive(Debug, Default, Deserialize)]

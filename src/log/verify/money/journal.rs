@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tokio_postgres::{Client, Row};
 
+use super::finding::{Finding, Kind};
 use super::sums::Sums;
-use super::{ATTEMPTED, Finding, GRACE_SECONDS, Kind, PORTION, Report, Tenant, tenants};
+use super::tenants::{ATTEMPTED, GRACE_SECONDS, PORTION, Tenant, tenants};
 use crate::clock;
 use crate::database::{DatabaseError, DatabaseUrl, Role};
 use crate::domain::attempt::{Attempt, Movement};
-use crate::log::verify::report::STATEMENT_LIMIT;
+use crate::log::verify::report::{Report, STATEMENT_LIMIT};
 
 /// The most keys that are asked for one by one.
 pub const ASKED_MAX: usize = 10_000;
