@@ -70,7 +70,8 @@ async fn a_call_that_is_sent_again_does_not_end_the_challenge_that_it_led_to() {
 #[tokio::test]
 async fn a_first_decline_is_no_replay() {
     let world = World::start().await;
-    let params = json!({ "amount": 1000, "currency": "usd", "payment_method": "pm_card_chargeDeclined", "confirm": true });
+    let card = "pm_card_chargeDeclined";
+    let params = json!({ "amount": 1000, "currency": "usd", "payment_method": card, "confirm": true });
     for is_again in [false, true] {
         let answer = keyed(world.client(), "declined", "/v1/payment_intents", &params).await;
         assert_eq!((answer.status, answer.headers.contains_key("idempotent-replayed")), (402, is_again));
