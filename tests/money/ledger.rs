@@ -164,8 +164,8 @@ const DAMAGE: &[(&str, &str, &str)] = &[
         "is 2 times in the journal as capture of 1000 usd, and is once in the log",
     ),
     (
-        "insert into sandbox.journal select seq, key, 'void', outcome, 5, currency, at, reference \
-           from sandbox.journal where key like 'PAID%' and kind = 'capture'",
+        "insert into sandbox.journal select seq, key, 'void', outcome, 5, currency, at, \
+           reference from sandbox.journal where key like 'PAID%' and kind = 'capture'",
         "movement",
         "is void of 5 usd in the journal, and no event accounts for it",
     ),

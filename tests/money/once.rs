@@ -1,4 +1,4 @@
-//! Charging once: how public systems have failed, each as a test. The journal of the processor is the witness.
+//! Charging once: how public systems have failed, each as a test. The processor's journal is the witness.
 
 use futures_util::future::join_all;
 use reqwest::Method;

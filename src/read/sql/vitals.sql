@@ -1,6 +1,7 @@
 -- The condition of the whole system. Counts end at a million, so that a backlog of any length costs a bounded
 -- time.
--- Indexes: object_due, outbox_position, delivery_due, event_positions_are_unique, endpoint_fails_since_one_time.
+-- Indexes: object_due, outbox_position, delivery_due, event_positions_are_unique,
+-- endpoint_fails_since_one_time.
 with recursive owing as (
     (select account, endpoint, due_at
        from calmony.delivery
@@ -89,7 +90,8 @@ select greatest(0, age.of_working) as oldest_due, greatest(0, age.of_failing) as
           from calmony.endpoint_failing f
           join calmony.endpoint p on p.account = f.account and p.id = f.endpoint
          where p.status = 'enabled') as failing,
-       attempts.young as attempts_open, attempts.overdue as attempts_overdue, replays.running as replays_running, greatest(0, replays.remaining) as replays_left,
+       attempts.young as attempts_open, attempts.overdue as attempts_overdue,
+       replays.running as replays_running, greatest(0, replays.remaining) as replays_left,
        locks.workers, locks.buckets as buckets_owned,
        (select last_value from calmony.event_position_seq) as log_position,
        pg_stat_get_dead_tuples('calmony.outbox'::regclass) as outbox_dead,
