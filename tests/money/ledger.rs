@@ -170,7 +170,8 @@ const DAMAGE: &[(&str, &str, &str)] = &[
         "is void of 5 usd in the journal, and no event accounts for it",
     ),
     (
-        "insert into sandbox.journal select seq, 'pi_none.1.1', kind, outcome, amount, currency, at, reference \
+        "insert into sandbox.journal \
+           select seq, 'pi_none.1.1', kind, outcome, amount, currency, at, reference \
            from sandbox.journal where key like 'PAID%' and kind = 'capture'",
         "unknown",
         "No log knows it",
