@@ -121,9 +121,7 @@ impl Money {
             match self.log.append(cause, &command).await {
                 Err(AppendError::Rejected(Rejection::ChallengeWaits)) => {
                     // A call that is sent again has been answered, by that very challenge perhaps.
-                    if let (Some(key), Some(_)) = (&cause.idempotency_key, cause.fingerprint)
-                        && self.log.recall(self.account, key).await.map_err(AppendError::from)?.is_some()
-                    {
+                    if self.log.has_answered(cause).await.map_err(AppendError::from)? {
                         return Err(AppendError::KeyUsed.into());
                     }
                     for id in command.reads() {

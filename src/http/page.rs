@@ -1,16 +1,18 @@
 //! Pages of lists: the parameters that all lists share, and a page as it is sent.
 
 use serde::Deserialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::app::App;
 use super::error::ApiError;
+use super::params::TimeRange;
 use super::render::{self, Rendered};
 use super::request::caller::Caller;
 use crate::contract::Kind;
 use crate::domain::{ParameterError, Problem, Resource};
 use crate::id::Id;
-use crate::read::objects::ObjectFilter;
+use crate::read::objects::{ObjectFilter, having};
 use crate::read::page::Listed;
 use crate::read::{Direction, Page};
 
@@ -92,6 +94,20 @@ pub(super) async fn objects_at<R: Resource>(
     let listed = app.reader.objects::<R::Kind>(caller.account.id, filter, page).await?;
     let entries = listed.entries.into_iter().map(|object| object.data).collect();
     render::list(url, Listed { entries, has_more: listed.has_more })
+}
+
+/// The filter of a list by time and by fields, of those that a caller gave.
+pub(super) fn narrowed<const N: usize>(
+    created: Option<TimeRange>,
+    fields: [(&str, Option<Value>); N],
+) -> ObjectFilter {
+    let created = created.unwrap_or_default();
+    ObjectFilter {
+        created_from: created.from,
+        created_until: created.until,
+        having: having(fields),
+        ..ObjectFilter::default()
+    }
 }
 
 #[cfg(test)]

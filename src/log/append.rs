@@ -131,9 +131,7 @@ impl<'a, C: Command> Appending<'a, C> {
             if self.write((facts, guards), (&answered, &after), answer).await? == Appended::All {
                 return Ok(after);
             }
-            if let (Some(key), Some(_)) = (&cause.idempotency_key, cause.fingerprint)
-                && log.recall(cause.account, key).await?.is_some()
-            {
+            if log.has_answered(cause).await? {
                 return Err(AppendError::KeyUsed);
             }
             // Within this process the next tries go one after the other, so that each of many callers

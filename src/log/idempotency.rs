@@ -95,6 +95,14 @@ impl Log {
         Ok(row.map(|row| Closing { data: row.get("data"), is_declined: row.get("declined") }))
     }
 
+    /// True if the idempotency key of a call was used before.
+    pub async fn has_answered(&self, cause: &Cause) -> Result<bool, DatabaseError> {
+        match (&cause.idempotency_key, cause.fingerprint) {
+            (Some(key), Some(_)) => Ok(self.recall(cause.account, key).await?.is_some()),
+            _ => Ok(false),
+        }
+    }
+
     /// True if an event of that object accounts for what the operation of that key moved.
     pub async fn accounts_for(
         &self,

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::types::decline::Decline;
 use super::types::money::Currency;
 pub use waiting::Waiting;
+pub(in crate::domain) use waiting::give_up;
 
 /// For how long an authorised amount is held, in seconds: seven days.
 pub const HOLD_SECONDS: u64 = 7 * 24 * 60 * 60;

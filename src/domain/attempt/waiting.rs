@@ -82,6 +82,23 @@ impl Waiting {
     }
 }
 
+/// Gives up the operation of that key: an open attempt, or one that waits for a challenge. Returns false
+/// where it is neither: somebody was faster, and what is closed must not be voided any more.
+pub(in crate::domain) fn give_up(
+    key: &str,
+    attempt: Option<&mut Attempt>,
+    waiting: Option<&mut Waiting>,
+) -> bool {
+    if let Some(attempt) = attempt.filter(|attempt| attempt.key == key) {
+        attempt.is_given_up = true;
+    } else if let Some(waiting) = waiting.filter(|waiting| waiting.key == key) {
+        waiting.is_given_up = true;
+    } else {
+        return false;
+    }
+    true
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::authorize;

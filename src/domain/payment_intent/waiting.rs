@@ -3,6 +3,7 @@
 use super::{Kept, PaymentIntent};
 use crate::clock::Timestamp;
 use crate::contract::{self, EventType};
+use crate::domain::attempt::give_up;
 use crate::domain::{Command, Objects, Stop};
 use crate::id::Id;
 
@@ -36,15 +37,11 @@ impl Command for GiveUp {
     fn decide(&self, objects: &mut Objects) -> Result<String, Stop> {
         let intent: PaymentIntent = objects.get(self.id)?;
         let mut kept = Kept::of(objects, self.id)?;
-        if let Some(attempt) = kept.attempt.as_mut().filter(|attempt| attempt.key == self.key) {
-            attempt.is_given_up = true;
-        } else if let Some(waiting) = kept.waiting.as_mut().filter(|waiting| waiting.key == self.key) {
-            waiting.is_given_up = true;
-            kept.closing_due = Some(self.deadline);
-        } else {
-            // Somebody was faster. What is closed must not be voided any more.
+        if !give_up(&self.key, kept.attempt.as_mut(), kept.waiting.as_mut()) {
             return Ok(self.id.to_string());
         }
+        // An open attempt is due at its own deadline.
+        kept.closing_due = kept.waiting.as_ref().filter(|waiting| waiting.is_given_up).map(|_| self.deadline);
         kept.keep(objects, &intent)?;
         objects.put(EventType::PaymentIntentUpdated, &intent)
     }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::{FailureReason, Reason, Refund};
 use crate::clock::Timestamp;
 use crate::contract::{self, EventType};
-use crate::domain::attempt::{Attempt, Closed, Heard, Opening, Operation, Word};
+use crate::domain::attempt::{Attempt, Closed, Heard, Opening, Operation, Word, give_up};
 use crate::domain::charge::{self, Charge};
 use crate::domain::ledger::Postings;
 use crate::domain::payment_intent::PaymentIntent;
@@ -203,11 +203,9 @@ impl Command for GiveUp {
         let refund: Refund = objects.get(self.id)?;
         let kept = objects.internal(self.id)?.map(serde_json::from_value::<Kept>).transpose()?;
         let mut kept = kept.unwrap_or_default();
-        let Some(attempt) = kept.attempt.as_mut().filter(|attempt| attempt.key == self.key) else {
-            // Somebody was faster. What is closed must not be voided any more.
+        if !give_up(&self.key, kept.attempt.as_mut(), None) {
             return Ok(self.id.to_string());
-        };
-        attempt.is_given_up = true;
+        }
         let kept = Kept { opened: None, closed: None, ..kept };
         objects.keep(self.id, Some(&serde_json::to_value(&kept)?));
         objects.put(EventType::RefundUpdated, &refund)

@@ -17,7 +17,6 @@ use crate::http::page;
 use crate::http::params::{Params, TimeRange};
 use crate::http::render::Rendered;
 use crate::http::request::caller::Caller;
-use crate::read::objects::{ObjectFilter, having};
 
 /// Its routes.
 pub(crate) fn routes() -> Vec<Route> {
@@ -60,12 +59,6 @@ async fn list(
         ("customer", customer.map(|id| json!(id))),
         ("payment_intent", intent.transpose()?.map(|id| json!(id))),
     ];
-    let created = params.created.unwrap_or_default();
-    let filter = ObjectFilter {
-        created_from: created.from,
-        created_until: created.until,
-        having: having(fields),
-        ..ObjectFilter::default()
-    };
+    let filter = page::narrowed(params.created, fields);
     page::objects::<Charge>(&app, &caller, &filter, &page).await
 }

@@ -18,7 +18,7 @@ use crate::http::params::{Params, TimeRange};
 use crate::http::render::Rendered;
 use crate::http::request::caller::Caller;
 use crate::id::Id;
-use crate::read::objects::{ObjectFilter, having};
+use crate::read::objects::ObjectFilter;
 
 /// The most ids that a list may be narrowed to.
 const IDS_MAX: usize = 100;
@@ -80,14 +80,10 @@ async fn list(
     Params(params): Params<ListParams>,
 ) -> Result<Rendered, ApiError> {
     let page = page::page(params.limit, params.starting_after, params.ending_before)?;
-    let created = params.created.unwrap_or_default();
     let fields = [("active", params.active.map(Value::Bool)), ("url", params.url.map(Value::String))];
     let filter = ObjectFilter {
-        created_from: created.from,
-        created_until: created.until,
         ids: params.ids.map(|List(ids)| ids.iter().map(Id::to_string).collect()),
-        having: having(fields),
-        ..ObjectFilter::default()
+        ..page::narrowed(params.created, fields)
     };
     page::objects::<Product>(&app, &caller, &filter, &page).await
 }

@@ -21,7 +21,6 @@ use crate::http::page;
 use crate::http::params::{Params, TimeRange};
 use crate::http::render::Rendered;
 use crate::http::request::caller::Caller;
-use crate::read::objects::{ObjectFilter, having};
 
 /// Its routes.
 pub(crate) fn routes() -> Vec<Route> {
@@ -120,12 +119,6 @@ async fn list(
     let intent = params.payment_intent.map(|id| id_of::<contract::PaymentIntent>("payment_intent", &id));
     let fields =
         [("charge", charge.map(|id| json!(id))), ("payment_intent", intent.transpose()?.map(|id| json!(id)))];
-    let created = params.created.unwrap_or_default();
-    let filter = ObjectFilter {
-        created_from: created.from,
-        created_until: created.until,
-        having: having(fields),
-        ..ObjectFilter::default()
-    };
+    let filter = page::narrowed(params.created, fields);
     page::objects::<Refund>(&app, &caller, &filter, &page).await
 }

@@ -27,7 +27,6 @@ use crate::http::page;
 use crate::http::params::{Params, PathId, TimeRange};
 use crate::http::render::Rendered;
 use crate::http::request::caller::Caller;
-use crate::read::objects::{ObjectFilter, having};
 use crate::secret::random_text;
 
 type Types = List<MethodType, 10>;
@@ -279,12 +278,6 @@ async fn list(
         ("customer", customer.map(|id| json!(id))),
         ("payment_method", method.transpose()?.map(|id| json!(id))),
     ];
-    let created = params.created.unwrap_or_default();
-    let filter = ObjectFilter {
-        created_from: created.from,
-        created_until: created.until,
-        having: having(fields),
-        ..ObjectFilter::default()
-    };
+    let filter = page::narrowed(params.created, fields);
     page::objects::<SetupIntent>(&app, &caller, &filter, &page).await
 }

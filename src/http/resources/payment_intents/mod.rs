@@ -26,7 +26,6 @@ use crate::http::page;
 use crate::http::params::{Params, PathId};
 use crate::http::render::Rendered;
 use crate::http::request::caller::Caller;
-use crate::read::objects::{ObjectFilter, having};
 use crate::secret::random_text;
 
 /// The length of the random end of a client's secret.
@@ -205,14 +204,7 @@ async fn list(
 ) -> Result<Rendered, ApiError> {
     let page = page::page(params.limit, params.starting_after, params.ending_before)?;
     let customer = params.customer.map(|id| id_of::<Customer>("customer", &id)).transpose()?;
-    let created = params.created.unwrap_or_default();
-    let having = having([("customer", customer.map(|id| json!(id)))]);
-    let filter = ObjectFilter {
-        created_from: created.from,
-        created_until: created.until,
-        having,
-        ..ObjectFilter::default()
-    };
+    let filter = page::narrowed(params.created, [("customer", customer.map(|id| json!(id)))]);
     page::objects::<PaymentIntent>(&app, &caller, &filter, &page).await
 }
 
