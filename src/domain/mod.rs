@@ -28,7 +28,7 @@ pub mod types;
 pub mod webhook_endpoint;
 
 pub use commands::{Creatable, Create, Delete, New, Updatable, Update};
-pub use objects::{Command, Fact, Objects, Outcome, ROUNDS_MAX, Snapshot, Stop, missing};
+pub use objects::{Command, Fact, Objects, Outcome, ROUNDS_MAX, Seen, Snapshot, Stop, missing};
 pub use rejection::{ParameterError, Problem, Refused, Rejection, UnexpectedState};
 pub use resource::Resource;
 pub use types::patch::Patch;

@@ -9,14 +9,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
-use super::words::{
-    Target, Told, Undo, challenge_declined, has_unwanted_challenge, is_of, request, settled, told,
-};
+use super::words::{Told, Undo, challenge_declined, has_unwanted_challenge, is_of, request, settled, told};
 use super::{FlowError, Processors};
 use crate::clock;
-use crate::domain::attempt::{Attempt, Heard, Opening, Waiting, Word};
-use crate::domain::{Command, Rejection, Snapshot, payment_intent, refund, setup_intent};
-use crate::id::Id;
+use crate::domain::attempt::{Attempt, Closed, Opening, Waiting, Word};
+use crate::domain::{Command, Rejection, Seen, Snapshot};
 use crate::log::idempotency::Closing;
 use crate::log::{AppendError, Cause, Log};
 use crate::processor::{self, Answer, Inquiry, Outcome, Processor, Request, Void, Voided};
@@ -42,6 +39,7 @@ pub(super) struct Open {
     pub(super) waiting: Option<Waiting>,
     pub(super) held_until: Option<u64>,
     pub(super) reference: Option<String>,
+    pub(super) closed: Option<Closed>,
 }
 
 impl Open {
@@ -86,20 +84,20 @@ impl Money {
         let (tell, opened) = oneshot::channel();
         let driven = tokio::spawn(async move {
             let _place = place;
-            let opened = money.opened(&of, command).await;
+            let mut seen = Seen::default();
+            let opened = money.opened(&of, command, &mut seen).await;
             let attempt = opened.as_ref().ok().and_then(|opened| Open::of(opened).ok()?.attempt);
             // The caller may have gone away.
             let _ = tell.send(opened);
-            match attempt.filter(|attempt| is_of(&of, attempt)) {
-                None => Ok(None),
-                Some(attempt) => money.drive(&attempt).await.map(|()| Some(attempt.key)),
-            }
+            let Some(attempt) = attempt.filter(|attempt| is_of(&of, attempt)) else { return Ok(None) };
+            let closed = money.drive(&attempt, &mut seen).await?;
+            Ok::<_, FlowError>(Some((attempt.key, closed)))
         });
         // Only a defect ends the task without a word.
         let opened = opened.await.map_err(|_| AppendError::Conflict)??;
         let patience = self.processor.deadline() + GRACE;
         match tokio::time::timeout(patience, driven).await {
-            Ok(Ok(Ok(Some(key)))) => self.answer(opened, &key).await,
+            Ok(Ok(Ok(Some((key, closed))))) => self.answer(opened, &key, closed).await,
             // It is on record. What couldn't be done now is done by whoever finds it open.
             Ok(Ok(Err(error))) => {
                 tracing::warn!(%error, "an attempt stays open");
@@ -114,11 +112,12 @@ impl Money {
         &self,
         cause: &Cause,
         command: impl Fn(Opening) -> C,
+        seen: &mut Seen,
     ) -> Result<Snapshot, FlowError> {
         for _ in 0..CHALLENGES_MAX {
             // The time runs from here: closing a challenge takes some.
             let command = command(self.opening(cause));
-            match self.log.append(cause, &command).await {
+            match self.log.append(cause, &command).knowing(seen).await {
                 Err(AppendError::Rejected(Rejection::ChallengeWaits)) => {
                     // A call that is sent again has been answered, by that very challenge perhaps.
                     if self.log.has_answered(cause).await.map_err(AppendError::from)? {
@@ -134,8 +133,18 @@ impl Money {
         Err(AppendError::Conflict.into())
     }
 
-    /// The answer to the call that opened an attempt.
-    async fn answer(&self, opened: Snapshot, key: &str) -> Result<Snapshot, FlowError> {
+    /// The answer to the call that opened an attempt, which was perhaps closed here.
+    async fn answer(
+        &self,
+        opened: Snapshot,
+        key: &str,
+        closed: Option<Snapshot>,
+    ) -> Result<Snapshot, FlowError> {
+        if let Some(object) = closed
+            && let Some(closed) = Open::of(&object)?.closed.filter(|closed| closed.key == key)
+        {
+            return if closed.declined { Err(FlowError::PaymentDeclined(object.data)) } else { Ok(object) };
+        }
         let Some((_, object)) = Attempt::owner_of(key) else { return Ok(opened) };
         match self.log.closing(self.account, (object, key)).await {
             Ok(Some(Closing { data, is_declined: true })) => Err(FlowError::PaymentDeclined(data)),
@@ -144,15 +153,15 @@ impl Money {
         }
     }
 
-    /// Asks the processor for an operation, and closes its attempt. `Ok` where nobody knows what became of
-    /// it, too: it stays open.
-    pub(super) async fn drive(&self, attempt: &Attempt) -> Result<(), FlowError> {
+    /// Asks the processor for an operation, and closes its attempt. Returns the object after it, where its
+    /// own word closed it. `Ok` where nobody knows what became of it, too: it stays open.
+    async fn drive(&self, attempt: &Attempt, seen: &mut Seen) -> Result<Option<Snapshot>, FlowError> {
         match self.processor.perform(&request(attempt)).await {
             Answer::Known(operation) => match told(attempt, operation) {
-                Told::Word(word) => return self.close(attempt, word, false).await,
-                Told::Unwanted => return self.give_up(attempt).await.map(drop),
+                Told::Word(word) => return self.close(attempt, (word, false), seen).await,
+                Told::Unwanted => return self.give_up(attempt).await.map(|_| None),
                 // A notice tells when it is done.
-                Told::Later => return Ok(()),
+                Told::Later => return Ok(None),
                 Told::Doubtful => {}
             },
             Answer::Refused(reason) => {
@@ -160,7 +169,7 @@ impl Money {
             }
             Answer::Unknown(_) => {}
         }
-        self.resolve(attempt).await.map(drop)
+        self.resolve(attempt).await.map(|_| None)
     }
 
     /// Asks what became of an attempt, and closes it if that is known. Returns true if it is closed.
@@ -170,7 +179,7 @@ impl Money {
         }
         match self.processor.inquire(&attempt.key).await {
             Inquiry::Known(operation) => match told(attempt, operation) {
-                Told::Word(word) => self.close(attempt, word, false).await.map(|()| true),
+                Told::Word(word) => self.close_now(attempt, word, false).await.map(|()| true),
                 Told::Unwanted => self.give_up(attempt).await,
                 Told::Later | Told::Doubtful => Ok(false),
             },
@@ -202,7 +211,7 @@ impl Money {
             },
             Undo::Unknown => return Ok(false),
         };
-        self.close(attempt, word, true).await.map(|()| true)
+        self.close_now(attempt, word, true).await.map(|()| true)
     }
 
     /// Voids a key: after it the operation can't be performed, and if it was, it is undone.
@@ -278,86 +287,6 @@ impl Money {
         self.settle(&waiting.key, word, true).await.map(|()| true)
     }
 
-    /// Puts it on record that a key is about to be voided. False if somebody was faster: then it must not be.
-    async fn note_giving_up(&self, key: &str) -> Result<bool, FlowError> {
-        let Some((_, object)) = Attempt::owner_of(key) else { return Ok(false) };
-        let cause = Cause::service(self.account);
-        let (deadline, of) = (self.opening(&cause).deadline, key.to_owned());
-        let noted = match Target::of(object) {
-            Some(Target::Payment(id)) => {
-                self.log.append(&cause, &payment_intent::GiveUp { id, key: of, deadline }).await?
-            }
-            Some(Target::Setup(id)) => {
-                self.log.append(&cause, &setup_intent::GiveUp { id, key: of, deadline }).await?
-            }
-            Some(Target::Refund(id)) => self.log.append(&cause, &refund::GiveUp { id, key: of }).await?,
-            None => return Ok(false),
-        };
-        let open = Open::of(&noted)?;
-        let attempt = open.attempt.filter(|attempt| attempt.key == key && attempt.is_given_up);
-        let waiting = open.waiting.filter(|waiting| waiting.key == key && waiting.is_given_up);
-        Ok(attempt.is_some() || waiting.is_some())
-    }
-
-    /// Notes that the processor was asked about a challenge, which still waits.
-    pub(super) async fn look(&self, object: &str) -> Result<(), FlowError> {
-        let (cause, now) = (Cause::service(self.account), clock::now());
-        match Target::of(object) {
-            Some(Target::Payment(id)) => {
-                drop(self.log.append(&cause, &payment_intent::Look { id, now }).await?);
-            }
-            Some(Target::Setup(id)) => {
-                drop(self.log.append(&cause, &setup_intent::Look { id, now }).await?);
-            }
-            Some(Target::Refund(_)) | None => {}
-        }
-        Ok(())
-    }
-
-    /// Closes an attempt by a word.
-    async fn close(&self, attempt: &Attempt, word: Word, is_after_void: bool) -> Result<(), FlowError> {
-        let Some((_, object)) = Attempt::owner_of(&attempt.key) else { return Ok(()) };
-        let (key, now, heard) = (attempt.key.clone(), clock::now(), Heard { word, is_after_void });
-        let cause = Cause {
-            request_id: attempt.opening.request.clone(),
-            idempotency_key: attempt.opening.idempotency_key.clone(),
-            ..Cause::service(self.account)
-        };
-        match Target::of(object) {
-            Some(Target::Payment(id)) => {
-                let charge = Id::generate(now);
-                self.log.append(&cause, &payment_intent::Close { id, key, heard, charge, now }).await?;
-            }
-            Some(Target::Setup(id)) => {
-                self.log.append(&cause, &setup_intent::Close { id, key, heard }).await?;
-            }
-            Some(Target::Refund(id)) => {
-                self.log.append(&cause, &refund::Close { id, key, heard }).await?;
-            }
-            None => {}
-        }
-        Ok(())
-    }
-
-    /// Settles a challenge by a word.
-    async fn settle(&self, key: &str, word: Word, is_after_void: bool) -> Result<(), FlowError> {
-        let Some((_, object)) = Attempt::owner_of(key) else { return Ok(()) };
-        let (cause, now, key) = (Cause::service(self.account), clock::now(), key.to_owned());
-        let heard = Heard { word, is_after_void };
-        match Target::of(object) {
-            Some(Target::Payment(id)) => {
-                let charge = Id::generate(now);
-                let settle = payment_intent::SettleChallenge { id, key, heard, charge, now };
-                self.log.append(&cause, &settle).await?;
-            }
-            Some(Target::Setup(id)) => {
-                self.log.append(&cause, &setup_intent::SettleChallenge { id, key, heard }).await?;
-            }
-            Some(Target::Refund(_)) | None => {}
-        }
-        Ok(())
-    }
-
     /// Takes in what the processor tells of an operation. Nothing comes of what is known, or is over.
     pub async fn told(&self, object: &str, operation: processor::Operation) -> Result<(), FlowError> {
         let stored = self.log.object(self.account, object).await.map_err(AppendError::from)?;
@@ -367,7 +296,7 @@ impl Money {
         let key = operation.key.clone();
         if let Some(attempt) = open.attempt.filter(|attempt| attempt.key == operation.key) {
             match told(&attempt, operation) {
-                Told::Word(word) => self.close(&attempt, word, false).await?,
+                Told::Word(word) => self.close_now(&attempt, word, false).await?,
                 Told::Unwanted => drop(self.give_up(&attempt).await?),
                 Told::Later | Told::Doubtful => {}
             }

@@ -3,6 +3,7 @@
 //! Only flows call the processor. No connection, lock or turn of ours is held while it works.
 
 mod attempts;
+mod closing;
 pub mod customers;
 pub mod due;
 pub mod notices;

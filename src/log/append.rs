@@ -3,14 +3,13 @@
 use std::future::IntoFuture;
 use std::pin::Pin;
 
-use super::group::Group;
 use super::idempotency::Answer;
 use super::waiting::{Append, Appended};
 use super::{AppendError, CONFLICT_TRIES, Cause, Log, NewSecret};
 use crate::clock;
 use crate::contract::Event;
 use crate::database::DatabaseError;
-use crate::domain::{Command, Fact, Objects, Outcome, ROUNDS_MAX, Snapshot, Stop};
+use crate::domain::{Command, Fact, Objects, Outcome, ROUNDS_MAX, Seen, Snapshot, Stop};
 use crate::id::Id;
 
 /// A maker of the answer that is stored, where that isn't the object as it is then.
@@ -25,17 +24,18 @@ pub struct Appending<'a, C> {
     command: &'a C,
     secret: Option<&'a NewSecret>,
     answering: Option<Answering<'a>>,
+    seen: Option<&'a mut Seen>,
 }
 
 impl Log {
     /// Runs a command: loads its objects, decides, appends the facts, all or none.
     pub const fn append<'a, C: Command>(&'a self, cause: &'a Cause, command: &'a C) -> Appending<'a, C> {
-        Appending { log: self, cause, command, secret: None, answering: None }
+        Appending { log: self, cause, command, secret: None, answering: None, seen: None }
     }
 
     /// The outcome that a command would have now. Nothing is appended.
     pub async fn try_out<C: Command>(&self, account: i64, command: &C) -> Result<Outcome, AppendError> {
-        self.decide(account, command).await
+        self.decide(account, command, &mut Objects::default()).await
     }
 
     /// The living object of that id, as it is now.
@@ -62,14 +62,19 @@ impl Log {
         Ok(rows.iter().map(|row| row.get("id")).collect())
     }
 
-    /// The outcome of a command, with the objects that it asks for as they are now.
-    async fn decide<C: Command>(&self, account: i64, command: &C) -> Result<Outcome, AppendError> {
-        let mut objects = Objects::default();
-        self.load(account, command.reads(), &mut objects).await?;
+    /// The outcome of a command. The objects that it asks for are loaded, but for those that are known.
+    async fn decide<C: Command>(
+        &self,
+        account: i64,
+        command: &C,
+        objects: &mut Objects,
+    ) -> Result<Outcome, AppendError> {
+        let unknown = command.reads().into_iter().filter(|id| !objects.knows(id)).collect();
+        self.load(account, unknown, objects).await?;
         for _ in 0..ROUNDS_MAX {
             match objects.decide(command) {
                 Ok(outcome) => return Ok(outcome),
-                Err(Stop::Unread(id)) => self.load(account, vec![id], &mut objects).await?,
+                Err(Stop::Unread(id)) => self.load(account, vec![id], objects).await?,
                 Err(Stop::Rejected(rejection)) => return Err(rejection.into()),
                 Err(Stop::Snapshot(error)) => return Err(AppendError::Snapshot(error)),
             }
@@ -106,16 +111,38 @@ impl<'a, C: Command> Appending<'a, C> {
         Self { secret: Some(secret), ..self }
     }
 
+    /// Begins with the objects that another decision left, and leaves its own. They may be old: whatever it
+    /// comes to but facts, it comes to with objects as they are now.
+    pub const fn knowing(self, seen: &'a mut Seen) -> Self {
+        Self { seen: Some(seen), ..self }
+    }
+
     /// The answer that is stored, where it isn't the object.
     fn answer_to(&self, snapshot: &Snapshot) -> Result<Option<Answer>, AppendError> {
         self.answering.map(|answering| answering(snapshot)).transpose().map_err(AppendError::Snapshot)
     }
 
-    async fn run(self) -> Result<Snapshot, AppendError> {
-        let Self { log, cause, .. } = self;
+    /// The outcome of the command. Objects that are known from before may be old: they are believed where
+    /// there are facts, which the log holds against what is true.
+    async fn decide(&self, objects: &mut Objects) -> Result<Outcome, AppendError> {
+        let (log, account) = (self.log, self.cause.account);
+        let are_fresh = objects.is_empty();
+        match log.decide(account, self.command, objects).await {
+            Ok(outcome) if are_fresh || !outcome.facts.is_empty() => Ok(outcome),
+            Err(error) if are_fresh => Err(error),
+            Ok(_) | Err(_) => {
+                *objects = Objects::default();
+                log.decide(account, self.command, objects).await
+            }
+        }
+    }
+
+    async fn run(mut self) -> Result<Snapshot, AppendError> {
+        let (log, cause, mut seen) = (self.log, self.cause, self.seen.take());
+        let mut objects = Objects::knowing(seen.as_deref_mut().map(std::mem::take).unwrap_or_default());
         let (mut turn, mut is_counted) = (None, false);
         for _ in 0..CONFLICT_TRIES {
-            let outcome = log.decide(cause.account, self.command).await?;
+            let outcome = self.decide(&mut objects).await?;
             let answer = self.answer_to(&outcome.answer)?;
             if outcome.facts.is_empty() {
                 log.growth.count_answer(cause, answer.as_ref())?;
@@ -129,8 +156,12 @@ impl<'a, C: Command> Appending<'a, C> {
             }
             let Outcome { facts, guards, answered, answer: after } = outcome;
             if self.write((facts, guards), (&answered, &after), answer).await? == Appended::All {
+                if let Some(seen) = seen {
+                    *seen = objects.seen();
+                }
                 return Ok(after);
             }
+            objects = Objects::default();
             if log.has_answered(cause).await? {
                 return Err(AppendError::KeyUsed);
             }
@@ -143,32 +174,25 @@ impl<'a, C: Command> Appending<'a, C> {
         Err(AppendError::Conflict)
     }
 
-    /// Appends the facts of an outcome: with the others that wait where there is one, and its decision read
-    /// nothing else.
+    /// Appends the facts of an outcome, with the others that wait where there are any.
     async fn write(
         &self,
-        (mut facts, guards): (Vec<Fact>, Vec<(String, i64)>),
+        (facts, guards): (Vec<Fact>, Vec<(String, i64)>),
         (answered, after): (&str, &Snapshot),
         answer: Option<Answer>,
     ) -> Result<Appended, DatabaseError> {
-        let (log, cause, at) = (self.log, self.cause, clock::now());
-        let fresh_id = || Id::<Event>::generate(at).to_string();
-        if facts.len() > 1 || !guards.is_empty() {
-            if self.secret.is_some() {
-                return Err(DatabaseError::Refused("a signing secret comes with a lone fact".to_owned()));
-            }
-            let changes_it = facts.iter().any(|fact| fact.stream == answered);
-            // Where no event has the object as it is answered, the answer is stored as it is.
-            let answer = answer.or_else(|| (!changes_it).then(|| Answer::Plain(after.data.clone())));
-            let facts: Vec<_> = facts.into_iter().map(|fact| (fresh_id(), fact)).collect();
-            let group = Group { cause, at, facts: &facts, guards: &guards, answered, answer };
-            return log.appender.append_group(&log.client().await?, &group).await;
-        }
-        let Some(fact) = facts.pop() else { return Ok(Appended::All) };
-        let append = Append { cause: cause.clone(), event: fresh_id(), fact, at, answer };
+        let (log, at) = (self.log, clock::now());
+        let answering = facts.iter().rposition(|fact| fact.stream == answered);
+        // Where no event has the object as it is answered, the answer is stored as it is.
+        let answer = answer.or_else(|| answering.is_none().then(|| Answer::Plain(after.data.clone())));
+        let facts = facts.into_iter().map(|fact| (Id::<Event>::generate(at).to_string(), fact)).collect();
+        let append = Append { cause: self.cause.clone(), at, facts, guards, answering, answer };
         match self.secret {
             None => log.appender.append(append).await,
-            Some(secret) => log.appender.append_with_secret(&log.client().await?, &append, secret).await,
+            Some(secret) if append.is_lone() => {
+                log.appender.append_with_secret(&log.client().await?, &append, secret).await
+            }
+            Some(_) => Err(DatabaseError::Refused("a signing secret comes with a lone fact".to_owned())),
         }
     }
 }

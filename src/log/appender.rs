@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::NewSecret;
 use super::columns::Columns;
-use super::waiting::{Append, Appended, Waiting};
+use super::waiting::{Append, Appended, Waiting, events_of};
 use super::wake::Waker;
 use super::writer::{AppendMetrics, Writer, is_key_used};
 use crate::database::{DatabaseError, DatabaseUrl, PooledClient, Role, WAKE_CHANNEL};
@@ -56,17 +56,12 @@ impl Appender {
         );
     }
 
-    /// Appends an event and waits until it is committed or known not to be.
+    /// Appends the facts of a decision and waits until they are committed or known not to be.
     pub(super) async fn append(&self, append: Append) -> Result<Appended, DatabaseError> {
         let (answer, answered) = oneshot::channel();
         let stopped = || DatabaseError::Unavailable("the appender has stopped".to_owned());
         self.queue.send(Waiting { append, answer }).await.map_err(|_| stopped())?;
         answered.await.map_err(|_| stopped())?
-    }
-
-    /// Wakes the workers for so many events.
-    pub(super) fn wake(&self, events: usize) {
-        self.waker.wake(events);
     }
 
     /// Appends one event and the signing secret that it brings.
@@ -83,7 +78,7 @@ impl Appender {
             Err(error) if is_key_used(&error) => 0,
             result => result?,
         };
-        self.wake(usize::from(touched > 0));
+        self.waker.wake(usize::from(touched > 0));
         Ok(if touched > 0 { Appended::All } else { Appended::Conflict })
     }
 }
@@ -113,7 +108,7 @@ async fn run(
             free.push(writer);
         } else {
             top_up(&mut writer.held_back, &mut queue);
-            let wake_on = waker.rides_along(writer.held_back.len(), !busy.is_empty(), Instant::now());
+            let wake_on = waker.rides_along(events_of(&writer.held_back), !busy.is_empty(), Instant::now());
             let wake_on = wake_on.then_some(WAKE_CHANNEL);
             // A panic would be a defect; it costs the connection and its callers, and nobody else.
             let appended =
@@ -123,10 +118,12 @@ async fn run(
     }
 }
 
-/// Takes more from the queue, up to the most events of one statement.
+/// Takes more from the queue, up to the most events of one statement; a larger group goes whole.
 fn top_up(taken: &mut Vec<Waiting>, queue: &mut mpsc::Receiver<Waiting>) {
-    while taken.len() < BATCH_MAX {
+    let mut events = events_of(taken);
+    while events < BATCH_MAX {
         let Ok(next) = queue.try_recv() else { return };
+        events += next.append.facts.len();
         taken.push(next);
     }
 }

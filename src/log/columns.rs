@@ -3,12 +3,15 @@
 //! A statement has its parameters by number. Here each stands beside the name of its column, in the one
 //! list that a statement is given; a test compares the names with the numbers in the SQL.
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use tokio_postgres::types::ToSql;
 
 use super::NewSecret;
+use super::idempotency::Answer;
 use super::waiting::Append;
+use crate::domain::Fact;
 
 /// A parameter, and the name of its column.
 pub(super) type Named<'a> = (&'static str, &'a (dyn ToSql + Sync));
@@ -29,40 +32,76 @@ pub(super) struct Columns<'a> {
     idempotency_key: Vec<Option<&'a str>>,
     created_at: Vec<SystemTime>,
     trace: Vec<Option<String>>,
+    group: Vec<Option<&'a str>>,
+    place: Vec<Option<i16>>,
+    size: Vec<Option<i16>>,
+    /// At one event of an append whose answer is stored.
     fingerprint: Vec<Option<Vec<u8>>>,
+    /// True if that event's object is the answer.
+    has_answer: Vec<bool>,
     answer: Vec<Option<&'a str>>,
     sealed_with: Vec<Option<&'a str>>,
+    /// What the decisions only read.
+    guards: String,
     /// The channel on which the commit wakes the workers.
     wake_on: Option<&'a str>,
     /// True if the answer to any of the events is stored.
     pub(super) is_any_keyed: bool,
 }
 
+/// One event: its append, its place in it, its id and its fact.
+type Row<'a> = (&'a Append, usize, &'a str, &'a Fact);
+
 impl<'a> Columns<'a> {
-    /// The columns of these events.
-    pub(super) fn new(events: &[&'a Append], wake_on: Option<&'a str>) -> Self {
-        fn column<'a, T>(events: &[&'a Append], field: impl Fn(&'a Append) -> T) -> Vec<T> {
-            events.iter().map(|event| field(event)).collect()
+    /// The columns of the events of these appends.
+    pub(super) fn new(appends: &[&'a Append], wake_on: Option<&'a str>) -> Self {
+        fn column<'a, T>(rows: &[Row<'a>], field: impl Fn(&Row<'a>) -> T) -> Vec<T> {
+            rows.iter().map(field).collect()
         }
+        /// The place of an event, or whatever else is only of groups.
+        fn of_group<T>((append, ..): &Row<'_>, value: T) -> Option<T> {
+            (append.facts.len() > 1).then_some(value)
+        }
+        fn small(number: usize) -> i16 {
+            i16::try_from(number).unwrap_or(i16::MAX)
+        }
+        /// True at the event that stands for the caller's answer.
+        fn answers((append, place, ..): &Row<'_>) -> bool {
+            *place == append.answering.unwrap_or(0)
+        }
+        let rows = |append: &&'a Append| {
+            let append = *append;
+            let rows = append.facts.iter().enumerate();
+            rows.map(move |(place, (event, fact))| (append, place, event.as_str(), fact))
+        };
+        let rows: Vec<Row<'a>> = appends.iter().flat_map(rows).collect();
+        let answer = |row: &Row<'a>| row.0.answer.as_ref().filter(|_| answers(row)).map(Answer::columns);
         Self {
-            account: column(events, |event| event.cause.account),
-            id: column(events, |event| event.event.as_str()),
-            stream: column(events, |event| event.fact.stream.as_str()),
-            version: column(events, |event| event.fact.version),
-            event_type: column(events, |event| event.fact.event_type.as_str()),
-            deleted: column(events, |event| event.fact.deletes),
-            data: column(events, |event| event.fact.data.as_str()),
-            previous: column(events, |event| event.fact.previous.as_deref()),
-            internal: column(events, |event| event.fact.internal.as_deref()),
-            request_id: column(events, |event| event.cause.request_id.as_deref()),
-            idempotency_key: column(events, |event| event.cause.idempotency_key.as_deref()),
-            created_at: column(events, |event| event.at.system_time()),
-            trace: column(events, |event| event.cause.trace.map(|trace| trace.to_string())),
-            fingerprint: column(events, |event| event.cause.fingerprint.map(|known| known.bytes())),
-            answer: column(events, |event| event.answer.as_ref().map(|answer| answer.columns().0)),
-            sealed_with: column(events, |event| event.answer.as_ref()?.columns().1),
+            account: column(&rows, |(append, ..)| append.cause.account),
+            id: column(&rows, |row| row.2),
+            stream: column(&rows, |(.., fact)| fact.stream.as_str()),
+            version: column(&rows, |(.., fact)| fact.version),
+            event_type: column(&rows, |(.., fact)| fact.event_type.as_str()),
+            deleted: column(&rows, |(.., fact)| fact.deletes),
+            data: column(&rows, |(.., fact)| fact.data.as_str()),
+            previous: column(&rows, |(.., fact)| fact.previous.as_deref()),
+            internal: column(&rows, |(.., fact)| fact.internal.as_deref()),
+            request_id: column(&rows, |(append, ..)| append.cause.request_id.as_deref()),
+            idempotency_key: column(&rows, |(append, ..)| append.cause.idempotency_key.as_deref()),
+            created_at: column(&rows, |(append, ..)| append.at.system_time()),
+            trace: column(&rows, |(append, ..)| append.cause.trace.map(|trace| trace.to_string())),
+            group: column(&rows, |row| of_group(row, row.0.event())),
+            place: column(&rows, |row| of_group(row, small(row.1 + 1))),
+            size: column(&rows, |row| of_group(row, small(row.0.facts.len()))),
+            fingerprint: column(&rows, |row| {
+                row.0.cause.fingerprint.filter(|_| answers(row)).map(|known| known.bytes())
+            }),
+            has_answer: column(&rows, |(append, ..)| append.answering.is_some()),
+            answer: column(&rows, |row| answer(row).map(|(text, _)| text)),
+            sealed_with: column(&rows, |row| answer(row)?.1),
+            guards: guards(appends),
             wake_on,
-            is_any_keyed: events.iter().any(|event| event.cause.fingerprint.is_some()),
+            is_any_keyed: appends.iter().any(|append| append.cause.fingerprint.is_some()),
         }
     }
 
@@ -96,6 +135,15 @@ impl<'a> Columns<'a> {
         [event, vec![("wake_on", &self.wake_on)], answer, vec![("is_any_keyed", &self.is_any_keyed)]].concat()
     }
 
+    /// The parameters of `append_groups.sql`.
+    pub(super) fn parameters_of_groups(&self) -> Vec<Named<'_>> {
+        let groups: [Named<'_>; 3] = [("group", &self.group), ("place", &self.place), ("size", &self.size)];
+        let [fingerprint, answer, sealed_with] = self.answer_columns();
+        let answers = [fingerprint, ("has_answer", &self.has_answer), answer, sealed_with];
+        let others: [Named<'_>; 2] = [("guards", &self.guards), ("wake_on", &self.wake_on)];
+        [&self.event_columns()[..], &groups, &answers, &others].concat()
+    }
+
     /// The parameters of `append_with_secret.sql`.
     pub(super) fn parameters_with_secret<'b>(&'b self, secret: &'b NewSecret) -> Vec<Named<'b>> {
         let NewSecret { sealed, overlap_seconds } = secret;
@@ -103,6 +151,16 @@ impl<'a> Columns<'a> {
             vec![("key_id", &sealed.key_id), ("sealed", &sealed.text), ("overlap_seconds", overlap_seconds)];
         [self.event_columns().to_vec(), self.answer_columns().to_vec(), secret].concat()
     }
+}
+
+/// What some decisions only read, as the triggers expect it: `[[account, id, version], …]`.
+fn guards(appends: &[&Append]) -> String {
+    let of = |append: &&Append| {
+        let account = append.cause.account;
+        append.guards.iter().map(move |(id, version)| (account, id.clone(), *version)).collect::<Vec<_>>()
+    };
+    let all: BTreeSet<(i64, String, i64)> = appends.iter().flat_map(of).collect();
+    serde_json::json!(all).to_string()
 }
 
 #[cfg(test)]
@@ -156,5 +214,43 @@ mod tests {
             "interval",
         );
         assert_eq!(named(&with_secret, &of_secret), ["key_id", "sealed", "overlap_seconds"]);
+    }
+
+    #[test]
+    fn each_column_of_a_group_has_the_number_of_its_argument() {
+        let columns = Columns::new(&[], None);
+        let sql = include_str!("sql/append_groups.sql");
+        let arguments = part(sql, "append_groups(", ") as appended");
+        let given = columns.parameters_of_groups().into_iter().map(|(name, _)| name);
+        let arguments = arguments.split(',').map(|text| text.split("=>").next().unwrap_or("").trim());
+        let pairs: Vec<_> = arguments.zip(given).collect();
+        let expected = [
+            ("accounts", "account"),
+            ("ids", "id"),
+            ("streams", "stream"),
+            ("versions", "version"),
+            ("types", "type"),
+            ("ends", "deleted"),
+            ("states", "data"),
+            ("previous_states", "previous"),
+            ("internals", "internal"),
+            ("requests", "request_id"),
+            ("keys", "idempotency_key"),
+            ("moments", "created_at"),
+            ("traces", "trace"),
+            ("groups", "group"),
+            ("places", "place"),
+            ("sizes", "size"),
+            ("key_is_for", "fingerprint"),
+            ("has_answer", "has_answer"),
+            ("answers", "answer"),
+            ("sealed_with", "sealed_with"),
+            ("guards", "guards"),
+        ];
+        assert_eq!(pairs, expected);
+        let in_order: Vec<_> = (1..=expected.len()).collect();
+        assert_eq!(numbers(sql, "append_groups(", ") as appended"), in_order);
+        assert_eq!(numbers(sql, ") as appended", "then pg_notify"), [22]);
+        assert_eq!(columns.parameters_of_groups().last().map(|(name, _)| *name), Some("wake_on"));
     }
 }

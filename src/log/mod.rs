@@ -8,7 +8,6 @@ pub mod accounts;
 mod append;
 mod appender;
 mod columns;
-mod group;
 mod growth;
 pub mod idempotency;
 mod key_use;
@@ -38,7 +37,7 @@ use growth::Growth;
 pub use growth::GrowthLimit;
 use idempotency::Fingerprint;
 use key_use::KeyUse;
-pub use statement::{APPEND_GROUP, APPEND_ONE, append_keyless};
+pub use statement::{APPEND_GROUPS, APPEND_ONE, append_keyless};
 
 /// The most decisions of one command, while others change the same object at the same time.
 pub const CONFLICT_TRIES: usize = 12;

@@ -4,12 +4,13 @@ use tokio_postgres::{Client, Statement};
 
 use crate::database::{DatabaseError, rewritten};
 
-/// The prepared forms: for an event that comes alone, for events without an idempotency key, and for events
-/// of which some have one.
+/// The prepared forms: for an event that comes alone, for events without an idempotency key, for events of
+/// which some have one, and for groups.
 pub(super) struct Statements {
     one: Statement,
     keyless: Statement,
     keyed: Statement,
+    pub(super) groups: Statement,
 }
 
 impl Statements {
@@ -18,10 +19,11 @@ impl Statements {
             one: client.prepare(APPEND_ONE).await?,
             keyless: client.prepare(&append_keyless()).await?,
             keyed: client.prepare(APPEND).await?,
+            groups: client.prepare(APPEND_GROUPS).await?,
         })
     }
 
-    /// The form for so many events.
+    /// The form for so many lone events.
     pub(super) fn choose(&self, events: usize, is_any_keyed: bool) -> &Statement {
         match (events, is_any_keyed) {
             (_, true) => &self.keyed,
@@ -36,8 +38,8 @@ const APPEND: &str = include_str!("sql/append.sql");
 /// The text for one event without an idempotency key.
 pub const APPEND_ONE: &str = include_str!("sql/append_one.sql");
 
-/// The text for the facts of one decision.
-pub const APPEND_GROUP: &str = include_str!("sql/append_group.sql");
+/// The text for the facts of some decisions.
+pub const APPEND_GROUPS: &str = include_str!("sql/append_groups.sql");
 
 /// The text for any number of events without a key: it doesn't look at the keys.
 #[must_use]

@@ -1,4 +1,4 @@
-//! An event on its way into the log, and what comes of it.
+//! The facts of a decision on their way into the log, and what comes of them.
 
 use tokio::sync::oneshot;
 
@@ -8,15 +8,31 @@ use crate::clock::Timestamp;
 use crate::database::DatabaseError;
 use crate::domain::Fact;
 
-/// An event on its way into the log.
+/// The facts of one decision on their way into the log: all or none.
 #[derive(Debug)]
 pub(super) struct Append {
     pub(super) cause: Cause,
-    pub(super) event: String,
-    pub(super) fact: Fact,
     pub(super) at: Timestamp,
-    /// The caller's answer, where it isn't the object.
+    /// The facts, each with the id of its event, in the order in which they were put. At least one.
+    pub(super) facts: Vec<(String, Fact)>,
+    /// The objects that were read and aren't changed, with their versions.
+    pub(super) guards: Vec<(String, i64)>,
+    /// The place among the facts of the last one of the object that the caller is answered with.
+    pub(super) answering: Option<usize>,
+    /// The caller's answer, where it isn't that object as that fact has it.
     pub(super) answer: Option<Answer>,
+}
+
+impl Append {
+    /// True for one fact whose decision read nothing else.
+    pub(super) const fn is_lone(&self) -> bool {
+        self.facts.len() == 1 && self.guards.is_empty()
+    }
+
+    /// The id of the first event.
+    pub(super) fn event(&self) -> &str {
+        self.facts.first().map_or("", |(event, _)| event.as_str())
+    }
 }
 
 /// The outcome of an append.
@@ -24,7 +40,8 @@ pub(super) struct Append {
 pub(super) enum Appended {
     /// The events are in the log.
     All,
-    /// Another event has that version of the object, or the idempotency key was used before.
+    /// Another event has that version of the object, what the decision read has changed, or the idempotency
+    /// key was used before.
     Conflict,
 }
 
@@ -32,4 +49,9 @@ pub(super) enum Appended {
 pub(super) struct Waiting {
     pub(super) append: Append,
     pub(super) answer: oneshot::Sender<Result<Appended, DatabaseError>>,
+}
+
+/// The number of events of some appends.
+pub(super) fn events_of(appends: &[Waiting]) -> usize {
+    appends.iter().map(|waiting| waiting.append.facts.len()).sum()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use calmony_pay::cli::dev::programs;
 use calmony_pay::database::WAKE_CHANNEL;
-use calmony_pay::log::{APPEND_GROUP, APPEND_ONE, append_keyless};
+use calmony_pay::log::{APPEND_GROUPS, APPEND_ONE, append_keyless};
 use tokio::process::Command;
 
 use super::report::Sample;
@@ -119,23 +119,27 @@ fn group(size: usize) -> String {
         let values: Vec<_> = (0..size).map(|place| one(name, place)).collect();
         format!("array[{}]::{kind}[]", values.join(", "))
     };
-    let mut values: Vec<String> = vec![one("account", 0)];
-    for name in ["id", "stream", "version", "type", "deleted", "data", "previous", "internal"] {
-        let kind = match name {
-            "version" => "bigint",
-            "deleted" => "boolean",
-            _ => "text",
-        };
-        values.push(each(name, kind));
-    }
-    let rest = ["request_id", "idempotency_key", "created_at"].map(|name| one(name, 0));
-    values.extend(rest);
-    // No trace; nothing was only read; no answer is stored.
-    values.extend(["null", "'{}'", "null", "null", "null"].map(ToOwned::to_owned));
-    values.push(one("id", size - 1));
+    let all = |value: &str, kind: &str| format!("array[{}]::{kind}[]", vec![value; size].join(", "));
+    let numbers = |kind: &str, number: &dyn Fn(usize) -> usize| {
+        let numbers: Vec<_> = (1..=size).map(|place| number(place).to_string()).collect();
+        format!("array[{}]::{kind}[]", numbers.join(", "))
+    };
+    let kind = |name| match name {
+        "account" | "version" => "bigint",
+        "deleted" => "boolean",
+        "created_at" => "timestamptz",
+        _ => "text",
+    };
+    let mut values: Vec<String> = COLUMNS.iter().map(|(name, _)| each(name, kind(name))).collect();
+    values.push(all("null", "text"));
+    values.push(all(&one("id", 0), "text"));
+    values.extend([numbers("smallint", &|place| place), numbers("smallint", &|_| size)]);
+    // No answer is stored; nothing was only read; no worker is woken.
+    values.extend([all("null", "bytea"), all("false", "boolean"), all("null", "text"), all("null", "text")]);
+    values.extend(["'[]'", "null"].map(ToOwned::to_owned));
     let given =
         |sql: String, (index, value): (usize, &String)| sql.replace(&format!("${}", index + 1), value);
-    script(&values.iter().enumerate().rev().fold(APPEND_GROUP.to_owned(), given))
+    script(&values.iter().enumerate().rev().fold(APPEND_GROUPS.to_owned(), given))
 }
 
 /// Transactions a second of pgbench, under the API's role, triggers and all.

@@ -108,6 +108,10 @@ pub struct Objects {
     facts: Vec<Fact>,
 }
 
+/// Objects as a decision left them. The next one may begin with them; they may be old by then.
+#[derive(Debug, Default)]
+pub struct Seen(BTreeMap<String, Option<Snapshot>>);
+
 /// The outcome of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
@@ -122,6 +126,34 @@ pub struct Outcome {
 }
 
 impl Objects {
+    /// The objects that another decision left.
+    #[must_use]
+    pub fn knowing(seen: Seen) -> Self {
+        let mut objects = Self::default();
+        for (id, stored) in seen.0 {
+            objects.load(id, stored);
+        }
+        objects
+    }
+
+    /// The objects as the decision left them, once its facts are in the log.
+    #[must_use]
+    pub fn seen(self) -> Seen {
+        Seen(self.known.into_iter().map(|(id, known)| (id, known.now)).collect())
+    }
+
+    /// True if none is loaded.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// True if an object is loaded.
+    #[must_use]
+    pub fn knows(&self, id: &str) -> bool {
+        self.known.contains_key(id)
+    }
+
     /// Takes in an object as it is in the log.
     pub fn load(&mut self, id: impl Into<String>, stored: Option<Snapshot>) {
         self.known.insert(id.into(), Known { now: stored.clone(), stored, ..Known::default() });

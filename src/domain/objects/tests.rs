@@ -159,3 +159,15 @@ fn what_an_object_keeps_to_itself_stays_until_it_is_changed() {
     let cleared = updated.world.when(&Keep(a, None, 11));
     assert_eq!(cleared.outcome.facts[0].internal, None);
 }
+
+#[test]
+fn a_decision_may_begin_with_what_another_left() {
+    let a = Id::generate(Timestamp::from_millis(1_000));
+    let mut objects = Objects::default();
+    let first = objects.decide(&create(a, 11)).expect("facts");
+    let mut after = Objects::knowing(objects.seen());
+    assert!(after.knows(&a.to_string()));
+    let second = after.decide(&update(a, 12)).expect("facts");
+    assert_eq!((first.facts[0].version, second.facts[0].version), (1, 2));
+    assert_eq!(second.facts[0].previous.as_deref(), Some(r#"{"balance":11}"#));
+}

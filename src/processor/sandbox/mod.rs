@@ -23,6 +23,7 @@ mod server;
 mod shared;
 mod store;
 mod texts;
+mod turn;
 mod undo;
 mod validate;
 mod writer;

@@ -31,6 +31,19 @@ pub(super) enum State {
     Never,
 }
 
+impl State {
+    /// Its name in the database.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Approved(_) => "approved",
+            Self::Declined(_) => "declined",
+            Self::ActionRequired => "action_required",
+            Self::Pending(_) => "pending",
+            Self::Never => "never",
+        }
+    }
+}
+
 impl Stored {
     /// The operation in the words of the protocol. Challenges are below `url`.
     pub(super) fn operation(&self, url: &str) -> Operation {

@@ -9,7 +9,7 @@ use super::decide;
 use super::methods::Kept;
 use super::operation::{Decision, Names, Refusal};
 use super::random::random;
-use super::store::Turn;
+use super::turn::Turn;
 use crate::clock;
 use crate::database::{DatabaseError, Pool};
 use crate::processor::{Operation, Request};
@@ -115,10 +115,15 @@ impl Work {
     /// Decides on all in one transaction. Without a commit there is no answer.
     async fn together(&self, all: &[Waiting]) -> Result<Vec<Answer>, DatabaseError> {
         let mut client = self.pool.get().await?;
-        let turn = Turn::take(&mut client, &self.url, self.tells).await?;
+        let mut turn = Turn::take(&mut client, &self.url, self.tells).await?;
+        let requests = all.iter().filter_map(|waiting| match &waiting.job {
+            Job::Perform(request) => Some(request),
+            Job::Answer(..) | Job::Keep(_) | Job::Finish => None,
+        });
+        turn.read(&requests.collect::<Vec<_>>()).await?;
         let (mut answers, mut follows) = (Vec::with_capacity(all.len()), false);
         for waiting in all {
-            let (answer, has_followers) = self.one(&turn, &waiting.job).await?;
+            let (answer, has_followers) = self.one(&mut turn, &waiting.job).await?;
             answers.push(answer);
             follows |= has_followers;
         }
@@ -130,14 +135,14 @@ impl Work {
     }
 
     /// Decides on one thing and writes it. True if time, or a notice, has to follow.
-    async fn one(&self, turn: &Turn<'_>, job: &Job) -> Result<(Answer, bool), DatabaseError> {
+    async fn one(&self, turn: &mut Turn<'_>, job: &Job) -> Result<(Answer, bool), DatabaseError> {
         let decided = match job {
             Job::Perform(request) => {
                 let seen = turn.seen(request).await?;
                 decide::perform(request, &seen, names(), clock::now())
             }
             Job::Answer(token, has_passed) => match turn.challenged(token).await? {
-                Some(waiting) => match turn.method_of(Some(&waiting)).await? {
+                Some(waiting) => match turn.method_of(&waiting).await? {
                     Some(method) => Ok(decide::challenged(&waiting, method.card, *has_passed)),
                     None => Err(Refusal::NoSuchMethod),
                 },
@@ -164,7 +169,7 @@ impl Work {
     }
 
     /// Does what was put off.
-    async fn finish(&self, turn: &Turn<'_>) -> Result<(), DatabaseError> {
+    async fn finish(&self, turn: &mut Turn<'_>) -> Result<(), DatabaseError> {
         for pending in turn.due().await? {
             let Some(request) = &pending.request else { continue };
             let seen = turn.seen(request).await?;

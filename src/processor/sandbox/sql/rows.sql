@@ -1,5 +1,9 @@
--- The rows of an authorisation in the journal, oldest first. $1: its reference.
-select kind, outcome, amount, currency, at
-  from sandbox.journal
- where reference = $1
- order by seq
+-- The rows of some authorisations in the journal, oldest first. $1: their references.
+select j.*
+  from unnest($1::text[]) as r (reference)
+ cross join lateral (select reference, kind, outcome, amount, currency, at, seq
+                       from sandbox.journal
+                      where reference = r.reference
+                      order by seq
+                     offset 0) as j
+ order by j.seq
