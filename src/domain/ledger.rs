@@ -102,6 +102,18 @@ impl Postings {
         Self::moved(currency, amount, Account::Revenue, Account::Processor)
     }
 
+    /// An amount moved for an attempt that was closed as failed.
+    #[must_use]
+    pub fn suspended(currency: Currency, amount: i64) -> Self {
+        Self::moved(currency, amount, Account::Suspense, Account::Processor)
+    }
+
+    /// Such an amount is given back.
+    #[must_use]
+    pub fn returned(currency: Currency, amount: i64) -> Self {
+        Self::moved(currency, amount, Account::Processor, Account::Suspense)
+    }
+
     /// An amount is given back.
     #[must_use]
     pub fn refunded(currency: Currency, amount: i64) -> Self {

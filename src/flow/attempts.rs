@@ -13,6 +13,7 @@ use super::words::{Told, Undo, challenge_declined, has_unwanted_challenge, is_of
 use super::{FlowError, Processors};
 use crate::clock;
 use crate::domain::attempt::{Attempt, Closed, Opening, Waiting, Word};
+use crate::domain::payment_intent::Returning;
 use crate::domain::{Command, Rejection, Seen, Snapshot};
 use crate::log::idempotency::Closing;
 use crate::log::{AppendError, Cause, Log};
@@ -40,6 +41,7 @@ pub(super) struct Open {
     pub(super) held_until: Option<u64>,
     pub(super) reference: Option<String>,
     pub(super) closed: Option<Closed>,
+    pub(super) returning: Option<Returning>,
 }
 
 impl Open {
@@ -292,8 +294,6 @@ impl Money {
         let stored = self.log.object(self.account, object).await.map_err(AppendError::from)?;
         let Some(stored) = stored else { return Ok(()) };
         let open = Open::of(&stored)?;
-        let has_moved = matches!(operation.outcome, Outcome::Approved { amount: 1.. });
-        let key = operation.key.clone();
         if let Some(attempt) = open.attempt.filter(|attempt| attempt.key == operation.key) {
             match told(&attempt, operation) {
                 Told::Word(word) => self.close_now(&attempt, word, false).await?,
@@ -305,16 +305,12 @@ impl Money {
             if let Some(word) = settled(&waiting, operation.outcome, reference) {
                 self.settle(&waiting.key, word, false).await?;
             }
-        } else if has_moved {
-            self.alarm_unless_accounted(object, &key).await?;
-        }
-        Ok(())
-    }
-
-    /// Says loudly that money moved that no event accounts for. `calmony verify` finds it, too.
-    async fn alarm_unless_accounted(&self, object: &str, key: &str) -> Result<(), FlowError> {
-        if !self.log.accounts_for(self.account, (object, key)).await.map_err(AppendError::from)? {
-            tracing::error!(key, "the processor moved money for an attempt that is over without it");
+        } else if let Some(returning) = open.returning.filter(|one| one.attempt.key == operation.key) {
+            if let Ok(id) = object.parse() {
+                self.give_back(id, &returning.attempt).await?;
+            }
+        } else if matches!(operation.outcome, Outcome::Approved { amount: 1.. }) {
+            self.suspend(object, operation).await?;
         }
         Ok(())
     }

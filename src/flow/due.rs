@@ -32,6 +32,14 @@ pub async fn step(log: &Log, processors: &Processors, due: &Due) -> Result<Step,
     let Some(stored) = stored else { return Ok(Step::Moved) };
     let open = Open::of(&stored)?;
     let now = clock::now().seconds();
+    if let (Ok(id), Some(returning)) = (due.id.parse(), open.returning)
+        && returning.attempt.opening.deadline <= now
+    {
+        money.give_back(id, &returning.attempt).await?;
+        let after = log.object(due.account, &due.id).await.map_err(AppendError::from)?;
+        let is_moved = after.is_none_or(|after| after.version != stored.version);
+        return Ok(if is_moved { Step::Moved } else { Step::Waits });
+    }
     if let Some(attempt) = open.attempt {
         if attempt.opening.deadline > now {
             // A new attempt, or this machine's clock is behind PostgreSQL's.

@@ -8,6 +8,7 @@ pub mod customers;
 pub mod due;
 pub mod notices;
 pub mod payment_methods;
+mod suspense;
 mod words;
 
 use std::borrow::Cow;

@@ -114,6 +114,17 @@ impl Log {
         Ok(row.get("accounted"))
     }
 
+    /// An attempt of that object as it was opened, as JSON.
+    pub async fn attempt(
+        &self,
+        account: i64,
+        (object, key): (&str, &str),
+    ) -> Result<Option<String>, DatabaseError> {
+        let client = self.client().await?;
+        let row = client.query_opt(include_str!("sql/attempt.sql"), &[&account, &object, &key]).await?;
+        Ok(row.and_then(|row| row.get("attempt")))
+    }
+
     /// The mode of an account; `None` if there is no such account.
     pub async fn is_live(&self, account: i64) -> Result<Option<bool>, DatabaseError> {
         let client = self.client().await?;

@@ -53,6 +53,11 @@ impl Processor {
         self.payments.try_enter(&self.account, 1).ok()
     }
 
+    /// Counts money that moved for an attempt that was over without it.
+    pub fn count_suspense(&self) {
+        self.metrics.suspended();
+    }
+
     /// Registers the metrics of its calls.
     pub fn register(&self, registry: &mut Registry) {
         self.metrics.register(registry);

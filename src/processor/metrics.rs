@@ -30,11 +30,16 @@ struct OutcomeLabels {
 pub(super) struct CallMetrics {
     outcomes: Family<OutcomeLabels, Counter>,
     took: Family<CallLabels, Histogram, fn() -> Histogram>,
+    suspense: Counter,
 }
 
 impl Default for CallMetrics {
     fn default() -> Self {
-        Self { outcomes: Family::default(), took: Family::new_with_constructor(durations) }
+        Self {
+            outcomes: Family::default(),
+            took: Family::new_with_constructor(durations),
+            suspense: Counter::default(),
+        }
     }
 }
 
@@ -51,6 +56,15 @@ impl CallMetrics {
             "Calls to the payment processor, from the wait for a turn to the end of the answer",
             self.took.clone(),
         );
+        registry.register(
+            "calmony_processor_suspense",
+            "Notices of money that moved for an attempt that was over without it",
+            self.suspense.clone(),
+        );
+    }
+
+    pub(super) fn suspended(&self) {
+        self.suspense.inc();
     }
 
     pub(super) fn called(&self, call: &'static str, outcome: &'static str, took: Duration) {

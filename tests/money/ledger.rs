@@ -31,7 +31,7 @@ async fn verify(system: &System, processor: Option<(&str, &str)>) -> (Said, Valu
     (said, report)
 }
 
-async fn verified(system: &System, sandbox: &Sandbox) -> (Said, Value) {
+pub(super) async fn verified(system: &System, sandbox: &Sandbox) -> (Said, Value) {
     verify(system, Some((&sandbox.url, SECRET))).await
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use support::client::http;
 use support::sandbox;
 
+use super::ledger::verified;
 use super::once::{World, confirm};
 use super::payments::{create, keyed, types};
 
@@ -126,6 +127,53 @@ async fn a_late_notice_of_an_old_attempt_changes_nothing() {
     }});
     assert_eq!(notice(&world, &told.to_string()).await, 200);
     assert_eq!(types(client, &id).await, before);
+}
+
+/// A processor that declines, and takes the money all the same: it is posted to suspense and given back.
+#[tokio::test]
+async fn what_moves_for_a_failed_attempt_is_given_back() {
+    let world = World::start().await;
+    let client = world.client();
+    for (how, capture) in [("automatic", true), ("manual", false)] {
+        let with = format!("payment_method=pm_card_chargeDeclined&confirm=true&capture_method={how}");
+        let declined = create(client, &with).await;
+        let id = declined.json["error"]["payment_intent"]["id"].as_str().unwrap().to_owned();
+        let key = format!("{id}.1.{}", account(&world).await);
+        let reference = format!("ref_late_{how}");
+        let taken = if capture { ", ('capture')" } else { "" };
+        let sql = format!(
+            "update sandbox.operation set outcome = 'approved', amount = 1000, decline = null, \
+                    reference = '{reference}' where key = '{key}'; \
+             insert into sandbox.journal (key, kind, outcome, amount, currency, reference) \
+             select '{key}', kind, 'approved', 1000, 'usd', '{reference}' \
+               from (values ('authorize'){taken}) as k (kind)"
+        );
+        let admin = world.system.database.admin().await;
+        admin.batch_execute(&sql).await.unwrap();
+        let before = client.get(&format!("/v1/payment_intents/{id}")).await.ok();
+        let told = json!({ "id": "n", "operation": {
+            "key": key, "reference": reference, "outcome": "approved", "amount": 1000,
+        }});
+        for _ in 0..2 {
+            assert_eq!(notice(&world, &told.to_string()).await, 200, "told twice");
+        }
+        let after = client.get(&format!("/v1/payment_intents/{id}")).await.ok();
+        assert_eq!(after, before, "nobody paid");
+        let told = types(client, &id).await;
+        assert_eq!(told.iter().filter(|kind| *kind == "payment_intent.updated").count(), 2, "{told:?}");
+        let back = if capture { "refund" } else { "void" };
+        assert_eq!(world.moved(&id).await.last().map(String::as_str), Some(back));
+        let posted = format!(
+            "select coalesce(sum((internal #>> '{{postings,amounts,suspense}}')::bigint), 1)::bigint \
+               from calmony.event where stream = '{id}'"
+        );
+        assert_eq!(world.system.database.number(&posted).await, 0, "noted, and taken back");
+        // Whoever pays then pays.
+        let with = "payment_method=pm_card_visa";
+        confirm(client, &id, with).await.ok();
+    }
+    let (said, report) = verified(&world.system, &world.sandbox).await;
+    assert_eq!(said.code, Some(0), "{report:#}");
 }
 
 async fn account(world: &World) -> i64 {

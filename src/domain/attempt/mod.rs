@@ -256,7 +256,7 @@ fn back(by: &str, is_taken: bool, amount: i64) -> Movement {
 }
 
 /// The members that what an object keeps to itself has for one event only: they tell of the event.
-pub const OF_ONE_EVENT: [&str; 3] = ["opened", "closed", "postings"];
+pub const OF_ONE_EVENT: [&str; 4] = ["opened", "closed", "suspense", "postings"];
 
 /// What an object keeps to itself, without what only told of its last event.
 pub(in crate::domain) fn inherited(kept: &str) -> Result<Option<String>, serde_json::Error> {

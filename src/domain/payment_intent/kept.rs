@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CancellationReason, PaymentIntent};
+use super::{CancellationReason, PaymentIntent, Returning};
 use crate::contract;
 use crate::domain::attempt::{Attempt, Closed, Opening, Operation, Waiting};
+use crate::domain::ledger::Postings;
 use crate::domain::{Objects, Stop};
 use crate::id::Id;
 
@@ -41,6 +42,18 @@ pub struct Kept {
     /// What its event says of an attempt that it closes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<Closed>,
+    /// What moved for an attempt that was closed as failed, and is being given back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returning: Option<Returning>,
+    /// The keys of attempts whose money was given back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) returned: Vec<String>,
+    /// What its event says of money that moved for such an attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) suspense: Option<Closed>,
+    /// What its event moves between accounts of the ledger.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) postings: Option<Postings>,
 }
 
 /// What an attempt is for.
@@ -64,7 +77,8 @@ impl Kept {
     /// What the intent of that id keeps to itself.
     pub fn of(objects: &mut Objects, id: Id<contract::PaymentIntent>) -> Result<Self, Stop> {
         let kept = objects.internal(id)?.map(serde_json::from_value::<Self>).transpose()?;
-        Ok(Self { opened: None, closed: None, ..kept.unwrap_or_default() })
+        let kept = kept.unwrap_or_default();
+        Ok(Self { opened: None, closed: None, suspense: None, postings: None, ..kept })
     }
 
     /// The same with an attempt that is open.
@@ -94,7 +108,9 @@ impl Kept {
     pub(super) fn keep(self, objects: &mut Objects, intent: &PaymentIntent) -> Result<(), Stop> {
         let attempt = self.attempt.as_ref().map(|attempt| attempt.opening.deadline);
         let look = self.waiting.as_ref().and_then(Waiting::due);
-        let due = attempt.or(self.closing_due).or(look).or(self.held_until);
+        let next = attempt.or(self.closing_due).or(look).or(self.held_until);
+        let returning = self.returning.as_ref().map(|returning| returning.attempt.opening.deadline);
+        let due = [next, returning].into_iter().flatten().min();
         let kept = Self { due, ..self };
         objects.keep(intent.id, Some(&serde_json::to_value(&kept)?));
         Ok(())

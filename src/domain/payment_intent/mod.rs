@@ -4,6 +4,7 @@ mod attempts;
 mod commands;
 mod kept;
 mod params;
+mod suspense;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -29,6 +30,7 @@ pub use attempts::{Close, SettleChallenge};
 pub use commands::{Cancel, Capture, Confirm, Create, Lapse, Update};
 pub use kept::Kept;
 pub use params::{Confirming, Terms};
+pub use suspense::{Return, Returning, Suspend};
 pub use waiting::{GiveUp, Look};
 pub use words::{
     AllowRedirects, AutomaticMethods, CancellationReason, CaptureMethod, CardOptions, ConfirmationMethod,

@@ -1,4 +1,5 @@
 mod money;
+mod suspense;
 
 use std::collections::BTreeMap;
 

@@ -17,9 +17,10 @@ pub(super) async fn check(
     tenant: &Tenant,
     report: &mut Report,
 ) -> Result<(), DatabaseError> {
-    let kinds: [(&str, Judge); 2] = [
+    let kinds: [(&str, Judge); 3] = [
         (include_str!("../../sql/verify_charges.sql"), charge),
         (include_str!("../../sql/verify_intents.sql"), intent),
+        (include_str!("../../sql/verify_suspense.sql"), suspense),
     ];
     for (sql, judge) in kinds {
         let statement = client.prepare(sql).await?;
@@ -147,6 +148,19 @@ fn intent(tenant: &Tenant, row: &Row, report: &mut Report) {
     if charge.is_some_and(|charge| charge.currency != intent.currency) {
         let what = format!("is in another currency than {about}");
         report.money_problem(tenant.finding(Kind::Amount, id, what));
+    }
+}
+
+/// What an intent gives back is what its postings have in suspense.
+fn suspense(tenant: &Tenant, row: &Row, report: &mut Report) {
+    let returning: i64 = row.get("returning");
+    for (name, kept) in [("processor", returning), ("suspense", returning.saturating_neg()), ("elsewhere", 0)]
+    {
+        let posted: i64 = row.get(name);
+        if posted != kept {
+            let what = format!("gives back {returning}, and its postings say {posted} in {name}");
+            report.money_problem(tenant.finding(Kind::Amount, row.get("id"), what));
+        }
     }
 }
 

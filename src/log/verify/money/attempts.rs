@@ -10,6 +10,7 @@ use super::tenants::{ATTEMPTED, GRACE_SECONDS, PORTION, Tenant};
 use crate::clock;
 use crate::database::DatabaseError;
 use crate::domain::attempt::{Attempt, Closed, Waiting};
+use crate::domain::payment_intent::Returning;
 use crate::log::verify::report::Report;
 
 /// What an event keeps to itself of attempts.
@@ -20,6 +21,8 @@ struct Told {
     closed: Option<Closed>,
     attempt: Option<Attempt>,
     waiting: Option<Waiting>,
+    returning: Option<Returning>,
+    suspense: Option<Closed>,
 }
 
 /// What became of an attempt.
@@ -81,6 +84,16 @@ impl Folded {
             report.money_problem(self.finding(tenant, what));
             return;
         };
+        if let Some(suspense) = &told.suspense {
+            let is_of_it = suspense.movements.iter().all(|movement| movement.key == suspense.key);
+            if self.attempts.get(&suspense.key) != Some(&Fate::Closed) || !is_of_it {
+                let what = format!("suspends {} in {event}, which isn't closed", suspense.key);
+                report.money_problem(self.finding(tenant, what));
+            }
+        }
+        if let Some(closed) = &told.closed {
+            self.close(tenant, (event, closed), report);
+        }
         if let Some(key) = &told.opened {
             if Attempt::owner_of(key) != Some((tenant.id, &self.stream)) {
                 let what = format!("opens {key} in {event}, which is of something else");
@@ -89,9 +102,6 @@ impl Folded {
             if self.attempts.insert(key.clone(), Fate::Open).is_some() {
                 report.money_problem(self.finding(tenant, format!("opens {key} again in {event}")));
             }
-        }
-        if let Some(closed) = &told.closed {
-            self.close(tenant, (event, closed), report);
         }
         self.last = told;
     }
@@ -118,7 +128,8 @@ impl Folded {
     /// The object's last event was seen.
     fn end(self, tenant: &Tenant, report: &mut Report) {
         let now = clock::now().seconds();
-        let open = self.last.attempt.as_ref();
+        let returning = self.last.returning.as_ref().map(|returning| &returning.attempt);
+        let open: Vec<&Attempt> = self.last.attempt.iter().chain(returning).collect();
         let waiting = self.last.waiting.as_ref().map(|waiting| waiting.key.as_str());
         for (key, fate) in &self.attempts {
             match fate {
@@ -128,7 +139,7 @@ impl Folded {
                     let what = format!("has {key} wait for a challenge, and keeps nothing of it");
                     report.money_problem(self.finding(tenant, what));
                 }
-                Fate::Open => match open.filter(|open| open.key == *key) {
+                Fate::Open => match open.iter().find(|open| open.key == *key) {
                     None => {
                         let what = format!("has opened {key}, and no event closes it");
                         report.money_problem(self.finding(tenant, what));
@@ -146,7 +157,7 @@ impl Folded {
             }
         }
         let fate_of = |key: &str| self.attempts.get(key).copied();
-        if let Some(open) = open.filter(|open| fate_of(&open.key) != Some(Fate::Open)) {
+        for open in open.iter().filter(|open| fate_of(&open.key) != Some(Fate::Open)) {
             let what = format!("keeps {} as open, which no event leaves open", open.key);
             report.money_problem(self.finding(tenant, what));
         }
@@ -200,6 +211,36 @@ mod tests {
     fn waits() -> Value {
         let waiting = json!({ "key": "pi_1.1.7", "captures": true, "amount": 900, "since": 1 });
         json!({ "closed": { "key": "pi_1.1.7", "waits": true }, "waiting": waiting })
+    }
+
+    /// Money moved for the first attempt after it was closed; the second gives it back.
+    fn suspended(key: &str) -> Value {
+        let second = json!({
+            "key": "pi_1.2.7", "operation": { "kind": "refund", "reference": "r", "amount": 900 },
+            "opening": { "account": 7, "at": 1, "deadline": clock::now().seconds() + 10 },
+        });
+        json!({
+            "suspense": { "key": key, "movements": [{ "key": key, "kind": "capture", "amount": 900 }] },
+            "opened": "pi_1.2.7", "returning": { "of": key, "amount": 900, "attempt": second },
+        })
+    }
+
+    #[test]
+    fn what_is_suspended_was_closed_and_is_given_back() {
+        let given_back = json!({ "closed": { "key": "pi_1.2.7" }, "returned": ["pi_1.1.7"] });
+        for right in [
+            vec![opened(1), closed(), suspended("pi_1.1.7")],
+            vec![opened(1), closed(), suspended("pi_1.1.7"), given_back.clone()],
+        ] {
+            assert_eq!(found(&right), Vec::<String>::new(), "{right:?}");
+        }
+        for (wrong, said) in [
+            (vec![suspended("pi_1.1.7"), given_back.clone()], "isn't closed"),
+            (vec![opened(1), closed(), suspended("pi_1.1.7"), json!({})], "no event closes it"),
+        ] {
+            let found = found(&wrong);
+            assert!(found.len() == 1 && found[0].contains(said), "{said}: {found:?}");
+        }
     }
 
     #[test]

@@ -276,12 +276,14 @@ impl Comparison {
 struct State {
     open: Option<(String, u64)>,
     waiting: Option<String>,
+    returning: Option<String>,
 }
 
 impl State {
     fn read(row: &Row) -> Self {
         let deadline = row.get::<_, Option<&str>>("deadline").and_then(|text| text.parse().ok());
-        Self { open: row.get::<_, Option<String>>("open").zip(deadline), waiting: row.get("waiting") }
+        let open = row.get::<_, Option<String>>("open").zip(deadline);
+        Self { open, waiting: row.get("waiting"), returning: row.get("returning") }
     }
 
     /// True if what moved by that key at that time may still be told to the log.
@@ -290,7 +292,8 @@ impl State {
         let now = clock::now().seconds();
         let is_near = |instant: u64| instant.saturating_add(GRACE_SECONDS) >= now;
         self.open.as_ref().is_some_and(|(open, deadline)| open == key && is_near(*deadline))
-            || self.waiting.as_deref() == Some(key) && is_near(at)
+            || [&self.waiting, &self.returning].into_iter().any(|one| one.as_deref() == Some(key))
+                && is_near(at)
     }
 }
 
