@@ -8,5 +8,6 @@ mod groups;
 mod kills;
 mod payments;
 mod retries;
+mod steps;
 mod torture;
 mod vanished;

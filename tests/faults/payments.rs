@@ -20,6 +20,8 @@ use support::system::kill;
 use support::{Biller, Client, Database, Sandbox, System, sandbox};
 use tokio::time::Instant;
 
+use super::steps::Gate;
+
 /// The longest time for which anything stays undecided while all processes run.
 const UNDECIDED: Duration = Duration::from_mins(1);
 /// The time after which the processor is given up on.
@@ -41,29 +43,33 @@ const CARDS: [&str; 10] = [
 
 /// What is killed.
 #[derive(Debug, Clone, Copy)]
-enum Victim {
+pub(super) enum Victim {
     Api,
     Biller,
     Processor,
     Postgres,
 }
 
-struct World {
+pub(super) struct World {
     cluster: Cluster,
     direct: Database,
-    system: System,
+    pub(super) system: System,
     sandbox: Sandbox,
     biller: Biller,
     _folder: support::database::Folder,
 }
 
 impl World {
-    async fn start() -> Self {
-        let (cluster, folder, direct) = own_database("payments").await;
+    /// The product with a processor, which is called by way of a gate if there is one.
+    pub(super) async fn start(gate: Option<&Gate>) -> Self {
+        let (cluster, folder, direct) = own_database(if gate.is_some() { "steps" } else { "payments" }).await;
         let address = format!("127.0.0.1:{}", free_port().unwrap());
         let sandbox = Sandbox::telling(&direct, &format!("http://{address}/processor/notices")).await;
+        if let Some(gate) = gate {
+            gate.lead_to(&sandbox.url);
+        }
         let environment = [
-            ("CALMONY_PROCESSOR_URL", sandbox.url.as_str()),
+            ("CALMONY_PROCESSOR_URL", gate.map_or(sandbox.url.as_str(), |gate| gate.url.as_str())),
             ("CALMONY_PROCESSOR_SECRET", sandbox::SECRET),
             ("CALMONY_PROCESSOR_TIMEOUT", TIMEOUT),
         ];
@@ -74,7 +80,7 @@ impl World {
     }
 
     /// Kills a process, and starts it again.
-    async fn kill(&mut self, victim: Victim) {
+    pub(super) async fn kill(&mut self, victim: Victim) {
         let process: &mut Running = match victim {
             Victim::Api => &mut self.system.api,
             Victim::Biller => &mut self.biller.process,
@@ -90,13 +96,52 @@ impl World {
         process.ended().await;
         process.restart().unwrap();
     }
+
+    /// Waits until everything is decided; then the journal and the log agree to the cent, each key has its
+    /// answer, and nothing is lost. Returns the number of answers that were given again.
+    pub(super) async fn agrees(mut self, answers: &Answers) -> usize {
+        let stopped = Instant::now();
+        let admin = self.direct.admin().await;
+        while admin.query_one(OPEN, &[]).await.unwrap().get::<_, i64>(0) > 0 {
+            assert!(stopped.elapsed() < 2 * UNDECIDED, "something is still undecided");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        eprintln!(
+            "{} answers; everything is decided {:?} after the last kill",
+            answers.len(),
+            stopped.elapsed()
+        );
+        let difference = admin.query(DIFFERENCE, &[]).await.unwrap();
+        let difference: Vec<String> = difference.iter().map(|row| row.get("what")).collect();
+        assert!(difference.is_empty(), "{difference:#?}");
+        assert_eq!(admin.query_one(BALANCE, &[]).await.unwrap().get::<_, i64>(0), 0, "to the cent");
+        let captures = "select count(*) from (select split_part(key, '.', 1) as intent from sandbox.journal \
+                        where kind = 'capture' and outcome = 'approved' and split_part(key, '.', 1) not in \
+                        (select split_part(key, '.', 1) from sandbox.journal where key like '%.undo') \
+                        group by 1 having count(*) > 1) twice";
+        assert_eq!(admin.query_one(captures, &[]).await.unwrap().get::<_, i64>(0), 0, "charged once");
+        let mut replayed = 0;
+        for (key, (path, params, status, body)) in answers {
+            let again = insist(&self.system.client, (key, path, params), &mut Answers::new()).await.unwrap();
+            // What was answered while it was processed is answered by its end.
+            if body["status"] != "processing" && body["status"] != "pending" {
+                assert_eq!(again, (*status, body.clone()), "{key}");
+                replayed += 1;
+            }
+        }
+        let environment = [("CALMONY_DATABASE_URL", self.direct.url.as_str())];
+        let said = crate::cli::run("calmony", &["verify"], &environment).await;
+        assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
+        self.cluster.stop().await.unwrap();
+        replayed
+    }
 }
 
 /// The answers that clients got, by their keys.
-type Answers = HashMap<String, (String, Value, u16, Value)>;
+pub(super) type Answers = HashMap<String, (String, Value, u16, Value)>;
 
 /// Sends a call with a key until it is answered for good. `None` once it is time to stop.
-async fn insist(
+pub(super) async fn insist(
     client: &Client,
     (key, path, params): (&str, &str, &Value),
     answers: &mut Answers,
@@ -205,7 +250,7 @@ async fn whatever_dies_a_card_is_charged_once_and_every_cent_is_accounted_for() 
     let count = number("CALMONY_FAULTS").unwrap_or(8);
     eprintln!("seed {seed}, {count} kills; CALMONY_SEED={seed} repeats the schedule");
     let mut random = Random::seeded(seed);
-    let mut world = World::start().await;
+    let mut world = World::start(None).await;
     let stop = Arc::new(AtomicBool::new(false));
     let clients: Vec<_> = (0..6)
         .map(|n| tokio::spawn(pay(world.system.client.clone(), n, random.next(), stop.clone())))
@@ -216,38 +261,9 @@ async fn whatever_dies_a_card_is_charged_once_and_every_cent_is_accounted_for() 
         world.kill(victims[usize::try_from(random.below(4)).unwrap()]).await;
     }
     stop.store(true, Ordering::Relaxed);
-    let stopped = Instant::now();
     let mut answers = Answers::new();
     for client in clients {
         answers.extend(client.await.unwrap());
     }
-    let admin = world.direct.admin().await;
-    while admin.query_one(OPEN, &[]).await.unwrap().get::<_, i64>(0) > 0 {
-        assert!(stopped.elapsed() < 2 * UNDECIDED, "something is still undecided");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    eprintln!("{} answers; everything is decided {:?} after the last kill", answers.len(), stopped.elapsed());
-    let difference = admin.query(DIFFERENCE, &[]).await.unwrap();
-    let difference: Vec<String> = difference.iter().map(|row| row.get("what")).collect();
-    assert!(difference.is_empty(), "{difference:#?}");
-    assert_eq!(admin.query_one(BALANCE, &[]).await.unwrap().get::<_, i64>(0), 0, "to the cent");
-    let captures = "select count(*) from (select split_part(key, '.', 1) as intent from sandbox.journal \
-                    where kind = 'capture' and outcome = 'approved' and split_part(key, '.', 1) not in \
-                    (select split_part(key, '.', 1) from sandbox.journal where key like '%.undo') \
-                    group by 1 having count(*) > 1) twice";
-    assert_eq!(admin.query_one(captures, &[]).await.unwrap().get::<_, i64>(0), 0, "charged once");
-    let mut replayed = 0;
-    for (key, (path, params, status, body)) in &answers {
-        let again = insist(&world.system.client, (key, path, params), &mut Answers::new()).await.unwrap();
-        // What was answered while it was processed is answered by its end.
-        if body["status"] != "processing" && body["status"] != "pending" {
-            assert_eq!(again, (*status, body.clone()), "{key}");
-            replayed += 1;
-        }
-    }
-    assert!(replayed > 10, "there was load: {replayed}");
-    let environment = [("CALMONY_DATABASE_URL", world.direct.url.as_str())];
-    let said = crate::cli::run("calmony", &["verify"], &environment).await;
-    assert_eq!(said.code, Some(0), "{}{}", said.stdout, said.stderr);
-    world.cluster.stop().await.unwrap();
+    assert!(world.agrees(&answers).await > 10, "there was load");
 }
