@@ -64,11 +64,11 @@ class OpenapiGenerator(unittest.TestCase):
 
     def test_customers(self):
         mark = f"{uuid.uuid4()}@example.com"
-        params = generator_client.CustomerParams(
+        params = generator_client.CustomerCreateParams(
             name="Ada", email=mark, metadata={"plan": "pro"}, preferred_locales=["en", "de"],
-            address=generator_client.CustomerParamsAddress(city="London"), tax_exempt="exempt",
+            address=generator_client.CustomerCreateParamsAddress(city="London"), tax_exempt="exempt",
         )
-        made = self.customers.post_v1_customers(customer_params=params, idempotency_key=mark)
+        made = self.customers.post_v1_customers(customer_create_params=params, idempotency_key=mark)
         self.assertTrue(made.id.startswith("cus_"))
         self.assertEqual((made.address.city, made.address.country, made.currency), ("London", None, None))
         self.assertEqual((made.tax_exempt, made.preferred_locales), ("exempt", ["en", "de"]))
@@ -103,8 +103,8 @@ class OpenapiGenerator(unittest.TestCase):
         self.assertEqual(caught.exception.data.error.code, "resource_missing")
 
     def test_answers_of_tomorrow(self):
-        made = self.customers.post_v1_customers(customer_params=generator_client.CustomerParams(
-            name="Ada", address=generator_client.CustomerParamsAddress(city="London"),
+        made = self.customers.post_v1_customers(customer_create_params=generator_client.CustomerCreateParams(
+            name="Ada", address=generator_client.CustomerCreateParamsAddress(city="London"),
         ))
         later = generator_client.Customer.from_dict(customer_of_tomorrow(answer(f"/v1/customers/{made.id}")))
         self.assertEqual((later.tax_exempt, later.currency, later.name), ("sometimes", "eur", "Ada"))
@@ -123,9 +123,9 @@ class OpenapiPythonClient(unittest.TestCase):
     def test_customers(self):
         models = python_client.models
         mark = f"{uuid.uuid4()}@example.com"
-        metadata = models.CustomerParamsMetadataType0.from_dict({"plan": "pro"})
-        address = models.CustomerParamsAddressType0(city="London")
-        params = models.CustomerParams(
+        metadata = models.CustomerCreateParamsMetadataType0.from_dict({"plan": "pro"})
+        address = models.CustomerCreateParamsAddressType0(city="London")
+        params = models.CustomerCreateParams(
             name="Ada", email=mark, metadata=metadata, preferred_locales=["en", "de"], address=address,
         )
         made = post_v1_customers.sync(client=self.client, body=params, idempotency_key=mark)
@@ -139,7 +139,7 @@ class OpenapiPythonClient(unittest.TestCase):
 
     def test_forms(self):
         models = python_client.models
-        form = models.CustomerParamsForm(name="Ada", balance=-5, preferred_locales=["en", "de"])
+        form = models.CustomerCreateParamsForm(name="Ada", balance=-5, preferred_locales=["en", "de"])
         made = post_v1_customers.sync(client=self.client, body=form)
         self.assertIsInstance(made, models.Customer)
         self.assertEqual((made.name, made.balance, made.preferred_locales), ("Ada", -5, ["en", "de"]))
@@ -162,7 +162,7 @@ class OpenapiPythonClient(unittest.TestCase):
 
     def test_answers_of_tomorrow(self):
         models = python_client.models
-        params = models.CustomerParams(name="Ada", address=models.CustomerParamsAddressType0(city="London"))
+        params = models.CustomerCreateParams(name="Ada", address=models.CustomerCreateParamsAddressType0(city="London"))
         made = post_v1_customers.sync(client=self.client, body=params)
         later = models.Customer.from_dict(customer_of_tomorrow(answer(f"/v1/customers/{made.id}")))
         self.assertEqual((later.tax_exempt, later.currency, later["new_field"]), ("sometimes", "eur", {"x": 1}))

@@ -140,14 +140,21 @@ fn opened(mut schema: Map<String, Value>) -> Map<String, Value> {
     if is_object(&schema) && !has_names {
         schema.insert("additionalProperties".to_owned(), true.into());
     }
-    if let Some(Value::Object(properties)) = schema.get("properties") {
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        // One value of `object` says what it is in, for ever.
+        for (_, property) in properties.iter_mut().filter(|(name, _)| *name != "object") {
+            open_one_value(property);
+        }
         let is_there = |(_, property): &(&String, &Value)| !is_left_out(property);
         let mut names: Vec<_> = properties.iter().filter(is_there).map(|(name, _)| name.clone()).collect();
         names.sort();
         schema.insert("required".to_owned(), names.into());
     }
+    if let Some(items) = schema.get_mut("items") {
+        open_one_value(items);
+    }
     match schema.remove("enum") {
-        // One value says what it is in, for ever.
+        // The place says what a lone value means.
         Some(Value::Array(values)) if values.len() == 1 => {
             schema.insert("enum".to_owned(), values.into());
         }
@@ -155,6 +162,18 @@ fn opened(mut schema: Map<String, Value>) -> Map<String, Value> {
         _ => {}
     }
     schema
+}
+
+/// Opens an enumeration of one text, such as the type of a payment method while there is one.
+fn open_one_value(schema: &mut Value) {
+    let Some(schema) = schema.as_object_mut() else { return };
+    if let Some(Value::Array(values)) = schema.remove("enum") {
+        if values.iter().all(Value::is_string) {
+            extend(schema, values);
+        } else {
+            schema.insert("enum".to_owned(), values.into());
+        }
+    }
 }
 
 fn is_object(schema: &Map<String, Value>) -> bool {
