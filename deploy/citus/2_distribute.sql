@@ -31,3 +31,6 @@ select create_distributed_function('calmony.bucket_of(text)');
 select create_distributed_function('calmony.subscribes(text[], text)');
 select create_distributed_function('calmony.due_of(json)');
 select create_distributed_function('calmony.owner_of(text, json)');
+select create_distributed_function('calmony.checked_postings(json)');
+select create_distributed_function('calmony.balanced(json)');
+select create_distributed_function('calmony.hold_objects(bigint, text[], bigint[], boolean[])');

@@ -40,6 +40,12 @@ begin
     select account, position, calmony.bucket_of(stream) from appended;
     get diagnostics appended_rows = row_count;
 
+    if starts_with(guards, '{') then
+        -- A statement that began before this migration: an object of ids and versions, of one account.
+        guards := (select coalesce(json_agg(json_build_array(a.account, g.key, g.value::bigint)), '[]')
+                     from (select distinct account from appended) a
+                    cross join json_each_text(guards::json) as g);
+    end if;
     if guards <> '' then
         select count(*) filter (where h.is_written),
                count(*) filter (where coalesce(w.version, r.version, 0) <> h.version)
@@ -102,7 +108,7 @@ begin
     end if;
     return null;
 end $$;
-drop function calmony.hold_objects(bigint, text[], bigint[], boolean[]);
+-- hold_objects() stays for triggers on rows (deploy/citus), and for what began before.
 
 -- Appends groups and lone facts, at most one of an object, and remembers what their idempotency keys were
 -- answered by: all of them or none. Returns false if one of the keys was used before.
@@ -110,7 +116,8 @@ drop function calmony.hold_objects(bigint, text[], bigint[], boolean[]);
 -- fingerprint of a key at one event of its group; `has_answer` is true if that event's object is the answer.
 -- `guards` is what the decisions only read, a JSON array of [account, id, version].
 -- The positions follow the places. The rows are written in the order in which lone facts are: the keys of
--- events, object by object, before the objects; so that no two appends wait for each other. The positions are
+-- events, object by object, then the idempotency keys, then the objects; so that no two appends wait for each
+-- other. The positions are
 -- drawn in the statement that inserts, because it has locked the table by then (docs/decisions/0015).
 create function calmony.append_groups(
     accounts bigint[], ids text[], streams text[], versions bigint[], types text[], ends boolean[],
@@ -131,34 +138,37 @@ begin
         then
             return false;
         end if;
-        insert into calmony.idempotency
-               (account, slot, key, event, request_id, fingerprint, answer, sealed_with, created_at)
-        select g.account, s.slot, g.key, case when g.has_answer then g.id end, g.request, g.fingerprint,
-               g.answer, g.sealed_with, g.moment
-          from unnest(accounts, ids, requests, keys, moments, key_is_for, has_answer, answers, sealed_with)
-               as g (account, id, request, key, moment, fingerprint, has_answer, answer, sealed_with)
-         cross join lateral calmony.idempotency_slots(statement_timestamp()) as s (slot)
-         where g.fingerprint is not null
-         order by g.account, g.key collate "C", s.slot;
     end if;
     perform set_config('calmony.group', guards, true);
     with drawn as materialized (
         select array(select nextval('calmony.event_position_seq')
                        from generate_series(1, cardinality(ids))) as positions
+    ), appended as (
+        insert into calmony.event
+               (account, position, id, stream, version, type, deleted, data, previous, internal, request_id,
+                idempotency_key, created_at, trace, group_id, group_place, group_size)
+        overriding system value
+        select g.account, d.positions[g.number], g.id, g.stream, g.version, g.type, g.deleted, g.data::json,
+               g.previous::json, g.internal::json, g.request, g.key, g.moment, g.trace, g.group_id, g.place,
+               g.size
+          from unnest(accounts, ids, streams, versions, types, ends, states, previous_states, internals,
+                      requests, keys, moments, traces, groups, places, sizes) with ordinality
+               as g (account, id, stream, version, type, deleted, data, previous, internal, request, key,
+                     moment, trace, group_id, place, size, number)
+         cross join drawn d
+         order by g.account, g.stream collate "C", g.version
+        returning id
     )
-    insert into calmony.event
-           (account, position, id, stream, version, type, deleted, data, previous, internal, request_id,
-            idempotency_key, created_at, trace, group_id, group_place, group_size)
-    overriding system value
-    select g.account, d.positions[g.number], g.id, g.stream, g.version, g.type, g.deleted, g.data::json,
-           g.previous::json, g.internal::json, g.request, g.key, g.moment, g.trace, g.group_id, g.place,
-           g.size
-      from unnest(accounts, ids, streams, versions, types, ends, states, previous_states, internals, requests,
-                  keys, moments, traces, groups, places, sizes) with ordinality
-           as g (account, id, stream, version, type, deleted, data, previous, internal, request, key, moment,
-                 trace, group_id, place, size, number)
-     cross join drawn d
-     order by g.account, g.stream collate "C", g.version;
+    insert into calmony.idempotency
+           (account, slot, key, event, request_id, fingerprint, answer, sealed_with, created_at)
+    select g.account, s.slot, g.key, case when g.has_answer then g.id end, g.request, g.fingerprint, g.answer,
+           g.sealed_with, g.moment
+      from appended a
+      join unnest(accounts, ids, requests, keys, moments, key_is_for, has_answer, answers, sealed_with)
+           as g (account, id, request, key, moment, fingerprint, has_answer, answer, sealed_with)
+           on g.fingerprint is not null and g.id = a.id
+     cross join lateral calmony.idempotency_slots(statement_timestamp()) as s (slot)
+     order by g.account, g.key collate "C", s.slot;
     perform set_config('calmony.group', '', true);
     return true;
 end $$;

@@ -56,7 +56,7 @@ impl Money {
         self.close(attempt, (word, is_after_void), &mut Seen::default()).await.map(drop)
     }
 
-    /// Closes an attempt by a word, and returns its object after it.
+    /// Closes an attempt by a word. Returns its object after it, unless somebody was faster.
     pub(super) async fn close(
         &self,
         attempt: &Attempt,
@@ -70,21 +70,23 @@ impl Money {
             idempotency_key: attempt.opening.idempotency_key.clone(),
             ..Cause::service(self.account)
         };
-        Ok(match Target::of(object) {
+        let after = match Target::of(object) {
             Some(Target::Payment(id)) => {
                 let close = payment_intent::Close { id, key, heard, charge: Id::generate(now), now };
-                Some(self.log.append(&cause, &close).knowing(seen).await?)
+                self.log.append(&cause, &close).knowing(seen).await?
             }
             Some(Target::Setup(id)) => {
                 let close = setup_intent::Close { id, key, heard };
-                Some(self.log.append(&cause, &close).knowing(seen).await?)
+                self.log.append(&cause, &close).knowing(seen).await?
             }
             Some(Target::Refund(id)) => {
                 let close = refund::Close { id, key, heard };
-                Some(self.log.append(&cause, &close).knowing(seen).await?)
+                self.log.append(&cause, &close).knowing(seen).await?
             }
-            None => None,
-        })
+            None => return Ok(None),
+        };
+        // Nothing is left where somebody was faster.
+        Ok((!seen.is_empty()).then_some(after))
     }
 
     /// Settles a challenge by a word.

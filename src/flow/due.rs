@@ -35,10 +35,8 @@ pub async fn step(log: &Log, processors: &Processors, due: &Due) -> Result<Step,
     if let (Ok(id), Some(returning)) = (due.id.parse(), open.returning)
         && returning.attempt.opening.deadline <= now
     {
-        money.give_back(id, &returning.attempt).await?;
-        let after = log.object(due.account, &due.id).await.map_err(AppendError::from)?;
-        let is_moved = after.is_none_or(|after| after.version != stored.version);
-        return Ok(if is_moved { Step::Moved } else { Step::Waits });
+        money.give_back_or_wait(id, &returning.attempt).await?;
+        return Ok(Step::Moved);
     }
     if let Some(attempt) = open.attempt {
         if attempt.opening.deadline > now {

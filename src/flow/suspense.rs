@@ -4,7 +4,7 @@ use super::FlowError;
 use super::attempts::{Money, Open};
 use super::words::{Told, request, told};
 use crate::contract;
-use crate::domain::attempt::{Attempt, Operation};
+use crate::domain::attempt::{Attempt, Operation, Word};
 use crate::domain::payment_intent::{Return, Suspend};
 use crate::id::Id;
 use crate::log::{AppendError, Cause};
@@ -20,7 +20,10 @@ impl Money {
         operation: processor::Operation,
     ) -> Result<(), FlowError> {
         let of = (object, operation.key.as_str());
-        if self.log.accounts_for(self.account, of).await.map_err(AppendError::from)? {
+        // An undoing of ours is accounted for with what it undoes.
+        if is_undo(&operation.key)
+            || self.log.accounts_for(self.account, of).await.map_err(AppendError::from)?
+        {
             return Ok(());
         }
         tracing::error!(
@@ -42,33 +45,57 @@ impl Money {
         let suspend = Suspend { id, failed, amount, reference, opening: self.opening(&cause) };
         let open = Open::of(&self.log.append(&cause, &suspend).await?)?;
         match open.returning {
-            Some(returning) if returning.of == operation.key => self.give_back(id, &returning.attempt).await,
+            Some(returning) if returning.of == operation.key => {
+                self.give_back(id, &returning.attempt).await.map(drop)
+            }
             Some(_) => Err(FlowError::ProcessorAway("another amount is being given back".to_owned())),
             None => Ok(()),
         }
     }
 
-    /// Gives an amount back. `Ok` where nobody knows what became of it, too: then it is asked for again by
-    /// the same key.
+    /// Gives an amount back. Returns false where nobody knows what became of it: then it is asked for again
+    /// by the same key.
     pub(super) async fn give_back(
         &self,
         id: Id<contract::PaymentIntent>,
         attempt: &Attempt,
-    ) -> Result<(), FlowError> {
+    ) -> Result<bool, FlowError> {
         let word = match self.processor.perform(&request(attempt)).await {
             Answer::Known(operation) => match told(attempt, operation) {
                 Told::Word(word) => word,
-                Told::Unwanted | Told::Later | Told::Doubtful => return Ok(()),
+                Told::Unwanted | Told::Later | Told::Doubtful => return Ok(false),
             },
             Answer::Refused(reason) => {
                 tracing::error!(key = attempt.key, reason, "the processor refused to give money back");
-                return Ok(());
+                return Ok(false);
             }
-            Answer::Unknown(_) => return Ok(()),
+            Answer::Unknown(_) => return Ok(false),
         };
-        let cause = Cause::service(self.account);
-        let key = attempt.key.clone();
+        self.returned(id, attempt, Some(word)).await.map(|()| true)
+    }
+
+    /// Gives an amount back whose time has come, or puts it off.
+    pub(super) async fn give_back_or_wait(
+        &self,
+        id: Id<contract::PaymentIntent>,
+        attempt: &Attempt,
+    ) -> Result<(), FlowError> {
+        if self.give_back(id, attempt).await? { Ok(()) } else { self.returned(id, attempt, None).await }
+    }
+
+    async fn returned(
+        &self,
+        id: Id<contract::PaymentIntent>,
+        attempt: &Attempt,
+        word: Option<Word>,
+    ) -> Result<(), FlowError> {
+        let (cause, key) = (Cause::service(self.account), attempt.key.clone());
         self.log.append(&cause, &Return { id, key, word, opening: self.opening(&cause) }).await?;
         Ok(())
     }
+}
+
+/// True for the key of a void by key, which has one part more than an attempt's.
+fn is_undo(key: &str) -> bool {
+    key.rsplit_once('.').is_some_and(|(_, last)| last == "undo")
 }

@@ -11,6 +11,8 @@ pub(super) struct Statements {
     keyless: Statement,
     keyed: Statement,
     pub(super) groups: Statement,
+    /// Finds those of a batch that are too late.
+    pub(super) weed: Statement,
 }
 
 impl Statements {
@@ -20,6 +22,7 @@ impl Statements {
             keyless: client.prepare(&append_keyless()).await?,
             keyed: client.prepare(APPEND).await?,
             groups: client.prepare(APPEND_GROUPS).await?,
+            weed: client.prepare(include_str!("sql/append_weed.sql")).await?,
         })
     }
 

@@ -1,5 +1,7 @@
 //! The facts of a decision on their way into the log, and what comes of them.
 
+use std::collections::HashSet;
+
 use tokio::sync::oneshot;
 
 use super::Cause;
@@ -27,6 +29,14 @@ impl Append {
     /// True for one fact whose decision read nothing else.
     pub(super) const fn is_lone(&self) -> bool {
         self.facts.len() == 1 && self.guards.is_empty()
+    }
+
+    /// The objects that it rests on, each with its version before.
+    pub(super) fn rests_on(&self) -> impl Iterator<Item = (&str, i64)> {
+        let mut changed = HashSet::new();
+        let first = self.facts.iter().filter(move |(_, fact)| changed.insert(fact.stream.as_str()));
+        let changed = first.map(|(_, fact)| (fact.stream.as_str(), fact.version - 1));
+        changed.chain(self.guards.iter().map(|(id, version)| (id.as_str(), *version)))
     }
 
     /// The id of the first event.

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use prometheus_client::metrics::histogram::Histogram;
 use tokio::time::Instant;
 use tokio_postgres::Client;
+use tokio_postgres::types::ToSql;
 
 use super::columns::Columns;
 use super::statement::Statements;
@@ -119,33 +120,63 @@ impl Connection {
         Ok(Self { client, statements })
     }
 
-    /// Appends and answers. The workers are woken here and not by the callers, who may have gone away. A
-    /// batch that can't be appended together, or with a wake-up in the commit, is tried in halves and
-    /// without, down to the one that can't.
+    /// Appends and answers. The workers are woken here and not by the callers, who may have gone away. From a
+    /// batch that can't be appended together those are taken that are too late; one without these, or with a
+    /// wake-up in the commit, is tried in parts and without.
     async fn append_batch(&self, batch: Vec<Waiting>, waker: &Waker, wake_on: Option<&str>) {
         let mut parts = vec![(batch, wake_on)];
-        while let Some((mut part, wake_on)) = parts.pop() {
+        while let Some((part, wake_on)) = parts.pop() {
             let appends: Vec<_> = part.iter().map(|waiting| &waiting.append).collect();
-            let mut inserted = self.insert(&appends, wake_on).await;
-            if matches!(inserted, Ok(None)) {
-                // Whoever used the key at the same moment has committed by now, so that the statement leaves
-                // it out.
-                inserted = self.insert(&appends, wake_on).await;
+            let inserted = self.insert(&appends, wake_on).await;
+            if self.client.is_closed()
+                && let Err(error) = &inserted
+            {
+                answer_all(part, error);
+                continue;
             }
             match inserted {
                 Ok(Some(appended)) => answer(part, &appended, waker, wake_on.is_some()),
                 Ok(None) if part.len() == 1 => answer(part, &HashSet::new(), waker, true),
-                Err(error) if part.len() == 1 && wake_on.is_none() || self.client.is_closed() => {
-                    answer_all(part, &error);
+                Err(error) if part.len() == 1 && wake_on.is_none() => refuse(part, error),
+                Ok(None) | Err(DatabaseError::Conflict(_) | DatabaseError::Duplicate { .. }) => {
+                    let (late, rest) = self.weeded(part).await;
+                    let is_weeded = !late.is_empty();
+                    answer(late, &HashSet::new(), waker, true);
+                    parts.extend(if is_weeded { vec![(rest, None)] } else { halves(rest) });
                 }
-                Ok(None) | Err(_) => {
-                    let rest = part.split_off(part.len().div_ceil(2));
-                    parts.extend(
-                        [rest, part].into_iter().filter(|part| !part.is_empty()).map(|part| (part, None)),
-                    );
-                }
+                Err(_) => parts.extend(part.into_iter().map(|waiting| (vec![waiting], None))),
+            }
+            parts.retain(|(part, _)| !part.is_empty());
+        }
+    }
+
+    /// A batch in those that are too late, because an object has moved on or a key was used, and the others.
+    async fn weeded(&self, batch: Vec<Waiting>) -> (Vec<Waiting>, Vec<Waiting>) {
+        let (mut numbers, mut accounts, mut ids, mut versions) = (vec![], vec![], vec![], vec![]);
+        let (mut key_numbers, mut key_accounts, mut keys) = (vec![], vec![], vec![]);
+        for (number, waiting) in (0_i32..).zip(&batch) {
+            for (id, version) in waiting.append.rests_on() {
+                numbers.push(number);
+                accounts.push(waiting.append.cause.account);
+                ids.push(id);
+                versions.push(version);
+            }
+            if let Some((account, key)) = key(&waiting.append) {
+                key_numbers.push(number);
+                key_accounts.push(account);
+                keys.push(key);
             }
         }
+        let parameters: [&(dyn ToSql + Sync); 7] =
+            [&numbers, &accounts, &ids, &versions, &key_numbers, &key_accounts, &keys];
+        let late = self.client.query(&self.statements.weed, &parameters).await;
+        // Without an answer it is found out by halves.
+        let late: HashSet<i32> =
+            late.map_or_else(|_| HashSet::new(), |rows| rows.iter().map(|row| row.get("number")).collect());
+        let numbered = (0_i32..).zip(batch);
+        let (late, rest): (Vec<_>, Vec<_>) = numbered.partition(|(number, _)| late.contains(number));
+        let all = |numbered: Vec<(i32, Waiting)>| numbered.into_iter().map(|(_, waiting)| waiting).collect();
+        (all(late), all(rest))
     }
 
     /// Runs the INSERT, whose commit wakes the workers on that channel, if any. Returns the first events of
@@ -181,6 +212,23 @@ impl Connection {
             Err(error) if is_key_used(&error) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// The halves of a batch.
+fn halves(mut batch: Vec<Waiting>) -> Vec<(Vec<Waiting>, Option<&'static str>)> {
+    let rest = batch.split_off(batch.len().div_ceil(2));
+    vec![(rest, None), (batch, None)]
+}
+
+/// Answers one append by the error that it met. What waited for another in a circle is decided anew.
+fn refuse(batch: Vec<Waiting>, error: DatabaseError) {
+    let mut outcome = match error {
+        DatabaseError::Conflict(_) => Some(Ok(Appended::Conflict)),
+        error => Some(Err(error)),
+    };
+    for waiting in batch {
+        let _ = waiting.answer.send(outcome.take().unwrap_or(Ok(Appended::Conflict)));
     }
 }
 

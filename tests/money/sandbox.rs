@@ -266,3 +266,41 @@ async fn a_card_that_was_set_up_is_charged_without_its_buyer() {
     assert_eq!(charge("pi_2.1").await, "approved");
     assert_eq!(caller.journal("?key=seti_1.1").await, Vec::<Value>::new(), "no money, no row");
 }
+
+/// However many are decided in one transaction.
+#[tokio::test]
+async fn what_was_taken_is_given_back_once_however_many_ask_together() {
+    let (_sandbox, caller, database) = started().await;
+    let method = caller.method("visa").await;
+    let mut references = Vec::new();
+    for n in 0..4 {
+        let done = caller.done(&authorize(&format!("pi_{n}.1.1"), &method, 900, true)).await;
+        references.push(done["reference"].clone());
+    }
+    // The sandbox can't decide meanwhile, so that the requests wait together.
+    let mut admin = database.admin().await;
+    let held = admin.transaction().await.unwrap();
+    held.execute("select from sandbox.counter for update", &[]).await.unwrap();
+    let asked: Vec<_> = (0..32)
+        .map(|n| {
+            let request = moves("refund", &format!("re_{n}.1.1"), &references[n % 4], 900);
+            let caller = caller.clone();
+            tokio::spawn(async move { caller.done(&request).await })
+        })
+        .collect();
+    // They are sent before these are answered, which wait for nobody.
+    for _ in 0..50 {
+        caller.operation("pi_0.1.1").await;
+    }
+    held.commit().await.unwrap();
+    let answers = join_all(asked).await.into_iter().map(Result::unwrap);
+    let approved = answers.filter(|answer| answer["outcome"] == "approved").count();
+    assert_eq!(approved, references.len(), "each once");
+    let rows = caller.journal("").await;
+    let back: i64 = rows
+        .iter()
+        .filter(|row| text(row, "kind") == "refund" && text(row, "outcome") == "approved")
+        .map(amount)
+        .sum();
+    assert_eq!(back, 4 * 900);
+}

@@ -112,6 +112,14 @@ pub struct Objects {
 #[derive(Debug, Default)]
 pub struct Seen(BTreeMap<String, Option<Snapshot>>);
 
+impl Seen {
+    /// True if it has no object.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// The outcome of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {

@@ -17,7 +17,7 @@ use crate::domain::{Command, Objects, Resource as _, Stop, missing};
 use crate::id::Id;
 
 /// The codes of a processor that holds nothing any more.
-const NOTHING_HELD: [&str; 2] = ["charge_expired_for_capture", "charge_already_refunded"];
+pub(super) const NOTHING_HELD: [&str; 2] = ["charge_expired_for_capture", "charge_already_refunded"];
 /// The time after which a release that was declined is tried again.
 const LAPSE_AGAIN_SECONDS: u64 = 3_600;
 

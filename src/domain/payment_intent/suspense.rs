@@ -5,15 +5,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::attempts::NOTHING_HELD;
 use super::{Kept, PaymentIntent};
 use crate::contract::{self, EventType};
 use crate::domain::attempt::{Attempt, Opening, Operation, Word};
 use crate::domain::ledger::Postings;
+use crate::domain::types::money::Currency;
 use crate::domain::{Command, Objects, Stop};
 use crate::id::Id;
 
-/// The time after which a return that was declined is asked for again.
-const AGAIN_SECONDS: u64 = 3_600;
+/// The least time after which a return that was declined, or of which nobody knows, is asked for again. Later
+/// it is as long as the return has been waited for.
+const AGAIN_SECONDS: u64 = 60;
 
 /// An amount that is being given back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +25,10 @@ pub struct Returning {
     pub of: String,
     /// The amount.
     pub amount: i64,
+    /// Its currency, which needn't be the intent's any more.
+    pub currency: Currency,
+    /// The instant since when it is given back, in seconds.
+    pub since: u64,
     /// The attempt that gives it back.
     pub attempt: Attempt,
 }
@@ -42,15 +49,16 @@ pub struct Suspend {
     pub opening: Opening,
 }
 
-/// Close the attempt that gives money back. One that was declined is followed by another.
+/// Close the attempt that gives money back. One that was declined is followed by another, unless there is
+/// nothing to give back any more.
 #[derive(Debug, Clone)]
 pub struct Return {
     /// The intent's id.
     pub id: Id<contract::PaymentIntent>,
     /// The attempt's key.
     pub key: String,
-    /// The processor's word.
-    pub word: Word,
+    /// The processor's word; `None` where nobody knows yet, and it is asked for again later.
+    pub word: Option<Word>,
     /// The parts of the next attempt that come from outside.
     pub opening: Opening,
 }
@@ -64,8 +72,10 @@ impl Command for Suspend {
         let intent: PaymentIntent = objects.get(self.id)?;
         let kept = Kept::of(objects, self.id)?;
         let is_known = kept.returned.contains(&self.failed.key);
-        let takes = match &self.failed.operation {
-            Operation::Authorize { capture, .. } if kept.returning.is_none() && !is_known => *capture,
+        let (takes, currency) = match &self.failed.operation {
+            Operation::Authorize { capture, currency, .. } if kept.returning.is_none() && !is_known => {
+                (*capture, *currency)
+            }
             _ => return Ok(self.id.to_string()),
         };
         let reference = self.reference.clone();
@@ -77,11 +87,13 @@ impl Command for Suspend {
         let word = Word::Approved { amount: self.amount, reference: Some(self.reference.clone()) };
         let kept = Kept {
             suspense: Some(self.failed.closed(&word, false)),
-            postings: Some(Postings::suspended(intent.currency, self.amount)),
+            postings: Some(Postings::suspended(currency, self.amount)),
             ..kept
         };
-        let of = (self.failed.key.clone(), self.amount);
-        kept.returning(&intent, of, operation, &self.opening).keep(objects, &intent)?;
+        let (kept, attempt) = kept.next(&intent, operation, &self.opening);
+        let (of, amount, since) = (self.failed.key.clone(), self.amount, self.opening.at);
+        let returning = Some(Returning { of, amount, currency, since, attempt });
+        Kept { returning, ..kept }.keep(objects, &intent)?;
         objects.put(EventType::PaymentIntentUpdated, &intent)
     }
 }
@@ -97,33 +109,44 @@ impl Command for Return {
         let Some(returning) = kept.returning.take_if(|returning| returning.attempt.key == self.key) else {
             return Ok(self.id.to_string());
         };
-        let Returning { of, amount, attempt } = returning;
-        kept.closed = Some(attempt.closed(&self.word, false));
-        if matches!(self.word, Word::Approved { .. }) {
-            kept.returned.push(of);
-            kept.postings = Some(Postings::returned(intent.currency, amount));
-        } else {
-            let deadline = self.opening.at.saturating_add(AGAIN_SECONDS);
-            let opening = Opening { deadline, ..self.opening.clone() };
-            kept = kept.returning(&intent, (of, amount), attempt.operation, &opening);
+        let now = self.opening.at;
+        let later = AGAIN_SECONDS.max(now.saturating_sub(returning.since));
+        let opening = Opening { deadline: now.saturating_add(later), ..self.opening.clone() };
+        match &self.word {
+            None => {
+                let attempt = Attempt { opening, ..returning.attempt };
+                kept.returning = Some(Returning { attempt, ..returning });
+            }
+            Some(word) => {
+                kept.closed = Some(returning.attempt.closed(word, false));
+                if is_over(word) {
+                    kept.postings = Some(Postings::returned(returning.currency, returning.amount));
+                    kept.returned.push(returning.of);
+                } else {
+                    let (next, attempt) = kept.next(&intent, returning.attempt.operation.clone(), &opening);
+                    kept = Kept { returning: Some(Returning { attempt, ..returning }), ..next };
+                }
+            }
         }
         kept.keep(objects, &intent)?;
         objects.put(EventType::PaymentIntentUpdated, &intent)
     }
 }
 
+/// True if there is nothing to give back any more: it was done, or somebody else has done it.
+fn is_over(word: &Word) -> bool {
+    match word {
+        Word::Approved { .. } => true,
+        Word::Declined(decline) => NOTHING_HELD.contains(&decline.code.as_str()),
+        Word::ActionRequired { .. } | Word::Never | Word::Undone { .. } => false,
+    }
+}
+
 impl Kept {
-    /// The same with an attempt that gives an amount back.
-    fn returning(
-        self,
-        intent: &PaymentIntent,
-        (of, amount): (String, i64),
-        operation: Operation,
-        opening: &Opening,
-    ) -> Self {
+    /// The same with one attempt more, which its event opens.
+    fn next(self, intent: &PaymentIntent, operation: Operation, opening: &Opening) -> (Self, Attempt) {
         let attempts = self.attempts.saturating_add(1);
         let attempt = Attempt::new(&intent.id, attempts, operation, opening.clone());
-        let opened = Some(attempt.key.clone());
-        Self { attempts, opened, returning: Some(Returning { of, amount, attempt }), ..self }
+        (Self { attempts, opened: Some(attempt.key.clone()), ..self }, attempt)
     }
 }

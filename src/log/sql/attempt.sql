@@ -3,4 +3,5 @@
 select (internal -> 'attempt')::text as attempt
   from calmony.event
  where account = $1 and stream = $2::text and internal ->> 'opened' = $3
+   and internal #>> '{attempt,key}' = $3
  limit 1

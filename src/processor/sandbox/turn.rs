@@ -79,9 +79,8 @@ impl<'a> Turn<'a> {
 
     /// What a decision on that request is made from.
     pub(super) async fn seen(&mut self, request: &Request) -> Result<Seen, DatabaseError> {
-        if let Some(reference) = reference(request).filter(|reference| self.touched.contains(*reference)) {
+        if reference(request).is_some_and(|reference| self.touched.contains(reference)) {
             self.flush().await?;
-            self.authorisations.remove(reference);
         }
         self.read(&[request]).await?;
         let own = self.operation(request.key());
@@ -120,7 +119,6 @@ impl<'a> Turn<'a> {
     async fn authorisation(&mut self, reference: String) -> Result<Authorisation, DatabaseError> {
         if self.touched.contains(&reference) {
             self.flush().await?;
-            self.authorisations.remove(&reference);
         }
         self.read_authorisations(&[&reference]).await?;
         Ok(self.authorisations.get(&reference).cloned().unwrap_or_default())
@@ -241,7 +239,10 @@ impl<'a> Turn<'a> {
 
     /// Writes what waits.
     async fn flush(&mut self) -> Result<(), DatabaseError> {
-        self.touched.clear();
+        // What was read of these before isn't true any more.
+        for reference in self.touched.drain() {
+            self.authorisations.remove(&reference);
+        }
         self.write_operations().await?;
         self.write_rows().await
     }

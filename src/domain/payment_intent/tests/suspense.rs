@@ -18,7 +18,7 @@ fn suspend(id: IntentId, failed: &Attempt) -> Suspend {
 }
 
 fn given_back(id: IntentId, key: &str, word: Word) -> Return {
-    Return { id, key: key.to_owned(), word, opening: opening() }
+    Return { id, key: key.to_owned(), word: Some(word), opening: opening() }
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn a_return_that_is_declined_is_asked_for_again_later() {
     let next = kept.returning.expect("it is still to be given back");
     assert_eq!((next.attempt.key.as_str(), next.of), (&*format!("{id}.3.1"), attempt.key));
     assert_eq!(next.attempt.operation, first.attempt.operation);
-    assert_eq!(then.world.internal(id)["due"], NOW.seconds() + 3_600);
+    assert_eq!(then.world.internal(id)["due"], NOW.seconds() + 60);
     assert_eq!(then.world.internal(id)["postings"], serde_json::Value::Null, "it is still in suspense");
 }
 
@@ -80,4 +80,49 @@ fn another_payment_goes_on_meanwhile() {
     let returning = self::kept(&paid, id).returning.expect("it is still to be given back");
     assert_eq!(returning.of, attempt.key);
     assert_eq!(paid.internal(id)["due"], NOW.seconds() + 17);
+}
+
+#[test]
+fn a_return_of_which_nobody_knows_is_put_off_ever_longer() {
+    let (world, id, attempt) = failed(true);
+    let noted = world.when(&suspend(id, &attempt)).world;
+    let first = self::kept(&noted, id).returning.expect("it is given back");
+    let mut world = noted;
+    for (after, waits) in [(100, 100), (10, 60), (7_200, 7_200)] {
+        let opening = opening_at(NOW.seconds() + after);
+        let then = world.when(&Return { id, key: first.attempt.key.clone(), word: None, opening });
+        assert_eq!(then.types(), ["payment_intent.updated"]);
+        let kept = then.world.internal(id);
+        assert_eq!(kept["due"], NOW.seconds() + after + waits);
+        assert_eq!(kept["returning"]["attempt"]["key"], first.attempt.key, "it is the same operation");
+        assert_eq!(kept["opened"], serde_json::Value::Null);
+        world = then.world;
+    }
+}
+
+#[test]
+fn what_somebody_else_has_given_back_is_over() {
+    let (world, id, attempt) = failed(true);
+    let noted = world.when(&suspend(id, &attempt)).world;
+    let returning = self::kept(&noted, id).returning.expect("it is given back");
+    let over =
+        Word::Declined(Decline { code: "charge_already_refunded".to_owned(), ..Decline::processing_error() });
+    let then = noted.when(&given_back(id, &returning.attempt.key, over));
+    let kept = then.world.internal(id);
+    assert_eq!(kept["returning"], serde_json::Value::Null);
+    assert_eq!(kept["postings"]["amounts"]["suspense"], 1_000);
+    assert_eq!(kept["closed"]["movements"], serde_json::Value::Null, "no row of ours");
+}
+
+#[test]
+fn it_is_posted_in_the_currency_that_it_moved_in() {
+    let (world, id, attempt) = failed(true);
+    let eur: Currency = "eur".parse().expect("a currency");
+    let noted = world.when(&suspend(id, &attempt)).world;
+    let money = |world: &World| world.internal(id)["postings"]["currency"].clone();
+    assert_eq!(money(&noted), "usd");
+    let other = noted.when(&update(id, Terms { currency: Some(eur), ..Terms::default() })).world;
+    let returning = self::kept(&other, id).returning.expect("it is given back");
+    let back = other.when(&given_back(id, &returning.attempt.key, approved(1_000))).world;
+    assert_eq!(money(&back), "usd");
 }

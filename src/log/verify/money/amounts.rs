@@ -158,7 +158,8 @@ fn suspense(tenant: &Tenant, row: &Row, report: &mut Report) {
     {
         let posted: i64 = row.get(name);
         if posted != kept {
-            let what = format!("gives back {returning}, and its postings say {posted} in {name}");
+            let currency: &str = row.get("currency");
+            let what = format!("gives back {returning} {currency}, and its postings say {posted} in {name}");
             report.money_problem(tenant.finding(Kind::Amount, row.get("id"), what));
         }
     }

@@ -1,6 +1,6 @@
 //! Each attempt at the processor is opened once and closed once, and none is open past its time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use tokio_postgres::Client;
@@ -23,6 +23,7 @@ struct Told {
     waiting: Option<Waiting>,
     returning: Option<Returning>,
     suspense: Option<Closed>,
+    postings: Option<serde_json::Value>,
 }
 
 /// What became of an attempt.
@@ -38,6 +39,7 @@ enum Fate {
 struct Folded {
     stream: String,
     attempts: BTreeMap<String, Fate>,
+    suspended: BTreeSet<String>,
     last: Told,
 }
 
@@ -73,7 +75,8 @@ pub(super) async fn check(
 
 impl Folded {
     fn new(stream: &str) -> Self {
-        Self { stream: stream.to_owned(), attempts: BTreeMap::new(), last: Told::default() }
+        let (attempts, suspended) = (BTreeMap::new(), BTreeSet::new());
+        Self { stream: stream.to_owned(), attempts, suspended, last: Told::default() }
     }
 
     /// The next event.
@@ -86,10 +89,19 @@ impl Folded {
         };
         if let Some(suspense) = &told.suspense {
             let is_of_it = suspense.movements.iter().all(|movement| movement.key == suspense.key);
-            if self.attempts.get(&suspense.key) != Some(&Fate::Closed) || !is_of_it {
-                let what = format!("suspends {} in {event}, which isn't closed", suspense.key);
+            let is_new = self.suspended.insert(suspense.key.clone());
+            if self.attempts.get(&suspense.key) != Some(&Fate::Closed) || !is_of_it || !is_new {
+                let what =
+                    format!("suspends {} in {event}, which isn't closed, or was suspended", suspense.key);
                 report.money_problem(self.finding(tenant, what));
             }
+        }
+        let gave_back = self.last.returning.as_ref().map(|returning| returning.attempt.key.as_str());
+        let gives_back =
+            gave_back.is_some() && told.closed.as_ref().map(|closed| closed.key.as_str()) == gave_back;
+        if told.postings.is_some() && told.suspense.is_none() && !gives_back {
+            let what = format!("has postings in {event}, which neither suspends nor gives back");
+            report.money_problem(self.finding(tenant, what));
         }
         if let Some(closed) = &told.closed {
             self.close(tenant, (event, closed), report);
@@ -221,7 +233,8 @@ mod tests {
         });
         json!({
             "suspense": { "key": key, "movements": [{ "key": key, "kind": "capture", "amount": 900 }] },
-            "opened": "pi_1.2.7", "returning": { "of": key, "amount": 900, "attempt": second },
+            "opened": "pi_1.2.7",
+            "returning": { "of": key, "amount": 900, "currency": "usd", "since": 1, "attempt": second },
         })
     }
 
@@ -236,6 +249,17 @@ mod tests {
         }
         for (wrong, said) in [
             (vec![suspended("pi_1.1.7"), given_back.clone()], "isn't closed"),
+            (
+                vec![
+                    opened(1),
+                    closed(),
+                    suspended("pi_1.1.7"),
+                    given_back.clone(),
+                    json!({ "suspense": { "key": "pi_1.1.7" }, "returned": ["pi_1.1.7"] }),
+                ],
+                "was suspended",
+            ),
+            (vec![json!({ "postings": { "currency": "usd", "amounts": {} } })], "neither suspends"),
             (vec![opened(1), closed(), suspended("pi_1.1.7"), json!({})], "no event closes it"),
         ] {
             let found = found(&wrong);
