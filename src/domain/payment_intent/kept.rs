@@ -88,10 +88,20 @@ impl Kept {
         (aim, operation): (Aim, Operation),
         opening: &Opening,
     ) -> Self {
+        let (kept, attempt) = self.next(intent, operation, opening);
+        Self { attempt: Some(attempt), aim: Some(aim), ..kept }
+    }
+
+    /// The same with one attempt more, which its event opens.
+    pub(super) fn next(
+        self,
+        intent: &PaymentIntent,
+        operation: Operation,
+        opening: &Opening,
+    ) -> (Self, Attempt) {
         let attempts = self.attempts.saturating_add(1);
         let attempt = Attempt::new(&intent.id, attempts, operation, opening.clone());
-        let opened = Some(attempt.key.clone());
-        Self { attempts, attempt: Some(attempt), aim: Some(aim), opened, ..self }
+        (Self { attempts, opened: Some(attempt.key.clone()), ..self }, attempt)
     }
 
     /// The same with the attempt closed.

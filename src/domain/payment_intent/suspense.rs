@@ -141,12 +141,3 @@ fn is_over(word: &Word) -> bool {
         Word::ActionRequired { .. } | Word::Never | Word::Undone { .. } => false,
     }
 }
-
-impl Kept {
-    /// The same with one attempt more, which its event opens.
-    fn next(self, intent: &PaymentIntent, operation: Operation, opening: &Opening) -> (Self, Attempt) {
-        let attempts = self.attempts.saturating_add(1);
-        let attempt = Attempt::new(&intent.id, attempts, operation, opening.clone());
-        (Self { attempts, opened: Some(attempt.key.clone()), ..self }, attempt)
-    }
-}
