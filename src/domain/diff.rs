@@ -3,9 +3,15 @@
 //! The changed fields of an object are there; of a hash within it only the changed entries, null for one that
 //! was not there; of a list the whole former list.
 
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-/// The former values of whatever differs; `None` when nothing does.
+/// The fields of an object, whose names need no escape, each with its text.
+type Texts<'a> = BTreeMap<&'a str, &'a RawValue>;
+
+/// The former values of whatever differs; `None` when nothing does. Both are objects as they are stored.
 pub fn previous_attributes(
     before: &str,
     after: &str,
@@ -13,7 +19,18 @@ pub fn previous_attributes(
     if before == after {
         return Ok(None);
     }
-    Ok(changed(&serde_json::from_str(before)?, &serde_json::from_str(after)?))
+    let (before, after): (Texts, Texts) = (serde_json::from_str(before)?, serde_json::from_str(after)?);
+    Ok(changed(&differing(&before, &after)?, &differing(&after, &before)?))
+}
+
+/// The fields that have another text in the other object. Only these are read: most of an object stays as it
+/// was.
+fn differing(of: &Texts, other: &Texts) -> Result<Map<String, Value>, serde_json::Error> {
+    let is_same = |name: &str, text: &RawValue| other.get(name).is_some_and(|other| other.get() == text.get());
+    of.iter()
+        .filter(|(name, text)| !is_same(name, text))
+        .map(|(name, text)| Ok(((*name).to_owned(), serde_json::from_str(text.get())?)))
+        .collect()
 }
 
 fn changed(before: &Map<String, Value>, after: &Map<String, Value>) -> Option<Map<String, Value>> {

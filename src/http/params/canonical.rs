@@ -18,7 +18,7 @@ impl Tree {
             Self::Null => leaf(to, ""),
             Self::Bool(value) => leaf(to, if *value { "true" } else { "false" }),
             Self::Integer(value) => leaf(to, &value.to_string()),
-            Self::OtherNumber => leaf(to, "number"),
+            Self::OtherNumber(value) => leaf(to, &value.to_string()),
             Self::Text(text) => leaf(to, text),
             Self::Given(values) => match values.as_slice() {
                 [value] => leaf(to, value),

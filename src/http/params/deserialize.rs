@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::de::value::StringDeserializer;
 use serde::de::{
-    DeserializeSeed, Deserializer, Error, Expected, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+    DeserializeSeed, Deserializer, Error, Expected, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 
 use super::tree::{Tree, integer};
@@ -23,6 +23,13 @@ impl Error for ParameterError {
         match Bound::stated_by(expected) {
             Some(bound) => problem(bound.problem()),
             None => Self::custom(format_args!("it has {length} parts, expected {expected}")),
+        }
+    }
+
+    fn invalid_type(given: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        match given {
+            Unexpected::Unsigned(_) | Unexpected::Float(_) => problem(Problem::NotAnInteger),
+            _ => Self::custom(format_args!("it is {given}, expected {expected}")),
         }
     }
 
@@ -125,7 +132,11 @@ impl<'de> Deserializer<'de> for Tree {
             Self::Null => visitor.visit_unit(),
             Self::Bool(value) => visitor.visit_bool(value),
             Self::Integer(value) => visitor.visit_i64(value),
-            Self::OtherNumber => Err(problem(Problem::NotAnInteger)),
+            Self::OtherNumber(number) => match (number.as_u64(), number.as_f64()) {
+                (Some(number), _) => visitor.visit_u64(number),
+                (None, Some(number)) => visitor.visit_f64(number),
+                (None, None) => Err(problem(Problem::NotAnInteger)),
+            },
             Self::Text(_) | Self::Given(_) => visitor.visit_string(self.text()?),
             Self::List(_) => self.deserialize_seq(visitor),
             Self::Map(_) => self.deserialize_map(visitor),
@@ -239,7 +250,7 @@ impl<'de> SeqAccess<'de> for Located {
 mod tests {
     use serde::Deserialize;
 
-    use super::super::form;
+    use super::super::{TimeRange, form};
     use super::*;
     use crate::domain::Patch;
 
@@ -346,5 +357,15 @@ mod tests {
             error(json(r#"{"name":"a","count":99999999999999999999}"#)),
             ("count".into(), Problem::NotAnInteger)
         );
+    }
+
+    #[test]
+    fn what_may_be_anything_may_be_any_number() {
+        let body = r#"{"card":[0.5,18446744073709551615,-2,"x",null]}"#;
+        let tree = serde_json::from_str::<Tree>(body).expect("JSON");
+        let free = serde_json::Value::deserialize(tree).expect("anything");
+        assert_eq!(free, serde_json::from_str::<serde_json::Value>(body).expect("JSON"));
+        let time = serde_json::from_str::<Tree>("1.5").expect("JSON");
+        assert_eq!(TimeRange::deserialize(time).unwrap_err().problem, Problem::NotAnInteger);
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
+use serde_json::Number;
+
 use super::tree::Tree;
 use crate::http::error::ApiError;
 
@@ -40,14 +42,15 @@ impl<'de> Visitor<'de> for TreeVisitor {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Tree, E> {
-        Ok(i64::try_from(value).map_or(Tree::OtherNumber, Tree::Integer))
+        Ok(i64::try_from(value).map_or(Tree::OtherNumber(value.into()), Tree::Integer))
     }
 
     /// `5.0` is an integer, as JSON Schema has it; up to 2^53, where every integer is a float.
     fn visit_f64<E>(self, value: f64) -> Result<Tree, E> {
         let is_integer = value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0;
         let integer = is_integer.then(|| format!("{value:.0}").parse().ok()).flatten();
-        Ok(integer.map_or(Tree::OtherNumber, Tree::Integer))
+        let other = || Number::from_f64(value).map_or(Tree::Null, Tree::OtherNumber);
+        Ok(integer.map_or_else(other, Tree::Integer))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Tree, E> {

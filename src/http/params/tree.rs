@@ -17,7 +17,7 @@ pub(crate) enum Tree {
     Bool(bool),
     Integer(i64),
     /// A number that is no 64-bit integer.
-    OtherNumber,
+    OtherNumber(serde_json::Number),
     /// A text of JSON.
     Text(String),
     /// The values that a form or a query gives under one name, once or several times.
@@ -94,7 +94,7 @@ impl Tree {
             Self::Given(values) => values.iter().any(|value| numbers.refuse(value)),
             Self::Integer(value) => numbers.refuse_integer(*value),
             // A number of more than 64 bits begins as no card does. Nothing of it is kept.
-            Self::OtherNumber | Self::Null | Self::Bool(_) | Self::List(_) | Self::Map(_) => false,
+            Self::OtherNumber(_) | Self::Null | Self::Bool(_) | Self::List(_) | Self::Map(_) => false,
         }
     }
 
