@@ -78,4 +78,19 @@ mod tests {
         }
         assert!(CURRENCIES.is_sorted_by_key(|currency| currency.code));
     }
+
+    /// ISO 4217 has other decimals for these: amounts of the first two are in hundredths, which are never
+    /// paid, and the ariary's fifths are never used.
+    const OTHER_THAN_ISO: [&str; 3] = ["isk", "mga", "ugx"];
+    /// ISO 4217 has ended it.
+    const ENDED: &str = "ang";
+
+    #[test]
+    fn decimals_are_those_of_iso_4217() {
+        for Currency { code, decimals, .. } in CURRENCIES.iter().filter(|currency| currency.code != ENDED) {
+            let known = iso_currency::Currency::from_code(&code.to_uppercase()).expect(code);
+            let is_same = known.exponent() == Some(u16::from(*decimals));
+            assert_eq!(is_same, !OTHER_THAN_ISO.contains(code), "{code}: {:?}", known.exponent());
+        }
+    }
 }

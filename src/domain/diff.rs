@@ -19,14 +19,16 @@ pub fn previous_attributes(
     if before == after {
         return Ok(None);
     }
-    let (before, after): (Texts, Texts) = (serde_json::from_str(before)?, serde_json::from_str(after)?);
+    let (before, after): (Texts<'_>, Texts<'_>) =
+        (serde_json::from_str(before)?, serde_json::from_str(after)?);
     Ok(changed(&differing(&before, &after)?, &differing(&after, &before)?))
 }
 
 /// The fields that have another text in the other object. Only these are read: most of an object stays as it
 /// was.
-fn differing(of: &Texts, other: &Texts) -> Result<Map<String, Value>, serde_json::Error> {
-    let is_same = |name: &str, text: &RawValue| other.get(name).is_some_and(|other| other.get() == text.get());
+fn differing(of: &Texts<'_>, other: &Texts<'_>) -> Result<Map<String, Value>, serde_json::Error> {
+    let is_same =
+        |name: &str, text: &RawValue| other.get(name).is_some_and(|other| other.get() == text.get());
     of.iter()
         .filter(|(name, text)| !is_same(name, text))
         .map(|(name, text)| Ok(((*name).to_owned(), serde_json::from_str(text.get())?)))

@@ -1,6 +1,7 @@
 //! `expand[]`, and the headers that ask for another version or another account.
 
 use reqwest::Method;
+use serde_json::Value;
 use support::client::send;
 use support::{Receiver, System, eventually};
 
@@ -39,6 +40,42 @@ async fn ids_become_the_objects_they_name() {
         let found = system.client.get(&deep).await.ok();
         assert!(found["data"][0]["invoice_settings"]["default_payment_method"].is_null());
     }
+}
+
+#[tokio::test]
+async fn ids_within_what_was_expanded_are_expanded_too() {
+    let (system, _sandbox) = System::paying().await;
+    let client = &system.client;
+    let customer = client.customer("Ada").await;
+    let attach = format!("customer={customer}");
+    let method = client.post("/v1/payment_methods/pm_card_visa/attach", &attach).await.ok();
+    let method = method["id"].as_str().unwrap();
+    let default = format!("invoice_settings[default_payment_method]={method}");
+    client.post(&format!("/v1/customers/{customer}"), &default).await.ok();
+    let paying = format!("amount=1000&currency=usd&customer={customer}&payment_method={method}&confirm=true");
+    let deep = "latest_charge.customer.invoice_settings.default_payment_method";
+    let also = "expand[]=latest_charge.balance_transaction&expand[]=payment_method.customer";
+    let path = format!("/v1/payment_intents?expand[]={deep}&{also}");
+    let paid = client.post(&path, &paying).await.ok();
+    let intent = paid["id"].as_str().unwrap();
+    let is_deep = |intent: &Value| {
+        let charge = &intent["latest_charge"];
+        assert_eq!(charge["balance_transaction"], Value::Null);
+        assert_eq!(charge["customer"]["id"], *customer);
+        assert_eq!(charge["customer"]["invoice_settings"]["default_payment_method"]["card"]["last4"], "4242");
+        assert_eq!(intent["payment_method"]["customer"]["name"], "Ada");
+    };
+    is_deep(&paid);
+    is_deep(&client.get(&format!("/v1/payment_intents/{intent}?expand[]={deep}&{also}")).await.ok());
+    let data = also.replace("expand[]=", "expand[]=data.");
+    let list = client.get(&format!("/v1/payment_intents?expand[]=data.{deep}&{data}")).await.ok();
+    is_deep(&list["data"][0]);
+    // Not through an object of the same kind.
+    let again = "latest_charge.payment_intent";
+    let shown = client.get(&format!("/v1/payment_intents/{intent}?expand[]={again}")).await.ok();
+    assert_eq!(shown["latest_charge"]["payment_intent"]["latest_charge"], shown["latest_charge"]["id"]);
+    let path = format!("/v1/payment_intents/{intent}?expand[]={again}.customer");
+    assert_eq!(client.get(&path).await.error().3, "expand");
 }
 
 #[tokio::test]

@@ -215,6 +215,7 @@ impl Command for Capture {
         if let Some(problem) = problem {
             return Err(ParameterError::new("amount_to_capture", problem).into());
         }
+        intent.currency.check_step("amount_to_capture", amount)?;
         let metadata = metadata::merge(self.metadata.clone(), intent.metadata.clone())?;
         let intent = PaymentIntent { metadata, ..intent };
         open(objects, (intent, kept), (Aim::Capture, Operation::Capture { reference, amount }), &self.opening)

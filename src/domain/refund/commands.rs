@@ -144,6 +144,7 @@ impl Command for Create {
             let problem = Problem::MoreThanIsLeft(currency.shown(amount), currency.shown(left));
             return Err(ParameterError::new("amount", problem).into());
         }
+        currency.check_step("amount", amount)?;
         let refunding = kept.refunding.saturating_add(amount);
         charge::Kept { refunding, ..kept }.keep(objects, &charge)?;
         objects.put(EventType::ChargeUpdated, &charge)?;

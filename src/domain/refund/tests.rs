@@ -31,11 +31,16 @@ fn approved(amount: i64) -> Heard {
 
 /// A world with a payment of 100.00.
 fn paid() -> (World, IntentId) {
+    paid_in("usd")
+}
+
+/// A world with a payment of 10,000 of the smallest unit.
+fn paid_in(currency: &str) -> (World, IntentId) {
     let new = new();
     let create = payment_intent::Create {
         new,
         secret: "s".to_owned(),
-        money: (10_000, "usd".parse().expect("a currency")),
+        money: (10_000, currency.parse().expect("a currency")),
         customer: None,
         chosen: Chosen::New(Box::new(testing::create())),
         terms: Terms::default(),
@@ -114,6 +119,16 @@ fn a_refund_that_came_to_nothing_gives_its_share_free() {
         assert_eq!((refund.status, refund.failure_reason), (Status::Failed, Some(reason)));
         refunded(&closed.world, of, Some(10_000));
     }
+}
+
+#[test]
+fn what_a_currency_has_no_coin_for_is_not_given_back() {
+    let (world, of) = paid_in("kwd");
+    let refused = world.decide(&create(of, Some(1_005)));
+    let Err(Rejection::Parameter(ParameterError { param, problem })) = refused else { panic!("{refused:?}") };
+    let reason = "amounts in kwd are multiples of 10".to_owned();
+    assert_eq!((param.as_str(), problem), ("amount", Problem::Malformed(reason)));
+    refunded(&world, of, Some(1_010));
 }
 
 #[test]

@@ -30,19 +30,27 @@ impl Currency {
     /// Refuses what can't be charged: less than the minimum, more than the maximum, or a fraction that the
     /// currency doesn't have.
     pub fn check_charge(self, param: &str, amount: i64) -> Result<(), ParameterError> {
-        let contract::Currency { min, max, step, .. } = *self.0;
+        let contract::Currency { min, max, .. } = *self.0;
         let problem = if amount <= 0 {
             Problem::NotACharge
         } else if amount < min {
             Problem::AmountTooSmall(self.shown(min))
         } else if amount > max {
             Problem::AmountTooLarge(self.shown(max))
-        } else if amount % step != 0 {
-            Problem::Malformed(format!("amounts in {} are multiples of {step}", self.code()))
         } else {
-            return Ok(());
+            return self.check_step(param, amount);
         };
         Err(ParameterError::new(param, problem))
+    }
+
+    /// Refuses a part of a charge with a fraction that the currency doesn't have.
+    pub fn check_step(self, param: &str, amount: i64) -> Result<(), ParameterError> {
+        let step = self.0.step;
+        if amount % step == 0 {
+            return Ok(());
+        }
+        let reason = format!("amounts in {} are multiples of {step}", self.code());
+        Err(ParameterError::new(param, Problem::Malformed(reason)))
     }
 
     /// An amount as people write it, in the smallest unit: `19.99` are 1999 cents. The text is exact, or it

@@ -13,6 +13,9 @@ use crate::domain::Resource;
 use crate::domain::resource::{Described, Expands};
 use crate::domain::subjects::described;
 
+/// The most ids that are expanded one within the other.
+pub(crate) const EXPAND_DEPTH_MAX: usize = 4;
+
 /// An object that is sent: a component of the contract.
 pub(crate) trait Component {
     /// The fields that hold ids.
@@ -24,9 +27,12 @@ pub(crate) trait Component {
     /// Its schema. [`Self::EXPANDS`] is added to it.
     fn schema() -> Value;
 
+    /// The kind of its ids; `None` where it has none.
+    const NAMES: Option<Names> = None;
+
     /// The paths that can be expanded in it.
     fn expandable() -> Vec<String> {
-        Self::EXPANDS.iter().map(|expands| expands.field.to_owned()).collect()
+        paths_of(Self::EXPANDS, &Vec::from_iter(Self::NAMES))
     }
 
     /// The components that it refers to.
@@ -74,6 +80,7 @@ impl Answer {
 
 impl<R: Resource> Component for R {
     const EXPANDS: &'static [Expands] = R::EXPANDS;
+    const NAMES: Option<Names> = Some(R::Kind::RESOURCE);
 
     fn name() -> String {
         R::COMPONENT.to_owned()
@@ -215,6 +222,26 @@ pub(crate) fn with<T: ToSchema>(name: &str, schema: Value) -> Value {
     sent(whole)
 }
 
+/// The paths that can be expanded in an object, and through objects that are expanded in it; but not through
+/// one of a kind that it is in already. `above` are the kinds of the objects around it, and its own.
+fn paths_of(expands: &[Expands], above: &[Names]) -> Vec<String> {
+    let mut paths = Vec::new();
+    for Expands { field, names } in expands {
+        paths.push((*field).to_owned());
+        let inner = names.filter(|names| above.len() < EXPAND_DEPTH_MAX && !above.contains(names));
+        let Some(described) = inner.and_then(subject_of) else { continue };
+        let above: Vec<Names> = above.iter().copied().chain([described.resource]).collect();
+        let inner = paths_of(described.expands, &above);
+        paths.extend(inner.iter().map(|path| format!("{field}.{path}")));
+    }
+    paths
+}
+
+/// The description of the resource, if events are about it.
+fn subject_of(names: Names) -> Option<Described> {
+    Subject::ALL.iter().find(|subject| subject.resource() == names).copied().map(described)
+}
+
 fn of_entries<C: Component>() -> Vec<String> {
     C::expandable().iter().map(|path| format!("data.{path}")).collect()
 }
@@ -237,8 +264,7 @@ fn becomes(names: Names) -> Vec<String> {
     if names == contract::Event::RESOURCE {
         return vec![AnyEvent::name()];
     }
-    let subject = Subject::ALL.iter().find(|subject| subject.resource() == names);
-    let Some(described) = subject.copied().map(described) else { return Vec::new() };
+    let Some(described) = subject_of(names) else { return Vec::new() };
     let remains = described.deleted.map(|_| deleted_name(described.component));
     std::iter::once(described.component.to_owned()).chain(remains).collect()
 }

@@ -1,4 +1,4 @@
-//! `expand[]`: ids in an answer become the objects they name.
+//! `expand[]`: ids in an answer become the objects they name, and ids in these, too.
 //!
 //! A route's answers tell the paths that can be expanded, so that a wrong path is refused before anything is
 //! done. The objects that are put into the entries of a list are bounded like a page. The list ends before
@@ -17,6 +17,7 @@ use super::context::ExpandPaths;
 use crate::contract::{Event, RESOURCES};
 use crate::domain::{ParameterError, Problem};
 use crate::http::app::App;
+use crate::http::contract::component::EXPAND_DEPTH_MAX;
 use crate::http::contract::route::Route;
 use crate::http::error::{ApiError, KeyProblem};
 use crate::http::params::{Tree, only_filters};
@@ -116,34 +117,56 @@ fn is_given(parameters: Option<&Tree>, name: &str) -> bool {
     given.iter().any(|(known, value)| known == name && *value != Tree::Null)
 }
 
-/// The answer with objects in the places of ids. Each object is loaded once, and each kind by one query.
-/// Nothing but the answer as it was is held while they are waited for.
+/// The answer with objects in the places of ids: first those of the answer itself, then those within what
+/// was put there, and so on. In each round each object is loaded once, and each kind by one query. Only
+/// the text of the answer is held while they are waited for.
 async fn expanded(
     app: &App,
     account: Account,
     body: &[u8],
     (paths, pages): (&[String], Option<Pages>),
 ) -> Result<String, ApiError> {
-    let paths: Vec<Vec<&str>> = paths.iter().map(|path| path.split('.').collect()).collect();
-    let wanted = wanted(&mut serde_json::from_slice(body)?, &paths, pages);
-    let known = load(app, account, &wanted).await?;
-    let mut answer: Value = serde_json::from_slice(body)?;
-    let fit = fitting(&wanted, &known);
-    if fit < wanted.len() {
-        end_early(&mut answer, fit, pages)?;
-    }
-    for path in &paths {
-        for place in places(&mut answer, path) {
-            if let Some(Some(object)) = place.as_str().and_then(|id| known.get(id)) {
-                *place = serde_json::from_str(object)?;
+    let paths = with_prefixes(paths);
+    let mut answer = std::str::from_utf8(body).map_err(|_| ApiError::Internal)?.to_owned();
+    let mut spent = Vec::new();
+    for _ in 0..EXPAND_DEPTH_MAX {
+        let wanted = wanted(&mut serde_json::from_str(&answer)?, &paths, pages);
+        if wanted.iter().all(Vec::is_empty) {
+            break;
+        }
+        let known = load(app, account, &wanted).await?;
+        let mut shown: Value = serde_json::from_str(&answer)?;
+        let fit = fitting(&wanted, &known, &mut spent);
+        if fit < wanted.len() {
+            end_early(&mut shown, fit, pages)?;
+        }
+        for path in &paths {
+            for place in places(&mut shown, path) {
+                if let Some(Some(object)) = place.as_str().and_then(|id| known.get(id)) {
+                    *place = serde_json::from_str(object)?;
+                }
             }
         }
+        answer = shown.to_string();
     }
-    Ok(answer.to_string())
+    Ok(answer)
+}
+
+/// The paths, and those that lead to them: what `a.b` names is in what `a` names. Short ones are first.
+fn with_prefixes(paths: &[String]) -> Vec<Vec<&str>> {
+    let prefixes = paths.iter().flat_map(|path| {
+        let parts: Vec<&str> = path.split('.').collect();
+        (1..=parts.len()).map(move |length| parts.iter().copied().take(length).collect::<Vec<_>>())
+    });
+    let mut all: Vec<_> = prefixes.filter(|parts| *parts != ["data"]).collect();
+    all.sort_by(|one, other| one.len().cmp(&other.len()).then_with(|| one.cmp(other)));
+    all.dedup();
+    all
 }
 
 /// The ids in these places: those of each entry of a list, in the order in which a page is filled; or those
-/// of the one object.
+/// of the one object. A text that is no id can't be in them: every path leads through fields that hold ids,
+/// and through hashes.
 fn wanted(answer: &mut Value, paths: &[Vec<&str>], pages: Option<Pages>) -> Vec<Vec<String>> {
     let is_list = paths.iter().all(|path| path.first() == Some(&"data"));
     let mut entries = if is_list { places(answer, &["data"]) } else { vec![answer] };
@@ -161,20 +184,27 @@ fn wanted(answer: &mut Value, paths: &[Vec<&str>], pages: Option<Pages>) -> Vec<
     entries.into_iter().map(ids).collect()
 }
 
-/// The number of entries that fit into a page with the objects put into them. The first always fits.
-fn fitting(wanted: &[Vec<String>], known: &Known) -> usize {
+/// The number of entries that fit into a page with the objects put into them. The first always fits. `spent`
+/// are the bytes that were put into the entries before, and then the bytes that are.
+fn fitting(wanted: &[Vec<String>], known: &Known, spent: &mut Vec<usize>) -> usize {
     let most = usize::try_from(BYTES_MAX).unwrap_or(usize::MAX);
+    let of = |id: &String| match known.get(id) {
+        None => 0,
+        Some(None) => usize::MAX,
+        Some(Some(object)) => object.len(),
+    };
+    spent.resize(wanted.len(), 0);
+    for (spent, ids) in spent.iter_mut().zip(wanted) {
+        *spent = ids.iter().map(of).fold(*spent, usize::saturating_add);
+    }
     let mut bytes = 0_usize;
-    let fit = wanted.iter().take_while(|ids| {
-        let of = |id: &String| match known.get(id) {
-            None => 0,
-            Some(None) => usize::MAX,
-            Some(Some(object)) => object.len(),
-        };
-        bytes = ids.iter().map(of).fold(bytes, usize::saturating_add);
+    let fit = spent.iter().take_while(|spent| {
+        bytes = bytes.saturating_add(**spent);
         bytes <= most
     });
-    fit.count().max(1)
+    let fit = fit.count().max(1);
+    spent.truncate(fit);
+    fit
 }
 
 /// Leaves out the entries of a list that don't fit; refuses where nobody could ask for them.
@@ -252,7 +282,7 @@ mod tests {
         let known = ["a", "b", "c"].into_iter().zip(bytes);
         let known =
             known.map(|(id, bytes)| (id.to_owned(), (bytes > 0).then(|| "x".repeat(bytes)))).collect();
-        let fit = fitting(&wanted, &known);
+        let fit = fitting(&wanted, &known, &mut Vec::new());
         if fit < wanted.len() {
             end_early(&mut list, fit, pages)?;
         }

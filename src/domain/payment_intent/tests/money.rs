@@ -117,6 +117,20 @@ fn a_hold_is_captured_in_part_and_the_rest_is_released() {
 }
 
 #[test]
+fn what_a_currency_has_no_coin_for_is_not_captured() {
+    let create =
+        Create { money: (1_000, "kwd".parse().expect("a currency")), ..create(fresh(), None, manual()) };
+    let id = create.new.id;
+    let world = nothing().when(&create).world.when(&confirm(id, Chosen::Keep)).world;
+    let world = close(&world, id, approved(1_000)).world;
+    let refused = world.decide(&capture(id, Some(405)));
+    let Err(Rejection::Parameter(ParameterError { param, problem })) = refused else { panic!("{refused:?}") };
+    let reason = "amounts in kwd are multiples of 10".to_owned();
+    assert_eq!((param.as_str(), problem), ("amount_to_capture", Problem::Malformed(reason)));
+    assert_eq!(world.when(&capture(id, Some(410))).types(), ["payment_intent.processing"]);
+}
+
+#[test]
 fn a_hold_is_released_by_canceling_or_after_seven_days() {
     let (world, id) = in_status(Status::RequiresCapture);
     let asked = world.when(&cancel(id));
