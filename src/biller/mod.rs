@@ -39,7 +39,7 @@ pub struct Settings {
     pub drain_timeout: Duration,
 }
 
-/// What steps need.
+/// The parts that steps need.
 #[derive(Debug)]
 struct Tools {
     log: Log,

@@ -10,17 +10,17 @@ use super::types::money::Currency;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Account {
-    /// What the processor holds for us or owes us.
+    /// Money that the processor holds for us or owes us.
     Processor,
-    /// What customers have as credit.
+    /// Credit of customers.
     CustomerCredit,
-    /// What customers owe on invoices.
+    /// Money that customers owe on invoices.
     InvoiceReceivable,
-    /// What was earned.
+    /// Earnings.
     Revenue,
-    /// What is held on cards and isn't taken yet.
+    /// Money that is held on cards and isn't taken yet.
     Holds,
-    /// What moved for an attempt that was closed as failed, and is given back.
+    /// Money that moved for an attempt that was closed as failed, and is given back.
     Suspense,
 }
 
@@ -90,7 +90,7 @@ impl Postings {
         Self::released(currency, rest).and(taken, Account::Revenue, Account::Holds)
     }
 
-    /// What is held is released.
+    /// The held amount is released.
     #[must_use]
     pub fn released(currency: Currency, held: i64) -> Self {
         Self::moved(currency, held, Account::Processor, Account::Holds)

@@ -63,13 +63,13 @@ pub struct UnexpectedState {
     pub resource: Resource,
     /// Its status.
     pub status: &'static str,
-    /// What is asked for.
+    /// The refused request.
     pub refused: Refused,
     /// The object, as JSON.
     pub object: String,
 }
 
-/// What a status doesn't allow.
+/// A request that a status doesn't allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     /// Confirming.

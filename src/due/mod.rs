@@ -1,4 +1,4 @@
-//! What time changes: the objects that are due, and the sharing of them among billers.
+//! Objects that time changes, and the sharing of them among billers.
 //!
 //! An object says itself when it is due, in what it keeps to itself; PostgreSQL derives the column `due` of
 //! it. There is no table of jobs, no lock on a row and no mark of what was done. A step is done once because

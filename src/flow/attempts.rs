@@ -32,7 +32,7 @@ pub struct Money {
     pub(super) account: i64,
 }
 
-/// What an object keeps to itself of its attempts, whatever it is.
+/// The attempts in the `internal` of an object, whatever it is.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Open {
@@ -45,7 +45,7 @@ pub(super) struct Open {
 }
 
 impl Open {
-    /// What that object keeps to itself.
+    /// The object's `internal`.
     pub(super) fn of(object: &Snapshot) -> Result<Self, AppendError> {
         let kept = object.internal.as_deref().map(serde_json::from_str).transpose();
         Ok(kept.map_err(AppendError::Snapshot)?.unwrap_or_default())

@@ -25,7 +25,7 @@ impl Target {
     }
 }
 
-/// What an operation tells of an attempt.
+/// The words of an attempt for an operation.
 pub(super) enum Told {
     /// The word that closes it.
     Word(Word),
@@ -37,7 +37,7 @@ pub(super) enum Told {
     Doubtful,
 }
 
-/// What a void by key came to.
+/// The outcome of a void by key.
 pub(super) enum Undo {
     /// The operation was never seen, and is refused from now on.
     Never,

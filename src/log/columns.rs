@@ -41,7 +41,7 @@ pub(super) struct Columns<'a> {
     has_answer: Vec<bool>,
     answer: Vec<Option<&'a str>>,
     sealed_with: Vec<Option<&'a str>>,
-    /// What the decisions only read.
+    /// The objects that the decisions only read.
     guards: String,
     /// The channel on which the commit wakes the workers.
     wake_on: Option<&'a str>,
@@ -153,7 +153,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// What some decisions only read, as the triggers expect it: `[[account, id, version], …]`.
+/// The objects that some decisions only read, as the triggers expect them: `[[account, id, version], …]`.
 fn guards(appends: &[&Append]) -> String {
     let of = |append: &&Append| {
         let account = append.cause.account;

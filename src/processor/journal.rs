@@ -19,7 +19,7 @@ const PAGE_MAX: usize = 1024 * 1024;
 pub struct Row {
     /// The key of the operation.
     pub key: String,
-    /// What was done.
+    /// The kind of operation.
     pub kind: MovementKind,
     /// True if it was performed.
     pub is_approved: bool,
@@ -27,7 +27,7 @@ pub struct Row {
     pub amount: i64,
     /// Its currency.
     pub currency: Option<String>,
-    /// When.
+    /// The time.
     pub at: Timestamp,
 }
 

@@ -127,12 +127,12 @@ pub struct Operation {
     pub key: String,
     /// The processor's own name of the authorisation that it is or belongs to; `None` where there is none.
     pub reference: Option<String>,
-    /// What came of it.
+    /// The outcome.
     #[serde(flatten)]
     pub outcome: Outcome,
 }
 
-/// What came of an operation.
+/// The outcome of an operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
@@ -143,7 +143,7 @@ pub enum Outcome {
     },
     /// It was refused by the issuer of the card, or by a rule of the processor.
     Declined {
-        /// Why.
+        /// The reason.
         decline: Decline,
     },
     /// The buyer has to pass a challenge first.
@@ -267,7 +267,7 @@ pub struct Card {
     pub cvc_check: Option<String>,
 }
 
-/// What a processor can do, at `GET /v1/capabilities`.
+/// The abilities of a processor, at `GET /v1/capabilities`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Capabilities {
     /// The version of the protocol: 1.

@@ -17,7 +17,7 @@ pub struct Balance {
     pub currency: String,
     /// The account.
     pub account: Account,
-    /// What it has, in the currency's smallest unit; what it owes is negative.
+    /// The balance, in the currency's smallest unit; what the account owes is negative.
     pub balance: i64,
 }
 

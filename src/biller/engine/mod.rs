@@ -65,7 +65,7 @@ struct Stepped {
     _place: Place<i64>,
 }
 
-/// What became of a step.
+/// The outcome of a step.
 #[derive(Debug)]
 enum Outcome {
     Done(Step),

@@ -1,4 +1,4 @@
-//! What the loop asks of its session: buckets, adoption, and what is due.
+//! The reads of the loop's session: buckets, adoption, and due objects.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -30,7 +30,7 @@ pub(crate) struct ListOptions {
     /// Only in this state: delivered, dropped, exhausted, owed or parked
     #[arg(long, value_name = "STATE", value_parser = ["delivered", "dropped", "exhausted", "owed", "parked"])]
     state: Option<String>,
-    /// How many at the most
+    /// Number of deliveries at the most
     #[arg(long, default_value_t = 20, value_name = "COUNT")]
     limit: usize,
     /// Print them as JSON

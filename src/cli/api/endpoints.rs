@@ -36,7 +36,7 @@ pub(crate) enum EndpointsCommand {
 pub(crate) struct ListOptions {
     #[command(flatten)]
     api: ApiOptions,
-    /// How many at the most
+    /// Number of endpoints at the most
     #[arg(long, default_value_t = 100, value_name = "COUNT")]
     limit: usize,
     /// Print them as JSON

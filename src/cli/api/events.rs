@@ -43,7 +43,7 @@ pub(crate) struct ListOptions {
     /// Only those that every endpoint has taken (true), or that not every one has (false)
     #[arg(long, value_name = "BOOL")]
     delivered: Option<bool>,
-    /// How many at the most
+    /// Number of events at the most
     #[arg(long, default_value_t = 20, value_name = "COUNT")]
     limit: usize,
     /// Print them as JSON

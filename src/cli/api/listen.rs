@@ -31,7 +31,7 @@ use crate::stop::stop_token;
 pub(crate) struct ListenOptions {
     #[command(flatten)]
     api: ApiOptions,
-    /// Where events are sent, as signed webhooks
+    /// Address that events are sent to, as signed webhooks
     #[arg(long, value_name = "URL", value_parser = target)]
     forward_to: url::Url,
     /// Only these types, with commas between; without it all but those of endpoints and replays
@@ -40,7 +40,7 @@ pub(crate) struct ListenOptions {
     /// Begin after this event, instead of where the last run stopped or now
     #[arg(long, value_name = "EVENT")]
     since: Option<Id<Event>>,
-    /// Where the place in the log and the signing secret are kept
+    /// File of the place in the log and of the signing secret
     #[arg(long, env = "CALMONY_LISTEN_STATE", value_name = "FILE", default_value = ".calmony-listen.json")]
     state: PathBuf,
     /// Print the signing secret and do nothing else

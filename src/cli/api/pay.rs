@@ -49,7 +49,7 @@ struct Changing {
     idempotency_key: Option<String>,
 }
 
-/// When the amount is taken.
+/// The time at which the amount is taken.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Capture {
     /// At once
@@ -75,10 +75,10 @@ pub(crate) struct CreateOptions {
     /// The customer, `cus_…`
     #[arg(long, value_name = "ID")]
     customer: Option<String>,
-    /// What is paid for
+    /// Description: a thing or a service
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
-    /// When the amount is taken
+    /// Time at which the amount is taken
     #[arg(long, value_enum, default_value = "automatic")]
     capture: Capture,
     /// Confirm it at once
@@ -126,7 +126,7 @@ pub(crate) struct CancelOptions {
     /// The payment intent
     #[arg(value_name = "PI", value_parser = id::<PaymentIntent>)]
     id: Id<PaymentIntent>,
-    /// Why: `abandoned`, `duplicate`, `fraudulent` or `requested_by_customer`
+    /// Reason: `abandoned`, `duplicate`, `fraudulent` or `requested_by_customer`
     #[arg(long)]
     reason: Option<String>,
 }
@@ -142,7 +142,7 @@ pub(crate) struct RefundOptions {
     /// A part of what was taken, as people write it
     #[arg(long)]
     amount: Option<String>,
-    /// Why: `duplicate`, `fraudulent` or `requested_by_customer`
+    /// Reason: `duplicate`, `fraudulent` or `requested_by_customer`
     #[arg(long)]
     reason: Option<String>,
 }

@@ -44,7 +44,7 @@ pub(crate) struct StartOptions {
     endpoint: Id<WebhookEndpoint>,
     #[command(flatten)]
     filter: Filter,
-    /// How many a second at the most
+    /// Number of deliveries a second at the most
     #[arg(long, value_name = "COUNT")]
     rate_limit: Option<u32>,
     /// Only count them
@@ -83,7 +83,7 @@ struct Filter {
 pub(crate) struct ListOptions {
     #[command(flatten)]
     api: ApiOptions,
-    /// How many at the most
+    /// Number of replays at the most
     #[arg(long, default_value_t = 20, value_name = "COUNT")]
     limit: usize,
     /// Print them as JSON

@@ -41,7 +41,7 @@ const CALM: Duration = Duration::from_secs(10);
 /// The options of running everything.
 #[derive(Debug, clap::Args)]
 pub struct DevOptions {
-    /// Where the API listens. Port 0 takes a free one
+    /// Address of the API. Port 0 takes a free one
     #[arg(long, env = "CALMONY_LISTEN", default_value = "127.0.0.1:8080", value_parser = listen_address)]
     listen: SocketAddr,
     /// The folder that everything is kept in
@@ -50,7 +50,7 @@ pub struct DevOptions {
     /// No sample customer and no inbox
     #[arg(long, env = "CALMONY_NO_DEMO")]
     no_demo: bool,
-    /// How many billers run
+    /// Number of billers
     #[arg(
         long,
         env = "CALMONY_BILLERS",

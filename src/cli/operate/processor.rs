@@ -20,7 +20,7 @@ pub(crate) enum ProcessorCommand {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckOptions {
-    /// Where the adapter is
+    /// Address of the adapter
     #[arg(value_name = "URL", value_parser = processor_url)]
     url: Url,
     /// The secret that it shares with its callers. Set the variable: everybody on the machine can read

@@ -17,7 +17,7 @@ use crate::telemetry::{self, LogOptions};
 pub(crate) struct SandboxProcessorOptions {
     #[command(flatten)]
     database: DatabaseOptions,
-    /// Where to listen. Port 0 takes a free one
+    /// Address to listen on. Port 0 takes a free one
     #[arg(
         long,
         env = "CALMONY_SANDBOX_LISTEN",

@@ -26,7 +26,7 @@ pub(crate) struct VerifyOptions {
     json: bool,
 }
 
-/// What was seen of a mode's journal.
+/// The findings in a mode's journal.
 #[derive(Debug, Serialize)]
 struct Journal {
     mode: &'static str,
@@ -34,7 +34,7 @@ struct Journal {
     compared: bool,
     /// The rows that were read.
     rows: u64,
-    /// Why it wasn't compared.
+    /// The reason why it wasn't compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
 }
@@ -143,7 +143,7 @@ async fn compare(
     }
 }
 
-/// What a row says that moved; `None` if nothing did.
+/// The movement that a row tells of; `None` if nothing moved.
 fn moved(row: Row) -> Option<Moved> {
     (row.is_approved && row.amount > 0).then(|| Moved {
         movement: Movement { key: row.key, kind: row.kind, amount: row.amount },

@@ -17,7 +17,7 @@ const PAGE: usize = 100;
 /// The address of the API, and the key.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ApiOptions {
-    /// Where the API is
+    /// Address of the API
     #[arg(long, env = "CALMONY_URL", value_name = "URL", default_value = "http://127.0.0.1:8080")]
     url: String,
     /// The API key

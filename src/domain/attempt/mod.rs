@@ -38,16 +38,16 @@ pub struct Opening {
 pub struct Attempt {
     /// Its key at the processor: the id of what it is for, its number, and the account, with dots between.
     pub key: String,
-    /// What is asked.
+    /// The operation.
     pub operation: Operation,
-    /// When, by whom, and until when.
+    /// The time, the caller and the deadline.
     pub opening: Opening,
     /// True once its key is being voided: from then on the word of the void alone closes it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_given_up: bool,
 }
 
-/// What is asked of the processor.
+/// An operation of the processor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Operation {
@@ -143,9 +143,9 @@ pub enum Word {
 pub struct Movement {
     /// The operation's key.
     pub key: String,
-    /// What moved.
+    /// The kind of movement.
     pub kind: MovementKind,
-    /// How much.
+    /// The amount.
     pub amount: i64,
 }
 
@@ -163,7 +163,7 @@ pub enum MovementKind {
     Refund,
 }
 
-/// What an event says of the attempt that it closes.
+/// The end of an attempt, as its event tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
     /// The attempt's key.
@@ -228,7 +228,7 @@ impl Attempt {
         done.chain(undone_by.map(|by| back(by, is_taken, amount))).collect()
     }
 
-    /// What the event that closes it says of it.
+    /// The end that its closing event tells of.
     #[must_use]
     pub fn closed(&self, word: &Word, declined: bool) -> Closed {
         let waits = matches!(word, Word::ActionRequired { .. });
@@ -258,7 +258,7 @@ fn back(by: &str, is_taken: bool, amount: i64) -> Movement {
 /// The members that what an object keeps to itself has for one event only: they tell of the event.
 pub const OF_ONE_EVENT: [&str; 4] = ["opened", "closed", "suspense", "postings"];
 
-/// What an object keeps to itself, without what only told of its last event.
+/// The `internal` of an object, without what only told of its last event.
 pub(in crate::domain) fn inherited(kept: &str) -> Result<Option<String>, serde_json::Error> {
     if !OF_ONE_EVENT.iter().any(|member| kept.contains(member)) {
         return Ok(Some(kept.to_owned()));

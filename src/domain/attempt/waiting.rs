@@ -39,7 +39,7 @@ impl Waiting {
         Self { key, captures, amount, since, looks: 0, is_given_up: false }
     }
 
-    /// When it is looked at, in seconds; `None` once nobody asks by himself any more.
+    /// The time at which it is looked at, in seconds; `None` once nobody asks by himself any more.
     #[must_use]
     pub fn due(&self) -> Option<u64> {
         Self::LOOKS.get(self.looks).map(|after| self.since.saturating_add(*after))
@@ -61,14 +61,14 @@ impl Waiting {
         heard.is_after_void || !self.is_given_up
     }
 
-    /// What the event says that a passed challenge leads to.
+    /// The end that the event of a passed challenge tells of.
     #[must_use]
     pub fn passed(&self, amount: i64) -> Closed {
         let own = |kind: &MovementKind| Movement { key: self.key.clone(), kind: *kind, amount };
         self.settled(authorized(self.captures).iter().map(own).collect())
     }
 
-    /// What the event says that settles it.
+    /// The end that the event of a settled challenge tells of.
     #[must_use]
     pub fn settled(&self, movements: Vec<Movement>) -> Closed {
         Closed { key: self.key.clone(), waits: false, declined: false, movements }

@@ -1,4 +1,4 @@
-//! What a charge keeps to itself.
+//! The `internal` of a charge.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,13 +18,13 @@ pub struct Kept {
     /// The amount that refunds under way ask for.
     #[serde(default)]
     pub refunding: i64,
-    /// What its event moves between accounts.
+    /// The postings of its event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postings: Option<Postings>,
 }
 
 impl Kept {
-    /// What the charge of that id keeps to itself.
+    /// The `internal` of the charge of that id.
     pub fn of(objects: &mut Objects, id: Id<contract::Charge>) -> Result<Self, Stop> {
         let kept = objects.internal(id)?.unwrap_or(Value::Object(serde_json::Map::new()));
         Ok(Self { postings: None, ..serde_json::from_value(kept)? })

@@ -95,7 +95,7 @@ pub enum Status {
     Failed,
 }
 
-/// What the issuer said.
+/// The issuer's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = ChargeOutcome)]
 pub struct Outcome {
@@ -283,7 +283,7 @@ impl Charge {
         Self { captured: true, amount_captured: amount, amount_refunded: released, ..self }
     }
 
-    /// What was held is released.
+    /// The held amount is released.
     #[must_use]
     pub fn released(self) -> Self {
         Self { amount_refunded: self.amount, refunded: true, ..self }

@@ -110,7 +110,7 @@ impl Customer {
     }
 }
 
-/// Where goods are sent.
+/// The address that goods are sent to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Shipping {
@@ -120,7 +120,7 @@ pub struct Shipping {
     phone: Option<Phone>,
 }
 
-/// Whether the customer pays tax.
+/// The customer's duty to pay tax.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TaxExempt {
@@ -133,7 +133,7 @@ pub enum TaxExempt {
     Reverse,
 }
 
-/// What invoices of this customer look like.
+/// The look of this customer's invoices.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct InvoiceSettings {
     custom_fields: Option<CustomFields>,

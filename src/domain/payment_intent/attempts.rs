@@ -246,7 +246,7 @@ impl Closing<'_> {
         }
     }
 
-    /// What was held isn't held any more, and nothing was taken.
+    /// The amount isn't held any more, and nothing was taken.
     fn gone(&mut self, closed: Closed) -> Result<(), Stop> {
         self.released(closed, (EventType::ChargeExpired, Some(CancellationReason::Automatic)))
     }

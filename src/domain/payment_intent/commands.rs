@@ -28,9 +28,9 @@ pub struct Create {
     pub customer: Option<CustomerId>,
     /// The method.
     pub chosen: Chosen,
-    /// What else is said.
+    /// The other parameters.
     pub terms: Terms,
-    /// How it is confirmed, if at once.
+    /// The manner of the confirmation, if it is confirmed at once.
     pub confirming: Option<Confirming>,
     /// The parts of an attempt that come from outside.
     pub opening: Opening,
@@ -45,7 +45,7 @@ pub struct Update {
     pub customer: Patch<CustomerId>,
     /// The method.
     pub chosen: Chosen,
-    /// What else is said.
+    /// The other parameters.
     pub terms: Terms,
 }
 
@@ -56,9 +56,9 @@ pub struct Confirm {
     pub id: IntentId,
     /// The method.
     pub chosen: Chosen,
-    /// What else is said.
+    /// The other parameters.
     pub terms: Terms,
-    /// How it is confirmed.
+    /// The manner of the confirmation.
     pub confirming: Confirming,
     /// The parts of an attempt that come from outside.
     pub opening: Opening,
@@ -82,7 +82,7 @@ pub struct Capture {
 pub struct Cancel {
     /// The intent's id.
     pub id: IntentId,
-    /// Why.
+    /// The reason.
     pub reason: Option<CancellationReason>,
     /// The parts of an attempt that come from outside.
     pub opening: Opening,

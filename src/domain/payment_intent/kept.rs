@@ -1,4 +1,4 @@
-//! What an intent keeps to itself.
+//! The `internal` of an intent.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ pub struct Kept {
     /// The open attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<Attempt>,
-    /// What the open attempt is for.
+    /// The aim of the open attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) aim: Option<Aim>,
     /// The operation that waits for a challenge.
@@ -33,30 +33,30 @@ pub struct Kept {
     /// The instant at which a challenge that was given up is looked at, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) closing_due: Option<u64>,
-    /// When time changes the intent, in seconds.
+    /// The time at which time changes the intent, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) due: Option<u64>,
     /// The key of the attempt that its event opens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opened: Option<String>,
-    /// What its event says of an attempt that it closes.
+    /// The end of the attempt that its event closes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<Closed>,
-    /// What moved for an attempt that was closed as failed, and is being given back.
+    /// Money that moved for an attempt that was closed as failed, and is being given back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returning: Option<Returning>,
     /// The keys of attempts whose money was given back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) returned: Vec<String>,
-    /// What its event says of money that moved for such an attempt.
+    /// The movement for such an attempt that its event tells of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) suspense: Option<Closed>,
-    /// What its event moves between accounts of the ledger.
+    /// The postings of its event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) postings: Option<Postings>,
 }
 
-/// What an attempt is for.
+/// The aim of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "for", rename_all = "snake_case")]
 pub(super) enum Aim {
@@ -66,7 +66,7 @@ pub(super) enum Aim {
     Capture,
     /// To release what is held.
     Cancel {
-        /// Why.
+        /// The reason.
         reason: Option<CancellationReason>,
     },
     /// To release what has been held for too long.
@@ -74,7 +74,7 @@ pub(super) enum Aim {
 }
 
 impl Kept {
-    /// What the intent of that id keeps to itself.
+    /// The `internal` of the intent of that id.
     pub fn of(objects: &mut Objects, id: Id<contract::PaymentIntent>) -> Result<Self, Stop> {
         let kept = objects.internal(id)?.map(serde_json::from_value::<Self>).transpose()?;
         let kept = kept.unwrap_or_default();

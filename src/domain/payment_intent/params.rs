@@ -1,4 +1,4 @@
-//! What callers say of a payment intent.
+//! The parameters of a payment intent.
 
 use super::{AutomaticMethods, CaptureMethod, ConfirmationMethod, Descriptor, FutureUsage, PaymentIntent};
 use crate::domain::customer::Shipping;
@@ -7,20 +7,20 @@ use crate::domain::types::money::Currency;
 use crate::domain::types::text::{LongText, check_email};
 use crate::domain::{Patch, Refused, Rejection};
 
-/// What a create, an update or a confirmation says of the intent, besides its method and its customer.
+/// The parameters of a create, an update or a confirmation, besides the method and the customer.
 #[derive(Debug, Clone, Default)]
 pub struct Terms {
     /// The amount, in the currency's smallest unit.
     pub amount: Option<i64>,
     /// The currency.
     pub currency: Option<Currency>,
-    /// Whether the account's settings choose the types of methods.
+    /// True if the account's settings choose the types of methods.
     pub automatic_payment_methods: Option<AutomaticMethods>,
-    /// When the amount is taken.
+    /// The time at which the amount is taken.
     pub capture_method: Option<CaptureMethod>,
-    /// Whether the server alone confirms.
+    /// The side that confirms.
     pub confirmation_method: Option<ConfirmationMethod>,
-    /// Whether the method is attached to the customer when the payment succeeds.
+    /// The later use, for which the method is attached to the customer when the payment succeeds.
     pub setup_future_usage: Patch<FutureUsage>,
     /// A description.
     pub description: Patch<LongText>,
@@ -28,13 +28,13 @@ pub struct Terms {
     pub metadata: MetadataChange,
     /// The address for a receipt.
     pub receipt_email: Patch<String>,
-    /// Where goods are sent.
+    /// The address that goods are sent to.
     pub shipping: Patch<Shipping>,
     /// The end of the text on the buyer's statement.
     pub statement_descriptor_suffix: Patch<Descriptor>,
 }
 
-/// What a confirmation says besides.
+/// The manner of a confirmation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Confirming {
     /// True when the buyer isn't there.

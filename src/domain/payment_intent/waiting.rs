@@ -1,4 +1,4 @@
-//! What is noted of an operation while nobody knows its end: that it is given up, or was asked about.
+//! Notes on an operation while nobody knows its end: it is given up, or was asked about.
 
 use super::{Kept, PaymentIntent};
 use crate::clock::Timestamp;

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::domain::schema;
 
-/// When an authorised amount is taken.
+/// The time at which an authorised amount is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CaptureMethod {
@@ -14,11 +14,11 @@ pub enum CaptureMethod {
     /// At once; Stripe may answer before it is done.
     #[default]
     AutomaticAsync,
-    /// When the server says so, within seven days.
+    /// At the server's word, within seven days.
     Manual,
 }
 
-/// What the method will be used for later.
+/// The later use of the method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FutureUsage {
@@ -28,14 +28,14 @@ pub enum FutureUsage {
     OnSession,
 }
 
-/// Why an intent was canceled.
+/// The reason why an intent was canceled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = PaymentIntentCancellationReason)]
 pub enum CancellationReason {
     /// The buyer doesn't go on.
     Abandoned,
-    /// What was held has lapsed.
+    /// The hold has lapsed.
     Automatic,
     /// It was made twice.
     Duplicate,
@@ -47,7 +47,7 @@ pub enum CancellationReason {
     VoidInvoice,
 }
 
-/// Whether the server alone confirms.
+/// The side that confirms: anybody, or the server alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ConfirmationMethod {
@@ -58,19 +58,19 @@ pub enum ConfirmationMethod {
     Manual,
 }
 
-/// Whether the account's settings choose the types of methods.
+/// The choice of the types of methods by the account's settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = AutomaticPaymentMethods)]
 pub struct AutomaticMethods {
-    /// Whether they may lead to another page. Cards never need one.
+    /// The permission to lead to another page. Cards never need one.
     #[serde(default)]
     allow_redirects: Option<AllowRedirects>,
     enabled: bool,
 }
 
 impl AutomaticMethods {
-    /// What holds where nothing is said.
+    /// The setting where nothing is said.
     pub const ON: Self = Self { allow_redirects: Some(AllowRedirects::Always), enabled: true };
 
     /// True if the account's settings choose.
@@ -80,7 +80,7 @@ impl AutomaticMethods {
     }
 }
 
-/// Whether methods may lead to another page.
+/// The permission of methods to lead to another page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AllowRedirects {
@@ -111,11 +111,11 @@ pub struct CardOptions {
     request_three_d_secure: RequestThreeDSecure,
 }
 
-/// When a challenge is asked for.
+/// The cases in which a challenge is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestThreeDSecure {
-    /// When the issuer asks for it.
+    /// The issuer's wish decides.
     #[default]
     Automatic,
 }

@@ -13,7 +13,7 @@ pub struct Create {
     pub new: New<contract::PaymentMethod>,
     /// The processor's facts.
     pub facts: CardFacts,
-    /// What the caller said.
+    /// The caller's parameters.
     pub params: CreateParams,
     /// The intent that it is made for and that uses it without a customer.
     pub used_by: Option<String>,
@@ -24,7 +24,7 @@ pub struct Create {
 pub struct Update {
     /// The method's id.
     pub id: Id<contract::PaymentMethod>,
-    /// What the caller said.
+    /// The caller's parameters.
     pub changes: Changes,
 }
 

@@ -30,7 +30,7 @@ pub struct CreateCustomer {
 pub struct ChangeCustomer {
     /// The customer's id.
     pub id: CustomerId,
-    /// What the caller said.
+    /// The caller's parameters.
     pub changes: customer::Changes,
     /// The method that is made, attached and becomes the default with it.
     pub made: Option<Box<Create>>,

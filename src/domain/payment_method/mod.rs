@@ -61,13 +61,13 @@ pub enum MethodType {
     Card,
 }
 
-/// Whether a buyer may be shown the method again.
+/// The permission to show the method to a buyer again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AllowRedisplay {
     /// In any checkout.
     Always,
-    /// Where it was saved.
+    /// The place where it was saved.
     Limited,
     /// Nothing was said.
     #[default]
@@ -128,7 +128,7 @@ pub struct Networks {
     preferred: (),
 }
 
-/// Whether the issuer can ask for a challenge.
+/// True if the issuer can ask for a challenge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ThreeDSecureUsage {
     supported: bool,
@@ -173,7 +173,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// What the method of that id keeps to itself.
+    /// The `internal` of the method of that id.
     pub fn of(objects: &mut Objects, id: Id<contract::PaymentMethod>) -> Result<Self, Stop> {
         let kept = objects.internal(id)?.ok_or_else(|| missing::<contract::PaymentMethod>(&id))?;
         Ok(serde_json::from_value(kept)?)

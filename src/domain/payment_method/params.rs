@@ -1,4 +1,4 @@
-//! What callers say of a payment method.
+//! The parameters of a payment method.
 
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -9,10 +9,10 @@ use crate::domain::types::metadata::{self, MetadataChange};
 use crate::domain::types::text::{self, LongText, check_email};
 use crate::domain::{ParameterError, Patch, Problem};
 
-/// What a create says besides the card, which goes to the processor.
+/// The parameters of a create besides the card, which goes to the processor.
 #[derive(Debug, Clone, Default)]
 pub struct CreateParams {
-    /// Whether a buyer may be shown it again.
+    /// The permission to show it to a buyer again.
     pub allow_redisplay: Option<AllowRedisplay>,
     /// The person or company that is billed.
     pub billing_details: Patch<BillingChanges>,

@@ -16,7 +16,7 @@ use crate::domain::{
 };
 use crate::id::Id;
 
-/// What is refunded.
+/// The charge or the payment that is refunded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Of {
     /// A charge.
@@ -30,11 +30,11 @@ pub enum Of {
 pub struct Create {
     /// The parts that callers don't say.
     pub new: New<contract::Refund>,
-    /// What is refunded.
+    /// The charge or the payment that is refunded.
     pub of: Of,
     /// The amount; `None` for all that is left.
     pub amount: Option<i64>,
-    /// Why.
+    /// The reason.
     pub reason: Option<Reason>,
     /// Metadata.
     pub metadata: MetadataChange,
@@ -77,13 +77,13 @@ pub struct Kept {
     /// The open attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<Attempt>,
-    /// When time changes the refund, in seconds.
+    /// The time at which time changes the refund, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     due: Option<u64>,
     /// The key of the attempt that its event opens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opened: Option<String>,
-    /// What its event says of an attempt that it closes.
+    /// The end of the attempt that its event closes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<Closed>,
 }

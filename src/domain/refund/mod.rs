@@ -59,7 +59,7 @@ pub enum Status {
     Failed,
 }
 
-/// Why the money goes back.
+/// The reason why the money goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = RefundReason)]
@@ -72,7 +72,7 @@ pub enum Reason {
     RequestedByCustomer,
 }
 
-/// Why nothing has gone back.
+/// The reason why nothing has gone back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = RefundFailureReason)]

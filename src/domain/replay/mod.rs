@@ -33,7 +33,7 @@ pub struct Replay {
     webhook_endpoint: Id<contract::WebhookEndpoint>,
 }
 
-/// How far a replay is.
+/// The progress of a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ReplayStatus)]

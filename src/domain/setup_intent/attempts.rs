@@ -30,13 +30,13 @@ pub struct Kept {
     /// The instant at which a challenge that was given up is looked at, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) closing_due: Option<u64>,
-    /// When time changes the intent, in seconds.
+    /// The time at which time changes the intent, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) due: Option<u64>,
     /// The key of the attempt that its event opens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opened: Option<String>,
-    /// What its event says of an attempt that it closes.
+    /// The end of the attempt that its event closes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<Closed>,
 }
@@ -84,7 +84,7 @@ pub struct Look {
 }
 
 impl Kept {
-    /// What the intent of that id keeps to itself.
+    /// The `internal` of the intent of that id.
     pub fn of(objects: &mut Objects, id: IntentId) -> Result<Self, Stop> {
         let kept = objects.internal(id)?.map(serde_json::from_value::<Self>).transpose()?;
         Ok(Self { opened: None, closed: None, ..kept.unwrap_or_default() })

@@ -13,7 +13,7 @@ use crate::id::Id;
 type IntentId = Id<contract::SetupIntent>;
 type CustomerId = Id<contract::Customer>;
 
-/// What is said of the intent, besides its method.
+/// The parameters of the intent, besides its method.
 #[derive(Debug, Clone, Default)]
 pub struct Terms {
     /// The customer.
@@ -22,11 +22,11 @@ pub struct Terms {
     pub description: Patch<LongText>,
     /// Metadata.
     pub metadata: MetadataChange,
-    /// What the method will be used for.
+    /// The later use of the method.
     pub usage: Option<Usage>,
 }
 
-/// What a confirmation says besides.
+/// The manner of a confirmation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Confirming {
     /// The page that the buyer comes back to.
@@ -42,9 +42,9 @@ pub struct Create {
     pub secret: String,
     /// The method.
     pub chosen: Chosen,
-    /// What else is said.
+    /// The other parameters.
     pub terms: Terms,
-    /// How it is confirmed, if at once.
+    /// The manner of the confirmation, if it is confirmed at once.
     pub confirming: Option<Confirming>,
     /// The parts of an attempt that come from outside.
     pub opening: Opening,
@@ -57,7 +57,7 @@ pub struct Update {
     pub id: IntentId,
     /// The method.
     pub chosen: Chosen,
-    /// What else is said.
+    /// The other parameters.
     pub terms: Terms,
 }
 
@@ -68,7 +68,7 @@ pub struct Confirm {
     pub id: IntentId,
     /// The method.
     pub chosen: Chosen,
-    /// How it is confirmed.
+    /// The manner of the confirmation.
     pub confirming: Confirming,
     /// The parts of an attempt that come from outside.
     pub opening: Opening,
@@ -79,7 +79,7 @@ pub struct Confirm {
 pub struct Cancel {
     /// The intent's id.
     pub id: IntentId,
-    /// Why.
+    /// The reason.
     pub reason: Option<CancellationReason>,
 }
 

@@ -79,7 +79,7 @@ pub enum Status {
     Canceled,
 }
 
-/// What the method will be used for.
+/// The later use of the method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = SetupIntentUsage)]
@@ -91,7 +91,7 @@ pub enum Usage {
     OnSession,
 }
 
-/// Why a setup intent was canceled.
+/// The reason why a setup intent was canceled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = SetupIntentCancellationReason)]

@@ -75,7 +75,7 @@ fn in_status(status: Status) -> (World, IntentId) {
     (world, id)
 }
 
-/// What each command comes to in each status.
+/// The outcome of each command in each status.
 #[test]
 fn every_status_allows_what_it_should() {
     const REFUSED: &str = "unexpected state";

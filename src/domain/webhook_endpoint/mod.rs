@@ -80,7 +80,7 @@ impl Ordering {
     }
 }
 
-/// Whether events are sent.
+/// The endpoint's state: events are sent, or aren't.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = EndpointStatus)]
@@ -91,7 +91,7 @@ pub enum Status {
     Disabled,
 }
 
-/// Why the service has disabled an endpoint by itself.
+/// The reason why the service has disabled an endpoint by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DisabledReason {

@@ -43,7 +43,7 @@ impl Component for Health {
     }
 }
 
-/// How an endpoint is doing. Counts of deliveries end at ten thousand; attempts are its newest two hundred.
+/// The health of an endpoint. Counts of deliveries end at ten thousand; attempts are its newest two hundred.
 #[derive(Serialize, ToSchema)]
 struct Health {
     object: &'static str,

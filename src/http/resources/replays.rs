@@ -116,12 +116,12 @@ struct RetryParams {
     webhook_endpoint: String,
 }
 
-/// What a replay would come to.
+/// The size of a replay.
 #[derive(Serialize, ToSchema)]
 struct Preview {
     object: &'static str,
     dry_run: bool,
-    /// Whether all events were looked at, and not only the newest.
+    /// True if all events were looked at, and not only the newest.
     complete: bool,
     matching_events: i64,
     webhook_endpoint: Id<WebhookEndpoint>,

@@ -1,4 +1,4 @@
-//! What a verification has seen and found.
+//! The findings of a verification, and the figures beside them.
 
 use super::money::finding::{Attempts, Finding};
 

@@ -113,7 +113,7 @@ struct EndpointPage {
     types: Vec<&'static str>,
     /// A signing secret that was just made.
     secret: String,
-    /// What a replay would come to, where that was asked for, and what was asked.
+    /// The size of a replay, where that was asked for, and the question.
     preview: Option<Node>,
     form: Typed,
 }

@@ -181,7 +181,7 @@ impl Subject {
         }
     }
 
-    /// What became of a key, once that is known; `None` if it stays open for too long.
+    /// The outcome of a key, once that is known; `None` if it stays open for too long.
     async fn settled(&self, key: &str) -> Option<Operation> {
         let end = Instant::now() + SETTLED;
         while Instant::now() < end {
@@ -196,7 +196,7 @@ impl Subject {
         None
     }
 
-    /// What became of a key that may have been lost: the processor's word, or that it has never seen it.
+    /// The outcome of a key that may have been lost: the processor's word, or that it has never seen it.
     pub(super) async fn found(&self, key: &str) -> Verdict<Option<Operation>> {
         let end = Instant::now() + SETTLED;
         loop {

@@ -105,7 +105,7 @@ pub(super) fn not_found(mut page: Response) -> Response {
     page
 }
 
-/// What a gateway says that can't reach who is behind it.
+/// The page of a gateway that can't reach who is behind it.
 pub(super) fn bad_gateway() -> Response {
     let page = "<html><head><title>502 Bad Gateway</title></head>\
                 <body><center><h1>502 Bad Gateway</h1></center></body></html>\n";

@@ -36,13 +36,13 @@ pub(super) fn router() -> Router<Arc<Sandbox>> {
 #[template(path = "challenge.html")]
 struct Page {
     texts: &'static Texts,
-    /// What went wrong; empty if nothing did.
+    /// The mistake; empty if there was none.
     problem: &'static str,
     /// True while the challenge waits.
     waits: bool,
     /// The amount and the currency; empty for a challenge without money.
     amount: String,
-    /// What became of it; empty while it waits.
+    /// The outcome; empty while it waits.
     done: &'static str,
 }
 

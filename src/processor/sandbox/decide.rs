@@ -183,7 +183,7 @@ fn attach(attach: &Attach, request: &Request, seen: &Seen, names: Names) -> Resu
     Ok(Decision::of(operation))
 }
 
-/// What a card does to a charge.
+/// The behaviour of a card at a charge.
 enum Charged {
     Approved,
     Declined(Decline),

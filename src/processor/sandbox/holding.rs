@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 /// For how long an amount is held, in seconds: seven days.
 pub(super) const HOLD_SECONDS: u64 = 7 * 24 * 60 * 60;
 
-/// What a row of the journal is about.
+/// The operation that a row of the journal is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Authorize,
@@ -14,7 +14,7 @@ pub(super) enum Kind {
     Refund,
 }
 
-/// What came of it.
+/// The outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Journaled {
     Approved,

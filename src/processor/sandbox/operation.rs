@@ -20,7 +20,7 @@ pub(super) struct Stored {
     pub(super) challenge: Option<String>,
 }
 
-/// What came of an operation so far.
+/// The outcome of an operation so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum State {
     Approved(i64),
@@ -76,7 +76,7 @@ pub(super) const fn kind(request: &Request) -> Option<Kind> {
     }
 }
 
-/// What a decision is made from. Nothing of it changes until the decision is written.
+/// The state that a decision is made from. Nothing of it changes until the decision is written.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Seen {
     /// The operation of the request's own key.

@@ -1,4 +1,4 @@
-//! What the sandbox keeps in its database: rows, and the values that they stand for.
+//! The sandbox's tables: rows, and the values that they stand for.
 
 use std::time::SystemTime;
 

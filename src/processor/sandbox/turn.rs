@@ -77,7 +77,7 @@ impl<'a> Turn<'a> {
         self.read_methods(&tokens).await
     }
 
-    /// What a decision on that request is made from.
+    /// The state that a decision on that request is made from.
     pub(super) async fn seen(&mut self, request: &Request) -> Result<Seen, DatabaseError> {
         if reference(request).is_some_and(|reference| self.touched.contains(reference)) {
             self.flush().await?;

@@ -43,7 +43,7 @@ pub(super) struct Done {
 #[derive(Debug, Clone)]
 pub(super) enum Failure {
     Refused(Refusal),
-    /// Whether it was done has to be asked. The reason is for logs.
+    /// The outcome is unknown and has to be asked for. The reason is for logs.
     Unavailable(String),
 }
 

@@ -1,4 +1,4 @@
-//! What happens to money, in order.
+//! The way of money, in order.
 
 use super::*;
 

@@ -167,7 +167,7 @@ pub(super) struct ConfirmParams {
 #[schema(as = PaymentIntentCaptureParams)]
 pub(super) struct CaptureParams {
     pub(super) amount_to_capture: Option<i64>,
-    /// What isn't captured is released, so that only true is taken.
+    /// The rest is released, so that only true is taken.
     final_capture: Option<bool>,
     #[schema(schema_with = metadata::change_schema)]
     pub(super) metadata: MetadataChange,
@@ -223,7 +223,7 @@ impl From<AskedReason> for CancellationReason {
 }
 
 impl CreateParams {
-    /// How it is confirmed, if at once.
+    /// The manner of the confirmation, if it is confirmed at once.
     pub(super) fn confirming(&self, livemode: bool) -> Result<Option<Confirming>, ParameterError> {
         let only_confirming = [
             ("error_on_requires_action", self.error_on_requires_action.is_some()),
@@ -239,7 +239,7 @@ impl CreateParams {
         confirming(given, livemode).map(|confirming| Some(confirming).filter(|_| self.confirm))
     }
 
-    /// What else is said.
+    /// The other parameters.
     pub(super) fn terms(self) -> Result<Terms, ParameterError> {
         check_options(self.payment_method_options.as_ref())?;
         check_types(
@@ -269,7 +269,7 @@ impl CreateParams {
 }
 
 impl UpdateParams {
-    /// What is said besides the method and the customer.
+    /// The parameters besides the method and the customer.
     pub(super) fn terms(self) -> Result<Terms, ParameterError> {
         check_options(self.payment_method_options.as_ref())?;
         let named = (self.allowed_payment_method_types.is_some(), self.payment_method_types.is_some());
@@ -292,13 +292,13 @@ impl UpdateParams {
 }
 
 impl ConfirmParams {
-    /// How it is confirmed.
+    /// The manner of the confirmation.
     pub(super) fn confirming(&self, livemode: bool) -> Result<Confirming, ParameterError> {
         let given = (self.off_session, self.return_url.as_ref(), self.error_on_requires_action);
         confirming(given, livemode)
     }
 
-    /// What is said besides.
+    /// The other parameters.
     pub(super) fn terms(self) -> Result<Terms, ParameterError> {
         check_options(self.payment_method_options.as_ref())?;
         let named = (self.allowed_payment_method_types.is_some(), self.payment_method_types.is_some());

@@ -8,7 +8,7 @@ use super::tenants::{PORTION, Tenant};
 use crate::database::DatabaseError;
 use crate::log::verify::report::Report;
 
-/// What is said of a row.
+/// A row, in words.
 type Judge = fn(&Tenant, &Row, &mut Report);
 
 /// Checks the amounts of an account.
@@ -64,24 +64,24 @@ impl Shown {
         self.status == "succeeded"
     }
 
-    /// What a charge has taken of its intent.
+    /// The amount that a charge has taken of its intent.
     fn taken(&self) -> i64 {
         if self.is_paid() { self.amount_captured } else { 0 }
     }
 
-    /// What a charge still holds.
+    /// The amount that a charge still holds.
     fn held(&self) -> i64 {
         if self.is_paid() && !self.captured && !self.refunded { self.amount } else { 0 }
     }
 }
 
-/// What a charge shows, as balances of the ledger.
+/// The amounts that a charge shows, as balances of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Balances {
     processor: i64,
     revenue: i64,
     holds: i64,
-    /// What was ever taken.
+    /// The amount that was ever taken.
     taken: i64,
 }
 
@@ -151,7 +151,7 @@ fn intent(tenant: &Tenant, row: &Row, report: &mut Report) {
     }
 }
 
-/// What an intent gives back is what its postings have in suspense.
+/// The amount that an intent gives back is the one that its postings have in suspense.
 fn suspense(tenant: &Tenant, row: &Row, report: &mut Report) {
     let returning: i64 = row.get("returning");
     for (name, kept) in [("processor", returning), ("suspense", returning.saturating_neg()), ("elsewhere", 0)]
@@ -165,7 +165,7 @@ fn suspense(tenant: &Tenant, row: &Row, report: &mut Report) {
     }
 }
 
-/// What an object shows; `None`, and a finding, where it can't be read.
+/// The amounts that an object shows; `None`, and a finding, where it can't be read.
 fn shown(tenant: &Tenant, row: &Row, report: &mut Report) -> Option<Shown> {
     let shown = serde_json::from_str(row.get("data")).ok();
     if shown.is_none() {

@@ -13,7 +13,7 @@ use crate::domain::attempt::{Attempt, Closed, Waiting};
 use crate::domain::payment_intent::Returning;
 use crate::log::verify::report::Report;
 
-/// What an event keeps to itself of attempts.
+/// The part of an event's `internal` that is about attempts.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Told {
@@ -26,7 +26,7 @@ struct Told {
     postings: Option<serde_json::Value>,
 }
 
-/// What became of an attempt.
+/// The end of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Open,

@@ -27,7 +27,7 @@ pub struct Moved {
     pub movement: Movement,
     /// Its currency.
     pub currency: String,
-    /// When, in seconds.
+    /// The time, in seconds.
     pub at: u64,
 }
 
@@ -197,7 +197,7 @@ impl Comparison {
         Ok(known)
     }
 
-    /// What is open of the objects that rows are about.
+    /// The open attempts of the objects that rows are about.
     async fn states(&self, rows: &[&Moved]) -> Result<HashMap<Place, State>, DatabaseError> {
         let (accounts, objects) = self.places(rows.iter().copied());
         let sql = include_str!("../../sql/verify_open.sql");
@@ -271,7 +271,7 @@ impl Comparison {
     }
 }
 
-/// What is open of an object.
+/// The open attempts of an object.
 #[derive(Debug)]
 struct State {
     open: Option<(String, u64)>,
