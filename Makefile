@@ -66,10 +66,11 @@ fuzz: postgres ## Hold the API against its contract with schemathesis (EXAMPLES=
 	./scripts/fuzz
 
 .PHONY: torture
-torture: postgres ## Run the fault suite for long: 200 faults (FAULTS=…), repeatable by SEED=…
+torture: postgres ## Kill for long: 200 faults, 200 kills of payments (FAULTS=…) and all steps of one; repeatable by SEED=…
 	$(CARGO) build --workspace --bins
 	CALMONY_FAULTS=$(or $(FAULTS),200) $(if $(SEED),CALMONY_SEED=$(SEED)) \
-		$(CARGO) test --package calmony-tests --test calmony -- --nocapture faults::torture
+		$(CARGO) test --package calmony-tests --test calmony -- --nocapture --test-threads=1 \
+		faults::torture faults::payments faults::steps
 
 .PHONY: lint
 lint: ## Check format, lints and documentation; every warning fails

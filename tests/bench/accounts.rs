@@ -1,5 +1,7 @@
 //! An account beside others that trouble the worker: with endpoints that never answer and don't live long,
-//! or with many that answer late. Measured is the delay of its webhooks, beside the delay when it is alone.
+//! or with many that answer late. Measured is the delay of its webhooks, beside the delay when it is alone, and
+//! when the others do the same at another installation on the same machine: that is the part of the cores, which
+//! no share of ours can give back.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -112,13 +114,39 @@ impl Account {
     }
 }
 
-pub(super) async fn measure(stage: &mut Stage, report: &mut Report) {
-    let url = stage.system.database.url.parse().unwrap();
-    let mut clients = Vec::new();
-    for name in NAMES {
-        let key = create_key(&url, name, KeyKind::default(), None).await.unwrap();
-        clients.push(stage.system.client.with_key(key.reveal()));
+/// An installation, with a client of each account.
+struct Place<'a> {
+    stage: &'a mut Stage,
+    clients: Vec<Client>,
+}
+
+impl<'a> Place<'a> {
+    async fn new(stage: &'a mut Stage) -> Self {
+        let url = stage.system.database.url.parse().unwrap();
+        let mut clients = Vec::new();
+        for name in NAMES {
+            let key = create_key(&url, name, KeyKind::default(), None).await.unwrap();
+            clients.push(stage.system.client.with_key(key.reveal()));
+        }
+        Self { stage, clients }
     }
+
+    /// The account of that number, with so many endpoints.
+    fn account(&self, index: usize, endpoints: usize) -> Account {
+        let client = self.clients.get(index).unwrap().clone();
+        let first = index * OF_ACCOUNT;
+        Account { client, numbers: first..first + endpoints, made: Vec::new() }
+    }
+}
+
+pub(super) async fn measure(stage: &mut Stage, report: &mut Report) {
+    let mut another = Stage::open(&[]).await;
+    measure_both([Place::new(stage).await, Place::new(&mut another).await], report).await;
+    another.close().await;
+}
+
+/// Measures at the first of two installations.
+async fn measure_both([mut here, mut elsewhere]: [Place<'_>; 2], report: &mut Report) {
     report.head(&[
         "isolation by account, 20 events/s of each: request to arrival at the peer",
         "p50 ms",
@@ -128,62 +156,77 @@ pub(super) async fn measure(stage: &mut Stage, report: &mut Report) {
         "missing",
         "wanted",
     ]);
-    let mut ratios = BESIDE.map(|_| Vec::new());
+    // For each load: beside the peer alone, and beside the same load at the other installation.
+    let mut ratios = BESIDE.map(|_| (Vec::new(), Vec::new(), Vec::new()));
     for _ in 0..ROUNDS {
-        let alone = run(stage, &clients, &ALONE).await;
-        row(report, &ALONE, &alone);
-        for (beside, ratios) in BESIDE.iter().zip(&mut ratios) {
-            let seen = run(stage, &clients, beside).await;
-            row(report, beside, &seen);
-            ratios.push((seen.p50 / alone.p50, seen.p99 / alone.p99));
+        let alone = run([&mut here, &mut elsewhere], &ALONE, false).await;
+        row(report, (&ALONE, ""), &alone);
+        for (beside, (p50s, p99s, of_apart)) in BESIDE.iter().zip(&mut ratios) {
+            let seen = run([&mut here, &mut elsewhere], beside, false).await;
+            row(report, (beside, ""), &seen);
+            let apart = run([&mut here, &mut elsewhere], beside, true).await;
+            row(report, (beside, ", at another installation"), &apart);
+            p50s.push(seen.p50 / alone.p50);
+            p99s.push(seen.p99 / alone.p99);
+            of_apart.push(seen.p99 / apart.p99);
         }
     }
-    for (Beside { name, .. }, ratios) in BESIDE.iter().zip(ratios) {
-        let (p50s, p99s): (Vec<f64>, Vec<f64>) = ratios.into_iter().unzip();
-        report.line(&format!(
-            "| {name}: ratio, median of {ROUNDS} | {:.2} | {:.2} | | | | p99 ≤ 1.5 |",
-            median(p50s),
-            median(p99s)
-        ));
+    for (Beside { name, .. }, (p50s, p99s, of_apart)) in BESIDE.iter().zip(ratios) {
+        let (p50, p99, of_apart) = (median(p50s), median(p99s), median(of_apart));
+        report.line(&format!("| {name}: to alone, median of {ROUNDS} | {p50:.2} | {p99:.2} | | | | ≤ 1.5 |"));
+        report.line(&format!("| {name}: to the same load elsewhere | | {of_apart:.2} | | | | |"));
     }
 }
 
-fn row(report: &mut Report, Beside { name, .. }: &Beside, seen: &Sight) {
+fn row(report: &mut Report, (Beside { name, .. }, at): (&Beside, &str), seen: &Sight) {
     let Sight { p50, p99, others, duplicates, missing } = seen;
-    report.line(&format!("| {name} | {p50:.2} | {p99:.2} | {others} | {duplicates} | {missing} | |"));
+    report.line(&format!("| {name}{at} | {p50:.2} | {p99:.2} | {others} | {duplicates} | {missing} | |"));
 }
 
-async fn run(stage: &mut Stage, clients: &[Client], beside: &Beside) -> Sight {
-    let mut accounts = accounts(clients, beside);
-    for account in &mut accounts {
-        account.make(&stage.sink).await;
+/// Measures the peer here, with the others here or, if they are apart, elsewhere.
+async fn run([here, elsewhere]: [&mut Place<'_>; 2], beside: &Beside, is_apart: bool) -> Sight {
+    let at = if is_apart { &mut *elsewhere } else { &mut *here };
+    let mut others: Vec<_> = (1..=beside.accounts).map(|index| at.account(index, beside.endpoints)).collect();
+    let mut plans: Vec<_> =
+        others.iter().map(|account| plan(at.stage, account.client.key(), beside.slice)).collect();
+    let mut peer = here.account(0, 1);
+    plans.push(plan(here.stage, peer.client.key(), beside.slice));
+    let stages = [&*here.stage, &*elsewhere.stage];
+    let [own, _] = stages;
+    let sink = if is_apart { &elsewhere.stage.sink } else { &own.sink };
+    peer.make(&own.sink).await;
+    for account in &mut others {
+        account.make(sink).await;
+        sink.set_each(account.numbers.clone(), beside.mode).await;
     }
-    for account in accounts.iter().skip(1) {
-        stage.sink.set_each(account.numbers.clone(), beside.mode).await;
+    let mut workers = Vec::new();
+    for stage in stages {
+        stage.forget().await;
+        stage.sink.reset(true).await;
+        workers.push(worker(stage).await);
     }
-    stage.forget().await;
-    stage.sink.reset(true).await;
-    let worker = worker(stage).await;
-    let plans: Vec<Plan> =
-        accounts.iter().map(|account| plan(stage, account.client.key(), beside.slice)).collect();
-    let sink = &stage.sink;
     let remade = async {
         let Some(lifetime) = beside.lifetime else { return };
         let end = Instant::now() + WARM_UP + beside.slice;
-        let others = accounts.iter_mut().skip(1);
-        join_all(others.map(|account| account.remake(sink, lifetime, end))).await;
+        join_all(others.iter_mut().map(|account| account.remake(sink, lifetime, end))).await;
     };
     let (seen, ()) = tokio::join!(join_all(plans.iter().map(Plan::run)), remade);
-    let peer = seen.first().unwrap();
-    let sent = peer.sent();
-    let arrivals = arrivals(stage, &sent).await;
-    let requests = stage.sink.counts().await.requests;
-    drop(worker);
-    for account in &mut accounts {
-        account.unmake().await;
-        stage.sink.set_each(account.numbers.clone(), Mode::Takes).await;
+    let of_peer = seen.last().unwrap();
+    let sent = of_peer.sent();
+    let arrivals = arrivals(own, &sent).await;
+    let mut requests = 0;
+    for stage in stages {
+        requests += stage.sink.counts().await.requests;
     }
-    stage.forget().await;
+    drop(workers);
+    peer.unmake().await;
+    for account in &mut others {
+        account.unmake().await;
+        sink.set_each(account.numbers.clone(), Mode::Takes).await;
+    }
+    for stage in stages {
+        stage.forget().await;
+    }
     let Waits { sorted, duplicates } = waits(&sent, &arrivals);
     Sight {
         p50: percentile(&sorted, 50),
@@ -191,18 +234,8 @@ async fn run(stage: &mut Stage, clients: &[Client], beside: &Beside) -> Sight {
         // Arrivals are noted for endpoints that answer at once, which only the peer has.
         others: requests - u64::try_from(arrivals.len()).unwrap(),
         duplicates,
-        missing: u64::try_from(sent.len() - sorted.len()).unwrap() + peer.refused + peer.other,
+        missing: u64::try_from(sent.len() - sorted.len()).unwrap() + of_peer.refused + of_peer.other,
     }
-}
-
-/// The peer with one endpoint, and those beside it.
-fn accounts(clients: &[Client], beside: &Beside) -> Vec<Account> {
-    let counts = std::iter::once(1).chain(std::iter::repeat_n(beside.endpoints, beside.accounts));
-    let account = |((index, client), count): ((usize, &Client), usize)| {
-        let first = index * OF_ACCOUNT;
-        Account { client: client.clone(), numbers: first..first + count, made: Vec::new() }
-    };
-    clients.iter().enumerate().zip(counts).map(account).collect()
 }
 
 /// The creates of one account.
