@@ -2,9 +2,9 @@
 //! good order.
 //!
 //! One task owns everything. Reads, writes and the sharing run on the session one after the other, at
-//! most one of each kind at a time; requests run beside them. First attempts that were taken are written
-//! in portions, because a statement costs much the same for one as for ten. Outcomes that others may
-//! wait for are written at once.
+//! most one of each kind at a time; requests run beside them. Deliveries that were taken at the first
+//! attempt are written in portions, because a statement costs much the same for one as for ten. Outcomes
+//! that others may wait for are written at once.
 
 mod behind;
 mod due;
