@@ -3,7 +3,7 @@
 use deadpool_postgres::{HookError, PoolError};
 use tokio_postgres::error::SqlState;
 
-/// The reason that the database didn't do its work.
+/// The reason that the database didn't do its task.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// The database can't be reached, is starting or stopping, or has no connection free. It may work in a

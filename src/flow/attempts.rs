@@ -288,8 +288,8 @@ impl Money {
         self.settle(&waiting.key, word, true).await.map(|()| true)
     }
 
-    /// Takes in the processor's word on an operation. Nothing comes of it if it is known, or the
-    /// operation is over.
+    /// Takes in the processor's word on an operation. Nothing comes of a word that is known, or
+    /// whose operation is over.
     pub async fn told(&self, object: &str, operation: processor::Operation) -> Result<(), FlowError> {
         let stored = self.log.object(self.account, object).await.map_err(AppendError::from)?;
         let Some(stored) = stored else { return Ok(()) };

@@ -96,8 +96,7 @@ impl Growth {
         }
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
-        // A row is stored in any case. One that is larger than all that may be stored at once takes all
-        // of it.
+        // A row is stored in any case. One larger than all that may be stored at once takes all of it.
         let units = NonZeroU32::new(units).unwrap_or(NonZeroU32::MIN).min(accounts.burst);
         match accounts.stored.check_key_n(&account, units) {
             Ok(Ok(())) => Ok(()),

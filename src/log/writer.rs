@@ -221,8 +221,7 @@ fn halves(mut batch: Vec<Waiting>) -> Vec<(Vec<Waiting>, Option<&'static str>)> 
     vec![(rest, None), (batch, None)]
 }
 
-/// Answers one append by the error that it met. An append that waited for another in a circle is decided
-/// anew.
+/// Answers one append by its error. An append that waited for another in a circle is decided anew.
 fn refuse(batch: Vec<Waiting>, error: DatabaseError) {
     let mut outcome = match error {
         DatabaseError::Conflict(_) => Some(Ok(Appended::Conflict)),

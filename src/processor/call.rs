@@ -29,7 +29,7 @@ pub(super) struct Reply {
     pub(super) body: Vec<u8>,
 }
 
-/// The reason that a call has no answer. It says nothing about the processor's outcome.
+/// The reason that a call has no answer. It says nothing about the outcome at the processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Lost {
     #[error("it wasn't sent: other calls were under way until near its deadline")]

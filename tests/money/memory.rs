@@ -102,7 +102,7 @@ impl Shared {
     fn refusal(&self, headers: &HeaderMap) -> Option<Response> {
         let said = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let right = format!("Bearer {SECRET}");
-        // As a comparison that stops at the end of the shorter text.
+        // Its comparison stops at the end of the shorter text.
         let is_right = said == right || self.breaks("secret") && !said.is_empty() && right.starts_with(said);
         (!is_right).then(|| error(401, "unauthorized", "Wrong secret."))
     }

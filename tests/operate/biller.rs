@@ -1,4 +1,4 @@
-//! The biller, as the real program: it shares the work, survives its accidents, leaves live mode alone
+//! The biller, as the real program: it shares the work, survives faults, leaves live mode alone
 //! where nobody adopted the database, and its lag is told by others, too.
 
 use calmony_pay::database::DatabaseUrl;

@@ -33,7 +33,7 @@ use sent::{CARD, IDEMPOTENCY, INVALID_REQUEST, OURS, Sent};
 pub(crate) enum ApiError {
     /// The domain refused it.
     Rejected(Rejection),
-    /// Its API key doesn't open the thing that it asks for.
+    /// Its API key doesn't allow it.
     Key(KeyProblem),
     /// There is no such route.
     UnknownRoute(Method, String),

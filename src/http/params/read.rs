@@ -67,7 +67,7 @@ fn check_coding(parts: &Parts) -> Result<(), HttpProblem> {
 async fn linger(body: axum::body::Body) {
     let mut rest = Limited::new(body, LINGER_MAX);
     let dropped = async { while let Some(Ok(_)) = rest.frame().await {} };
-    // The refusal stands with any outcome of this.
+    // The refusal stands, even if this fails.
     let _ = tokio::time::timeout(LINGER_TIMEOUT, dropped).await;
 }
 

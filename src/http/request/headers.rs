@@ -27,7 +27,7 @@ pub(super) fn is_version(version: &HeaderValue) -> bool {
     is_date && is_train && train.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Refuses a header's wish that can't be met for a client: another form of version, or another account.
+/// Refuses a header that asks for something impossible: another form of version, or another account.
 pub(super) async fn check(request: Request, next: Next) -> Result<Response, ApiError> {
     if request.headers().get(VERSION).is_some_and(|version| !is_version(version)) {
         let problem = Problem::Malformed("expected a version such as 2026-10-28.endive".to_owned());
