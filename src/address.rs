@@ -2,12 +2,12 @@
 //! request forgery.
 //!
 //! A subscriber chooses the URL. Without a guard a subscriber could make the worker call the machine's own
-//! services, the cloud's metadata address or the private network. The guard refuses everything that the
-//! IANA registries of special-purpose [IPv4](https://www.iana.org/assignments/iana-ipv4-special-registry)
-//! and [IPv6](https://www.iana.org/assignments/iana-ipv6-special-registry) addresses don't call globally
-//! reachable. It also refuses every IPv6 form that carries an IPv4 address inside (mapped, NAT64, 6to4,
-//! Teredo, SIIT), whatever that address is. Of IPv6 only the global unicast range `2000::/3` is open at
-//! all. The operator's allow-list goes before everything.
+//! services, the cloud's metadata address or the private network. The guard refuses everything that the IANA
+//! registries of special-purpose [IPv4](https://www.iana.org/assignments/iana-ipv4-special-registry) and
+//! [IPv6](https://www.iana.org/assignments/iana-ipv6-special-registry) addresses don't call globally
+//! reachable. It also refuses every IPv6 form that carries any IPv4 address inside (mapped, NAT64, 6to4,
+//! Teredo, SIIT). Of IPv6 only the global unicast range `2000::/3` is open at all. The operator's allow-list
+//! goes before everything.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

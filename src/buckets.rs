@@ -9,9 +9,9 @@ use tokio::time::Instant;
 /// The number of buckets: `calmony.bucket_of` in the migrations.
 pub const BUCKETS: usize = 64;
 
-/// The longest wait of a bucket that is to go for what is in flight. After that its new owner needn't wait
-/// for a receiver that hangs: a request still in flight has a row that says when to try again. Nor for a step
-/// of a biller: whoever closes an attempt first wins.
+/// The longest time that a bucket that is to go waits for work in flight. After that its new owner
+/// needn't wait for a receiver that hangs: a request still in flight has a row that says when to try
+/// again. Nor for a step of a biller: the first one to close an attempt wins.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The most buckets that one of `processes` holds: together they hold all.

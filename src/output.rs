@@ -111,7 +111,7 @@ fn acts(c: char) -> bool {
     c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// A text that is harmless to a terminal, whoever has written it. Characters that act are shown by their
+/// A text that is harmless to a terminal, from any author. Characters that act are shown by their
 /// numbers, except ends of lines and tabs.
 fn harmless(text: &str) -> String {
     escaped(text, |c| acts(c) && !matches!(c, '\n' | '\t'))

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The greatest age of the last progress. An idle worker reads its outbox every 200 ms, and a biller reads
-/// what is due every second.
+/// The greatest age of the last progress. An idle worker reads its outbox every 200 ms, and a biller
+/// reads due objects every second.
 const RECENT: Duration = Duration::from_secs(5);
 
 /// The time of the last progress; shared with the health check.
@@ -14,7 +14,7 @@ const RECENT: Duration = Duration::from_secs(5);
 pub struct Progress(Arc<Mutex<Option<Instant>>>);
 
 impl Progress {
-    /// Notes progress: what there is to do has been read.
+    /// Notes progress: the present work has been read.
     pub fn made(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }

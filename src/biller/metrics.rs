@@ -1,4 +1,5 @@
-//! The biller's metrics: its steps and their outcomes, what it holds, and what it holds back.
+//! The biller's metrics: its steps and their outcomes, the objects that it holds, and those that it
+//! holds back.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;

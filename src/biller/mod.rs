@@ -1,8 +1,8 @@
-//! The biller: the process that does what time makes due.
+//! The biller: the process that does the work that time makes due.
 //!
-//! It owns buckets (`due::Session`), reads what is due in them (`turns`), and does each object's next step
-//! (`flow::due`). Any number of billers share the work. One that dies is replaced by the others at once, and
-//! leaves nothing behind that somebody would have to clean up.
+//! It owns buckets (`due::Session`), reads the due objects in them (`turns`), and does each object's
+//! next step (`flow::due`). Any number of billers share the work. One that dies is replaced by the
+//! others at once, and leaves nothing behind that somebody would have to clean up.
 
 mod engine;
 mod metrics;
@@ -105,7 +105,7 @@ impl Biller {
                     tracing::info!("connected to the database");
                     let worked = engine.work(&session, stop, &mut reconnect).await;
                     if worked.is_ok() {
-                        // The session goes last: nobody else takes on what is being finished.
+                        // The session goes last: nobody else takes on the steps that are being finished.
                         engine.drain().await;
                         return Ok(());
                     }

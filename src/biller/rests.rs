@@ -17,8 +17,8 @@ pub(super) const AFTER_FAILURE: &[Duration] = &[
     Duration::from_secs(30),
     Duration::from_mins(1),
 ];
-/// The rests of objects that wait for somebody else's word: of what is due because its answer never came, the
-/// processor is asked that often. The last one is repeated.
+/// The rests of objects that wait for somebody else's word. The processor is asked that often about an
+/// object that is due because its answer never came. The last one is repeated.
 pub(super) const WHILE_WAITING: &[Duration] = &[
     Duration::from_secs(1),
     Duration::from_secs(10),

@@ -1,12 +1,12 @@
-//! Turns: what waits for its step, account by account, so that an account with a million objects that are
-//! due delays no other.
+//! Turns: objects that wait for their step, account by account, so that an account with a million
+//! objects that are due delays no other.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::due::Found;
 use crate::shares::{Full, Place, Shares};
 
-/// The most objects that wait for their step. What is beyond them waits in the database.
+/// The most objects that wait for their step. Those beyond them wait in the database.
 const WAITING_MAX: usize = 1_024;
 /// The most of them of one account.
 const WAITING_EACH_MAX: usize = 256;
@@ -97,7 +97,7 @@ impl Turns {
         None
     }
 
-    /// Forgets what is in other buckets than these.
+    /// Forgets the objects of other buckets than these.
     pub(super) fn keep(&mut self, owns: impl Fn(i16) -> bool) {
         for line in self.lines.values_mut() {
             line.retain(|waiting| owns(waiting.found.bucket));

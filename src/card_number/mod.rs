@@ -31,7 +31,7 @@ const ZEROS: &[u32] = &[
 /// The treatment of card numbers where they have no business.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CardNumbers {
-    /// What holds one is refused.
+    /// A text that holds one is refused.
     Refused,
     /// They are texts like any other, for ids that look like numbers.
     Allowed,
@@ -78,8 +78,8 @@ fn has_enough(bytes: &[u8]) -> bool {
     digits.take(DIGITS_MIN).count() == DIGITS_MIN
 }
 
-/// True if there is a run of as many digits as a number has. What is not ASCII may be a digit or a blank.
-/// Nearly every text ends here, after one look at its bytes.
+/// True if there is a run of as many digits as a number has. A byte beyond ASCII may be of a digit or a
+/// blank. Nearly every text ends here, after one look at its bytes.
 fn has_run(bytes: &[u8]) -> bool {
     let mut count = 0;
     bytes.iter().any(|byte| {
@@ -120,9 +120,9 @@ fn plain(bytes: &[u8]) -> Cow<'_, str> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Digit,
-    /// A hyphen. It joins what stands on both sides.
+    /// A hyphen. It joins the characters on both sides.
     Hyphen,
-    /// A blank, a dash, or what can't be seen. It may stand between digits, and it may end a token.
+    /// A blank, a dash, or an invisible character. It may stand between digits, and it may end a token.
     Blank,
     Letter,
     Other,
@@ -150,7 +150,7 @@ impl Kind {
         }
     }
 
-    /// True for what is a part of the token beside it.
+    /// True for a character that is a part of the token beside it.
     const fn joins(self) -> bool {
         matches!(self, Self::Digit | Self::Hyphen | Self::Letter)
     }

@@ -256,7 +256,7 @@ proptest! {
     }
 }
 
-/// A quarter of a megabyte of what nearly is a number takes no time that matters.
+/// A quarter of a megabyte of text that nearly is a number takes no time that matters.
 #[test]
 fn the_worst_text_is_read_in_a_moment() {
     let worst = "4 ".repeat(128 * 1024) + "4242-";

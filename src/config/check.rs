@@ -212,7 +212,7 @@ pub fn warn_of_plain_processors(options: &ProcessorOptions) {
     }
 }
 
-/// The warning of an API that takes what looks like the number of a card.
+/// The warning of an API that takes texts that look like the number of a card.
 pub const CARD_NUMBERS_ALLOWED: &str = "CALMONY_ALLOW_CARD_NUMBERS is on: what looks like a card's number is \
                                         taken, stored and shown like any text";
 

@@ -3,7 +3,7 @@
 use deadpool_postgres::{HookError, PoolError};
 use tokio_postgres::error::SqlState;
 
-/// The reason that the database didn't do what it was asked.
+/// The reason that the database didn't do its task.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// The database can't be reached, is starting or stopping, or has no connection free. It may work in a
@@ -18,8 +18,8 @@ pub enum DatabaseError {
         /// The database's message.
         said: String,
     },
-    /// Objects have changed since they were read, or two statements waited for each other. What rests on
-    /// them is to be decided anew.
+    /// Objects have changed since they were read, or two statements waited for each other. Decisions
+    /// that rest on them are to be made anew.
     #[error("the database refused: {0}")]
     Conflict(String),
     /// The database wasn't asked: the account has as many reads under way as it may.

@@ -69,7 +69,7 @@ pub(super) fn distant(config: &Config) -> Vec<String> {
     let is_loopback = |address: &IpAddr| address.to_canonical().is_loopback();
     let addresses = config.get_hostaddrs();
     if !addresses.is_empty() {
-        // If there are addresses, connections go to them, whatever the names say.
+        // If there are addresses, connections go to them, and the names don't matter.
         return addresses.iter().filter(|address| !is_loopback(address)).map(ToString::to_string).collect();
     }
     let name_of = |host: &Host| match host {

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{DatabaseError, DatabaseUrl, Role, WAKE_CHANNEL};
 
-/// The most messages that wait to be heard. More are lost: whoever sends them counts on none.
+/// The most messages that wait to be heard. More are lost: their senders count on none.
 const MESSAGES_MAX: usize = 1_024;
 
 /// The connection.

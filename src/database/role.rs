@@ -24,7 +24,7 @@ pub enum Role {
     Reader,
     /// Drains the outbox.
     Worker,
-    /// Does what time makes due.
+    /// Does the work that time makes due.
     Biller,
     /// Works as the sandbox processor, in a schema of its own.
     Sandbox,

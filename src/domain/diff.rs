@@ -1,4 +1,4 @@
-//! `previous_attributes`: what an update changed, with the former values.
+//! `previous_attributes`: the changes of an update, with the former values.
 //!
 //! The changed fields of an object are there; of a hash within it only the changed entries, null for one that
 //! was not there; of a list the whole former list.
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 /// The fields of an object, whose names need no escape, each with its text.
 type Texts<'a> = BTreeMap<&'a str, &'a RawValue>;
 
-/// The former values of whatever differs; `None` when nothing does. Both are objects as they are stored.
+/// The former values of all members that differ; `None` when none does. Both are objects as they are stored.
 pub fn previous_attributes(
     before: &str,
     after: &str,

@@ -1,4 +1,4 @@
-//! The ledger: what an event moves between accounts. A currency's postings sum to zero.
+//! The ledger: the amounts that an event moves between accounts. A currency's postings sum to zero.
 
 use std::collections::BTreeMap;
 
@@ -49,7 +49,7 @@ impl Account {
     }
 }
 
-/// The postings of one event: what each account gains, or loses where it is negative.
+/// The postings of one event: the gain of each account, or its loss where it is negative.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Postings {
     /// Their currency.
@@ -83,7 +83,7 @@ impl Postings {
         Self::moved(currency, amount, Account::Holds, Account::Processor)
     }
 
-    /// A part of what is held is taken, and the rest is released.
+    /// A part of the hold is taken, and the rest is released.
     #[must_use]
     pub fn captured(currency: Currency, held: i64, taken: i64) -> Self {
         let rest = held.saturating_sub(taken);

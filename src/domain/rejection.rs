@@ -56,7 +56,7 @@ pub enum Rejection {
     Parameter(#[from] ParameterError),
 }
 
-/// A status that doesn't allow what is asked for.
+/// A status that doesn't allow the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnexpectedState {
     /// The resource of the object.

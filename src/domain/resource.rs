@@ -1,4 +1,4 @@
-//! A resource: what is said of it once, beside its state, and read by everybody else.
+//! A resource: its properties, said once beside its state, and read by everybody else.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -8,7 +8,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::contract::{self, EventType, Kind};
 use crate::id::Id;
 
-/// The state of an object, which is also what clients see of it.
+/// The state of an object, which is also its form for clients.
 pub trait Resource: Serialize + DeserializeOwned + ToSchema + Send + Sync + 'static {
     /// The kind of its ids.
     type Kind: Kind;

@@ -1,4 +1,4 @@
-//! The list of resources: whoever needs all of them reads it here.
+//! The list of resources: code that needs all of them reads it here.
 
 use super::charge::Charge;
 use super::customer::Customer;

@@ -109,7 +109,7 @@ impl LagWatch {
         self.metric.register(registry);
     }
 
-    /// Reads the lag anew, unless it was read just now. Those who ask meanwhile wait for one read.
+    /// Reads the lag anew, unless it was read just now. Concurrent callers wait for one read.
     pub async fn refresh(&self) {
         let mut read = self.read.lock().await;
         if read.at.is_some_and(|at| at.elapsed() < FRESH) {

@@ -1,7 +1,7 @@
 //! Objects that time changes, and the sharing of them among billers.
 //!
-//! An object says itself when it is due, in what it keeps to itself; PostgreSQL derives the column `due` of
-//! it. There is no table of jobs, no lock on a row and no mark of what was done. A step is done once because
+//! An object says itself when it is due, in its `internal`; PostgreSQL derives the column `due` of it.
+//! There is no table of jobs, no lock on a row and no mark of finished work. A step is done once because
 //! the log takes each version of an object once.
 
 pub mod adoption;

@@ -1,5 +1,5 @@
-//! A biller's session: it holds the locks of the biller's buckets, and reads what is due in them. Steps don't
-//! use it.
+//! A biller's session: it holds the locks of the biller's buckets, and reads the due objects in them.
+//! Steps don't use it.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 

@@ -1,8 +1,8 @@
 //! Attempts at the processor: appended before it is called, closed by its word.
 //!
-//! Whatever dies on the way, the attempt is on record. Whoever finds it open asks what became of its key; a
-//! key that was never seen is voided first, so that it can't come later. A timeout is no answer: the attempt
-//! stays open until the processor has said something.
+//! After any crash on the way, the attempt is on record. A process that finds it open asks for the
+//! outcome of its key; a key that was never seen is voided first, so that it can't come later. A timeout
+//! is no answer: the attempt stays open until the processor has said something.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::log::idempotency::Closing;
 use crate::log::{AppendError, Cause, Log};
 use crate::processor::{self, Answer, Inquiry, Outcome, Processor, Request, Void, Voided};
 
-/// The time after the processor's deadline in which the caller still hears what became of it.
+/// The time after the processor's deadline in which the caller still hears the outcome.
 const GRACE: Duration = Duration::from_secs(2);
 /// The most times that a challenge is closed for one call.
 const CHALLENGES_MAX: usize = 3;
@@ -32,7 +32,7 @@ pub struct Money {
     pub(super) account: i64,
 }
 
-/// The attempts in the `internal` of an object, whatever it is.
+/// The attempts in the `internal` of an object of any kind.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Open {
@@ -100,7 +100,7 @@ impl Money {
         let patience = self.processor.deadline() + GRACE;
         match tokio::time::timeout(patience, driven).await {
             Ok(Ok(Ok(Some((key, closed))))) => self.answer(opened, &key, closed).await,
-            // It is on record. What couldn't be done now is done by whoever finds it open.
+            // It is on record. A process that finds it open does the rest.
             Ok(Ok(Err(error))) => {
                 tracing::warn!(%error, "an attempt stays open");
                 Ok(opened)
@@ -155,8 +155,8 @@ impl Money {
         }
     }
 
-    /// Asks the processor for an operation, and closes its attempt. Returns the object after it, where its
-    /// own word closed it. `Ok` where nobody knows what became of it, too: it stays open.
+    /// Asks the processor for an operation, and closes its attempt. Returns the object after it, where
+    /// its own word closed it. `Ok` where nobody knows the outcome, too: it stays open.
     async fn drive(&self, attempt: &Attempt, seen: &mut Seen) -> Result<Option<Snapshot>, FlowError> {
         match self.processor.perform(&request(attempt)).await {
             Answer::Known(operation) => match told(attempt, operation) {
@@ -174,7 +174,7 @@ impl Money {
         self.resolve(attempt).await.map(|_| None)
     }
 
-    /// Asks what became of an attempt, and closes it if that is known. Returns true if it is closed.
+    /// Asks for the outcome of an attempt, and closes it if that is known. Returns true if it is closed.
     pub(super) async fn resolve(&self, attempt: &Attempt) -> Result<bool, FlowError> {
         if attempt.is_given_up {
             return self.void(attempt).await;
@@ -200,7 +200,7 @@ impl Money {
         let word = match self.undo(&attempt.key).await {
             Undo::Never => Word::Never,
             Undo::Undone { by, amount } => Word::Undone { by, amount },
-            // It was there: declined, waiting, or what can't be undone.
+            // It was there: declined, waiting, or impossible to undo.
             Undo::Nothing => match self.processor.inquire(&attempt.key).await {
                 Inquiry::Known(operation) => match told(attempt, operation) {
                     Told::Word(Word::Declined(_)) if has_unwanted_challenge(attempt) => {
@@ -231,7 +231,7 @@ impl Money {
         }
     }
 
-    /// Closes the challenge of an object, if one waits: by what became of it, or else for good.
+    /// Closes the challenge of an object, if one waits: by its outcome, or else for good.
     async fn close_challenge(&self, id: &str) -> Result<(), FlowError> {
         let Some(object) = self.log.object(self.account, id).await.map_err(AppendError::from)? else {
             return Ok(());
@@ -244,7 +244,7 @@ impl Money {
         Err(FlowError::ProcessorAway("a challenge can't be closed".to_owned()))
     }
 
-    /// Settles a challenge by what became of it. Returns false if it still waits, or if nobody knows.
+    /// Settles a challenge by its outcome. Returns false if it still waits, or if nobody knows.
     pub(super) async fn settle_if_known(
         &self,
         waiting: &Waiting,
@@ -266,8 +266,7 @@ impl Money {
         }
     }
 
-    /// Settles a challenge by what became of it, or closes it for good. Returns true if it doesn't wait any
-    /// more.
+    /// Settles a challenge by its outcome, or closes it for good. Returns true if it doesn't wait any more.
     pub(super) async fn end_challenge(
         &self,
         waiting: &Waiting,
@@ -289,7 +288,8 @@ impl Money {
         self.settle(&waiting.key, word, true).await.map(|()| true)
     }
 
-    /// Takes in what the processor tells of an operation. Nothing comes of what is known, or is over.
+    /// Takes in the processor's word on an operation. Nothing comes of a word that is known, or
+    /// whose operation is over.
     pub async fn told(&self, object: &str, operation: processor::Operation) -> Result<(), FlowError> {
         let stored = self.log.object(self.account, object).await.map_err(AppendError::from)?;
         let Some(stored) = stored else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! What is appended of attempts and challenges once the processor has said something, whatever they are of.
+//! The appends for attempts and challenges of any object once the processor has said something.
 
 use super::FlowError;
 use super::attempts::{Money, Open};

@@ -1,7 +1,7 @@
 //! Deleting a customer, however many payment methods it has.
 //!
-//! The methods are detached in groups of a bounded size; the last group has the deletion. Whatever dies on
-//! the way leaves a customer with fewer methods, and who deletes it again goes on.
+//! The methods are detached in groups of a bounded size; the last group has the deletion. A crash on the
+//! way leaves a customer with fewer methods, and the next deletion goes on.
 
 use crate::contract::{self, Kind as _};
 use crate::domain::payment_method::{DETACHED_MAX, DeleteCustomer, DetachAll};

@@ -1,5 +1,5 @@
-//! Due work: what time makes of payments. Open attempts are asked about, and what has been held for too long
-//! is released.
+//! Due work on payments: open attempts are asked about, and amounts that have been held for too long are
+//! released.
 
 use super::attempts::{Money, Open};
 use super::{FlowError, Processors};

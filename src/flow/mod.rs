@@ -1,4 +1,5 @@
-//! Flows: several steps with something foreign between them. Whoever finds one half done goes on with it.
+//! Flows: several steps with something foreign between them. A process that finds one half done goes on
+//! with it.
 //!
 //! Only flows call the processor. No connection, lock or turn of ours is held while it works.
 

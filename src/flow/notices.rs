@@ -18,7 +18,8 @@ pub enum NoticeError {
     Later(#[from] FlowError),
 }
 
-/// Takes in a notice. What it tells is in the log once this returns; nothing comes of what is known or over.
+/// Takes in a notice. Its word is in the log once this returns; nothing comes of a word that is known, or
+/// whose operation is over.
 pub async fn take(
     log: &Log,
     processors: &Processors,

@@ -43,8 +43,9 @@ pub async fn create(
     Ok(log.append(cause, &command).await?)
 }
 
-/// The decline of a card whose numbers came in `card[number]` and beside it: what is wrong is named as the
-/// caller has named it. A card that was made before is another matter: none of its numbers came in the call.
+/// The decline of a card whose numbers came in `card[number]` and beside it: the wrong parameter is
+/// named as the caller has named it. A card that was made before is another matter: none of its numbers
+/// came in the call.
 fn named(decline: Decline, number: &str) -> Decline {
     let Some(card) = number.strip_suffix("[number]") else { return decline };
     let param = decline.param.map(|param| match param.as_str() {
@@ -61,7 +62,7 @@ pub async fn attach<C: Attaches>(
     cause: &Cause,
     command: C,
 ) -> Result<Snapshot, FlowError> {
-    // What would be refused anyway isn't asked of the processor.
+    // A command that would be refused anyway isn't asked of the processor.
     let before = log.try_out(cause.account, &command).await?;
     let processor = processor.on_behalf_of(cause.account);
     let mut checked = Vec::new();
@@ -77,7 +78,7 @@ pub async fn attach<C: Attaches>(
 
 /// Has the issuer check a card. False where it says neither yes nor no.
 async fn check(processor: &Processor, id: &str, method: String) -> Result<bool, FlowError> {
-    // No money moves, so each call is an attempt of its own: what was declined may be taken later.
+    // No money moves, so each call is an attempt of its own: a declined method may be taken later.
     let key = format!("{id}.{}", clock::now().millis());
     let request = processor::Attach { key, method, on_session: true, return_url: None };
     match processor.perform(&Request::Attach(request)).await {

@@ -11,16 +11,16 @@ use crate::log::{AppendError, Cause};
 use crate::processor::{self, Answer, Outcome};
 
 impl Money {
-    /// Takes in that an operation was performed whose attempt isn't open: nothing comes of it where an event
-    /// accounts for it. An authorisation is posted to suspense, and given back. Of what else can't be given
-    /// back `calmony verify` tells.
+    /// Takes in that an operation was performed whose attempt isn't open: nothing comes of it where an
+    /// event accounts for it. An authorisation is posted to suspense, and given back. `calmony verify`
+    /// tells of other operations, which can't be given back.
     pub(super) async fn suspend(
         &self,
         object: &str,
         operation: processor::Operation,
     ) -> Result<(), FlowError> {
         let of = (object, operation.key.as_str());
-        // An undoing of ours is accounted for with what it undoes.
+        // An undoing of ours is accounted for with the operation that it undoes.
         if is_undo(&operation.key)
             || self.log.accounts_for(self.account, of).await.map_err(AppendError::from)?
         {
@@ -53,8 +53,8 @@ impl Money {
         }
     }
 
-    /// Gives an amount back. Returns false where nobody knows what became of it: then it is asked for again
-    /// by the same key.
+    /// Gives an amount back. Returns false where nobody knows the outcome: then it is asked for again by
+    /// the same key.
     pub(super) async fn give_back(
         &self,
         id: Id<contract::PaymentIntent>,

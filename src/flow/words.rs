@@ -1,4 +1,5 @@
-//! What the processor says, in the words of attempts; and what attempts ask, in those of the processor.
+//! The processor's answers, in the words of attempts; and the requests of attempts, in those of the
+//! processor.
 
 use crate::contract;
 use crate::domain::attempt::{Attempt, Operation, Waiting, Word};
@@ -103,8 +104,8 @@ pub(super) fn is_of(cause: &Cause, attempt: &Attempt) -> bool {
     attempt.opening.request == cause.request_id
 }
 
-/// True if the amount is the one that was asked for. What is authorised has a name, too: without it, it could
-/// neither be taken nor given back.
+/// True if the amount is the one that was asked for. An authorisation has a name, too: without it, it
+/// could neither be taken nor given back.
 fn fits(attempt: &Attempt, moved: i64, reference: Option<&str>) -> bool {
     match &attempt.operation {
         Operation::Authorize { amount, .. } => *amount == moved && reference.is_some(),

@@ -42,7 +42,7 @@ pub struct Parts {
     pub(crate) keyring: Keyring,
     /// The idempotency keys that are in use at this moment.
     pub(crate) in_flight: InFlight,
-    /// The bounds of what is taken on.
+    /// The bounds of the work that is taken on.
     pub(crate) load: Load,
     /// The processors of payments.
     pub(crate) processors: Processors,
@@ -52,13 +52,13 @@ pub struct Parts {
     pub(crate) lookups: Lookups,
     /// The metrics of requests.
     pub(super) metrics: RequestMetrics,
-    /// Ends those who follow the log when the server stops.
+    /// Ends the streams of the log when the server stops.
     pub(crate) stop: CancellationToken,
 }
 
 impl App {
-    /// Opens the log and the reader on one database; each account may have so much stored. `stop` ends those
-    /// who follow the log.
+    /// Opens the log and the reader on one database; each account may have so much stored. `stop` ends
+    /// the streams of the log.
     pub fn open(
         (databases, growth): (&Databases, GrowthLimit),
         (policy, processors): (TargetPolicy, Processors),

@@ -37,7 +37,7 @@ pub(crate) use request::{observed, unknown_route};
 pub(crate) use server::Peer;
 use vitals::VitalsMetrics;
 
-/// The most connections of those who ask for metrics.
+/// The most connections to the metrics.
 const METRICS_CONNECTIONS_MAX: usize = 64;
 
 /// The API as a service.

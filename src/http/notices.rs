@@ -1,5 +1,6 @@
-//! `POST /processor/notices`: what the processor of test mode tells by itself; `/processor/live/notices` for
-//! the one of live mode. The processor's secret signs them; there is no API key.
+//! `POST /processor/notices`: the notices that the processor of test mode sends by itself;
+//! `/processor/live/notices` for the one of live mode. The processor's secret signs them; there is no
+//! API key.
 
 use axum::Router;
 use axum::extract::State;

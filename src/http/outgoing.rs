@@ -12,7 +12,7 @@ use crate::shares::Place;
 
 /// The bytes that are handed to a connection at once. It asks for more when it has room.
 const PART: usize = 32 * 1024;
-/// A stream counts for so much: what its connection buffers.
+/// A stream counts for so much: the bytes that its connection buffers.
 const STREAM: usize = 2 * PART;
 
 /// The answer, which holds as many places as it has bytes until the last of them is handed to its connection.

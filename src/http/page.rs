@@ -69,8 +69,8 @@ pub(super) fn no_such_cursor<K: Kind>(page: &Page) -> ApiError {
     ParameterError::no_such::<K>(param, &id).into()
 }
 
-/// A page of the living objects of one resource, as it is sent. A cursor may be an object that was deleted
-/// meanwhile, so that a client that deletes what it pages through gets to the end.
+/// A page of the living objects of one resource, as it is sent. A cursor may be an object that was
+/// deleted meanwhile, so that a client that deletes the objects that it pages through gets to the end.
 pub(super) async fn objects<R: Resource>(
     app: &App,
     caller: &Caller,

@@ -60,7 +60,7 @@ struct ListHead<'a> {
     has_more: bool,
 }
 
-/// The head of what was found; it follows.
+/// The head of a search result; the objects follow.
 #[derive(Serialize)]
 struct FoundHead<'a> {
     object: &'static str,
@@ -75,7 +75,7 @@ pub(super) fn list(url: &str, page: Listed<String>) -> Result<Rendered, ApiError
     Ok(around(&serde_json::to_string(&head)?, page.entries))
 }
 
-/// The envelope of what was found, around objects that are JSON already.
+/// The envelope of a search result, around objects that are JSON already.
 pub(super) fn found(url: &str, page: Listed<String>, next_page: Option<&str>) -> Result<Rendered, ApiError> {
     let head = FoundHead { object: "search_result", url, has_more: page.has_more, next_page };
     Ok(around(&serde_json::to_string(&head)?, page.entries))

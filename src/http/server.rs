@@ -77,14 +77,14 @@ pub(super) async fn serve(
             continue;
         };
         let peer = Peer::of(address.ip());
-        // Who has too many is closed without a word: a word would cost what a connection costs.
+        // A peer with too many is closed without a word: a word would cost as much as a connection.
         let Ok(place) = places.try_enter(&peer, 1) else { continue };
         // Without it an answer may wait for the acknowledgement of the one before.
         let _ = stream.set_nodelay(true);
         let (connections, router) = (connections.clone(), router.clone());
         let (watcher, stopped) = (open.watcher(), stop.clone());
         tokio::spawn(async move {
-            // Nothing is set up for who says nothing.
+            // Nothing is set up for a silent client.
             let speaks = tokio::select! {
                 speaks = timeout(HEAD_TIMEOUT, stream.readable()) => matches!(speaks, Ok(Ok(()))),
                 () = stopped.cancelled() => false,

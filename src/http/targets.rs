@@ -1,6 +1,6 @@
-//! The check of an endpoint's URL before it is saved. The worker checks again at every connection, because
-//! what a name leads to changes; a check here tells the caller at once, instead of a failed delivery later. A
-//! name that nobody knows may be saved: it may be one of tomorrow.
+//! The check of an endpoint's URL before it is saved. The worker checks again at every connection,
+//! because the addresses of a name change; a check here tells the caller at once, instead of a failed
+//! delivery later. A name that nobody knows may be saved: it may be one of tomorrow.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

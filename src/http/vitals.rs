@@ -113,7 +113,7 @@ impl VitalsMetrics {
         );
     }
 
-    /// Reads the condition anew, unless it was read just now. Those who ask meanwhile wait for one read.
+    /// Reads the condition anew, unless it was read just now. Concurrent callers wait for one read.
     pub(super) async fn refresh(&self, reader: &Reader) {
         let mut read_at = self.read_at.lock().await;
         if read_at.is_some_and(|at| at.elapsed() < FRESH) {

@@ -111,8 +111,8 @@ impl<'a, C: Command> Appending<'a, C> {
         Self { secret: Some(secret), ..self }
     }
 
-    /// Begins with the objects that another decision left, and leaves its own. They may be old: whatever it
-    /// comes to but facts, it comes to with objects as they are now.
+    /// Begins with the objects that another decision left, and leaves its own. They may be old: every
+    /// outcome but facts is decided with the objects as they are now.
     pub const fn knowing(self, seen: &'a mut Seen) -> Self {
         Self { seen: Some(seen), ..self }
     }
@@ -122,8 +122,8 @@ impl<'a, C: Command> Appending<'a, C> {
         self.answering.map(|answering| answering(snapshot)).transpose().map_err(AppendError::Snapshot)
     }
 
-    /// The outcome of the command. Objects that are known from before may be old: they are believed where
-    /// there are facts, which the log holds against what is true.
+    /// The outcome of the command. Objects that are known from before may be old: they are believed
+    /// where there are facts, which the log checks against the present versions.
     async fn decide(&self, objects: &mut Objects) -> Result<Outcome, AppendError> {
         let (log, account) = (self.log, self.cause.account);
         let are_fresh = objects.is_empty();

@@ -1,9 +1,9 @@
 //! Appends that wait at the same time share one INSERT.
 //!
-//! Two connections. Each takes whatever has queued while both were busy, up to a limit and at most one
-//! event a stream, without a timer: a lone append goes out at once, and under load the statement's cost
-//! is shared. A statement that fails is run again one event at a time, so that one bad event takes no
-//! other with it (`writer.rs`).
+//! Two connections. Each takes the appends that have queued while both were busy, up to a limit and at
+//! most one event a stream, without a timer: a lone append goes out at once, and under load the
+//! statement's cost is shared. A statement that fails is run again one event at a time, so that one bad
+//! event takes no other with it (`writer.rs`).
 
 use std::panic::AssertUnwindSafe;
 
@@ -25,7 +25,7 @@ use crate::metrics::{counts, durations};
 const CONNECTIONS: usize = 2;
 /// The most events of one statement.
 const BATCH_MAX: usize = 64;
-/// The most appends that wait. Whoever comes then waits for a place.
+/// The most appends that wait. A caller beyond them waits for a place.
 const QUEUE_MAX: usize = 4_096;
 
 /// The way into the log.

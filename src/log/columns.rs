@@ -58,7 +58,7 @@ impl<'a> Columns<'a> {
         fn column<'a, T>(rows: &[Row<'a>], field: impl Fn(&Row<'a>) -> T) -> Vec<T> {
             rows.iter().map(field).collect()
         }
-        /// The place of an event, or whatever else is only of groups.
+        /// The place of an event, or another value that only groups have.
         fn of_group<T>((append, ..): &Row<'_>, value: T) -> Option<T> {
             (append.facts.len() > 1).then_some(value)
         }

@@ -1,6 +1,6 @@
-//! The budget of stored bytes of each account: what its events and stored answers add to the database in a
-//! second. Whatever is over is refused before anything is stored. Requests are counted elsewhere, and by key
-//! (`http/request/admission.rs`): one of a few bytes may store a whole object.
+//! The budget of stored bytes of each account: the bytes that its events and stored answers add to the
+//! database in a second. A request over it is refused before anything is stored. Requests are counted
+//! elsewhere, and by key (`http/request/admission.rs`): one of a few bytes may store a whole object.
 
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -96,7 +96,7 @@ impl Growth {
         }
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
-        // A row is stored in any case. What is larger than all that may be stored at once takes all of it.
+        // A row is stored in any case. One larger than all that may be stored at once takes all of it.
         let units = NonZeroU32::new(units).unwrap_or(NonZeroU32::MIN).min(accounts.burst);
         match accounts.stored.check_key_n(&account, units) {
             Ok(Ok(())) => Ok(()),

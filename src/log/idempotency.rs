@@ -1,4 +1,4 @@
-//! Idempotency: what was answered to a request with an `Idempotency-Key` is stored in the statement that
+//! Idempotency: the answer to a request with an `Idempotency-Key` is stored in the statement that
 //! appends its event.
 //!
 //! So there is no moment at which a change is made and its answer isn't known: a client that retries through
@@ -103,7 +103,7 @@ impl Log {
         }
     }
 
-    /// True if an event of that object accounts for what the operation of that key moved.
+    /// True if an event of that object accounts for the money that the operation of that key moved.
     pub async fn accounts_for(
         &self,
         account: i64,

@@ -88,7 +88,7 @@ pub enum AppendError {
     /// The command was refused.
     #[error(transparent)]
     Rejected(#[from] Rejection),
-    /// The idempotency key was used before; [`Log::recall`] says for what.
+    /// The idempotency key was used before; [`Log::recall`] returns the first use.
     #[error("the idempotency key was used before")]
     KeyUsed,
     /// Others kept changing the object; trying again may work.

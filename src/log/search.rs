@@ -1,4 +1,4 @@
-//! Bringing what is searched up to date with the log, when somebody searches (docs/decisions/0017).
+//! Bringing the documents of searches up to date with the log, when somebody searches (docs/decisions/0017).
 //!
 //! Portion by portion, each a statement that stores its documents together with how far it has come. Of
 //! two processes that do the same at once, one goes on and the other sees it.

@@ -1,4 +1,4 @@
-//! The facts of a decision on their way into the log, and what comes of them.
+//! The facts of a decision on their way into the log, and the outcome.
 
 use std::collections::HashSet;
 
@@ -50,8 +50,8 @@ impl Append {
 pub(super) enum Appended {
     /// The events are in the log.
     All,
-    /// Another event has that version of the object, what the decision read has changed, or the idempotency
-    /// key was used before.
+    /// Another event has that version of the object, an object that the decision read has changed, or
+    /// the idempotency key was used before.
     Conflict,
 }
 

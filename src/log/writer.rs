@@ -120,9 +120,9 @@ impl Connection {
         Ok(Self { client, statements })
     }
 
-    /// Appends and answers. The workers are woken here and not by the callers, who may have gone away. From a
-    /// batch that can't be appended together those are taken that are too late; one without these, or with a
-    /// wake-up in the commit, is tried in parts and without.
+    /// Appends and answers. The workers are woken here and not by the callers, which may have gone away.
+    /// From a batch that can't be appended together those are taken that are too late; one without
+    /// these, or with a wake-up in the commit, is tried in parts and without.
     async fn append_batch(&self, batch: Vec<Waiting>, waker: &Waker, wake_on: Option<&str>) {
         let mut parts = vec![(batch, wake_on)];
         while let Some((part, wake_on)) = parts.pop() {
@@ -221,7 +221,7 @@ fn halves(mut batch: Vec<Waiting>) -> Vec<(Vec<Waiting>, Option<&'static str>)> 
     vec![(rest, None), (batch, None)]
 }
 
-/// Answers one append by the error that it met. What waited for another in a circle is decided anew.
+/// Answers one append by its error. An append that waited for another in a circle is decided anew.
 fn refuse(batch: Vec<Waiting>, error: DatabaseError) {
     let mut outcome = match error {
         DatabaseError::Conflict(_) => Some(Ok(Appended::Conflict)),
@@ -232,7 +232,7 @@ fn refuse(batch: Vec<Waiting>, error: DatabaseError) {
     }
 }
 
-/// Answers a batch: whoever's first event was appended, and whoever's wasn't.
+/// Answers a batch: the appends whose first event is in the log, and the others.
 fn answer(batch: Vec<Waiting>, appended: &HashSet<String>, waker: &Waker, is_woken: bool) {
     let is_in = |waiting: &Waiting| appended.contains(waiting.append.event());
     if !is_woken {

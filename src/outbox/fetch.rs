@@ -1,4 +1,4 @@
-//! Reading what is owed: new events straight from the outbox, and deliveries whose time has come.
+//! Reading owed deliveries: new events straight from the outbox, and deliveries whose time has come.
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -13,7 +13,7 @@ use super::work::{Due, EndpointStatus, Fresh, Target};
 use super::{EndpointKey, EventKey, Gaps, Session};
 use crate::database::DatabaseError;
 
-/// The bytes after which a read has no more rows: what it brings is kept in memory, however large events are.
+/// The bytes after which a read has no more rows: its rows are kept in memory, however large events are.
 pub const PORTION_BYTES: usize = 8 * 1024 * 1024;
 
 /// The result of a read.
@@ -58,8 +58,8 @@ pub struct Fetched {
 
 impl Session {
     /// Reads up to that many rows of the outbox after the cursor, and those that have turned up in the
-    /// gaps. Those of accounts that are behind come without their events. Of events that were there before
-    /// this session, whoever has taken them isn't asked again.
+    /// gaps. Those of accounts that are behind come without their events. Of events that were there
+    /// before this session, endpoints that have taken them aren't asked again.
     pub async fn fresh(
         &self,
         cursor: i64,
@@ -75,7 +75,7 @@ impl Session {
         self.read((&self.reader, statement), &parameters, rows).await
     }
 
-    /// Reads what was passed over up to the cursor.
+    /// Reads the events that were passed over up to the cursor.
     pub async fn passed(&self, cursor: i64, passed: &Passed) -> Result<Portion<Fetched>, DatabaseError> {
         let Passed { events, buckets, begun } = passed;
         let columns = events.iter().map(|(event, rows)| (event.account, (event.position, *rows)));
@@ -131,7 +131,7 @@ impl Session {
 
     /// Reads work, and the secrets that sign for it where they aren't known. The rows are thrown away
     /// then and read again: nothing may come between the last row and its use, because an outcome that
-    /// is written meanwhile is forgotten, and what it settled would be begun again.
+    /// is written meanwhile is forgotten, and the delivery that it settled would be begun again.
     async fn read<W: Work>(
         &self,
         statement: (&Client, &Statement),
@@ -180,8 +180,8 @@ trait Work {
     /// The targets that have to be signed for, each with its account.
     fn targets(&mut self) -> Vec<(i64, &mut Target)>;
 
-    /// Leaves out whatever is for these endpoints, if it is found again by another read. What is read in
-    /// a fixed order isn't, and needs no such end: the next read brings the same endpoints.
+    /// Leaves out the work for these endpoints, if it is found again by another read. Work that is read
+    /// in a fixed order isn't, and needs no such end: the next read brings the same endpoints.
     fn can_do_without(&mut self, endpoints: &BTreeSet<EndpointKey>) -> bool;
 }
 

@@ -1,5 +1,5 @@
-//! Calls between workers: whoever takes or gives up an event of a group tells the owners of the next ones. A
-//! call may be lost, so nothing depends on it but the time.
+//! Calls between workers: a worker that takes or gives up an event of a group tells the owners of the
+//! next ones. A call may be lost, so nothing depends on it but the time.
 
 use super::{EndpointKey, Session};
 use crate::database::DatabaseError;

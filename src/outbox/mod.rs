@@ -5,10 +5,10 @@
 //! advisory locks of its session ([`Session`]), and that session writes: a worker that lost it can't write,
 //! and PostgreSQL frees its buckets at that instant. No row is locked and no lease is written.
 //!
-//! *Reading.* A connection beside the session reads `position > cursor` and remembers in memory what is in
-//! flight, so that it never walks the dead head of the table. A position below the cursor that was missing
-//! may belong to an append that commits late. Such gaps are asked for again until they are too old to come
-//! ([`Gaps`]). A scan from the head is the backstop.
+//! *Reading.* A connection beside the session reads `position > cursor` and remembers the events in
+//! flight in memory, so that it never walks the dead head of the table. A position below the cursor that
+//! was missing may belong to an append that commits late. Such gaps are asked for again until they are
+//! too old to come ([`Gaps`]). A scan from the head is the backstop.
 //!
 //! *Writing.* Outcomes of many attempts go down in one statement ([`Settlement`]).
 

@@ -26,7 +26,7 @@ pub struct ReplayOver {
 }
 
 impl Session {
-    /// True if any replay runs, of whatever account.
+    /// True if any replay runs, of any account.
     pub async fn any_replay(&self) -> Result<bool, DatabaseError> {
         Ok(self.client.query_one(&self.statements.any_replay, &[]).await?.get("runs"))
     }

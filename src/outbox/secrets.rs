@@ -61,8 +61,8 @@ impl SecretCache {
     }
 
     /// Gives targets, each with its account, the secrets that sign for them. Returns those whose secrets
-    /// aren't known. What was `learnt` for just this is used whatever has changed since: whoever changes
-    /// an endpoint all the time mustn't be waited for.
+    /// aren't known. Secrets that were `learnt` for just this are used despite later changes: a client
+    /// that changes an endpoint all the time mustn't be waited for.
     pub(super) fn sign(&self, targets: Vec<(i64, &mut Target)>, learnt: &Learnt) -> BTreeSet<EndpointKey> {
         let (open, now) = (self.open.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
         let mut unknown = BTreeSet::new();
@@ -134,7 +134,7 @@ impl Session {
         learnt: &mut Learnt,
     ) -> Result<(), DatabaseError> {
         let asked_at = Instant::now();
-        // Whoever isn't found signs with nothing, and isn't asked for without end.
+        // An endpoint that isn't found signs with nothing, and isn't asked for without end.
         let none = |key: &EndpointKey| {
             let (account, secrets) = (key.account, Arc::default());
             (key.clone(), Known { account, version: 0, secrets, until: asked_at })

@@ -1,6 +1,6 @@
-//! The worker's session: it holds the locks and writes what became of deliveries. Two connections stand
-//! beside it: one listens for wake-ups and reads what is new, one reads what is due. Nobody's new event
-//! waits behind what is written or owed.
+//! The worker's session: it holds the locks and writes the outcomes of deliveries. Two connections stand
+//! beside it: one listens for wake-ups and reads new events, one reads due deliveries. Nobody's new
+//! event waits behind a write or behind owed deliveries.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
@@ -25,10 +25,10 @@ const CHANNEL: &str = "calmony_group";
 #[derive(Debug)]
 pub struct Session {
     pub(super) client: Client,
-    /// The connection that reads what is new.
+    /// The connection that reads new events.
     pub(super) reader: Client,
     pub(super) reading: FreshStatements,
-    /// The connection that reads what is due.
+    /// The connection that reads due deliveries.
     pub(super) beside: Client,
     pub(super) statements: Statements,
     pub(super) secrets: SecretCache,
@@ -90,8 +90,8 @@ impl FreshStatements {
 }
 
 impl Session {
-    /// The place in the log where its first read may begin: what is before it was there when the session
-    /// began.
+    /// The place in the log where its first read may begin: the events before it were there when the
+    /// session began.
     #[must_use]
     pub const fn head(&self) -> i64 {
         self.head
@@ -165,9 +165,9 @@ impl Session {
         }
     }
 
-    /// Makes the partitions of the attempts' history for today and a week ahead, drops those of more
-    /// than so many days ago, and forgets old idempotency keys. What can't be done now, because somebody
-    /// reads the table, is done another time: a week is in stock, and there is a default partition.
+    /// Makes the partitions of the attempts' history for today and a week ahead, drops those of more than so
+    /// many days ago, and forgets old idempotency keys. A task that can't be done now, because somebody reads
+    /// the table, is done another time: a week is in stock, and there is a default partition.
     pub async fn keep_partitions(&self, retention_days: i32) {
         let make = self.client.execute(include_str!("sql/make_partitions.sql"), &[]).await;
         let drop = self.client.execute(include_str!("sql/drop_partitions.sql"), &[&retention_days]).await;
@@ -203,14 +203,14 @@ impl Session {
         Ok(rows.iter().map(|row| (row.get("id"), row.get("version"))).collect())
     }
 
-    /// Makes what is parked due again where its endpoint has been enabled or resumed, or deleted;
-    /// returns how many deliveries.
+    /// Makes parked deliveries due again where their endpoint has been enabled or resumed, or deleted;
+    /// returns how many.
     pub async fn unpark(&self, own: &[i16]) -> Result<u64, DatabaseError> {
         Ok(self.client.execute(&self.statements.unpark, &[&own]).await?)
     }
 
-    /// Makes due what is due later than any delay reaches, because PostgreSQL's clock has been set back;
-    /// returns how many deliveries.
+    /// Makes deliveries due that are due later than any delay reaches, because PostgreSQL's clock has
+    /// been set back; returns how many.
     pub async fn pull_in(&self, own: &[i16], longest_delay: Duration) -> Result<u64, DatabaseError> {
         let longest_delay = i64::try_from(longest_delay.as_millis()).unwrap_or(i64::MAX);
         Ok(self.client.execute(&self.statements.pull_in, &[&own, &longest_delay]).await?)

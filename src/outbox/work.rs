@@ -48,7 +48,7 @@ impl Order {
 pub struct FreshTarget {
     /// The endpoint.
     pub target: Target,
-    /// Nothing is sent now: what is owed waits.
+    /// Nothing is sent now: owed deliveries wait.
     pub paused: bool,
     /// It asks for order.
     pub ordered: bool,
@@ -110,7 +110,7 @@ pub struct Due {
 pub enum EndpointStatus {
     /// It is sent to.
     Enabled,
-    /// It is disabled or paused: nothing is sent now, and what is owed waits.
+    /// It is disabled or paused: nothing is sent now, and owed deliveries wait.
     Waiting,
     /// It is never sent to again.
     Deleted,

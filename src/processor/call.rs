@@ -29,14 +29,14 @@ pub(super) struct Reply {
     pub(super) body: Vec<u8>,
 }
 
-/// The reason that a call has no answer. It says nothing about what the processor did.
+/// The reason that a call has no answer. It says nothing about the outcome at the processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Lost {
     #[error("it wasn't sent: other calls were under way until near its deadline")]
     Busy,
     #[error("no answer came in time")]
     Late,
-    /// No connection to what was called. A proxy may stand between that has passed the request on before
+    /// No connection to the called address. A proxy may stand between that has passed the request on before
     /// its own connection broke, and a name may lead to several processes. So this is no "no" either.
     #[error("no connection could be made")]
     Unreached,

@@ -34,7 +34,7 @@ const PAYMENTS_MAX: usize = 128;
 const OPERATIONS: &[&str] = &["v1", "operations"];
 
 impl Processor {
-    /// The processor at that address. A call ends after `deadline`, whatever happens.
+    /// The processor at that address. A call ends after `deadline` in any case.
     pub fn new(url: &Url, secret: &SecretString, deadline: Duration) -> anyhow::Result<Self> {
         let line = Arc::new(Line::new(url, secret, deadline)?);
         let payments = Shares::new(PAYMENTS_MAX, 3);
@@ -84,7 +84,7 @@ impl Processor {
         answer
     }
 
-    /// Asks what became of a key.
+    /// Asks for the outcome of a key.
     pub async fn inquire(&self, key: &str) -> Inquiry {
         let began = Instant::now();
         let answer = match self.call(Method::GET, &[OPERATIONS, &[key]].concat(), None).await {
@@ -108,7 +108,7 @@ impl Processor {
         answer
     }
 
-    /// Asks what the processor can do. The error is a reason for people.
+    /// Asks for the processor's capabilities. The error is a reason for people.
     pub async fn capabilities(&self) -> Result<Capabilities, String> {
         let said = |lost: Lost| lost.to_string();
         self.call(Method::GET, &["v1", "capabilities"], None).await.map_err(said)?.capabilities()

@@ -1,7 +1,7 @@
-//! A processor's journal, which only a sandbox has to have: what happened to money, oldest first.
+//! A processor's journal, which only a sandbox has to have: the history of money, oldest first.
 //!
-//! It is read in pages, each bounded by its bytes and by the time of a call. Whoever reads it is a person's
-//! tool; nothing that serves clients does.
+//! It is read in pages, each bounded by its bytes and by the time of a call. Its readers are people's
+//! tools; nothing that serves clients reads it.
 
 use reqwest::Method;
 use serde::Deserialize;

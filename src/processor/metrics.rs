@@ -1,4 +1,4 @@
-//! The metrics of calls to a processor: what they came to, and how long they took.
+//! The metrics of calls to a processor: their outcomes and their times.
 
 use std::time::Duration;
 

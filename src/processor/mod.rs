@@ -35,7 +35,7 @@ pub enum Answer {
     Unknown(String),
 }
 
-/// The answer to the question what became of a key.
+/// The answer to an inquiry for the outcome of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inquiry {
     /// The processor's word.

@@ -1,4 +1,4 @@
-//! Notices: what a processor tells by itself of an operation.
+//! Notices: a processor's word on an operation, sent by itself.
 
 use serde::Deserialize;
 

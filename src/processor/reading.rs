@@ -1,4 +1,4 @@
-//! Answers, read strictly: what isn't of the protocol to the letter proves nothing.
+//! Answers, read strictly: an answer that isn't of the protocol to the letter proves nothing.
 
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -70,7 +70,7 @@ impl Reply {
         }
     }
 
-    /// The answer to the question what became of a key.
+    /// The answer to an inquiry for the outcome of a key.
     pub(super) fn inquiry(&self, key: &str) -> Inquiry {
         let is_never_seen = |failure: &Failure| self.status == 404 && failure.error.code == "never_seen";
         if self.failure().as_ref().is_some_and(is_never_seen) {
@@ -116,7 +116,7 @@ impl Operation {
     /// True if that can be the answer to a request of that kind.
     fn can_answer(&self, request: &Request) -> bool {
         match (&self.outcome, request) {
-            // Without a reference what is held could neither be taken nor released.
+            // Without a reference the hold could neither be taken nor released.
             (Outcome::Approved { .. }, Request::Authorize(_)) => self.reference.is_some(),
             (Outcome::ActionRequired { .. }, _) => {
                 matches!(request, Request::Authorize(_) | Request::Attach(_))
@@ -202,7 +202,7 @@ mod tests {
         json!({"key": "pi_1.1", "reference": "r", "outcome": "approved", "amount": 5, "new_field": []})
     }
 
-    /// The approved operation with that in the place of what it has.
+    /// The approved operation with these members in the place of its own.
     fn with(changes: Value) -> Value {
         let (mut value, Value::Object(changes)) = (approved(), changes) else { return Value::Null };
         if let Value::Object(fields) = &mut value {

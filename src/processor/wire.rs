@@ -7,17 +7,17 @@ use zeroize::{Zeroize as _, Zeroizing};
 pub use crate::domain::types::decline::Decline;
 
 /// A request to perform an operation, at `POST /v1/operations`. Its key is in the contract between the two:
-/// the same key with the same parameters answers what was answered before, with others it is refused (409).
+/// the same key with the same parameters gets the same answer as before, with others it is refused (409).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Request {
     /// Hold an amount, or take it at once.
     Authorize(Authorize),
-    /// Take what is held, or a part of it. The rest is released.
+    /// Take the held amount, or a part of it. The rest is released.
     Capture(Capture),
-    /// Release what is held, or see to it that an operation can't be performed any more.
+    /// Release the held amount, or see to it that an operation can't be performed any more.
     Void(Void),
-    /// Give back what was taken, or a part of it.
+    /// Give back the taken amount, or a part of it.
     Refund(Refund),
     /// Check a method without money, so that it can be used later.
     Attach(Attach),
@@ -27,7 +27,7 @@ pub enum Request {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Authorize {
-    /// The operation's key: the id of what it is for, a dot, and the attempt's number: `pi_….1`.
+    /// The operation's key: the id of the object that it is for, a dot, and the attempt's number: `pi_….1`.
     pub key: String,
     /// The token of the method.
     pub method: String,
@@ -44,7 +44,7 @@ pub struct Authorize {
     pub return_url: Option<String>,
 }
 
-/// Take what is held, or a part of it.
+/// Take the held amount, or a part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Capture {
@@ -52,11 +52,11 @@ pub struct Capture {
     pub key: String,
     /// The reference of the authorisation.
     pub reference: String,
-    /// The amount, at most what is held.
+    /// The amount, at most the held one.
     pub amount: i64,
 }
 
-/// Release what is held.
+/// Release the held amount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Void {
@@ -78,7 +78,7 @@ pub enum Voided {
     OfKey(String),
 }
 
-/// Give back what was taken, or a part of it.
+/// Give back the taken amount, or a part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refund {
@@ -86,7 +86,7 @@ pub struct Refund {
     pub key: String,
     /// The reference of the authorisation.
     pub reference: String,
-    /// The amount, at most what was taken and not given back.
+    /// The amount, at most the one that was taken and not given back.
     pub amount: i64,
 }
 
@@ -244,7 +244,7 @@ pub struct Method {
     pub card: Card,
 }
 
-/// A card, without what must not be known of it.
+/// A card, without the parts that must not be known of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Card {
     /// `visa`, `mastercard`, `amex`, `discover`, `diners`, `jcb`, `unionpay` or `unknown`.
@@ -306,7 +306,7 @@ pub struct Reason {
 mod tests {
     use super::*;
 
-    /// Implemented twice for what has the trait in question, so that naming it then doesn't compile.
+    /// Implemented twice for a type that has the trait in question, so that naming it then doesn't compile.
     macro_rules! lacks {
         ($checked:ty, $unwanted:path) => {{
             trait Lacks<A> {

@@ -168,7 +168,7 @@ pub(super) fn shown(rows: &[Row], livemode: bool) -> impl ExactSizeIterator<Item
     rows.iter().map(move |row| columns.as_ref()?.shown(row, livemode))
 }
 
-/// The columns of an event, looked up once: those who follow the log read thousands of rows a second.
+/// The columns of an event, looked up once: followers of the log read thousands of rows a second.
 struct EventColumns {
     id: usize,
     event_type: usize,

@@ -18,7 +18,7 @@ use crate::retry::Reconnect;
 
 /// The most events that are read at once.
 const ROWS_MAX: i64 = 500;
-/// The most bytes of data of a portion. Its first event comes whatever its size.
+/// The most bytes of data of a portion. Its first event comes at any size.
 const BYTES_MAX: i64 = 256 * 1024;
 /// The time between two looks without a wake-up: wake-ups may be lost.
 const POLL: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! The lag of what time changes, as an API shows it.
+//! The lag of objects that time changes, as an API shows it.
 
 use super::Reader;
 use crate::database::DatabaseError;

@@ -17,7 +17,7 @@ pub struct Balance {
     pub currency: String,
     /// The account.
     pub account: Account,
-    /// The balance, in the currency's smallest unit; what the account owes is negative.
+    /// The balance, in the currency's smallest unit; the account's debt is negative.
     pub balance: i64,
 }
 

@@ -40,7 +40,7 @@ use watch::WatchedKeys;
 const CONNECTIONS: usize = 8;
 /// Connections for keys alone, so that no other read delays the look-up of a caller's key.
 const KEY_CONNECTIONS: usize = 2;
-/// The most reads at once that may go through much of the log, and as many portions for those who follow it.
+/// The most reads at once that may go through much of the log, and as many portions for followers of it.
 /// They have connections of their own. An account may have as many of each as are free.
 const HEAVY_MAX: usize = 4;
 /// The longest wait for a turn to read much. If reads are short, as most are, calls of one account follow
@@ -52,7 +52,7 @@ const HEAVY_STILL: Duration = Duration::from_secs(1);
 /// The time for a statement of a person's command that goes through the whole log.
 const FOLD_LIMIT: &str = "set statement_timeout = '10min'";
 
-/// The log and what is derived from it, for reading.
+/// The log and the state that is derived from it, for reading.
 #[derive(Debug, Clone)]
 pub struct Reader {
     pool: Pool,

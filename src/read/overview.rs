@@ -129,7 +129,7 @@ impl Reader {
         count_max: i64,
     ) -> Result<Vec<String>, DatabaseError> {
         let client = self.client().await?;
-        // Ids are ASCII, so that nothing sorts between what begins so and this.
+        // Ids are ASCII, so that nothing sorts between ids that begin so and this.
         let end = format!("{beginning}\u{7f}");
         let rows = client
             .query(include_str!("sql/ids_beginning.sql"), &[&account, &beginning, &end, &count_max])

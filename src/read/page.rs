@@ -4,7 +4,7 @@ use std::convert::identity;
 
 use crate::database::BothWays;
 
-/// The most bytes of data of a page. Its first entry is shown whatever it has.
+/// The most bytes of data of a page. Its first entry is shown at any size.
 pub const BYTES_MAX: i64 = 1024 * 1024;
 
 /// The page of a list that is wanted.

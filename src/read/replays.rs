@@ -12,7 +12,7 @@ use crate::id::Id;
 pub struct Progress {
     /// The deliveries that it has owed to the endpoint so far.
     pub owed: i64,
-    /// The deliveries that wait for the endpoint, for whatever reason. At most 100,000 are counted.
+    /// The deliveries that wait for the endpoint, for any reason. At most 100,000 are counted.
     pub waiting: i64,
     /// The fraction of its part of the log that it has gone through, 0 to 1.
     pub fraction: f64,

@@ -180,7 +180,7 @@ async fn a_session_can_do_what_its_key_can_and_no_more() {
         let (status, _) = own.get(&format!("/dashboard/{query}")).await;
         assert!(status < 500, "{query}: {status}");
     }
-    // Whatever refuses a request, people get a page.
+    // People get a page, from any layer that refuses a request.
     let long = "x".repeat(100_000);
     for (method, path, body, status) in [
         (Method::GET, "nothing/here", "", 404),

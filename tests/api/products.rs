@@ -1,4 +1,4 @@
-//! Products: the whole life, the list's filters, and what is refused.
+//! Products: the whole life, the list's filters, and the refusals.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -211,8 +211,8 @@ async fn what_is_searched_is_made_anew_from_the_log_by_two_processes_at_once() {
     assert_eq!(names(&system.client, "name~'customer' OR name~'late'").await.len(), 90);
 }
 
-/// Empties what is searched, as an operator does who wants it made anew: again when PostgreSQL chose this
-/// session to end a deadlock with one that fills the tables.
+/// Empties the tables of searches, as an operator does to have them made anew: again when PostgreSQL
+/// chose this session to end a deadlock with one that fills the tables.
 async fn empty_search(admin: &tokio_postgres::Client) {
     while let Err(refusal) =
         admin.batch_execute("truncate calmony.search_document, calmony.search_reached").await

@@ -165,7 +165,7 @@ async fn a_stream_leaves_nothing_out_whatever_dies_and_whoever_commits_late() {
     assert_eq!(seen, log, "all of it, in order, each once");
 }
 
-/// The bytes of a portion are limited, whatever number is asked for.
+/// The bytes of a portion are limited, for any number that is asked for.
 #[tokio::test]
 async fn a_stream_of_large_events_leaves_nothing_out() {
     let system = System::start().await;

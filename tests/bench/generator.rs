@@ -46,7 +46,7 @@ pub(super) struct Plan {
     /// The time before it counts, and the time that counts.
     pub(super) warm_up: Duration,
     pub(super) slice: Duration,
-    /// Requests a second, whatever becomes of them. `None`: as fast as they are answered.
+    /// Requests a second, regardless of their outcomes. `None`: as fast as they are answered.
     pub(super) pace: Option<f64>,
     /// The most requests. `None`: as many as there is time for.
     pub(super) count: Option<u64>,

@@ -1,4 +1,4 @@
-//! `--json` is JSON whatever texts stand in it, and output for people is harmless to their terminals.
+//! `--json` is JSON with any texts in it, and output for people is harmless to their terminals.
 
 use serde_json::Value;
 

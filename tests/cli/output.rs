@@ -29,7 +29,7 @@ async fn every(world: &World) -> Vec<Vec<String>> {
     for (command, help) in commands().await {
         if let Some(words) = world.words(&command).await {
             if help.contains("--json")
-                // What was done once can't be done again: each has an object of its own.
+                // An action that was done once can't be done again: each has an object of its own.
                 && let Some(own) = world.words(&command).await
             {
                 all.push([&own[..], &["--json".to_owned()]].concat());

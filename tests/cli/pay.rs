@@ -1,4 +1,4 @@
-//! `calmony pay`, and `calmony lookup` of what came of it.
+//! `calmony pay`, and `calmony lookup` of its results.
 
 use serde_json::{Value, json};
 use support::System;

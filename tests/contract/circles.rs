@@ -1,8 +1,8 @@
-//! No circle of files: whoever reads a file downwards comes to an end.
+//! No circle of files: a reader that goes through a file downwards comes to an end.
 //!
 //! An arrow goes from a file to each file that it names, in a `use` or by a path that begins with `crate`,
 //! `super`, `self` or a module below it. A re-export stands for the file that has the thing. A module's
-//! declaration is no arrow, nor is a re-export that the file has no use for itself, nor what unit tests name.
+//! declaration is no arrow, nor is a re-export that the file has no use for itself, nor a name in unit tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -183,7 +183,7 @@ fn absolute(of: &[String], path: &[String], all: &BTreeMap<Path, Module>) -> Opt
     Some(base.iter().chain(rest).cloned().collect())
 }
 
-/// The module that has what a path names, through re-exports.
+/// The module that has the item of a path, through re-exports.
 fn home(path: &[String], all: &BTreeMap<Path, Module>, steps: usize) -> Path {
     let depth = (0..=path.len()).rev().find(|depth| all.contains_key(&path[..*depth])).unwrap_or_default();
     let found = path[..depth].to_vec();

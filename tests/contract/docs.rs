@@ -89,7 +89,7 @@ fn quoted(page: &str) -> impl Iterator<Item = &str> {
     prose(page).into_iter().flat_map(|line| line.split('`').skip(1).step_by(2))
 }
 
-/// Files that somebody who adds something would make.
+/// Files that the author of an addition would make.
 const TO_BE_MADE: &[&str] = &["payment_method", "V0018"];
 
 #[test]

@@ -94,9 +94,9 @@ fn parts_that_statements_share_are_the_same() {
     assert_eq!(attempted("settle"), attempted("settle_all_taken"));
 }
 
-/// The row of an event for an endpoint is looked up by all three columns of a key, whatever the statistics
-/// are. An anti-join over two of them went through a dead endpoint's whole backlog for every event
-/// (measured: a third of the rate).
+/// The row of an event for an endpoint is looked up by all three columns of a key, with any statistics.
+/// An anti-join over two of them went through a dead endpoint's whole backlog for every event (measured:
+/// a third of the rate).
 #[tokio::test]
 async fn a_fresh_event_is_not_compared_with_all_that_is_owed() {
     let database = Database::fresh().await;

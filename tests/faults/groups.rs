@@ -68,8 +68,8 @@ async fn check(system: &System) {
     let database = &system.database;
     let sum = "select sum((data ->> 'balance')::bigint)::bigint from calmony.object";
     assert_eq!(database.number(sum).await, 1000 * 2 * i64::try_from(PAIRS).unwrap(), "the sum never changes");
-    // A step down that saw the other one's change n: where the next change of that one is a step down, too,
-    // it must have seen this one. Otherwise both rest on what was no longer true.
+    // A step down that saw the other one's change n: where the next change of that one is a step down,
+    // too, it must have seen this one. Otherwise both rest on a state that was over.
     let stale = "with duty as (
             select stream, data ->> 'name' as name, (data -> 'metadata' ->> 'changes')::bigint as changes,
                    (data -> 'metadata' ->> 'seen')::bigint as seen

@@ -41,7 +41,7 @@ const CARDS: [&str; 10] = [
     "pm_card_noticeTwice",
 ];
 
-/// What is killed.
+/// The process that is killed.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Victim {
     Api,
@@ -123,7 +123,7 @@ impl World {
         let mut replayed = 0;
         for (key, (path, params, status, body)) in answers {
             let again = insist(&self.system.client, (key, path, params), &mut Answers::new()).await.unwrap();
-            // What was answered while it was processed is answered by its end.
+            // A payment that was processed when it was answered is answered by its end.
             if body["status"] != "processing" && body["status"] != "pending" {
                 assert_eq!(again, (*status, body.clone()), "{key}");
                 replayed += 1;
@@ -215,7 +215,7 @@ async fn pay(client: Client, n: u64, seed: u64, stop: Arc<AtomicBool>) -> Answer
 const OPEN: &str = "select count(*) from calmony.object where internal ->> 'attempt' is not null \
                     or coalesce((internal #>> '{waiting,is_given_up}')::boolean, false)";
 
-/// The rows that only one of both has: the processor's journal, and what the log accounts for.
+/// The rows that only one of both has: the processor's journal, and the movements that the log accounts for.
 const DIFFERENCE: &str = "
     with told as (
         select m ->> 'key' as key, m ->> 'kind' as kind, (m ->> 'amount')::bigint as amount
@@ -231,7 +231,7 @@ const DIFFERENCE: &str = "
     select 'only in the journal: ' || j::text
       from (select * from journal except all select * from told) j";
 
-/// The processor's balance by the ledger, less what the journal has: authorised, less released and refunded.
+/// The processor's balance by the ledger, less that of the journal: authorised, less released and refunded.
 const BALANCE: &str = "
     select ((select coalesce(sum((e.internal #>> '{postings,amounts,processor}')::bigint), 0)
               from calmony.event e where e.internal -> 'postings' is not null)

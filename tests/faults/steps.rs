@@ -31,7 +31,7 @@ enum Point {
     Answered,
 }
 
-/// What the client asks for.
+/// The client's request.
 #[derive(Debug, Clone, Copy)]
 enum Wish {
     Pay,
@@ -49,7 +49,7 @@ const VICTIMS: [Victim; 4] = [Victim::Api, Victim::Biller, Victim::Processor, Vi
 /// The cases of a short run.
 const SHORT: usize = 12;
 
-/// A stop at the gate: who is told that a call has come to it, and who lets it pass.
+/// A stop at the gate: the test is told that a call has come to it, and lets it pass.
 struct Stop {
     at: Point,
     reached: oneshot::Sender<()>,
@@ -135,7 +135,7 @@ async fn pass(
     handed.await.unwrap()
 }
 
-/// Does what has to be there before, and returns the call.
+/// Does the steps that have to come before, and returns the call.
 async fn prepared(client: &Client, wish: Wish, number: usize, answers: &mut Answers) -> (String, Value) {
     let pays = |card: &str, capture: &str| {
         json!({

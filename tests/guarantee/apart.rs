@@ -188,7 +188,7 @@ async fn nobody_keeps_a_key_from_being_revoked() {
     assert!(revoked.expect("nobody is waited for").unwrap());
 }
 
-/// Grants to all what PostgreSQL grants to all, as after migrations without a superuser.
+/// Grants to all the rights that PostgreSQL grants to all, as after migrations without a superuser.
 async fn open_to_all(database: &Database) {
     let open = "do $$ declare f regprocedure; begin \
                   for f in select oid from pg_proc where proname ~ '^pg_(try_)?advisory' loop \

@@ -1,4 +1,5 @@
-//! Groups: the facts of one decision are appended all or none, and what it read is as it was read.
+//! Groups: the facts of one decision are appended all or none, and the objects that it read are as it
+//! read them.
 
 use calmony_pay::database::Databases;
 use calmony_pay::log::idempotency::{Answer, Fingerprint, FirstAnswer};
@@ -151,7 +152,7 @@ async fn one_idempotency_key_answers_for_a_group() {
     assert_eq!(seen["balance"], 5, "it was done once");
 }
 
-/// Two who read each other and go: without guards both would.
+/// Two that read each other and go: without guards both would.
 #[tokio::test]
 async fn a_decision_that_rests_on_what_has_changed_is_made_anew() {
     let system = System::start().await;
@@ -187,7 +188,7 @@ async fn streamed(system: &System, object: &str, word: &str) -> String {
     text
 }
 
-/// What an object keeps to itself is in no answer, webhook, page, search, stream or export.
+/// An object's `internal` is in no answer, webhook, page, search, stream or export.
 #[tokio::test]
 async fn nobody_sees_what_an_object_keeps_to_itself() {
     let system = System::start().await;

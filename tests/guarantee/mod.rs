@@ -1,5 +1,5 @@
-//! The guarantee: nothing changes without its event, and every event has its outbox row. It is tested both
-//! ways: every mutating route does what must happen, and no role can do what must not.
+//! The guarantee: nothing changes without its event, and every event has its outbox row. It is tested
+//! both ways: every mutating route writes all that it must, and no role can write anything else.
 
 mod apart;
 mod contract;

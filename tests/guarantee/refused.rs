@@ -15,7 +15,7 @@ const ATTEMPT: &str = "permission denied for table attempt";
 const SECRET: &str = "permission denied for table endpoint_secret";
 const ENDPOINT: &str = "permission denied for table endpoint";
 
-/// Statements that no role may run, whatever it is for.
+/// Statements that no role may run, for any purpose.
 const NOBODY: &[Attempt] = &[
     ("update calmony.object set data = '{}', version = version + 1", OBJECT),
     (

@@ -192,7 +192,7 @@ async fn every_mutating_route_appends_exactly_its_events_with_their_outbox_rows(
         let types: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
         let promised: Vec<&str> = route.emits.iter().map(|emitted| emitted.as_str()).collect();
         assert_eq!(types, promised, "{} {}", route.method, route.path);
-        // What asks the processor is appended before it, and what that says after it.
+        // The attempt is appended before the processor is asked, and the processor's word after it.
         let transactions = if route.asks_processor { 2 } else { 1 };
         for row in &rows {
             assert_eq!(

@@ -1,4 +1,4 @@
-//! The biller and payments: what an API began and didn't finish is finished by the processor's word.
+//! The biller and payments: work that an API began and didn't finish is finished by the processor's word.
 
 use support::system::kill;
 use support::{Biller, Database, Sandbox, System, eventually, sandbox};

@@ -252,7 +252,7 @@ async fn card_numbers_are_refused_where_they_have_no_business_and_are_written_no
     write("tables", dump.as_bytes());
     database.admin().await.batch_execute("checkpoint").await.unwrap();
     let folders = [logs.0.as_path(), cluster.0.data()];
-    // What is there is found.
+    // A text that is there is found.
     for (text, file) in
         [(MARKER, "tables"), (MARKER, "pg_wal/"), ("answered", "api"), ("POST /v1/customers", "spans")]
     {
@@ -291,7 +291,7 @@ async fn who_has_ids_that_look_like_card_numbers_turns_the_refusal_off() {
     }
 }
 
-/// What only looks a little like one: an SDK's idempotency key, times, phone numbers, ids of ours.
+/// Texts that only look a little like one: an SDK's idempotency key, times, phone numbers, ids of ours.
 #[tokio::test]
 async fn what_is_no_card_number_goes_through() {
     let system = System::start().await;

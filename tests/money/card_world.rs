@@ -1,5 +1,5 @@
-//! What the tests of card numbers work with: all programs, with logs and traces of everything, and the places
-//! of values in the contract.
+//! The world of the tests of card numbers: all programs, with logs and traces of everything, and the
+//! places of values in the contract.
 
 use std::cell::{Cell, RefCell};
 

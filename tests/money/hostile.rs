@@ -42,7 +42,7 @@ fn approved(key: &str) -> String {
     json!({ "key": key, "reference": THEIRS, "outcome": "approved", "amount": 1_000 }).to_string()
 }
 
-/// Reads the head of a request, and of its body what came with it.
+/// Reads the head of a request, and the part of its body that came with it.
 async fn heard(stream: &mut TcpStream) {
     let mut seen = Vec::new();
     let mut part = [0; 4_096];

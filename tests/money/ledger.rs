@@ -11,7 +11,7 @@ use support::{Client, Sandbox, System, eventually};
 use super::payments::create;
 use crate::cli::{Said, run};
 
-/// What the mixed scenario has made.
+/// The objects of the mixed scenario.
 struct Made {
     /// A payment that was refunded in part, and its charge.
     paid: String,

@@ -22,7 +22,7 @@ pub(crate) struct Memory {
     pub(crate) url: String,
 }
 
-/// What a processor is like, besides its fault.
+/// The properties of a processor, and its fault.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Kind {
     /// The rule that it breaks.
@@ -102,7 +102,7 @@ impl Shared {
     fn refusal(&self, headers: &HeaderMap) -> Option<Response> {
         let said = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let right = format!("Bearer {SECRET}");
-        // As somebody compares who stops at the end of the shorter text.
+        // Its comparison stops at the end of the shorter text.
         let is_right = said == right || self.breaks("secret") && !said.is_empty() && right.starts_with(said);
         (!is_right).then(|| error(401, "unauthorized", "Wrong secret."))
     }
@@ -341,7 +341,7 @@ impl Books {
         Ok(approved(key, reference, amount))
     }
 
-    /// Releases what is held. One that only says so leaves it.
+    /// Releases the held amount. One that only says so leaves it.
     fn release(&mut self, key: &str, reference: &str, only_says_so: bool) -> Performed {
         let hold = self.holds.get_mut(reference).ok_or((404, "no_such_reference"))?;
         let amount = hold.held;

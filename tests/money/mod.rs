@@ -1,4 +1,4 @@
-//! Money: processors, and what moves at them.
+//! Money: processors, and the amounts that move at them.
 
 mod biller;
 mod card_numbers;

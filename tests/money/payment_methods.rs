@@ -1,4 +1,4 @@
-//! Payment methods, with the sandbox processor: the whole life, the customer's default, what is refused.
+//! Payment methods, with the sandbox processor: the whole life, the customer's default, the refusals.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -43,7 +43,7 @@ fn row(kind: &str, outcome: &str, amount: i64) -> (String, String, i64) {
 async fn a_payment_is_created_confirmed_and_refunded() {
     let (system, sandbox) = paying().await;
     let client = &system.client;
-    // What has no effect is taken, too.
+    // Parameters without effect are taken, too.
     let more = "payment_method_options[card][request_three_d_secure]=any&use_stripe_sdk=true";
     let made = create(client, &format!("payment_method=pm_card_visa&{more}")).await.ok();
     let id = made["id"].as_str().unwrap();

@@ -169,8 +169,8 @@ async fn a_notice_that_waits_survives_the_end_of_the_process() {
     assert!(all.iter().all(|notice| *notice == all[0]), "{all:?}");
 }
 
-/// Twenty clients, each with an operation under way, and the processor dies three times. Who got no answer
-/// asks again by the same key.
+/// Twenty clients, each with an operation under way, and the processor dies three times. A client
+/// without an answer asks again by the same key.
 #[tokio::test]
 async fn a_processor_that_is_killed_does_each_key_once_and_its_journal_agrees() {
     const CLIENTS: usize = 20;

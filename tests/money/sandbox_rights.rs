@@ -1,4 +1,4 @@
-//! What the sandbox keeps, and who may touch it.
+//! The rows that the sandbox keeps, and the roles that may touch them.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ async fn the_journal_cannot_be_changed_by_whoever_writes_it() {
     let rows = sandbox.query("select seq from sandbox.journal order by seq", &[]).await.unwrap();
     let numbers: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
     assert_eq!(numbers, [1, 2], "a rollback leaves no hole");
-    // Not even the owner, who has the right, does it by mistake.
+    // Not even the owner, which has the right, does it by mistake.
     let admin = database.admin().await;
     for sql in &REFUSED[..3] {
         let error = admin.batch_execute(sql).await.unwrap_err();

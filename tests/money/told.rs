@@ -1,4 +1,4 @@
-//! Charging once: what the processor and the buyer tell later, twice, or too late.
+//! Charging once: words of the processor and the buyer that come later, twice, or too late.
 
 use serde_json::{Value, json};
 use support::client::http;
@@ -168,7 +168,7 @@ async fn what_moves_for_a_failed_attempt_is_given_back() {
                from calmony.event where stream = '{id}'"
         );
         assert_eq!(world.system.database.number(&posted).await, 0, "noted, and taken back");
-        // Whoever pays then pays.
+        // A buyer that pays then pays.
         let with = "payment_method=pm_card_visa";
         confirm(client, &id, with).await.ok();
     }
@@ -213,7 +213,7 @@ async fn one_fact_told_twice_is_one_event() {
     assert_eq!(notice(&world, "{}").await, 400);
 }
 
-/// B12 of a hold, and what is said late comes by a notice.
+/// B12 of a hold, and a late word comes by a notice.
 #[tokio::test]
 async fn what_is_done_late_is_told_by_a_notice() {
     let world = World::start().await;

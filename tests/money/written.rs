@@ -1,5 +1,5 @@
-//! Everything that was written: tables, files of PostgreSQL, logs, answers. It is searched for what must not
-//! be in it.
+//! Everything that was written: tables, files of PostgreSQL, logs, answers. It is searched for texts
+//! that must not be in it.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! The biller, as the real program: it shares the work, survives what happens to it, leaves live mode alone
+//! The biller, as the real program: it shares the work, survives faults, leaves live mode alone
 //! where nobody adopted the database, and its lag is told by others, too.
 
 use calmony_pay::database::DatabaseUrl;
@@ -110,7 +110,7 @@ async fn what_is_due_is_told_by_the_api_the_worker_and_the_biller() {
         assert!((3_599.0..4_000.0).contains(&lag), "{lag}");
         assert_eq!(value(&scrape(url).await, "calmony_biller_oldest_due_seconds{kind=\"pi\"}"), Some(0.0));
     }
-    // No version knows what to do with a customer; it is passed over and counted.
+    // No version knows a step for a customer; it is passed over and counted.
     eventually("it is counted", async || biller.metric(NOT_MINE).await.filter(|steps| *steps >= 1.0)).await;
     let (level, said) = found(&system.database, "due objects").await;
     assert!(level == "bad" && said.contains("cus_") && said.contains("1h"), "{said}");

@@ -36,8 +36,8 @@ impl Biller {
     }
 }
 
-/// Appends a customer, by the database's administrator, that says that it has been due for so many seconds.
-/// Nothing of a customer is ever due, so that no version of the biller knows what to do with it.
+/// Appends a customer, by the database's administrator, that says that it has been due for so many
+/// seconds. Nothing of a customer is ever due, so that no version of the biller knows a step for it.
 pub async fn plant_due(database: &Database, account: i64, seconds: i64) {
     let sql = "insert into calmony.event \
                    (account, id, stream, version, type, data, internal, created_at) \

@@ -13,18 +13,18 @@ pub type CustomerId = Id<contract::Customer>;
 /// Moves an amount from the balance of one customer to that of each of some others: a fact of each.
 #[derive(Debug, Clone)]
 pub struct Give {
-    /// The one who gives.
+    /// The customer that gives.
     pub from: CustomerId,
-    /// Those who take.
+    /// The customers that take.
     pub to: Vec<CustomerId>,
     /// The amount for each.
     pub amount: i64,
 }
 
-/// Goes off duty, if the other one of the pair is on duty: one fact, and a guard of what was read.
+/// Goes off duty, if the other one of the pair is on duty: one fact, and a guard of the object that was read.
 #[derive(Debug, Clone, Copy)]
 pub struct StepDown {
-    /// The one who goes.
+    /// The customer that goes.
     pub who: CustomerId,
     /// The other one.
     pub other: CustomerId,

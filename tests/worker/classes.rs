@@ -1,5 +1,5 @@
-//! Each class of failure, with a receiver that causes it: an attempt's record says truly what happened, and
-//! where.
+//! Each class of failure, with a receiver that causes it: an attempt's record tells the failure truly,
+//! and its place.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -186,7 +186,7 @@ async fn what_an_attempt_says_is_what_happened() {
     }
 }
 
-/// The guide for those who look after receivers has all classes, with their meanings.
+/// The guide for the operators of receivers has all classes, with their meanings.
 #[test]
 fn every_class_is_in_the_guide() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/DELIVERY.md");

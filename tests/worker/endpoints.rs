@@ -58,9 +58,8 @@ async fn what_was_parked_for_an_endpoint_goes_with_it() {
     system.nothing_waits().await;
 }
 
-/// The worker has read that the endpoint is disabled; it is enabled; only then does the worker write that
-/// the delivery is parked. In whatever order these are written, an enabled endpoint gets the deliveries
-/// that it is owed.
+/// The worker has read that the endpoint is disabled; it is enabled; only then does the worker write that the
+/// delivery is parked. In any order of these writes, an enabled endpoint gets the deliveries that it is owed.
 #[tokio::test]
 async fn a_delivery_that_is_parked_while_its_endpoint_is_enabled_is_not_lost() {
     let (system, _worker, _receiver, path, works) = owing().await;

@@ -252,7 +252,7 @@ async fn a_group_goes_on_behind_what_was_given_up() {
     eventually("the attempts say so", async || (system.database.number(gaps).await == 2).then_some(())).await;
 }
 
-/// Whoever doesn't ask for the first event isn't held up by it, whatever becomes of it elsewhere.
+/// An endpoint that doesn't ask for the first event isn't held up by it, regardless of its outcome elsewhere.
 #[tokio::test]
 async fn a_group_waits_for_nothing_that_its_endpoint_does_not_ask_for() {
     let system = System::start().await;

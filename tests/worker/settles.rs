@@ -120,7 +120,7 @@ async fn what_was_taken_while_others_secrets_are_read_is_not_sent_again() {
              and wait_event_type = 'Lock' \
                 and query_start < clock_timestamp() - interval '{ms} ms'"
         );
-        // The session waits, and the connections beside it with a read of what is new and one of what is due.
+        // The session waits, and the connections beside it with reads of new events and of due deliveries.
         eventually("the worker waits", async || (system.database.number(&waits).await == 3).then_some(()))
             .await;
     };

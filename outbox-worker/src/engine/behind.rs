@@ -2,8 +2,8 @@
 //! nobody from being read. Once an account has room, its events are read from the first one on that was
 //! passed over. So they keep their order.
 //!
-//! An account is behind as soon as one of its events goes to many endpoints, even while it has room: what
-//! others have is read without it.
+//! An account is behind as soon as one of its events goes to many endpoints, even while it has room:
+//! other accounts' events are read without it.
 
 use std::collections::HashMap;
 
@@ -67,7 +67,7 @@ impl Behind {
         }
     }
 
-    /// A read of the account's events begins. What is passed over from now on it doesn't bring.
+    /// A read of the account's events begins. It doesn't bring the events that are passed over from now on.
     pub(super) fn is_read(&mut self, account: i64) {
         if let Some(account) = self.0.get_mut(&account) {
             account.since = None;

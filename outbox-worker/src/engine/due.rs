@@ -1,5 +1,5 @@
-//! Reading deliveries that have rows: what is due, and what is owed to an endpoint that is probed or
-//! back. On a connection of its own, so that nobody's new event waits behind much that is owed.
+//! Reading deliveries that have rows: those that are due, and those that are owed to an endpoint that is
+//! probed or back. On a connection of its own, so that nobody's new event waits behind many owed deliveries.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,7 @@ const WALK_ROWS: usize = 256;
 const PROBE_ROWS: usize = 64;
 
 impl Engine {
-    /// Reads what is due, but not of endpoints that have enough here, take nothing now, or are walked.
+    /// Reads due deliveries, but not of endpoints that have enough here, take nothing now, or are walked.
     pub(super) fn read_due(&mut self, own: &[i16]) {
         if !self.want_due || self.busy.contains(&Operation::ReadDue) {
             return;
@@ -114,7 +114,7 @@ impl Engine {
         self.admit_due(number, due, ReadFor::Endpoint);
     }
 
-    /// Remembers who has more due than was read.
+    /// Remembers the endpoints that have more due deliveries than were read.
     fn note_more(&mut self, due: &[Due]) {
         let mut counts: HashMap<&str, usize> = HashMap::new();
         for due in due {

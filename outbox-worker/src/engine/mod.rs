@@ -1,10 +1,10 @@
-//! The loop: read what is owed, send it, write down what became of it; share the buckets out; stop in
+//! The loop: read owed deliveries, send them, write their outcomes down; share the buckets out; stop in
 //! good order.
 //!
 //! One task owns everything. Reads, writes and the sharing run on the session one after the other, at
-//! most one of each kind at a time; requests run beside them. What was taken at the first attempt is
-//! written in portions, because a statement costs much the same for one as for ten; what others may wait
-//! for is written at once.
+//! most one of each kind at a time; requests run beside them. Deliveries that were taken at the first
+//! attempt are written in portions, because a statement costs much the same for one as for ten. Outcomes
+//! that others may wait for are written at once.
 
 mod behind;
 mod due;
@@ -57,10 +57,10 @@ const HAND_OVER: Duration = Duration::from_secs(1);
 const HEALTH: Duration = Duration::from_millis(500);
 
 impl Engine {
-    /// Works until told to stop, or until the session is lost: then what is in flight is abandoned,
-    /// because its outcome can no longer be written; it is still in the outbox and will be sent again.
-    /// `reconnect` starts anew once something was written, so that a database that takes connections and
-    /// nothing else isn't called without end.
+    /// Works until told to stop, or until the session is lost. Then deliveries in flight are abandoned,
+    /// because their outcomes can no longer be written; they are still in the outbox and will be sent
+    /// again. `reconnect` starts anew once something was written, so that a database that takes
+    /// connections and nothing else isn't called without end.
     pub(crate) async fn run(
         mut self,
         stop: &CancellationToken,
@@ -81,7 +81,7 @@ impl Engine {
             let paced = self.next_wake(now);
             tokio::select! {
                 () = stop.cancelled() => return self.drain(reconnect).await,
-                // What was launched gets its turn, and so does what has arrived.
+                // Launched requests get their turn, and so do answers that have arrived.
                 () = yield_now(), if self.more_to_launch => {}
                 () = session.ended() => return Err(DatabaseError::Unavailable("the session \
                 ended".to_owned())),
@@ -204,8 +204,8 @@ impl Engine {
         }
     }
 
-    /// Stops: sends nothing more, waits for what is in flight, writes everything down. What is still in
-    /// flight at the deadline is abandoned, which is no failure of its: it is due again.
+    /// Stops: sends nothing more, waits for requests in flight, writes everything down. A request still
+    /// in flight at the deadline is abandoned, which is no failure of its: its delivery is due again.
     async fn drain(mut self, reconnect: &mut Reconnect) -> Result<(), DatabaseError> {
         tracing::info!(in_flight = self.flight.in_flight(), "stopping");
         self.flight.wind_down();
@@ -230,7 +230,7 @@ impl Engine {
                 }
                 Some(done) = self.operations.next() => self.finish(done?, reconnect)?,
                 Some(landed) = self.attempts.join_next() => self.land(landed),
-                // PostgreSQL ends a session that is silent, and with it what is to be written at the end.
+                // PostgreSQL ends a silent session, and the last outcomes couldn't be written then.
                 _ = lives.tick() => self.show_life(),
                 _ = retry.tick() => {}
             }

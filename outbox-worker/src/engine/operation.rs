@@ -1,4 +1,4 @@
-//! The engine's operations on its session, and what each brings.
+//! The engine's operations on its session, and the result of each.
 
 use calmony_pay::database::DatabaseError;
 use calmony_pay::outbox::{Due, EndpointKey, Fetched, Passed, Portion, ReplayOver, ReplayStep, Settlement};

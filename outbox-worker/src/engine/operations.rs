@@ -1,5 +1,5 @@
-//! The engine's operations on its session: reading, writing, sharing the buckets out. At most one of each is
-//! under way at a time. Each brings something back that changes what is in memory.
+//! The engine's operations on its session: reading, writing, sharing the buckets out. At most one of
+//! each is under way at a time. Each has a result that changes the memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ const MANY: usize = 128;
 /// The time for which outcomes that can't be written are kept and tried again. Then the session is given up.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 impl Engine {
-    /// Starts whatever the session should do and doesn't.
+    /// Starts every operation that the session should do and doesn't.
     pub(super) fn operate(&mut self, now: Instant) {
         self.write(now);
         let own = self.ownership.own();
@@ -33,7 +33,7 @@ impl Engine {
         self.read_all(&own);
     }
 
-    /// Makes due what stands next in groups of which an event is over.
+    /// Makes the next events due in groups of which an event is over.
     fn call(&mut self, own: &[i16]) {
         if self.calls.is_empty() || !self.busy.insert(Operation::Call) {
             return;
@@ -61,8 +61,8 @@ impl Engine {
         });
     }
 
-    /// Asks whether endpoints that have something queued were changed: what is queued was read for them
-    /// as they were.
+    /// Asks whether endpoints with queued jobs were changed: the jobs were read for the endpoints as
+    /// they were.
     pub(super) fn ask_versions(&mut self) {
         let queued = self.flight.queued_endpoints();
         if queued.is_empty() || self.failing.is_some() || !self.busy.insert(Operation::Versions) {
@@ -96,7 +96,7 @@ impl Engine {
         !self.flight.settlement.is_empty() && !self.busy.contains(&Operation::Write)
     }
 
-    /// Writes what has gathered, if it is time, and lets the buckets go that have nothing left after it.
+    /// Writes the gathered outcomes, if it is time, and lets the buckets go that have nothing left after it.
     pub(super) fn write(&mut self, now: Instant) {
         if self.busy.contains(&Operation::Write)
             || self.failing.as_ref().is_some_and(|failing| now < failing.retry_at)
@@ -151,7 +151,7 @@ impl Engine {
         }
     }
 
-    /// Looks for what is due later than it can be.
+    /// Looks for deliveries that are due later than any can be.
     pub(super) fn pull_in(&mut self) {
         let (own, longest_delay) = (self.ownership.own(), self.longest_delay);
         if own.is_empty() || self.failing.is_some() || !self.busy.insert(Operation::PullIn) {
@@ -183,7 +183,7 @@ impl Engine {
         }));
     }
 
-    /// Performs what may fail without ending the session, unless that has ended anyway.
+    /// Performs an operation that may fail without ending the session, unless that has ended anyway.
     pub(super) fn perform_aside<F>(
         &mut self,
         operation: Operation,
@@ -279,7 +279,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Adapts to the number of workers: lets go what is over the fair share, takes what is missing.
+    /// Adapts to the number of workers: lets buckets over the fair share go, takes missing ones.
     fn adapt(&mut self, workers: usize) {
         self.flight.workers = workers;
         let (leaving, wanted) = self.ownership.adapt(workers, Instant::now());

@@ -1,4 +1,4 @@
-//! Reading what is new: after the cursor, of accounts that were behind, and in a scan from the head now
+//! Reading new events: after the cursor, of accounts that were behind, and in a scan from the head now
 //! and again.
 
 use std::collections::{HashMap, HashSet};
@@ -20,11 +20,11 @@ const UNWRITTEN_MAX: usize = 4_096;
 const QUEUED_WANTED: usize = 1_024;
 /// The rows of a session's first read: nothing is known of any endpoint then.
 const ROWS_FIRST: usize = 64;
-/// The longest time in which nothing is read because there is enough to send. Then whoever has most of
-/// that falls behind.
+/// The longest time in which nothing is read because there is enough to send. Then the account with the
+/// most of that falls behind.
 pub(super) const STALL: Duration = Duration::from_millis(20);
-/// The jobs of an account that keep others from being read, and those below which it has room for what
-/// was passed over.
+/// The jobs of an account that keep others from being read, and those below which it has room for the
+/// events that were passed over.
 const JOBS_MANY: usize = 64;
 const JOBS_FEW: usize = 128;
 /// The jobs of an account that is behind that one read brings.
@@ -36,7 +36,7 @@ const ROWS: usize = 500;
 const ROWS_MIN: usize = 8;
 
 impl Engine {
-    /// Reads whatever there is room for.
+    /// Reads as much as there is room for.
     pub(super) fn read_all(&mut self, own: &[i16]) {
         if self.flight.settlement.len() >= UNWRITTEN_MAX {
             self.stalled_since = None;
@@ -77,7 +77,7 @@ impl Engine {
         self.flight.firsts.set_behind(account, true);
     }
 
-    /// Accounts that have sent what was passed over are no longer behind.
+    /// Accounts that have sent the events that were passed over are no longer behind.
     fn catch_up(&mut self) {
         let firsts = &self.flight.firsts;
         for account in self.behind.caught_up(|account| firsts.queued_by(account) < JOBS_MANY) {
@@ -108,8 +108,8 @@ impl Engine {
         }
     }
 
-    /// Reads what was passed over of accounts that have room now. Such events may have many endpoints, so
-    /// nobody's new one waits for them: it is read on another connection.
+    /// Reads the events that were passed over of accounts that have room now. Such events may have many
+    /// endpoints, so nobody's new one waits for them: they are read on another connection.
     fn read_behind(&mut self, own: &[i16]) {
         if self.busy.contains(&Operation::ReadBehind) {
             return;
@@ -130,7 +130,7 @@ impl Engine {
         });
     }
 
-    /// Reads beside those who write.
+    /// Reads beside the writes.
     pub(super) fn perform_read<F>(
         &mut self,
         operation: Operation,
@@ -184,7 +184,7 @@ impl Engine {
     /// Takes in the result of a read.
     pub(super) fn finish_read(&mut self, Read { number, sharing, what }: Read) {
         self.busy.remove(&what.operation());
-        // Another worker may have had the buckets in between, and may have settled what was read.
+        // Another worker may have had the buckets in between, and may have settled the events of the read.
         if sharing == self.sharing {
             self.take_in(number, what);
         } else {
@@ -214,7 +214,7 @@ impl Engine {
                 self.scan.reached(goes_on);
                 if goes_on.is_none() {
                     self.behind.scanned();
-                    // What it passed over may have been another worker's.
+                    // The events that it passed over may have been another worker's.
                     self.begun_up_to = self.cursor;
                 }
             }
@@ -238,7 +238,7 @@ impl Engine {
         if !fresh.is_empty() {
             self.targets_each = targets.div_ceil(fresh.len());
         }
-        // What is late in a bucket that isn't scanned yet may be behind the scan: it is read once more.
+        // A late event in a bucket that isn't scanned yet may be behind the scan: it is read once more.
         let taken_in = late.iter().filter(|(_, bucket)| !self.scan.unscanned.contains(bucket));
         self.gaps.found(taken_in.map(|(position, _)| *position));
         self.gaps.note(self.cursor, &positions, Instant::now());
@@ -283,8 +283,7 @@ impl Engine {
     }
 
     /// Takes events in. Of accounts that are behind only those that were passed over before, and of
-    /// nobody more than there is room for; what comes after an event that has no room is passed over
-    /// with it.
+    /// nobody more than there is room for. Events after one that has no room are passed over with it.
     fn admit(&mut self, number: u64, fetched: Vec<Fresh>, were_passed: bool) {
         let now = Instant::now();
         let mut full = HashSet::new();

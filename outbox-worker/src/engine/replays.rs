@@ -10,7 +10,7 @@ use super::operation::{Done, Operation};
 use super::state::Engine;
 
 impl Engine {
-    /// Owes what somebody has picked, and does a step of a replay, if there is one.
+    /// Owes events that were picked to be sent again, and does a step of a replay, if there is one.
     pub(super) fn replay(&mut self) {
         let own = self.ownership.own();
         if own.is_empty() || self.failing.is_some() || !self.busy.insert(Operation::Replay) {

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-/// The scan of the worker's own buckets from the head of the outbox: for what another worker has left in
-/// them, and for what the cursor and the gaps have missed.
+/// The scan of the worker's own buckets from the head of the outbox: for events that another worker has
+/// left in them, and for those that the cursor and the gaps have missed.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
     /// The position that it has reached; `None` if no scan is on.
     at: Option<i64>,
     /// The buckets that were there when it began.
     covers: Vec<i16>,
-    /// Buckets that were taken and not scanned since. What is new in them waits, because what another
-    /// worker has left there comes first.
+    /// Buckets that were taken and not scanned since. Their new events wait, because those that another
+    /// worker has left there come first.
     pub(super) unscanned: BTreeSet<i16>,
     /// It has to begin again: it is time, or buckets have come while it was on.
     pub(super) again: bool,

@@ -1,4 +1,5 @@
-//! Taking in what was read: new events, and deliveries with rows. What can't be attempted now gets a row.
+//! Taking in the results of reads: new events, and deliveries with rows. A job that can't be attempted
+//! now gets a row.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

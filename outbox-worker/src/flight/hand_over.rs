@@ -29,7 +29,7 @@ impl Flight {
         }
     }
 
-    /// Gives a row to a delivery that stood in line, and takes it from what its event waits for.
+    /// Gives a row to a delivery that stood in line, and takes it from those that its event waits for.
     fn give_row_behind(&mut self, job: Job) {
         let Job { key, bucket, attempts, order, .. } = job;
         self.waits(key.clone(), Waiting { bucket, attempts, state: DeliveryState::Behind(BEHIND), order });
@@ -43,8 +43,8 @@ impl Flight {
         self.hand_over(&late);
     }
 
-    /// Gives rows to what is queued for receivers that hang, so that it neither fills the memory nor
-    /// keeps its events in the outbox. Asked at a steady pace.
+    /// Gives rows to jobs that are queued for receivers that hang, so that they neither fill the memory
+    /// nor keep their events in the outbox. Asked at a steady pace.
     pub(crate) fn hand_over_hanging(&mut self, now: Instant) {
         self.retries.find_hanging(&mut self.rooms, now);
         for endpoint in self.firsts.find_hanging(&mut self.rooms, now) {
@@ -52,8 +52,8 @@ impl Flight {
         }
     }
 
-    /// Gives rows to what is queued for an endpoint that takes nothing, or that was changed. What is in
-    /// flight goes on.
+    /// Gives rows to jobs that are queued for an endpoint that takes nothing, or that was changed.
+    /// Requests in flight go on.
     pub(crate) fn hand_over_endpoint(&mut self, endpoint: &str) {
         self.hand_over_firsts(endpoint);
         self.forget_retries(|job| job.key.endpoint == endpoint);
@@ -67,8 +67,8 @@ impl Flight {
         }
     }
 
-    /// Hands over whatever is of that bucket, because it is to go to another worker. What is in flight
-    /// goes on.
+    /// Hands over every job of that bucket, because the bucket is to go to another worker. Requests in
+    /// flight go on.
     pub(crate) fn hand_over_bucket(&mut self, bucket: i16) {
         let of_bucket = self
             .pending
@@ -80,14 +80,14 @@ impl Flight {
         self.forget_retries(|job| job.bucket == bucket);
     }
 
-    /// Stops sending: what is queued goes back to where it came from, what is in flight goes on.
+    /// Stops sending: queued jobs go back to the place they came from, requests in flight go on.
     pub(crate) fn wind_down(&mut self) {
         self.hand_over(&self.pending.keys().copied().collect());
         self.forget_retries(|_| true);
     }
 
-    /// Gives rows to whatever hasn't answered of these events, so that they leave the outbox. What is in
-    /// flight is due again when its attempt must have ended; what is only queued is due at once.
+    /// Gives rows to the jobs of these events that have no answer, so that the events leave the outbox. A job
+    /// in flight is due again when its attempt must have ended; one that is only queued is due at once.
     fn hand_over(&mut self, events: &HashSet<EventKey>) {
         if events.is_empty() {
             return;

@@ -2,8 +2,8 @@
 //! other, and so do those for one group's. A job stands in one line or in two, and goes once it is the first
 //! of each.
 //!
-//! A line is here while its head is on its way, or until the row of what has failed is known to be
-//! written. Events behind a row stand in line in the database (`calmony.owed_delivery`).
+//! A line is here while its head is on its way, or until the row of a failed job is known to be written.
+//! Events behind a row stand in line in the database (`calmony.owed_delivery`).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::lanes::Job;
 struct Line {
     /// The events in it. The first of them is on its way, unless it waits in another line.
     queue: VecDeque<EventKey>,
-    /// Something of it has a row that may not be written yet: whoever comes now needs one, too.
+    /// Something of it has a row that may not be written yet: a job that comes now needs one, too.
     closed: bool,
 }
 
@@ -119,8 +119,8 @@ impl Lines {
         behind
     }
 
-    /// Forgets closed lines after a write, but not those that have something unwritten. The database knows
-    /// now who stands where.
+    /// Forgets closed lines after a write, but not those that have something unwritten. The database
+    /// knows the order of their jobs now.
     pub(super) fn keep_closed(&mut self, has_unwritten: impl Fn(&str, &Arc<str>) -> bool) {
         self.lines.retain(|(endpoint, name), line| !line.closed || has_unwritten(endpoint, name));
     }

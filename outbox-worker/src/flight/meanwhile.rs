@@ -1,5 +1,5 @@
-//! The writes that were made while reads were under way. Reads and writes run on connections of their own. So
-//! a read that began before a write may be over after it, and shows what was true before it.
+//! The writes that were made while reads were under way. Reads and writes run on connections of their
+//! own. So a read that began before a write may be over after it, and shows the state before it.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub(super) enum Written {
     Line(String, Arc<str>),
 }
 
-/// The reads that are under way, and what was written meanwhile.
+/// The reads that are under way, and the writes that were made meanwhile.
 #[derive(Debug, Default)]
 pub(super) struct Meanwhile {
     last_read: u64,
@@ -35,7 +35,7 @@ impl Meanwhile {
         self.last_read
     }
 
-    /// It is over, and what it brought is taken in.
+    /// It is over, and its result is taken in.
     pub(super) fn end_read(&mut self, number: u64) {
         self.under_way.remove(&number);
         let first = self.under_way.first().copied().unwrap_or(u64::MAX);

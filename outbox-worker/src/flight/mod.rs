@@ -1,8 +1,8 @@
 //! The worker's memory: events whose endpoints haven't all answered, their jobs, and outcomes that are to be
 //! written.
 //!
-//! Nothing here reads a clock or a socket. The engine tells it what happened; it tells the engine what
-//! to send and puts what is to be written into the settlement.
+//! Nothing here reads a clock or a socket. The engine tells it every event and outcome; it tells the
+//! engine the next request, and puts outcomes that are to be written into the settlement.
 
 mod admit;
 mod body;
@@ -117,12 +117,12 @@ impl Flight {
         }
     }
 
-    /// A read begins, beside those who write. Returns its number.
+    /// A read begins, beside the writes. Returns its number.
     pub(crate) fn begin_read(&mut self) -> u64 {
         self.meanwhile.begin_read()
     }
 
-    /// It is over, and what it brought is taken in.
+    /// It is over, and its result is taken in.
     pub(crate) fn end_read(&mut self, number: u64) {
         self.meanwhile.end_read(number);
     }
@@ -168,7 +168,7 @@ impl Flight {
             let failure = Failure { overload, answered, retry_after: report.retry_after };
             self.endpoints.failed(account, endpoint, failure, now)
         };
-        // Both kinds share the endpoint's window, and what is known of it.
+        // Both kinds share the endpoint's window and state.
         let proven = self.endpoints.is_proven(endpoint);
         for lanes in [&mut self.firsts, &mut self.retries] {
             lanes.prove(&mut self.rooms, endpoint, proven);
@@ -203,8 +203,8 @@ impl Flight {
             if had_row {
                 self.settlement.moves_line();
             }
-            // What comes from a row, an old event that is resent perhaps, was never the head of a line
-            // in memory.
+            // A job that comes from a row, of an old event that is resent perhaps, was never the head of
+            // a line in memory.
             if !job.is_retry {
                 for next in self.lines.advance(&job.key, order) {
                     self.queue_first(next, now);
@@ -231,7 +231,7 @@ impl Flight {
 
     /// Notes that these outcomes have been written.
     pub(crate) fn settled(&mut self, written: &Settlement) {
-        // What is to be written next may be about the same.
+        // The next outcomes to write may be about the same event.
         let next = &self.settlement;
         for event in written.events().filter(|event| !next.has_event(event)) {
             self.unsettled_events.remove(event);

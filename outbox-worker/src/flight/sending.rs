@@ -1,4 +1,4 @@
-//! The next request to send, and who is woken for it.
+//! The next request to send, and the endpoints that are woken for it.
 
 use std::collections::BTreeSet;
 

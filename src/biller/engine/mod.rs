@@ -1,7 +1,7 @@
-//! The loop over one session: share the buckets out, read what is due, begin steps, note what became of them.
+//! The loop over one session: share the buckets out, read due objects, begin steps, note their outcomes.
 //!
-//! One task owns all that is in memory. Steps run beside it, each in a task of its own; no connection, lock
-//! or place in the database is held while one runs. What is in memory may be lost at any moment: an object
+//! One task owns all that is in memory. Steps run beside it, each in a task of its own; no connection,
+//! lock or place in the database is held while one runs. The memory may be lost at any moment: an object
 //! that is due says so itself.
 
 mod reads;
@@ -70,7 +70,7 @@ struct Stepped {
 enum Outcome {
     Done(Step),
     Failed(FlowError),
-    /// It took longer than it may. Whatever it did is in the log, and the rest is done by another one.
+    /// It took longer than it may. Its events are in the log, and the rest is done by another one.
     TimedOut,
     /// A defect of this program.
     Panicked,
@@ -177,7 +177,7 @@ impl<S: Steps> Engine<S> {
         (self.next_share, self.next_look, self.next_read, self.next_full_read) = (now, now, now, now);
     }
 
-    /// Forgets what the session owned, because it is gone.
+    /// Forgets everything that the session owned, because it is gone.
     pub(super) fn lost(&mut self) {
         self.begin(Instant::now());
         self.progress.lost();
@@ -233,7 +233,7 @@ impl<S: Steps> Engine<S> {
         }
     }
 
-    /// Notes what became of a step.
+    /// Notes the outcome of a step.
     fn land(&mut self, stepped: Result<Stepped, JoinError>) {
         // A panic is caught within, and nobody cancels a step.
         let Ok(Stepped { found, outcome, .. }) = stepped else { return };

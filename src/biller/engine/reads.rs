@@ -11,14 +11,14 @@ use crate::database::DatabaseError;
 use crate::due::{Ask, Session};
 use crate::shares::Full;
 
-/// The time between two reads of what is due, where nothing asks for one earlier.
+/// The time between two reads of due objects, where nothing asks for one earlier.
 const POLL: Duration = Duration::from_secs(1);
 /// The rows of a read.
 const PAGE: usize = 256;
 /// The most reads in a row. Each passes over the accounts whose lines the one before has filled.
 const READS_MAX: usize = 8;
 impl<S> Engine<S> {
-    /// Adapts to the number of billers: lets go what is over the fair share, takes what is missing.
+    /// Adapts to the number of billers: lets buckets over the fair share go, takes missing ones.
     pub(super) async fn share(&mut self, session: &Session, now: Instant) -> Result<(), DatabaseError> {
         let (leaving, wanted) = self.ownership.adapt(session.billers().await?, now);
         if !leaving.is_empty() {
@@ -60,9 +60,9 @@ impl<S> Engine<S> {
         Ok(())
     }
 
-    /// Reads what is due into the lines, until they are full or all has been read. A read of more between two
-    /// polls takes the next ones and looks no further: whoever is behind an account with many has their turn
-    /// with the next poll.
+    /// Reads due objects into the lines, until they are full or all has been read. A read of more
+    /// between two polls takes the next ones and looks no further: accounts behind one with many objects
+    /// have their turn with the next poll.
     pub(super) async fn read(&mut self, session: &Session, now: Instant) -> Result<(), DatabaseError> {
         (self.next_read, self.has_more) = (now + POLL, false);
         let mut ask = Ask {

@@ -1,5 +1,5 @@
-//! `calmony listen`: follows the log and forwards it to a URL, signed as the worker signs. Somebody who
-//! develops a receiver needs no endpoint that the service could reach.
+//! `calmony listen`: follows the log and forwards it to a URL, signed as the worker signs. The developer
+//! of a receiver needs no endpoint that the service could reach.
 
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -55,7 +55,7 @@ fn target(text: &str) -> Result<url::Url, String> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err("expected http:// or https://".to_owned());
     }
-    // What is called is what was written.
+    // The called URL is the written one.
     let written = if url.path() == "/" && url.query().is_none() { text.trim_end_matches('/') } else { text };
     if url.as_str().trim_end_matches('/') == written.trim_end_matches('/') {
         Ok(url)

@@ -246,7 +246,7 @@ async fn refund(options: RefundOptions) -> anyhow::Result<()> {
 }
 
 impl Changing {
-    /// Makes a call, and tells what came of it.
+    /// Makes a call, and tells its outcome.
     async fn call(&self, path: &str, params: Value) -> anyhow::Result<()> {
         let api = self.common.api.client()?;
         let answer = api.answer(Method::POST, path, &params, self.idempotency_key.as_deref()).await?;

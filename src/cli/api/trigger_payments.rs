@@ -78,7 +78,7 @@ pub(super) async fn setup_with(api: &ApiClient, event: EventType) -> anyhow::Res
     Ok(made)
 }
 
-/// Confirms an intent with a test card. A decline may be what was asked for.
+/// Confirms an intent with a test card. A decline may be the aim.
 async fn confirm(api: &ApiClient, path: &str, card: &str) {
     let _ = api.call(Method::POST, &format!("{path}/confirm"), &json!({ "payment_method": card })).await;
 }

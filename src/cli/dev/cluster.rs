@@ -151,8 +151,8 @@ impl Cluster {
         self.user.as_ref().map_or(Ok(()), |user| chown(path, Some(user.uid), Some(user.gid)))
     }
 
-    /// The folder of PostgreSQL's files, and the user who can't enter the folder that the cluster was opened
-    /// with; `None` if the files are in that one.
+    /// The folder of PostgreSQL's files, and the user that can't enter the folder that the cluster was
+    /// opened with; `None` if the files are in that one.
     #[must_use]
     pub fn elsewhere(&self) -> Option<(&Path, &str)> {
         let user = self.user.as_ref()?;
@@ -302,7 +302,7 @@ impl Cluster {
             return;
         }
         let mut command = self.command(&self.bin.join("pg_ctl"));
-        // It fails when the server is gone already, which is what is wanted.
+        // It fails when the server is gone already, which is the aim.
         let _ = command.args(["stop", "-m", "immediate", "-w", "-s", "-D"]).arg(&self.data).output().await;
     }
 

@@ -97,7 +97,7 @@ pub(super) async fn run(options: DevOptions) -> anyhow::Result<()> {
 
     let mut cluster = Cluster::open(&folder, &state.password, &[]).await?;
     if cluster.is_new() {
-        // What is remembered was in another one.
+        // The remembered keys and inbox were another cluster's.
         (state.keys, state.inbox) = (None, None);
     }
     if let Some((data, user)) = cluster.elsewhere() {

@@ -1,4 +1,4 @@
-//! Finding PostgreSQL's programs on this machine, and the user who may run them.
+//! Finding PostgreSQL's programs on this machine, and the user that may run them.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! `calmony biller`: the process that does what time makes due, and the adoption of the database that it
-//! bills in.
+//! `calmony biller`: the process that does the work that time makes due, and the adoption of the
+//! database that it bills in.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -18,7 +18,7 @@ pub(crate) struct CheckConfigOptions {
 }
 
 pub(crate) async fn run(options: CheckConfigOptions) -> anyhow::Result<()> {
-    // What is wrong with a single value has stopped the command before it came here.
+    // A single value that is wrong has stopped the command before it came here.
     let mut checked = vec![Checked::good("values", "every value can be read")];
     checked.push(unknown_variables());
     let databases = options.serve.databases();

@@ -1,4 +1,4 @@
-//! Sub-commands of those who run the service, a file each.
+//! Sub-commands for the service's operators, a file each.
 
 pub(super) mod biller;
 pub(super) mod check_config;

@@ -1,7 +1,7 @@
-//! Attempts: operations that are asked of the processor, and what is known of them.
+//! Attempts: operations that are asked of the processor, and the state of each.
 //!
-//! An attempt is appended before the processor is called, so that whoever finds it open can ask what became
-//! of it. It is closed once, by the processor's word.
+//! An attempt is appended before the processor is called, so that any process that finds it open can ask
+//! for its outcome. It is closed once, by the processor's word.
 
 mod waiting;
 
@@ -36,7 +36,8 @@ pub struct Opening {
 /// An operation that was asked of the processor, or is about to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// Its key at the processor: the id of what it is for, its number, and the account, with dots between.
+    /// Its key at the processor: the id of the object that it is for, its number, and the account, with
+    /// dots between.
     pub key: String,
     /// The operation.
     pub operation: Operation,
@@ -69,19 +70,19 @@ pub enum Operation {
         #[serde(default)]
         challenge_is_an_error: bool,
     },
-    /// Take what is held, or a part of it.
+    /// Take the held amount, or a part of it.
     Capture {
         /// The reference of the authorisation.
         reference: String,
         /// The amount.
         amount: i64,
     },
-    /// Release what is held.
+    /// Release the held amount.
     Void {
         /// The reference of the authorisation.
         reference: String,
     },
-    /// Give back a part of what was taken.
+    /// Give back a part of the taken amount.
     Refund {
         /// The reference of the authorisation.
         reference: String,
@@ -237,7 +238,7 @@ impl Attempt {
 }
 
 impl Attempt {
-    /// True if what was heard closes it.
+    /// True if that word closes it.
     #[must_use]
     pub const fn is_closed_by(&self, heard: &Heard) -> bool {
         heard.is_after_void || !self.is_given_up
@@ -255,10 +256,10 @@ fn back(by: &str, is_taken: bool, amount: i64) -> Movement {
     Movement { key: by.to_owned(), kind, amount }
 }
 
-/// The members that what an object keeps to itself has for one event only: they tell of the event.
+/// The members of an object's `internal` that are for one event only: they tell of the event.
 pub const OF_ONE_EVENT: [&str; 4] = ["opened", "closed", "suspense", "postings"];
 
-/// The `internal` of an object, without what only told of its last event.
+/// The `internal` of an object, without the members that only told of its last event.
 pub(in crate::domain) fn inherited(kept: &str) -> Result<Option<String>, serde_json::Error> {
     if !OF_ONE_EVENT.iter().any(|member| kept.contains(member)) {
         return Ok(Some(kept.to_owned()));

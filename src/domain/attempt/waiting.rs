@@ -55,7 +55,7 @@ impl Waiting {
         waiting
     }
 
-    /// True if what was heard settles it.
+    /// True if that word settles it.
     #[must_use]
     pub const fn is_settled_by(&self, heard: &Heard) -> bool {
         heard.is_after_void || !self.is_given_up
@@ -83,7 +83,7 @@ impl Waiting {
 }
 
 /// Gives up the operation of that key: an open attempt, or one that waits for a challenge. Returns false
-/// where it is neither: somebody was faster, and what is closed must not be voided any more.
+/// where it is neither: somebody was faster, and a closed operation must not be voided any more.
 pub(in crate::domain) fn give_up(
     key: &str,
     attempt: Option<&mut Attempt>,

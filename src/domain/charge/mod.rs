@@ -1,5 +1,5 @@
-//! Charges: `ch_…`, what happened to money on one card. An intent has one for each attempt that reached the
-//! issuer.
+//! Charges: `ch_…`, the history of money on one card. An intent has one for each attempt that reached
+//! the issuer.
 
 mod kept;
 #[cfg(test)]
@@ -276,7 +276,7 @@ impl Charge {
         if self.captured { self.amount.saturating_sub(self.amount_refunded) } else { 0 }
     }
 
-    /// An amount of what was held is taken. The rest is released, and shown as refunded, as at Stripe.
+    /// An amount of the hold is taken. The rest is released, and shown as refunded, as at Stripe.
     #[must_use]
     pub fn with_captured(self, amount: i64) -> Self {
         let released = self.amount.saturating_sub(amount);

@@ -65,7 +65,7 @@ pub struct CreateParams {
 }
 
 impl CreateParams {
-    /// The method that is attached, and what else is said.
+    /// The method that is attached, and the other parameters.
     #[must_use]
     pub fn split(self) -> (Option<String>, Changes) {
         let changes = Changes {
@@ -156,7 +156,7 @@ impl Changes {
         Ok(())
     }
 
-    /// The customer with what is asked for.
+    /// The customer with the requested changes.
     fn apply(self, to: Customer) -> Result<Customer, ParameterError> {
         self.check()?;
         Ok(Customer {

@@ -41,7 +41,7 @@ pub struct Snapshot {
     pub internal: Option<String>,
 }
 
-/// An event to append: everything of it but its id, who caused it and when.
+/// An event to append: everything of it but its id, its cause and its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fact {
     /// The object's id.
@@ -102,8 +102,7 @@ struct Known {
 #[derive(Debug, Default)]
 pub struct Objects {
     known: BTreeMap<String, Known>,
-    /// The changes of what objects keep to themselves, until their next facts. The object needn't be
-    /// loaded for them.
+    /// The changes of objects' `internal`, until their next facts. The object needn't be loaded for them.
     kept: BTreeMap<String, Patch<String>>,
     facts: Vec<Fact>,
 }

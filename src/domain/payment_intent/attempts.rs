@@ -1,4 +1,4 @@
-//! The processor's word: what closes an attempt, and what settles a challenge.
+//! The processor's word: it closes an attempt, or settles a challenge.
 
 use super::kept::Aim;
 use super::{CancellationReason, Kept, PaymentIntent, Status};
@@ -291,7 +291,7 @@ impl Closing<'_> {
         };
         let method = self.method()?;
         let intent = self.intent.clone().still_held(PaymentError::new(&decline, method, None));
-        // What has lapsed already is tried again later, and not at once.
+        // A hold that has lapsed already is tried again later, and not at once.
         let later = self.now.seconds().saturating_add(LAPSE_AGAIN_SECONDS);
         let is_over = self.kept.held_until.is_some_and(|until| until <= self.now.seconds());
         let held_until = if is_over { Some(later) } else { self.kept.held_until };

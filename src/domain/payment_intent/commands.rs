@@ -64,7 +64,7 @@ pub struct Confirm {
     pub opening: Opening,
 }
 
-/// Take what is held, or a part of it.
+/// Take the held amount, or a part of it.
 #[derive(Debug, Clone)]
 pub struct Capture {
     /// The intent's id.
@@ -88,7 +88,7 @@ pub struct Cancel {
     pub opening: Opening,
 }
 
-/// Release what has been held for as long as it may be.
+/// Release a hold that has lasted for as long as it may.
 #[derive(Debug, Clone)]
 pub struct Lapse {
     /// The intent's id.
@@ -303,7 +303,7 @@ fn confirm(
     open(objects, (intent, kept), (Aim::Pay, operation), opening)
 }
 
-/// Opens the attempt that releases what is held.
+/// Opens the attempt that releases the hold.
 fn release(
     objects: &mut Objects,
     (intent, kept): (PaymentIntent, Kept),

@@ -27,7 +27,7 @@ pub struct Kept {
     /// The processor's name of the authorisation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) reference: Option<String>,
-    /// The instant at which what is held lapses, in seconds.
+    /// The instant at which the hold lapses, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) held_until: Option<u64>,
     /// The instant at which a challenge that was given up is looked at, in seconds.
@@ -62,14 +62,14 @@ pub struct Kept {
 pub(super) enum Aim {
     /// To take or hold the amount.
     Pay,
-    /// To take what is held.
+    /// To take the held amount.
     Capture,
-    /// To release what is held.
+    /// To release the held amount.
     Cancel {
         /// The reason.
         reason: Option<CancellationReason>,
     },
-    /// To release what has been held for too long.
+    /// To release a hold that has lasted for too long.
     Lapse,
 }
 

@@ -227,7 +227,7 @@ impl PaymentIntent {
         self.latest_charge
     }
 
-    /// The refusal of what its status doesn't allow.
+    /// The refusal of a request that its status doesn't allow.
     fn refuses(&self, refused: Refused) -> Rejection {
         let object = serde_json::to_string(self).unwrap_or_default();
         let (resource, status) = (contract::PaymentIntent::RESOURCE, self.status.as_str());
@@ -286,7 +286,7 @@ impl PaymentIntent {
         }
     }
 
-    /// An amount of what was held is taken, and the rest is released.
+    /// An amount of the hold is taken, and the rest is released.
     fn captured(self, amount: i64) -> Self {
         Self { status: Status::Succeeded, amount_received: amount, amount_capturable: 0, ..self }
     }

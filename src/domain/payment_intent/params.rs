@@ -46,7 +46,7 @@ pub struct Confirming {
 }
 
 impl Terms {
-    /// The parameter that changes what would be charged; `None` if none does.
+    /// The parameter that changes the charge to be made; `None` if none does.
     #[must_use]
     pub const fn of_the_charge(&self) -> Option<&'static str> {
         if self.amount.is_some() {
@@ -62,7 +62,7 @@ impl Terms {
         }
     }
 
-    /// The intent with what is asked for.
+    /// The intent with the requested changes.
     pub(super) fn apply(self, to: PaymentIntent) -> Result<PaymentIntent, Rejection> {
         if let Some(param) = self.of_the_charge()
             && !to.status.is_open()

@@ -1,4 +1,4 @@
-//! The words of a payment intent: what its parameters and fields may be.
+//! The words of a payment intent: the values that its parameters and fields may have.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

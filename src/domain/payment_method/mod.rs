@@ -228,7 +228,7 @@ impl PaymentMethod {
         self.customer
     }
 
-    /// With a customer. An issuer who has checked the card has checked its code, if one was given.
+    /// With a customer. An issuer that has checked the card has checked its code, if one was given.
     #[must_use]
     pub fn attached(self, customer: Id<contract::Customer>, is_checked: bool) -> Self {
         let mut card = self.card;

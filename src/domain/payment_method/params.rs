@@ -54,7 +54,7 @@ pub struct CardChanges {
 }
 
 impl CreateParams {
-    /// The method with what is asked for.
+    /// The method with the requested values.
     pub(super) fn apply(self, to: PaymentMethod) -> Result<PaymentMethod, ParameterError> {
         let changes = Changes {
             allow_redisplay: self.allow_redisplay,
@@ -67,7 +67,7 @@ impl CreateParams {
 }
 
 impl Changes {
-    /// The method with what is asked for.
+    /// The method with the requested changes.
     pub(super) fn apply(self, to: PaymentMethod) -> Result<PaymentMethod, ParameterError> {
         let mut card = to.card;
         if let Some(changes) = self.card {

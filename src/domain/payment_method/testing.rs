@@ -1,4 +1,4 @@
-//! Payment methods for tests of what uses them.
+//! Payment methods for tests of the code that uses them.
 
 use super::{CardFacts, Create, CreateParams, PaymentMethod};
 use crate::clock::Timestamp;

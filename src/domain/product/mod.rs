@@ -1,5 +1,5 @@
-//! Products: `prod_…`, the things that are sold. The fields and limits are Stripe's. Prices say what a
-//! product costs.
+//! Products: `prod_…`, the things that are sold. The fields and limits are Stripe's. Prices say the cost
+//! of a product.
 
 mod params;
 #[cfg(test)]

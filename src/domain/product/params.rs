@@ -120,7 +120,7 @@ impl CreateParams {
 }
 
 impl Changes {
-    /// The product with what is asked for.
+    /// The product with the requested changes.
     fn apply(self, to: Product) -> Result<Product, ParameterError> {
         if let Some(id) = self.default_price.value() {
             // There are no prices yet, so that none can be the default.

@@ -207,8 +207,8 @@ struct Terms {
 }
 
 impl Terms {
-    /// A term: whose it is, what it says of which field. Values are in lower case, keys of metadata as they
-    /// are.
+    /// A term: its account, a field, and the statement about that field. Values are in lower case, keys
+    /// of metadata as they are.
     fn term(self, field: &str, says: &str, value: &str) -> String {
         let account = self.account;
         let term = format!("{account}{field}{says}{value}");

@@ -70,7 +70,7 @@ pub struct GiveUp {
     pub id: IntentId,
     /// The key of the attempt, or of the operation that waits for a challenge.
     pub key: String,
-    /// The instant after which somebody else looks what became of it, in seconds.
+    /// The instant after which another process asks for its outcome, in seconds.
     pub deadline: u64,
 }
 

@@ -168,7 +168,7 @@ impl SetupIntent {
         User { id: self.id.to_string(), customer: self.customer, method: self.payment_method }
     }
 
-    /// The refusal of what its status doesn't allow.
+    /// The refusal of a request that its status doesn't allow.
     fn refuses(&self, refused: Refused) -> Rejection {
         let object = serde_json::to_string(self).unwrap_or_default();
         let (resource, status) = (contract::SetupIntent::RESOURCE, self.status.as_str());

@@ -1,4 +1,4 @@
-//! Bounds that a type has, said by its deserializer and read by whoever reports the error.
+//! Bounds that a type has, said by its deserializer and read by the code that reports the error.
 
 use std::fmt;
 

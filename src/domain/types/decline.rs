@@ -46,7 +46,7 @@ pub const SENTENCES: &[(ErrorCode, &str)] = &[
 ];
 
 impl Decline {
-    /// The decline of what never arrived, or was answered in a way that can't be read.
+    /// The decline of an operation that never arrived, or was answered in a way that can't be read.
     #[must_use]
     pub fn processing_error() -> Self {
         Self::plain(ErrorCode::ProcessingError)

@@ -27,8 +27,8 @@ impl Currency {
         self.0.code
     }
 
-    /// Refuses what can't be charged: less than the minimum, more than the maximum, or a fraction that the
-    /// currency doesn't have.
+    /// Refuses an amount that can't be charged: less than the minimum, more than the maximum, or a
+    /// fraction that the currency doesn't have.
     pub fn check_charge(self, param: &str, amount: i64) -> Result<(), ParameterError> {
         let contract::Currency { min, max, .. } = *self.0;
         let problem = if amount <= 0 {

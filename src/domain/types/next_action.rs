@@ -1,4 +1,4 @@
-//! Next actions: what a buyer has to do before a payment goes on.
+//! Next actions: the steps that a buyer has to take before a payment goes on.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,4 +1,4 @@
-//! The `object` field, which tells clients what they hold.
+//! The `object` field, which tells clients the kind of an object.
 
 use std::marker::PhantomData;
 

@@ -63,8 +63,8 @@ pub fn check_length(param: &str, text: &str, max: usize) -> Result<(), Parameter
     Ok(())
 }
 
-/// Refuses what can't be an email address: there must be one `@` with something before it, a domain
-/// after it, and no white space or control character. The only real test is mail that arrives, so
+/// Refuses a text that can't be an email address: there must be one `@` with something before it, a
+/// domain after it, and no white space or control character. The only real test is mail that arrives, so
 /// this one is generous.
 pub fn check_email(param: &str, email: &str) -> Result<(), ParameterError> {
     check_length(param, email, EMAIL_MAX)?;

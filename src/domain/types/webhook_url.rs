@@ -1,9 +1,9 @@
-//! The URL of a webhook endpoint: what is stored is what is called.
+//! The URL of a webhook endpoint: the stored URL is the called URL.
 //!
-//! A URL is stored in the one spelling that is called: the scheme and the host in lower case, a host beyond
-//! ASCII in Punycode, no port that is the scheme's own, a path, no `.` and `..` in it, and what is beyond
-//! ASCII percent-encoded. A text that has to be repaired to be a URL is refused: whoever sent it meant
-//! something, and nobody knows what.
+//! A URL is stored in the one spelling that is called: the scheme and the host in lower case, a host
+//! beyond ASCII in Punycode, no port that is the scheme's own, a path, no `.` and `..` in it, and other
+//! characters beyond ASCII percent-encoded. A text that has to be repaired to be a URL is refused:
+//! nobody knows its sender's meaning.
 
 use std::cell::Cell;
 
@@ -27,7 +27,7 @@ pub fn check(text: &str) -> Result<String, ParameterError> {
         return Err(refuse(Problem::TooLong(URL_MAX)));
     }
     let url = parsed(text).map_err(|reason| refuse(Problem::NotAUrl(reason)))?;
-    // What is beyond ASCII takes three characters a byte.
+    // A character beyond ASCII takes three characters a byte.
     if url.as_str().len() > URL_MAX {
         return Err(refuse(Problem::TooLong(URL_MAX)));
     }
@@ -62,7 +62,7 @@ fn parsed(text: &str) -> Result<Url, &'static str> {
     if again.is_ok_and(|again| again == url) { Ok(url) } else { Err("it can't be read as an absolute URL") }
 }
 
-/// Refuses what a lenient reader would repair, or drop.
+/// Refuses characters and parts that a lenient reader would repair, or drop.
 fn check_spelling(text: &str) -> Result<(), &'static str> {
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err("it has white space or a control character, which must be percent-encoded");

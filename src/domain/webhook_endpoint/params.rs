@@ -116,7 +116,7 @@ impl Changes {
         self.url.value().is_some()
     }
 
-    /// The endpoint with what is asked for.
+    /// The endpoint with the requested changes.
     fn apply(self, to: WebhookEndpoint) -> Result<WebhookEndpoint, ParameterError> {
         let to = match self.disabled {
             None => to,

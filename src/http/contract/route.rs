@@ -1,4 +1,4 @@
-//! A route of the API: what it takes, what it answers, and the events it appends.
+//! A route of the API: its parameters, its answers, and the events it appends.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -40,7 +40,7 @@ pub struct Route {
     pub(crate) handler: MethodRouter<App>,
 }
 
-/// The parameters of a route: what their type is called in the contract, and its schema.
+/// The parameters of a route: the name of their type in the contract, and its schema.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Takes {
     pub(crate) name: fn() -> Cow<'static, str>,
@@ -76,7 +76,7 @@ impl Route {
         }
     }
 
-    /// A line that says what it does.
+    /// A line that describes it.
     pub(crate) fn summary(self, summary: &'static str) -> Self {
         Self { summary, ..self }
     }

@@ -9,15 +9,15 @@ use utoipa::openapi::{RefOr, Schema};
 /// The values that are known of an enumeration that may get more, in the contract.
 pub(super) const KNOWN: &str = "x-extensible-enum";
 
-/// Rules of how long something is. They are for what is taken; what is sent may be longer one day.
+/// Rules about lengths. They are for requests; an object that is sent may be longer one day.
 const LENGTHS: &[&str] = &["maxItems", "maxLength", "minItems", "minLength", "propertyNames"];
 
-/// The schema of a `T`, with whatever it refers to put in its place.
+/// The schema of a `T`, with each reference replaced by its schema.
 pub(super) fn schema_of<T: ToSchema>() -> Value {
     schema_from(T::schema, T::schemas)
 }
 
-/// The schema that a function of utoipa's makes, with whatever it refers to put in its place.
+/// The schema that a function of utoipa's makes, with each reference replaced by its schema.
 pub(super) fn schema_from(
     schema: fn() -> RefOr<Schema>,
     schemas: fn(&mut Vec<(String, RefOr<Schema>)>),
@@ -55,7 +55,7 @@ fn inlined(schema: Value, known: &HashMap<String, Value>) -> Value {
     }
 }
 
-/// One object instead of `allOf` several, which is what a flattened field comes to.
+/// One object instead of `allOf` several, which is the form of a flattened field.
 fn merged(mut schema: Map<String, Value>) -> Map<String, Value> {
     let Some(Value::Array(parts)) = schema.remove("allOf") else { return schema };
     let mut properties = Map::new();
@@ -71,7 +71,7 @@ fn merged(mut schema: Map<String, Value>) -> Map<String, Value> {
     schema
 }
 
-/// The schema without defaults of null, which say nothing, and with null among the types of what may be null.
+/// The schema without defaults of null, which say nothing, and with null among the types of nullable values.
 fn tidied(mut schema: Map<String, Value>) -> Value {
     if schema.get("default") == Some(&Value::Null) {
         schema.remove("default");
@@ -122,8 +122,8 @@ fn is_left_out(schema: &Value) -> bool {
     schema.get("description").and_then(Value::as_str).is_some_and(|text| text.starts_with(LEFT_OUT))
 }
 
-/// The same for something that is sent: every field is always there. It is open, so that a client that is
-/// made today understands what is sent tomorrow: more fields, more values, longer texts.
+/// The same for something that is sent: every field is always there. It is open, so that a client that
+/// is made today understands the objects of tomorrow: more fields, more values, longer texts.
 pub(super) fn sent(schema: Value) -> Value {
     match schema {
         Value::Array(schemas) => schemas.into_iter().map(sent).collect(),
@@ -141,7 +141,7 @@ fn opened(mut schema: Map<String, Value>) -> Map<String, Value> {
         schema.insert("additionalProperties".to_owned(), true.into());
     }
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
-        // One value of `object` says what it is in, for ever.
+        // One value of `object` names the kind of its object, for ever.
         for (_, property) in properties.iter_mut().filter(|(name, _)| *name != "object") {
             open_one_value(property);
         }
@@ -154,7 +154,7 @@ fn opened(mut schema: Map<String, Value>) -> Map<String, Value> {
         open_one_value(items);
     }
     match schema.remove("enum") {
-        // The place says what a lone value means.
+        // A lone value gets its meaning from its place.
         Some(Value::Array(values)) if values.len() == 1 => {
             schema.insert("enum".to_owned(), values.into());
         }
@@ -216,7 +216,7 @@ pub(crate) fn object(properties: &Value) -> Value {
     sent(json!({ "type": "object", "properties": properties }))
 }
 
-/// A page of what was found.
+/// A page of search results.
 pub(super) fn search_result_of(name: &str) -> Value {
     object(&json!({
         "object": { "type": "string", "enum": ["search_result"] },

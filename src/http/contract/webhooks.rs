@@ -1,4 +1,4 @@
-//! Events: what receivers are sent.
+//! Events, as they are sent to receivers.
 
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema as _;
@@ -82,7 +82,7 @@ fn title_of(event_type: &str) -> String {
     event_type.split(['.', '_']).map(capitalised).collect::<String>() + "Event"
 }
 
-/// True for a type whose events say what was before.
+/// True for a type whose events have the former values.
 fn is_change(event_type: EventType) -> bool {
     !event_type.is_first() && !event_type.as_str().ends_with(".deleted")
 }

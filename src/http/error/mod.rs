@@ -1,4 +1,4 @@
-//! The one place that knows status codes: what went wrong, as Stripe's clients expect to be told.
+//! The one place that knows status codes: each error, in the form that Stripe's clients expect.
 //!
 //! The SDKs choose their exception by the status, programs branch on `code`, people read `message`, and
 //! `param` says which parameter it is about.
@@ -33,7 +33,7 @@ use sent::{CARD, IDEMPOTENCY, INVALID_REQUEST, OURS, Sent};
 pub(crate) enum ApiError {
     /// The domain refused it.
     Rejected(Rejection),
-    /// Its API key doesn't open what it asks for.
+    /// Its API key doesn't allow it.
     Key(KeyProblem),
     /// There is no such route.
     UnknownRoute(Method, String),
@@ -341,7 +341,7 @@ struct Body {
     more: Map<String, Value>,
 }
 
-/// Goes with an answer that refuses the number of a card, for those who show it in another way.
+/// Goes with an answer that refuses the number of a card, for layers that show it in another way.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CardNumberRefused;
 

@@ -1,6 +1,6 @@
 //! The problems of a key, and of a request as HTTP.
 
-/// The reason that an API key doesn't open what a request asks for, with as much of the key as may be shown.
+/// The reason that an API key doesn't allow a request, with as much of the key as may be shown.
 #[derive(Debug)]
 pub(crate) enum KeyProblem {
     /// There is none.

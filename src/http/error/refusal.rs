@@ -1,4 +1,4 @@
-//! The names of refusals that a caller's own request causes, and the bounds of what they quote of it.
+//! The names of refusals that a caller's own request causes, and the bounds of their quotes from it.
 
 use std::borrow::Cow;
 

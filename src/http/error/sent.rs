@@ -22,7 +22,7 @@ pub(super) struct Sent {
     pub(super) decline_code: Option<String>,
     /// The issuer's advice, where a card was declined.
     pub(super) advice_code: Option<String>,
-    /// The objects that the error is about, and what else is said of them.
+    /// The objects that the error is about, and its other members.
     pub(super) more: Map<String, Value>,
 }
 
@@ -67,7 +67,7 @@ impl Sent {
         self
     }
 
-    /// The same with what programs branch on, and the parameter it is about.
+    /// The same with the code that programs branch on, and the parameter it is about.
     pub(super) fn with(self, code: ErrorCode, param: Option<String>) -> Self {
         Self { code: Some(code), param, ..self }
     }

@@ -9,7 +9,7 @@ use crate::domain::{Refused, UnexpectedState};
 /// The statuses in which a payment intent can be confirmed or changed.
 const OPEN: &str = "requires_payment_method, requires_confirmation, requires_action";
 
-/// The refusal of what a status doesn't allow. It has the whole object with it.
+/// The refusal of a request that a status doesn't allow. It has the whole object with it.
 pub(super) fn unexpected(state: &UnexpectedState) -> Sent {
     let is_setup = state.resource == SetupIntent::RESOURCE;
     let (noun, name, code) = if is_setup {

@@ -43,7 +43,7 @@ fn problems() -> Vec<Problem> {
     ]
 }
 
-/// One of every kind. Whoever adds a variant meets the matches below.
+/// One of every kind. The author of a new variant meets the matches below.
 fn samples() -> Vec<ApiError> {
     let parameter = |problem| ApiError::from(ParameterError::new("name", problem));
     let hint = || "sk_test_***abcd".to_owned();
@@ -247,7 +247,7 @@ fn every_code_is_used() {
     }
 }
 
-/// An answer shows little of what a caller sends, however much that is.
+/// An answer shows little of a caller's request, however large that is.
 #[test]
 fn what_is_shown_of_what_was_sent_is_bounded() {
     let long = || "🦀".repeat(100_000);

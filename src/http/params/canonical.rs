@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use super::tree::Tree;
 
 impl Tree {
-    /// The same text for the same parameters, whether they came as a form, a query or JSON, in whatever
-    /// order.
+    /// The same text for the same parameters, whether they came as a form, a query or JSON, in any order.
     pub(crate) fn canonical(&self) -> String {
         let mut text = String::new();
         self.write(&mut text);

@@ -56,7 +56,7 @@ fn problem(problem: Problem) -> ParameterError {
 }
 
 impl Tree {
-    /// A text instead of what a form gives under one name, where one value is wanted.
+    /// A text instead of the list that a form gives under one name, where one value is wanted.
     fn single(self) -> Result<Self, ParameterError> {
         let Self::Given(mut values) = self else { return Ok(self) };
         match (values.pop(), values.is_empty()) {
@@ -88,8 +88,8 @@ impl Tree {
         self.list()?.into_iter().map(entry).collect()
     }
 
-    /// The elements of a list, in order: of one in JSON, of a map whose names are numbers, or of what a form
-    /// gives under one name.
+    /// The elements of a list, in order: of one in JSON, of a map whose names are numbers, or of the
+    /// values that a form gives under one name.
     fn list(self) -> Result<Vec<(String, Self)>, ParameterError> {
         match self {
             Self::List(values) => {

@@ -67,7 +67,7 @@ struct Conflict {
 }
 
 impl Conflict {
-    /// The conflict between what is there and what is to be there.
+    /// The conflict between the present value and the one that is to be there.
     fn between(known: &Tree, is_value: bool) -> Self {
         let reason = if is_value || matches!(known, Tree::Given(_)) {
             "it is given both as a value and with brackets"

@@ -1,4 +1,4 @@
-//! The parameters of a request, whatever they are spelled as: a query, a form with brackets, or JSON.
+//! The parameters of a request, in any spelling: a query, a form with brackets, or JSON.
 //!
 //! All three become one [`Tree`], and a tree is read into the type that a handler or the domain wants.
 //! Unknown parameters are refused, and every refusal says which parameter it is about.

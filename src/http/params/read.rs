@@ -40,7 +40,7 @@ pub(crate) async fn read(State(app): State<App>, request: Request, next: Next) -
         _ => read_body(body, BODY_MAX, None).await?,
     };
     let tree = parse(&parts, &body).map_err(|error| {
-        // What can't be read may be quoted by its refusal.
+        // A body that can't be read may be quoted by its refusal.
         let is_shown = app.card_numbers.refuse_sent(&body);
         if is_shown { ParameterError::new("", Problem::CardNumber).into() } else { error }
     })?;
@@ -67,7 +67,7 @@ fn check_coding(parts: &Parts) -> Result<(), HttpProblem> {
 async fn linger(body: axum::body::Body) {
     let mut rest = Limited::new(body, LINGER_MAX);
     let dropped = async { while let Some(Ok(_)) = rest.frame().await {} };
-    // Whatever it comes to, the refusal stands.
+    // The refusal stands, even if this fails.
     let _ = tokio::time::timeout(LINGER_TIMEOUT, dropped).await;
 }
 

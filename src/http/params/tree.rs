@@ -1,4 +1,4 @@
-//! Parameters as a tree, whatever they were spelled as.
+//! Parameters as a tree, from any spelling.
 
 use crate::card_number::CardNumbers;
 use crate::domain::{ParameterError, Problem};

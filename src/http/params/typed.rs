@@ -9,7 +9,7 @@ use super::tree::Tree;
 use crate::domain::{ParameterError, Problem};
 use crate::http::error::ApiError;
 
-/// True for a request whose parameters only narrow down what it is answered.
+/// True for a request whose parameters only narrow its answer down.
 pub(crate) fn only_filters(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::DELETE)
 }
@@ -18,8 +18,7 @@ pub(crate) fn only_filters(method: &Method) -> bool {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Params<T>(pub T);
 
-/// The same for parameters that only narrow down what is meant: none of them may be empty, whatever the
-/// method.
+/// The same for parameters that only narrow a selection down: none of them may be empty, with any method.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Filters<T>(pub T);
 
@@ -50,7 +49,7 @@ fn take_params<T: DeserializeOwned>(parts: &mut Parts, only_filters: bool) -> Re
     let tree = parts.extensions.remove::<Tree>().unwrap_or_else(|| Tree::Map(Vec::new()));
     let empty = if only_filters { tree.refuse_empty() } else { Ok(()) };
     let params = T::deserialize(tree);
-    // What is unknown is said to be that, empty or not.
+    // An unknown parameter is refused as unknown, empty or not.
     if let Err(ParameterError { problem: Problem::Unknown, .. }) = params {
         return Ok(params?);
     }

@@ -1,5 +1,5 @@
-//! The bounds of what is taken on: a rate for each key, and of everything else a bound for the process with a
-//! share of the account beneath it (`shares.rs`).
+//! The bounds of the work that is taken on: a rate for each key, and of everything else a bound for the
+//! process with a share of the account beneath it (`shares.rs`).
 //!
 //! Requests past a bound are refused cheaply, so that those that were taken on are answered nearly as fast as
 //! ever. A refusal keeps its client waiting for a moment: clients that come back at once would have the
@@ -133,7 +133,7 @@ impl Load {
         }
     }
 
-    /// A place among those who wait for a key to be looked up.
+    /// A place among the requests that wait for a key to be looked up.
     pub(crate) async fn look_up(&self, asker: Asker) -> Result<Place<Asker>, ApiError> {
         // Of many at once that bring the same key the first ones ask, and the others believe them.
         let place = self.lookups.enter(&asker, 1, LOOKUP_PATIENCE, LOOKUP_PATIENCE).await;
@@ -163,8 +163,8 @@ impl Load {
         room.map_err(|full| refusal(full, "answers that wait to be read"))
     }
 
-    /// Room for a page, which takes what it needs once it is made. Refused while the account's answers
-    /// fill its share.
+    /// Room for a page, which takes as much as it needs once it is made. Refused while the account's
+    /// answers fill its share.
     pub(crate) fn page_room(&self, account: i64) -> Result<Place<i64>, ApiError> {
         let room = self.answer_bytes.try_enter(&account, 0);
         room.map_err(|full| refusal(full, "answers that wait to be read"))

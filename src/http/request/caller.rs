@@ -1,4 +1,4 @@
-//! The caller, judged before the route is looked at, so that a stranger learns nothing of what exists.
+//! The caller, judged before the route is looked at, so that a stranger can't learn which routes exist.
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::AUTHORIZATION;

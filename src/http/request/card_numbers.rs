@@ -2,7 +2,7 @@
 //!
 //! The head of a request is looked at first of all (`observe.rs`), because its path is logged and its headers
 //! are echoed. The parameters are looked at once they are read. Only a parameter that the route itself names
-//! may hold a number (`Route::takes_cards`), and only in test mode; the processor judges what comes in it.
+//! may hold a number (`Route::takes_cards`), and only in test mode; the processor judges its value.
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::Method;
@@ -18,8 +18,8 @@ use crate::http::error::ApiError;
 use crate::http::params::Tree;
 use crate::read::keys::Account;
 
-/// The headers that something is done with: what is stored, echoed or quoted, and what is read at all. What
-/// others put into theirs is none of ours.
+/// The headers that something is done with: those that are stored, echoed or quoted, and those that are
+/// read at all. Other headers of a client are none of ours.
 const HEADERS: &[&str] = &[
     "Idempotency-Key",
     "Stripe-Version",
@@ -69,7 +69,7 @@ pub(super) fn in_head(numbers: CardNumbers, request: &Request) -> Option<Paramet
         let name = percent_decode_str(name).decode_utf8_lossy();
         return refuse(if numbers.refuse_sent(name.as_bytes()) { "" } else { &name });
     }
-    // Few values have so many digits, whatever their names are.
+    // Few values have so many digits, under any name.
     let mut named = request.headers().iter().filter_map(|(name, value)| {
         let holds_one = numbers.refuse(&String::from_utf8_lossy(value.as_bytes()));
         holds_one.then(|| HEADERS.iter().find(|known| name.as_str().eq_ignore_ascii_case(known)))?

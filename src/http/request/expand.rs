@@ -29,7 +29,7 @@ use crate::read::page::BYTES_MAX;
 /// The most paths of one request.
 pub(crate) const PATHS_MAX: usize = 20;
 
-/// A route, and what can be expanded in its answers.
+/// A route, and the paths that can be expanded in its answers.
 #[derive(Debug)]
 pub(crate) struct Expandable {
     method: Method,
@@ -117,9 +117,9 @@ fn is_given(parameters: Option<&Tree>, name: &str) -> bool {
     given.iter().any(|(known, value)| known == name && *value != Tree::Null)
 }
 
-/// The answer with objects in the places of ids: first those of the answer itself, then those within what
-/// was put there, and so on. In each round each object is loaded once, and each kind by one query. Only
-/// the text of the answer is held while they are waited for.
+/// The answer with objects in the places of ids: first those of the answer itself, then those within the
+/// objects that were put there, and so on. In each round each object is loaded once, and each kind by
+/// one query. Only the text of the answer is held while they are waited for.
 async fn expanded(
     app: &App,
     account: Account,
@@ -152,7 +152,7 @@ async fn expanded(
     Ok(answer)
 }
 
-/// The paths, and those that lead to them: what `a.b` names is in what `a` names. Short ones are first.
+/// The paths, and those that lead to them: the object of `a.b` is in the object of `a`. Short ones are first.
 fn with_prefixes(paths: &[String]) -> Vec<Vec<&str>> {
     let prefixes = paths.iter().flat_map(|path| {
         let parts: Vec<&str> = path.split('.').collect();

@@ -1,4 +1,4 @@
-//! Headers that ask for something: what can't be done is refused.
+//! Headers that ask for something: a wish that can't be met is refused.
 
 use axum::extract::Request;
 use axum::http::HeaderValue;
@@ -27,8 +27,7 @@ pub(super) fn is_version(version: &HeaderValue) -> bool {
     is_date && is_train && train.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Refuses what can't be done for a client that asks for it in a header: another form of version, or another
-/// account.
+/// Refuses a header that asks for something impossible: another form of version, or another account.
 pub(super) async fn check(request: Request, next: Next) -> Result<Response, ApiError> {
     if request.headers().get(VERSION).is_some_and(|version| !is_version(version)) {
         let problem = Problem::Malformed("expected a version such as 2026-10-28.endive".to_owned());

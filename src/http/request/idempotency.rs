@@ -60,8 +60,8 @@ async fn done_once(
     let Some(_entry) = app.in_flight.enter(account, key) else { return Err(ApiError::KeyInUse) };
     request.extensions_mut().insert(IdempotencyKey { key: key.to_owned(), fingerprint: Some(fingerprint) });
     let response = next.run(request).await;
-    // Whatever it is refused for: it may have been done already. Where that can't be found out, the
-    // refusal stands; while the database is away there is nothing to find out.
+    // A request that is refused, for any reason, may have been done already. Where that can't be found
+    // out, the refusal stands; while the database is away there is nothing to find out.
     if response.status().is_client_error()
         && let Ok(Some(remembered)) = app.log.recall(account, key).await
     {

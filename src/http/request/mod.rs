@@ -1,19 +1,19 @@
 //! The layers of a request, in the order in which they run. Each may refuse it, and adds something for those
 //! after it.
 //!
-//! | layer | what it does | what it adds |
+//! | layer | task | addition |
 //! | --- | --- | --- |
 //! | `observe` | a deadline, a log line, a span, figures; no card number in the head | `RequestId`, `Trace` |
-//! | `wire` | refuses what is no HTTP/1.1 | |
+//! | `wire` | refuses messages that aren't HTTP/1.1 | |
 //! | `caller` | looks up the key, counts its requests | `Key`, `Account` |
-//! | `headers` | refuses what can't be done for a client | |
+//! | `headers` | refuses wishes that can't be met for a client | |
 //! | `params` (`http/params/read.rs`) | reads the query and the body | `Tree` |
 //! | `card_numbers` | refuses card numbers that no parameter of the route takes | |
 //! | `admit` | waits for room (`admission.rs`) | the places it holds |
 //! | `expand` | takes `expand` out of the tree; puts objects into the answer | `ExpandPaths` |
-//! | `idempotency` | answers what was done before (`in_flight.rs`) | `IdempotencyKey` |
+//! | `idempotency` | answers a request that was done before (`in_flight.rs`) | `IdempotencyKey` |
 //!
-//! Then the handler. Its `Caller` is made of what they have added; `context.rs` has those of their types that
+//! Then the handler. Its `Caller` is made of their additions; `context.rs` has those of their types that
 //! nobody else has. A layer that is added last runs first: the code below reads from the end.
 
 pub(crate) mod admission;
@@ -60,7 +60,7 @@ pub(super) fn layered(
         .layer(from_fn_with_state(app.clone(), caller::authenticate))
 }
 
-/// Routes behind the layers of whatever is served.
+/// Routes behind the layers of everything that is served.
 pub(crate) fn observed(routes: Router, app: App) -> Router {
     routes.layer(from_fn(wire::check)).layer(from_fn_with_state(app, observe::observe))
 }

@@ -1,5 +1,5 @@
-//! HTTP below the API: what RFC 9112 has a server refuse and the library lets through, and the headers that
-//! every answer has.
+//! HTTP below the API: messages that RFC 9112 has a server refuse and the library lets through, and the
+//! headers that every answer has.
 
 use axum::extract::Request;
 use axum::http::header::{
@@ -17,7 +17,7 @@ const ONCE: [HeaderName; 4] = [AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, TR
 
 const REPEATED: &str = "Authorization, Content-Encoding, Content-Type or Transfer-Encoding is given twice";
 
-/// Refuses what is no request of HTTP/1.1, and bodies in a transfer coding that isn't read.
+/// Refuses messages that aren't requests of HTTP/1.1, and bodies in a transfer coding that isn't read.
 pub(super) async fn check(request: Request, next: Next) -> Result<Response, ApiError> {
     if let Some(problem) = wrong_host(&request) {
         return Err(HttpProblem::Malformed(problem).into());

@@ -1,5 +1,5 @@
-//! `/v1/events/:id/deliveries` and `/v1/webhook_endpoints/:id/deliveries`: who has got what, who hasn't,
-//! and why not.
+//! `/v1/events/:id/deliveries` and `/v1/webhook_endpoints/:id/deliveries`: the deliveries that arrived,
+//! those that didn't, and the reasons.
 
 use axum::extract::State;
 use serde::{Deserialize, Serialize};

@@ -90,7 +90,7 @@ struct NewCard {
 }
 
 impl NewParams {
-    /// The card for the processor with the parameter that it came in, and what else is said.
+    /// The card for the processor with the parameter that it came in, and the other parameters.
     pub(super) fn split(self) -> Result<((&'static str, NewMethod), CreateParams), ParameterError> {
         let MethodType::Card = self.r#type;
         let params = CreateParams {

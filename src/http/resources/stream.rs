@@ -103,7 +103,7 @@ async fn follow(
 fn messages(following: Following) -> impl Stream<Item = Result<Message, Infallible>> {
     unfold(following, async |mut following| {
         loop {
-            // What was read with a key that has ended isn't told any more.
+            // Events that were read with a key that has ended aren't told any more.
             if following.key.is_over() {
                 return None;
             }

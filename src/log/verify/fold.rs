@@ -1,5 +1,5 @@
-//! The state is the fold of the log: versions count 1, 2, 3 … without gaps, each event says truly what it
-//! changed, nothing follows a deletion, and the object stands as its last event left it.
+//! The state is the fold of the log: versions count 1, 2, 3 … without gaps, each event tells its change
+//! truly, nothing follows a deletion, and the object stands as its last event left it.
 
 use std::time::SystemTime;
 
@@ -94,8 +94,8 @@ fn fold(last: Option<Last>, row: &Row, report: &mut Report) -> Last {
     now
 }
 
-/// True if `previous_attributes` is what the event changed: of an update, and of nothing else. It is
-/// empty where the event changed only what the object keeps to itself.
+/// True if `previous_attributes` has the event's change: of an update, and of nothing else. It is empty
+/// where the event changed only the object's `internal`.
 fn says_what_changed(before: Option<&Last>, now: &Last, previous: Option<&str>) -> bool {
     let stored = previous.map(serde_json::from_str::<Map<String, Value>>).transpose();
     let expected = match before {

@@ -2,8 +2,8 @@
 //! to, every endpoint that asked for it. And that money is accounted for.
 //!
 //! It reads portion by portion, each in one snapshot, under the reader's role, and can run beside
-//! everything else. It reports what it can't decide: deliveries from before the oldest attempt on record,
-//! and events at the edge of a change of their endpoint.
+//! everything else. It reports the cases that it can't decide: deliveries from before the oldest attempt
+//! on record, and events at the edge of a change of their endpoint.
 
 mod deliveries;
 mod fold;

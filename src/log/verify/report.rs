@@ -18,7 +18,7 @@ pub struct Report {
     pub state: Vec<String>,
     /// Deliveries, by their state.
     pub deliveries: Deliveries,
-    /// Attempts at the processor, by what became of them.
+    /// Attempts at the processor, by their outcomes.
     pub attempts: Attempts,
     /// Every disagreement about money.
     pub money: Vec<Finding>,

@@ -108,7 +108,7 @@ impl ApiClient {
         if !once.is_empty() {
             request = request.header("idempotency-key", once);
         }
-        // What can't be in a header is no key.
+        // A text that can't be in a header is no key.
         let request = request
             .body(Body::from(body))
             .map_err(|_| Failure::of(KeyProblem::Invalid("***".to_owned()).into()))?;

@@ -48,7 +48,7 @@ pub(super) async fn list(session: Session, Query(filter): Query<Filter>) -> Resu
         ("limit", ROWS),
     ];
     let frame = session.frame("events");
-    // What is wrong with a filter is said on the page where it can be changed.
+    // The problem of a filter is told on the page where it can be changed.
     let (frame, list) = match session.api.get("/v1/events", &asked).await {
         Ok(list) => (frame, list),
         Err(failure) => (frame.saying(failure.message()), Node(serde_json::Value::Null)),

@@ -39,7 +39,7 @@ use state::Dashboard;
 
 /// The most bytes of a form.
 const FORM_MAX: usize = 64 * 1024;
-/// The refusal of what holds the number of a card.
+/// The refusal of a form that holds the number of a card.
 const CARD_NUMBER: &str = "what looks like the number of a card has no business here \
                            (card_number_forbidden). Nothing was done, and nothing of it is kept.";
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
@@ -92,7 +92,7 @@ pub(super) fn router(api: Router, app: &App) -> Router {
         .layer(from_fn_with_state(app.clone(), bounded))
 }
 
-/// The pages as a browser gets them, whoever refuses a request.
+/// The pages as a browser gets them, with refusals of any layer.
 pub(super) fn shown(pages: Router) -> Router {
     pages.layer(from_fn(in_a_page)).layer(from_fn(secure))
 }
@@ -124,7 +124,7 @@ async fn in_a_page(request: Request, next: Next) -> Response {
     let page = problem(&format!("{reason}: {said}"));
     let mut answer = Html(page).into_response();
     *answer.status_mut() = status;
-    // What it says to programs stays: which methods there are, when to come again, its name in the log.
+    // Its headers for programs stay: the allowed methods, the time to come again, its name in the log.
     for name in [ALLOW, RETRY_AFTER, REQUEST_ID] {
         if let Some(value) = response.headers().get(&name) {
             answer.headers_mut().insert(name, value.clone());
@@ -141,7 +141,7 @@ async fn secure(request: Request, next: Next) -> Response {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    // What is shown is somebody's; only files of ours may be kept.
+    // A shown page is somebody's; only files of ours may be kept.
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }

@@ -14,7 +14,7 @@ use crate::domain::subjects::described;
 use crate::pages::shared::frame::Frame;
 use crate::pages::shared::node::Node;
 
-/// An event of an object, and what it changed.
+/// An event of an object, and its changes.
 struct Step {
     event: Node,
     changes: Vec<Change>,
@@ -38,7 +38,7 @@ pub(super) async fn one(
     Query(part): Query<Part>,
 ) -> Result<Html<String>, Failure> {
     let id = segment(&id);
-    // An id of no resource is asked for, too: the API says what is wrong with it.
+    // An id of no resource is asked for, too: the API tells the problem.
     let subject = Subject::of_id(&id).unwrap_or(Subject::Customer);
     let object = session.api.get(&format!("{}/{id}", described(subject).path), &[]).await?;
     let part = part.parameters(ROWS);

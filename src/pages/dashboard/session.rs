@@ -44,7 +44,7 @@ struct Content {
     token: String,
 }
 
-/// Somebody who has signed in.
+/// The session of a person that has signed in.
 #[derive(Clone)]
 pub(super) struct Session {
     pub(super) api: ApiClient,
@@ -89,13 +89,13 @@ fn cookie(value: &str, lasts: u64, headers: &HeaderMap) -> Option<HeaderValue> {
     text.parse().ok()
 }
 
-/// Lets those through who have signed in. The others are sent to sign in, and back afterwards.
+/// Lets requests with a session through. The others are sent to sign in, and back afterwards.
 pub(super) async fn required(
     State(dashboard): State<Dashboard>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Failure> {
-    // What was to be done isn't done by coming back.
+    // An action isn't done by coming back.
     let is_page = *request.method() == Method::GET;
     let wanted = request.uri().path_and_query().filter(|_| is_page).map(ToString::to_string);
     let wanted = wanted.unwrap_or_else(|| "/dashboard".to_owned());
@@ -143,7 +143,7 @@ pub(super) struct Posted {
 }
 
 impl Posted {
-    /// Does what the form asks for, by a call of the API, once.
+    /// Does the action of the form, by a call of the API, once.
     pub(super) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Result<Node, Failure> {
         self.session.api.post(path, form, self.field("once")).await
     }
@@ -244,7 +244,7 @@ pub(super) async fn sign_in(
     Ok(response)
 }
 
-/// Ends the session, for this browser and for everybody who has a copy of the cookie. If that can't be
+/// Ends the session, for this browser and for every holder of a copy of the cookie. If that can't be
 /// written down, the session goes on.
 pub(super) async fn sign_out(
     State(app): State<App>,

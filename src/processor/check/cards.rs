@@ -1,4 +1,4 @@
-//! Rules about what a processor can do, and about methods.
+//! Rules about a processor's capabilities, and about methods.
 
 use super::finding::{Verdict, fail, hold};
 use super::subject::{Subject, outcome};

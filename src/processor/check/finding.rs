@@ -34,7 +34,7 @@ pub enum State {
     Skipped,
 }
 
-/// A rule and what was found.
+/// A rule and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The rule's name.

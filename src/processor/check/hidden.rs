@@ -1,4 +1,4 @@
-//! Rules about what must not be told: anything without the secret, and numbers of cards.
+//! Rules about things that must not be told: anything without the secret, and numbers of cards.
 
 use reqwest::Method;
 use reqwest::header::HeaderValue;

@@ -1,5 +1,5 @@
-//! The conformance suite: what every processor has to keep, rule by rule. A rule knows the protocol alone,
-//! so an adapter in any language passes or fails by what it does.
+//! The conformance suite: the duties of every processor, rule by rule. A rule knows the protocol alone,
+//! so an adapter in any language passes or fails by its behaviour.
 
 mod buyer;
 mod cards;
@@ -73,8 +73,8 @@ pub const RULES: &[Rule] = &[
     rule!("journal", journal::journal, "a journal, where there is one, has one row an operation"),
 ];
 
-/// Tries every rule, one after the other, and tells each result at once. What was held or taken is given
-/// back at the end.
+/// Tries every rule, one after the other, and tells each result at once. Amounts that were held or taken
+/// are given back at the end.
 pub async fn run(processor: &Processor, sources: Sources, mut told: impl FnMut(&Finding)) -> Vec<Finding> {
     let subject = Subject::new(processor.clone(), sources);
     let mut findings = Vec::new();

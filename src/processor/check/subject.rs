@@ -13,7 +13,7 @@ use crate::processor::{
     Request, Tokenized, Void, Voided,
 };
 
-/// The time in which a processor has to know what became of an operation.
+/// The time in which a processor has to know the outcome of an operation.
 pub(super) const SETTLED: Duration = Duration::from_secs(20);
 /// The pause between two inquiries.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -250,7 +250,7 @@ impl Subject {
         }
     }
 
-    /// Holds that the processor tells what it has told before.
+    /// Holds that the processor tells the same as before.
     pub(super) async fn tells(&self, operation: &Operation) -> Verdict {
         match self.processor.inquire(&operation.key).await {
             Inquiry::Known(found) if found == *operation => Ok(()),

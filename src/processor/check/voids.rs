@@ -1,4 +1,4 @@
-//! Rules about voids: what is undone, and what can't come any more.
+//! Rules about voids: operations that are undone, and operations that can't come any more.
 
 use super::finding::{Verdict, fail, hold};
 use super::subject::{AMOUNT, Subject, outcome, told_of};

@@ -1,4 +1,4 @@
-//! Answers: the status of each refusal, and what a faulty gateway says instead.
+//! Answers: the status of each refusal, and the words of a faulty gateway instead.
 
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -105,7 +105,7 @@ pub(super) fn not_found(mut page: Response) -> Response {
     page
 }
 
-/// The page of a gateway that can't reach who is behind it.
+/// The page of a gateway that can't reach the server behind it.
 pub(super) fn bad_gateway() -> Response {
     let page = "<html><head><title>502 Bad Gateway</title></head>\
                 <body><center><h1>502 Bad Gateway</h1></center></body></html>\n";

@@ -1,6 +1,6 @@
 //! The test cards: their numbers, their names, and their behaviour.
 //!
-//! A card has each name twice, as `pm_card_…` and as `tok_…`. The numbers are published by those who make
+//! A card has each name twice, as `pm_card_…` and as `tok_…`. The numbers are published by the makers of
 //! such cards; digits 6 to 8 of some are the country's number in ISO 3166.
 
 use crate::processor::Decline;
@@ -95,7 +95,7 @@ impl Fault {
 }
 
 impl Reason {
-    /// The words of the protocol for it. A card that is checked on being attached names what is wrong.
+    /// The words of the protocol for it. A card that is checked on being attached names the wrong parameter.
     pub(super) fn decline(self, is_attaching: bool) -> Decline {
         let declined = |code: &str, decline_code: Option<&str>, advice: Option<&str>, param: Option<&str>| {
             let [decline_code, advice_code, param] =

@@ -117,7 +117,7 @@ fn return_url(stored: &Stored) -> Option<&str> {
     }
 }
 
-/// The page of a challenge. What went wrong with one that is over, it says itself.
+/// The page of a challenge. One that is over tells its problem itself.
 fn page(stored: &Stored, texts: &'static Texts, problem: &'static str) -> Response {
     let amount = match &stored.request {
         Some(Request::Authorize(authorize)) => currency::shown(authorize.amount, &authorize.currency),

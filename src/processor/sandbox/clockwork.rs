@@ -1,5 +1,5 @@
-//! What time does: operations that were put off are done, and notices are sent. Two loops, so that a silent
-//! receiver of notices delays nothing else.
+//! The work of time: operations that were put off are done, and notices are sent. Two loops, so that a
+//! silent receiver of notices delays nothing else.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(super) async fn whenever(
     }
 }
 
-/// Does what was put off.
+/// Does the operations that were put off.
 pub(super) async fn finish(sandbox: &Sandbox) -> Result<(), DatabaseError> {
     match sandbox.writer.decide(Job::Finish).await {
         Err(Failure::Unavailable(reason)) => Err(DatabaseError::Unavailable(reason)),

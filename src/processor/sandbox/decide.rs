@@ -1,4 +1,4 @@
-//! Decisions: what a request does, by what there is. Pure.
+//! Decisions: the outcome of a request, by the present state. Pure.
 
 use std::time::Duration;
 
@@ -39,15 +39,15 @@ pub(super) fn finish(pending: &Stored, request: &Request, seen: &Seen, now: Time
         reference: pending.reference.clone().unwrap_or_default(),
         challenge: pending.challenge.clone().unwrap_or_default(),
     };
-    // What it needs was there when it was put off.
+    // All that it needs was there when it was put off.
     let mut decision = decide(request, seen, names, now)
         .unwrap_or_else(|_| Decision::of(pending.now(State::Declined(plain("processing_error")))));
     decision.notices.extend(decision.answer.clone().map(|done| (done, 1)));
     decision
 }
 
-/// The fault of a request's method. What a buyer isn't charged for has none, nor has a void by key, which is
-/// the way out of every fault.
+/// The fault of a request's method. An attachment, which charges no buyer, has none, nor has a void by
+/// key, which is the way out of every fault.
 fn fault(request: &Request, seen: &Seen) -> Option<Fault> {
     let has_none = matches!(request, Request::Attach(_) | Request::Void(Void { of: Voided::OfKey(_), .. }));
     match seen.method.as_ref()?.card.behaviour {
@@ -212,7 +212,7 @@ fn charged(card: &TestCard, off_session: bool, is_set_up: bool) -> Charged {
     }
 }
 
-/// The decline of a charge that needs its buyer, who isn't there.
+/// The decline of a charge that needs its absent buyer.
 fn absent() -> Decline {
     let decline_code = Some("authentication_required".to_owned());
     Decline { decline_code, ..plain("authentication_required") }

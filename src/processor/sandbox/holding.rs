@@ -67,7 +67,7 @@ pub(super) struct Entry {
     pub(super) key: String,
     pub(super) kind: Kind,
     pub(super) result: Journaled,
-    /// The amount that moved; of what was declined or waits, the amount that was asked for.
+    /// The amount that moved; of an operation that was declined or waits, the amount that was asked for.
     pub(super) amount: i64,
     /// `None` for a key that was voided before it was seen.
     pub(super) currency: Option<String>,

@@ -1,4 +1,4 @@
-//! `GET /journal`: what happened to money, as lines of JSON, oldest first.
+//! `GET /journal`: the history of money, as lines of JSON, oldest first.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! New methods: the checks of a card's numbers, and the description of what is kept.
+//! New methods: the checks of a card's numbers, and the description that is kept.
 
 use hmac::Mac as _;
 
@@ -60,7 +60,7 @@ pub(super) fn by_name(card: &'static TestCard, token: String, fingerprints: &[u8
     }
 }
 
-/// A card whose numbers were given. Refusals name what is wrong, and show nothing of it.
+/// A card whose numbers were given. Refusals name the wrong one, and show nothing of it.
 pub(super) fn by_numbers(
     numbers: &Numbers,
     token: String,

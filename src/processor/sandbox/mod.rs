@@ -42,7 +42,7 @@ use notices::Sender;
 use shared::Sandbox;
 use writer::Writer;
 
-/// The connections for what only reads, and for notices.
+/// The connections for reads, and for notices.
 const READERS: usize = 4;
 
 /// The settings of a sandbox.
@@ -76,7 +76,7 @@ pub async fn serve(listener: TcpListener, settings: Settings, stop: Cancellation
     }
     tokio::select! {
         () = server::serve(listener, routes::router(sandbox), stop) => Ok(()),
-        // Without it nothing can be decided: whoever watches this process starts it again.
+        // Without it nothing can be decided: the process's supervisor starts it again.
         _ = writing => anyhow::bail!("the writer has ended"),
     }
 }

@@ -1,5 +1,5 @@
-//! Notices: what became of operations after they were answered. Each is signed, and sent again until it is
-//! taken.
+//! Notices: the outcomes of operations that were answered before. Each is signed, and sent again until
+//! it is taken.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Operations as they are kept, and what a decision writes.
+//! Operations as they are kept, and the rows that a decision writes.
 
 use super::cards::Fault;
 use super::holding::{Entry, Journaled, Kind, Written};
@@ -91,14 +91,14 @@ pub(super) struct Seen {
     pub(super) currency: Option<String>,
 }
 
-/// Random names for what a decision makes.
+/// Random names for the things that a decision makes.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
     pub(super) reference: String,
     pub(super) challenge: String,
 }
 
-/// A decision: the operation that it is about, and what is to be written.
+/// A decision: the operation that it is about, and the rows that are to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Decision {
     /// The operation as it is answered; `None` if the request is lost before anything is done.

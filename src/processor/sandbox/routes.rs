@@ -54,7 +54,7 @@ pub(super) fn router(sandbox: Arc<Sandbox>) -> Router {
         .merge(health)
 }
 
-/// Refuses who doesn't know the secret.
+/// Refuses a caller that doesn't know the secret.
 async fn authorized(State(sandbox): State<Arc<Sandbox>>, request: HttpRequest, next: Next) -> Response {
     let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();

@@ -54,7 +54,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
         let service = TowerToHyperService::new(OrNothing(router.clone()));
         let connection = open.watch(connections.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
-            // A client that goes away is its own affair, and what isn't sent is meant.
+            // A client that goes away is its own affair, and an answer that isn't sent is meant.
             let _ = connection.await;
             drop(place);
         });

@@ -20,7 +20,7 @@ pub(super) struct Sandbox {
     /// The address of its pages.
     pub(super) url: String,
     pub(super) writer: Writer,
-    /// Connections for what only reads.
+    /// Connections for reads.
     pub(super) readers: Pool,
     pub(super) fingerprints: OnceCell<Vec<u8>>,
     pub(super) stop: CancellationToken,

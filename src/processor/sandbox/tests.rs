@@ -1,4 +1,4 @@
-//! The decisions, without a database: what each request does, by what there is.
+//! The decisions, without a database: the outcome of each request, by the present state.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::processor::{Request, Void, Voided};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_795_845_600);
 
-/// A sandbox in memory: what the database keeps, and nothing else.
+/// A sandbox in memory: the content of the database, and nothing else.
 struct World {
     card: Kept,
     operations: HashMap<String, Stored>,

@@ -12,8 +12,8 @@ use crate::processor::{Attach, Authorize, Capture, Refund, Request, Void, Voided
 
 /// A transaction in which nothing changes but by its own decisions.
 ///
-/// What its decisions need is read together, and what they write is written together, at the end or before
-/// something is read that it may change.
+/// The rows that its decisions need are read together, and those of the decisions are written together,
+/// at the end or before something is read that they may change.
 pub(super) struct Turn<'a> {
     change: Change<'a>,
     /// The address below which challenges are.
@@ -63,7 +63,7 @@ impl<'a> Turn<'a> {
         })
     }
 
-    /// Reads what decisions on these requests are made from.
+    /// Reads the state that decisions on these requests are made from.
     pub(super) async fn read(&mut self, requests: &[&Request]) -> Result<(), DatabaseError> {
         let (mut keys, mut references, mut tokens) = (Vec::new(), Vec::new(), Vec::new());
         for request in requests {
@@ -237,9 +237,9 @@ impl<'a> Turn<'a> {
         self.change.commit().await
     }
 
-    /// Writes what waits.
+    /// Writes the waiting rows.
     async fn flush(&mut self) -> Result<(), DatabaseError> {
-        // What was read of these before isn't true any more.
+        // The rows that were read of these before aren't true any more.
         for reference in self.touched.drain() {
             self.authorisations.remove(&reference);
         }

@@ -1,10 +1,11 @@
-//! Voids: by the reference of an authorisation, or by the key of what may not have arrived. Pure.
+//! Voids: by the reference of an authorisation, or by the key of an operation that may not have arrived.
+//! Pure.
 
 use super::holding::{Entry, Holding, Journaled as Outcome, Kind};
 use super::operation::{Decision, Seen, State, Stored, new, not_passed, plain, row};
 use crate::processor::Request;
 
-/// Releases what is held under a reference.
+/// Releases the amount that is held under a reference.
 pub(super) fn by_reference(request: &Request, seen: &Seen) -> Decision {
     let of = seen.of.clone().unwrap_or_else(|| new(request));
     if of.state == State::ActionRequired {
@@ -42,7 +43,7 @@ pub(super) fn by_key(request: &Request, voided: &str, seen: &Seen) -> Decision {
 
 /// Undoes an operation that was performed.
 fn approved(own: Stored, of: &Stored, seen: &Seen) -> Decision {
-    // What was given back or released can't be taken again.
+    // An amount that was given back or released can't be taken again.
     if matches!(of.request, Some(Request::Refund(_) | Request::Void(_))) {
         return refused(own, "charge_already_refunded", seen);
     }
@@ -74,7 +75,7 @@ fn moved(own: Stored, kind: Kind, amount: i64, seen: &Seen) -> Decision {
     Decision::of(own).entry(entry)
 }
 
-/// There was no money to release. What has none has no row either.
+/// There was no money to release. An operation without money has no row either.
 fn nothing_moved(own: Stored, of: &Stored, seen: &Seen) -> Decision {
     if matches!(of.request, Some(Request::Attach(_))) {
         return Decision::of(own.now(State::Approved(0)));

@@ -1,4 +1,4 @@
-//! The parameters of requests: what they may be. Pure.
+//! The parameters of requests: the values that they may have. Pure.
 
 use url::Url;
 

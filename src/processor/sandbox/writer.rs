@@ -1,5 +1,5 @@
-//! The one writer of a process: takes what waits, decides in one transaction, commits once, and then
-//! answers.
+//! The one writer of a process: takes the waiting jobs, decides in one transaction, commits once, and
+//! then answers.
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -168,7 +168,7 @@ impl Work {
         }
     }
 
-    /// Does what was put off.
+    /// Does the operations that were put off.
     async fn finish(&self, turn: &mut Turn<'_>) -> Result<(), DatabaseError> {
         for pending in turn.due().await? {
             let Some(request) = &pending.request else { continue };
@@ -179,7 +179,7 @@ impl Work {
     }
 }
 
-/// Answers those who still wait.
+/// Answers the callers that still wait.
 fn tell(all: Vec<Waiting>, answers: Vec<Answer>) {
     for (waiting, answer) in all.into_iter().zip(answers) {
         let _ = waiting.answer.send(answer);

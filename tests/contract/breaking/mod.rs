@@ -56,7 +56,7 @@ fn list(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_default()
 }
 
-/// The beginnings that a pattern such as `^(cus|we)_…` allows, and what follows them.
+/// The beginnings that a pattern such as `^(cus|we)_…` allows, and the rest of the pattern.
 fn beginnings(pattern: &Value) -> Option<(Vec<&str>, &str)> {
     let (all, rest) = pattern.as_str()?.strip_prefix("^(")?.split_once(')')?;
     Some((all.split('|').collect(), rest))
@@ -284,7 +284,7 @@ impl Found<'_> {
         }
         let is_other = |one: &Value| one["$ref"].as_str().is_some_and(|name| name.ends_with(OTHER));
         if side == Side::Sent && !before.iter().any(is_other) {
-            // Whoever has it expanded asked for an object.
+            // A caller that has it expanded asked for an object.
             let is_asked_for = |new: &Value| new["$ref"].is_string() && can_be_expanded(self.before, place);
             let expected =
                 |new: &Value| is_other(new) || is_asked_for(new) || before.iter().any(|old| fits(old, new));

@@ -94,7 +94,7 @@ fn landing(holds_bucket: bool, at: Instant) -> Landing {
     Landing { jitter: 0.5, holds_bucket, at }
 }
 
-/// Takes in what a read has brought that began just now.
+/// Takes in the result of a read that began just now.
 fn admit(flight: &mut Flight, fresh: Fresh, now: Instant) {
     let number = flight.begin_read();
     flight.admit(fresh, number, now);
@@ -165,7 +165,7 @@ async fn of_a_bucket_that_was_let_go_only_the_attempt_is_recorded() {
     assert!(!flight.settlement.is_empty() && !flight.flies(7));
 }
 
-/// The positions of what may go now.
+/// The positions of the events that may go now.
 fn positions(flight: &mut Flight) -> Vec<i64> {
     std::iter::from_fn(|| flight.next_job(Instant::now())).map(|job| job.key.event.position).collect()
 }

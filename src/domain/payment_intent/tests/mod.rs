@@ -169,7 +169,7 @@ const ALL: [Status; 7] = [
     Status::Canceled,
 ];
 
-/// What each command comes to in each status: the status after it, or the reason for which it is refused.
+/// The result of each command in each status: the status after it, or the reason for which it is refused.
 #[test]
 fn every_status_allows_what_it_should() {
     use Status::{Canceled, Processing, RequiresAction, RequiresCapture};

@@ -20,7 +20,7 @@ fn a_payment_is_charged_once_and_says_so_in_order() {
     let kept = kept(&closed.world, id);
     let closing = kept.closed.expect("it closes the attempt");
     assert_eq!((closing.key.as_str(), closing.declined, closing.movements.len()), (&*open.key, false, 2));
-    // Whoever comes later finds nothing to do.
+    // A later caller finds nothing to do.
     let late = Close {
         id,
         key: open.key,

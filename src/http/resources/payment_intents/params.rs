@@ -314,7 +314,7 @@ impl ConfirmParams {
 }
 
 impl CaptureParams {
-    /// Refuses what isn't done.
+    /// Refuses a capture that isn't final.
     pub(super) fn check(&self) -> Result<(), ParameterError> {
         if self.final_capture == Some(false) {
             let reason = "what isn't captured is released, so that every capture is final".to_owned();

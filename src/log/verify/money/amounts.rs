@@ -43,7 +43,7 @@ pub(super) async fn check(
     Ok(())
 }
 
-/// What a charge or an intent shows of money. What it lacks is none.
+/// The amounts that a charge or an intent shows. A missing one is zero.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Shown {
@@ -88,7 +88,7 @@ struct Balances {
 impl Balances {
     /// Those of a charge.
     fn of(charge: &Shown) -> Self {
-        // What is released is shown as refunded.
+        // A released amount is shown as refunded.
         let kept = charge.amount.saturating_sub(charge.amount_refunded);
         let (processor, revenue, holds) = match (charge.is_paid(), charge.captured) {
             (false, _) => (0, 0, 0),
@@ -179,7 +179,8 @@ fn shown(tenant: &Tenant, row: &Row, report: &mut Report) -> Option<Shown> {
 mod tests {
     use super::*;
 
-    /// The balances in the order processor, revenue, holds, taken; and what is left to its intent.
+    /// The balances in the order processor, revenue, holds, taken; and the amounts for its intent:
+    /// taken, held.
     fn balances(is_paid: bool, captured: bool, amount_captured: i64, amount_refunded: i64) -> [i64; 6] {
         let charge = Shown {
             status: if is_paid { "succeeded" } else { "failed" }.to_owned(),

@@ -19,7 +19,7 @@ pub struct Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// An object's amount isn't what its postings or its charge say.
+    /// An object's amount differs from its postings or its charge.
     Amount,
     /// The postings of an event don't sum to zero, or are in another currency.
     Postings,
@@ -37,7 +37,7 @@ pub enum Kind {
     Unread,
 }
 
-/// The attempts that were seen, by what became of them.
+/// The attempts that were seen, by their outcomes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Attempts {
     /// Attempts that are closed.

@@ -1,9 +1,9 @@
 //! The processor's journal and the log, both ways, key by key.
 //!
-//! The log's movements are summed up, and each row of the journal is looked up in the log and taken from the
-//! sum. What is left then is in the log alone, or there another number of times, and is asked for by its key.
-//! The memory doesn't grow with either side, and both may go on meanwhile: a movement is in the journal
-//! before it is in the log, so that the log is always read before the journal.
+//! The log's movements are summed up, and each row of the journal is looked up in the log and taken from
+//! the sum. The rest is then in the log alone, or there another number of times, and is asked for by its
+//! key. The memory doesn't grow with either side, and both may go on meanwhile: a movement is in the
+//! journal before it is in the log, so that the log is always read before the journal.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -286,7 +286,7 @@ impl State {
         Self { open, waiting: row.get("waiting"), returning: row.get("returning") }
     }
 
-    /// True if what moved by that key at that time may still be told to the log.
+    /// True if the movement by that key at that time may still be told to the log.
     fn may_still_be_told(&self, key: &str, at: u64) -> bool {
         let key = key.strip_suffix(".undo").unwrap_or(key);
         let now = clock::now().seconds();
@@ -297,7 +297,7 @@ impl State {
     }
 }
 
-/// The movements of an event, and their currency. What can't be read is none: `attempts` says so.
+/// The movements of an event, and their currency. Unreadable movements are none: `attempts` says so.
 fn closed(row: &Row) -> (Vec<Movement>, String) {
     let movements: Vec<Movement> = serde_json::from_str(row.get("movements")).unwrap_or_default();
     let moved = movements.into_iter().filter(|movement| movement.amount > 0).collect();

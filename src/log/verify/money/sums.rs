@@ -1,7 +1,7 @@
 //! The difference between two multisets of any size, in a fixed amount of memory.
 //!
-//! What is on one side is added, what is on the other is taken away, in any order. A part whose sum isn't
-//! zero has a difference; which one, has to be looked up.
+//! Entries of one side are added, entries of the other are taken away, in any order. A part whose sum
+//! isn't zero has a difference; which one, has to be looked up.
 
 use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 

@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 use super::finding::{Finding, Kind};
 use crate::database::DatabaseError;
 
-/// The time after an attempt's deadline in which somebody still asks what became of it, in seconds.
+/// The time after an attempt's deadline in which somebody still asks for its outcome, in seconds.
 pub(super) const GRACE_SECONDS: u64 = 60;
 /// The most rows of one portion.
 pub(super) const PORTION: i64 = 2_000;
