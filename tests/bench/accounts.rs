@@ -1,7 +1,7 @@
 //! An account beside others that trouble the worker: with endpoints that never answer and don't live long,
-//! or with many that answer late. Measured is the delay of its webhooks, beside the delay when it is alone, and
-//! when the others do the same at another installation on the same machine: that is the part of the cores, which
-//! no share of ours can give back.
+//! or with many that answer late. Measured is the delay of its webhooks, beside the delay when it is alone,
+//! and when the others do the same at another installation on the same machine: that is the part of the
+//! cores, which no share of ours can give back.
 
 use std::collections::HashMap;
 use std::ops::Range;
