@@ -13,15 +13,15 @@ run: postgres ## Build, then run everything on this machine: PostgreSQL, API, wo
 	target/release/calmony dev --data-dir $(DATA_DIR)
 
 .PHONY: test
-test: postgres pgbouncer ## Run every test, against a private PostgreSQL
+test: postgres pgbouncer ## Run every test, against a private PostgreSQL (ONLY=api::products: some, by the beginning of their names)
 	$(CARGO) build --workspace --bins
-	$(CARGO) test --workspace --no-fail-fast
+	$(CARGO) test $(if $(ONLY),--package calmony-tests --test calmony -- $(ONLY),--workspace --no-fail-fast)
 
 .PHONY: quick
 quick: ## Check format, the domain's rules, the contract and the habits of the code: no database, for every save
 	$(CARGO) fmt --all --check
-	$(CARGO) test --quiet --package calmony-pay --lib -- domain:: http::error
-	$(CARGO) test --quiet --package calmony-tests --test calmony -- \
+	$(CARGO) test --package calmony-pay --lib -- --quiet domain:: http::error
+	$(CARGO) test --package calmony-tests --test calmony -- --quiet \
 		contract::tidy contract::circles contract::docs contract::limits contract::open contract::pinned contract::breaking \
 		cli::documented::whatever cli::documented::no_command
 

@@ -35,23 +35,52 @@ fn differing(of: &Texts<'_>, other: &Texts<'_>) -> Result<Map<String, Value>, se
         .collect()
 }
 
+/// A field that isn't there is null: an object that was stored before its resource got the field hasn't
+/// changed when it has it.
 fn changed(before: &Map<String, Value>, after: &Map<String, Value>) -> Option<Map<String, Value>> {
     let mut previous = Map::new();
     for (name, was) in before {
-        match (was, after.get(name)) {
-            (was, Some(is)) if was == is => {}
-            (Value::Object(was), Some(Value::Object(is))) => {
-                if let Some(inner) = changed(was, is) {
-                    previous.insert(name.clone(), Value::Object(inner));
-                }
-            }
-            (was, _) => drop(previous.insert(name.clone(), was.clone())),
+        if let Some(inner) = former(was, after.get(name).unwrap_or(&Value::Null)) {
+            previous.insert(name.clone(), inner);
         }
     }
-    for name in after.keys().filter(|name| !before.contains_key(*name)) {
-        previous.insert(name.clone(), Value::Null);
+    for (name, is) in after.iter().filter(|(name, _)| !before.contains_key(*name)) {
+        if let Some(was) = former(&Value::Null, is) {
+            previous.insert(name.clone(), was);
+        }
     }
     (!previous.is_empty()).then_some(previous)
+}
+
+/// The part of a value that changed, as it was.
+fn former(was: &Value, is: &Value) -> Option<Value> {
+    match (was, is) {
+        (was, is) if was == is => None,
+        (Value::Object(was), Value::Object(is)) => changed(was, is).map(Value::Object),
+        (was, _) => Some(was.clone()),
+    }
+}
+
+/// True if an event's `previous_attributes` tell of the change that led to `after`. Versions up to 1.1 also
+/// named fields that were new and null.
+pub fn tells_of(
+    told: &str,
+    change: Option<&Map<String, Value>>,
+    after: &str,
+) -> Result<bool, serde_json::Error> {
+    let told: Map<String, Value> = serde_json::from_str(told)?;
+    if Some(&told) == change {
+        return Ok(true);
+    }
+    let rest = without_nulls(&told, &serde_json::from_str(after)?);
+    Ok(rest.len() < told.len() && rest == change.cloned().unwrap_or_default())
+}
+
+/// The former values, without those that were null and still are.
+fn without_nulls(told: &Map<String, Value>, after: &Map<String, Value>) -> Map<String, Value> {
+    let is_told =
+        |(name, was): &(&String, &Value)| !was.is_null() || after.get(*name).is_some_and(|is| !is.is_null());
+    told.iter().filter(is_told).map(|(name, was)| (name.clone(), was.clone())).collect()
 }
 
 /// A field that an event changed, or a field of a hash within: its name with dots, and both values as JSON.
@@ -134,6 +163,25 @@ mod tests {
         );
         let gone = json!({"address": {"city": "x"}});
         assert_eq!(diff(&gone, &json!({"address": null})), Some(gone));
+    }
+
+    #[test]
+    fn a_field_that_its_resource_did_not_have_yet_was_null() {
+        let (before, after) = (json!({"name": "Ada"}), json!({"name": "Ada", "caption": null}));
+        assert_eq!((diff(&before, &after), diff(&after, &before)), (None, None));
+        let named = json!({"name": "Bob", "caption": "x"});
+        assert_eq!(diff(&before, &named), Some(json!({"name": "Ada", "caption": null})));
+        let tells = |told: &Value, after: &Value| {
+            let change = previous_attributes(&before.to_string(), &after.to_string()).expect("JSON");
+            tells_of(&told.to_string(), change.as_ref(), &after.to_string()).expect("JSON")
+        };
+        let renamed = json!({"name": "Bob", "caption": null});
+        assert!(tells(&json!({"name": "Ada"}), &renamed));
+        assert!(tells(&json!({"name": "Ada", "caption": null}), &renamed), "as before");
+        assert!(tells(&json!({"caption": null}), &after), "an update that changed nothing, as before");
+        assert!(!tells(&json!({"name": "Ada"}), &named), "the caption is missing");
+        assert!(!tells(&json!({}), &after), "nothing has happened");
+        assert!(!tells(&json!({"name": "Eve", "caption": null}), &renamed));
     }
 
     #[test]

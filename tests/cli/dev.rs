@@ -111,7 +111,7 @@ async fn a_newcomer_sees_three_verified_webhooks_and_how_to_go_on() {
     for kind in ["customer.created", "customer.updated", "customer.deleted"] {
         assert!(verified.iter().any(|line| line.contains(kind)), "{said:#?}");
     }
-    assert_eq!(said.iter().filter(|line| line.trim_start().starts_with("curl ")).count(), 3);
+    assert_eq!(said.iter().filter(|line| line.trim_start().starts_with("curl ")).count(), 4);
     assert!(said.iter().any(|line| line.contains(&dev.variable("CALMONY_API_KEY"))));
 
     try_curls(&said).await;

@@ -99,6 +99,8 @@ pub(super) fn greet(url: &str, keys: &[String; 2]) {
          API key: {key}\nDashboard: {url}/dashboard (sign in with the key)\n\nTry:\n  \
          curl {url}/v1/customers -u {key}: -d name='Grace Hopper' -d email=grace@example.com\n  \
          curl {url}/v1/customers -u {key}:\n  \
+         curl {url}/v1/payment_intents -u {key}: -d amount=1999 -d currency=usd \
+         -d payment_method=pm_card_visa -d confirm=true\n  \
          curl {url}/v1/events -u {key}:\n\n\
          Ctrl-C stops everything; the next start keeps the data."
     ));

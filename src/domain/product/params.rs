@@ -106,14 +106,17 @@ impl CreateParams {
             url: None,
         };
         let rest = Changes {
+            active: None,
+            default_price: Patch::Keep,
             description: self.description,
             images: self.images,
             marketing_features: self.marketing_features,
             metadata: self.metadata,
+            name: Patch::Keep,
+            shippable: Patch::Keep,
             statement_descriptor: self.statement_descriptor,
             unit_label: self.unit_label,
             url: self.url,
-            ..Changes::default()
         };
         rest.apply(blank)
     }

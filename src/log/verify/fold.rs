@@ -3,13 +3,13 @@
 
 use std::time::SystemTime;
 
-use serde_json::{Map, Value};
+use serde_json::Map;
 use tokio_postgres::{Client, Row};
 
 use super::estimate;
 use super::report::{Report, Watch};
 use crate::database::DatabaseError;
-use crate::domain::diff::previous_attributes;
+use crate::domain::diff::{previous_attributes, tells_of};
 
 /// The most events of one portion.
 const PORTION: i64 = 5_000;
@@ -97,7 +97,6 @@ fn fold(last: Option<Last>, row: &Row, report: &mut Report) -> Last {
 /// True if `previous_attributes` has the event's change: of an update, and of nothing else. It is empty
 /// where the event changed only the object's `internal`.
 fn says_what_changed(before: Option<&Last>, now: &Last, previous: Option<&str>) -> bool {
-    let stored = previous.map(serde_json::from_str::<Map<String, Value>>).transpose();
     let expected = match before {
         Some(before) if !now.deleted => {
             let differs = before.internal != now.internal;
@@ -106,7 +105,11 @@ fn says_what_changed(before: Option<&Last>, now: &Last, previous: Option<&str>) 
         }
         _ => Ok(None),
     };
-    matches!((stored, expected), (Ok(stored), Ok(expected)) if stored == expected)
+    match (previous, expected) {
+        (Some(told), Ok(change)) => tells_of(told, change.as_ref(), &now.data).unwrap_or_default(),
+        (None, Ok(change)) => change.is_none(),
+        (_, Err(_)) => false,
+    }
 }
 
 fn check_state(last: &Last, report: &mut Report) {
