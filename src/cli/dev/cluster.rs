@@ -360,7 +360,13 @@ pub(super) fn left_in(folder: &Path) -> Option<PathBuf> {
     [LOG, "postgres", "cluster"].into_iter().map(|name| folder.join(name)).find(|path| path.exists())
 }
 
-/// A port that is free now.
+/// The ports below those that Linux gives to outgoing connections: one of these would be taken again by any
+/// connection before a server listens on it.
+const PORTS: std::ops::Range<u16> = 10_000..32_768;
+
+/// A port that is free now, and that is hardly chosen by another process at the same time.
 pub fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let mut tried = std::iter::repeat_with(|| rand::random_range(PORTS)).take(1_000);
+    tried.find(is_free).context("no port is free on 127.0.0.1")
 }
