@@ -73,14 +73,20 @@ pub fn tells_of(
         return Ok(true);
     }
     let rest = without_nulls(&told, &serde_json::from_str(after)?);
-    Ok(rest.len() < told.len() && rest == change.cloned().unwrap_or_default())
+    Ok(rest != told && rest == change.cloned().unwrap_or_default())
 }
 
-/// The former values, without those that were null and still are.
+/// The former values, without those that were null and still are; of a hash, too.
 fn without_nulls(told: &Map<String, Value>, after: &Map<String, Value>) -> Map<String, Value> {
-    let is_told =
-        |(name, was): &(&String, &Value)| !was.is_null() || after.get(*name).is_some_and(|is| !is.is_null());
-    told.iter().filter(is_told).map(|(name, was)| (name.clone(), was.clone())).collect()
+    let rest = |(name, was): (&String, &Value)| match (was, after.get(name).unwrap_or(&Value::Null)) {
+        (Value::Null, Value::Null) => None,
+        (Value::Object(was), Value::Object(is)) => {
+            let rest = without_nulls(was, is);
+            (!rest.is_empty()).then(|| (name.clone(), Value::Object(rest)))
+        }
+        _ => Some((name.clone(), was.clone())),
+    };
+    told.iter().filter_map(rest).collect()
 }
 
 /// A field that an event changed, or a field of a hash within: its name with dots, and both values as JSON.
@@ -181,6 +187,11 @@ mod tests {
         assert!(tells(&json!({"caption": null}), &after), "an update that changed nothing, as before");
         assert!(!tells(&json!({"name": "Ada"}), &named), "the caption is missing");
         assert!(!tells(&json!({}), &after), "nothing has happened");
+        let hashes = json!({"name": "Ada", "address": {"city": null}});
+        let told = json!({"address": {"line2": null}}).to_string();
+        let after = json!({"name": "Ada", "address": {"city": null, "line2": null}}).to_string();
+        assert_eq!(previous_attributes(&hashes.to_string(), &after).expect("JSON"), None);
+        assert!(tells_of(&told, None, &after).expect("JSON"), "a field of a hash");
         assert!(!tells(&json!({"name": "Eve", "caption": null}), &renamed));
     }
 
