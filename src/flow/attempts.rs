@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::words::{Told, Undo, challenge_declined, has_unwanted_challenge, is_of, request, settled, told};
 use super::{FlowError, Processors};
 use crate::clock;
-use crate::domain::attempt::{Attempt, Closed, Opening, Waiting, Word};
+use crate::domain::attempt::{Attempt, Closed, Opening, Waiting, Word, undo_of};
 use crate::domain::payment_intent::Returning;
 use crate::domain::{Command, Rejection, Seen, Snapshot};
 use crate::log::idempotency::Closing;
@@ -218,7 +218,7 @@ impl Money {
 
     /// Voids a key: after it the operation can't be performed, and if it was, it is undone.
     async fn undo(&self, key: &str) -> Undo {
-        let by = format!("{key}.undo");
+        let by = undo_of(key);
         let void = Void { key: by.clone(), of: Voided::OfKey(key.to_owned()) };
         match self.processor.perform(&Request::Void(void)).await {
             Answer::Known(operation) => match operation.outcome {

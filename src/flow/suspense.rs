@@ -4,7 +4,7 @@ use super::FlowError;
 use super::attempts::{Money, Open};
 use super::words::{Told, request, told};
 use crate::contract;
-use crate::domain::attempt::{Attempt, Operation, Word};
+use crate::domain::attempt::{Attempt, Operation, Word, undone_by};
 use crate::domain::payment_intent::{Return, Suspend};
 use crate::id::Id;
 use crate::log::{AppendError, Cause};
@@ -21,7 +21,7 @@ impl Money {
     ) -> Result<(), FlowError> {
         let of = (object, operation.key.as_str());
         // An undoing of ours is accounted for with the operation that it undoes.
-        if is_undo(&operation.key)
+        if undone_by(&operation.key).is_some()
             || self.log.accounts_for(self.account, of).await.map_err(AppendError::from)?
         {
             return Ok(());
@@ -93,9 +93,4 @@ impl Money {
         self.log.append(&cause, &Return { id, key, word, opening: self.opening(&cause) }).await?;
         Ok(())
     }
-}
-
-/// True for the key of a void by key, which has one part more than an attempt's.
-fn is_undo(key: &str) -> bool {
-    key.rsplit_once('.').is_some_and(|(_, last)| last == "undo")
 }

@@ -100,6 +100,21 @@ pub enum Operation {
     },
 }
 
+/// The key by which the operation of that key is voided.
+#[must_use]
+pub fn undo_of(key: &str) -> String {
+    format!("{key}{UNDO}")
+}
+
+/// The key of the operation that is voided by that key; `None` if it is no key of a void.
+#[must_use]
+pub fn undone_by(key: &str) -> Option<&str> {
+    key.strip_suffix(UNDO)
+}
+
+/// The end of the key of a void by key.
+const UNDO: &str = ".undo";
+
 /// A word, and whether it is that of a void by key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heard {

@@ -9,7 +9,7 @@ use super::finding::{Finding, Kind};
 use super::tenants::{ATTEMPTED, GRACE_SECONDS, PORTION, Tenant};
 use crate::clock;
 use crate::database::DatabaseError;
-use crate::domain::attempt::{Attempt, Closed, Waiting};
+use crate::domain::attempt::{Attempt, Closed, Waiting, undone_by};
 use crate::domain::payment_intent::Returning;
 use crate::log::verify::report::Report;
 
@@ -130,7 +130,7 @@ impl Folded {
         if let Some(wrong) = wrong {
             report.money_problem(self.finding(tenant, format!("closes {key} in {event}, which {wrong}")));
         }
-        let is_own = |other: &str| other == key || other.strip_suffix(".undo") == Some(key);
+        let is_own = |other: &str| other == key || undone_by(other) == Some(key);
         for movement in closed.movements.iter().filter(|movement| !is_own(&movement.key)) {
             let what = format!("closes {key} in {event} by a movement of {}", movement.key);
             report.money_problem(self.finding(tenant, what));

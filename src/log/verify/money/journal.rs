@@ -14,7 +14,7 @@ use super::sums::Sums;
 use super::tenants::{ATTEMPTED, GRACE_SECONDS, PORTION, Tenant, tenants};
 use crate::clock;
 use crate::database::{DatabaseError, DatabaseUrl, Role};
-use crate::domain::attempt::{Attempt, Movement};
+use crate::domain::attempt::{Attempt, Movement, undone_by};
 use crate::log::verify::report::{Report, STATEMENT_LIMIT};
 
 /// The most keys that are asked for one by one.
@@ -288,7 +288,7 @@ impl State {
 
     /// True if the movement by that key at that time may still be told to the log.
     fn may_still_be_told(&self, key: &str, at: u64) -> bool {
-        let key = key.strip_suffix(".undo").unwrap_or(key);
+        let key = undone_by(key).unwrap_or(key);
         let now = clock::now().seconds();
         let is_near = |instant: u64| instant.saturating_add(GRACE_SECONDS) >= now;
         self.open.as_ref().is_some_and(|(open, deadline)| open == key && is_near(*deadline))
